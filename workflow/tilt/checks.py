@@ -1,0 +1,284 @@
+"""Checks that a schema cannot make: between rows, between tables, between cohorts, and files."""
+
+from collections import defaultdict
+from pathlib import Path
+
+from tilt import layouts
+from tilt.problems import nearest, problem
+from tilt.sheets import check_cells, read_table
+
+MISSING = ("", "NA")
+ROOT_LABEL = "PBMC"
+
+
+def config(settings: dict, source: str) -> list[str]:
+    """Values of the configuration that contradict each other."""
+    found = []
+    embed, annotate, qc = (settings.get(key) for key in ("embed", "annotate", "qc"))
+    if isinstance(embed, dict) and isinstance(annotate, dict):
+        known = embed.get("resolutions")
+        if isinstance(known, list) and annotate.get("resolution") not in known:
+            found.append(
+                problem(
+                    source,
+                    "annotate: resolution",
+                    "no clusters are made at this resolution",
+                    annotate.get("resolution"),
+                    ", ".join(map(str, known)) + " (embed: resolutions)",
+                )
+            )
+    if isinstance(qc, dict):
+        for low, high in (("min_counts", "max_counts"), ("min_genes", "max_genes")):
+            a, b = qc.get(low), qc.get(high)
+            if isinstance(a, int) and isinstance(b, int) and a >= b:
+                wrong = f"{high} must be above {low}"
+                found.append(problem(source, "qc", wrong, f"{low}: {a}, {high}: {b}"))
+    return found
+
+
+def sample_sheet(cohort: dict, path: Path) -> tuple[list[dict], list[str], list[str]]:
+    """Rows of the sample sheet of a cohort, its problems, and notes that stop nothing."""
+    if not path.is_file():
+        wrong = "the sample sheet does not exist"
+        return [], [problem(cohort["path"], "samples", wrong, path)], []
+    columns, numbered, found = read_table(path, "samples")
+    if not columns:
+        return [], found, []
+    found += check_cells(path, numbered, "samples", "sample")
+    found += _columns(cohort, columns, path)
+    found += _repeats(path, numbered, "sample")
+    notes = []
+    if {"sample", "donor", "condition"} <= set(columns):
+        more, notes = _conditions(cohort, path, numbered)
+        found += more + _donors(cohort, path, numbered)
+    rows = [{name: "" if v == "NA" else v for name, v in row.items()} for _, row in numbered]
+    if not layouts.columns_needed(cohort, columns):
+        found += _raw_files(cohort, path, numbered)
+    return rows, found, notes
+
+
+def _columns(cohort: dict, columns: list[str], path: Path) -> list[str]:
+    found = []
+    for name in layouts.columns_needed(cohort, columns):
+        wrong = f"column `{name}` is missing: format {cohort['format']} needs it"
+        mend = f"add a column `{name}` with the files of each sample"
+        found.append(problem(path, "", wrong, ", ".join(columns), mend=mend))
+    for key in ("covariates", "strata", "batch"):
+        names = cohort.get(key) or []
+        for name in [names] if isinstance(names, str) else names:
+            if not isinstance(name, str) or name in columns or name == "batch":
+                continue
+            near = nearest(name, columns)
+            wrong = f"`{name}` is not a column of the sample sheet {path}"
+            mend = f"write `{near}`" if near else f"add the column, or take it out of `{key}`"
+            found.append(problem(cohort["path"], key, wrong, name, ", ".join(columns), mend))
+    return found
+
+
+def _repeats(path: Path, rows: list[tuple[int, dict]], column: str) -> list[str]:
+    lines = defaultdict(list)
+    for number, row in rows:
+        if row.get(column):
+            lines[row[column].lower()].append((number, row[column]))
+    found = []
+    for same in lines.values():
+        if len(same) == 1:
+            continue
+        names = sorted({name for _, name in same})
+        where = "lines " + ", ".join(str(number) for number, _ in same)
+        wrong = f"{column} {names[0]} occurs {len(same)} times"
+        if len(names) > 1:
+            wrong = f"{' and '.join(names)} differ only by case (one file on some systems)"
+        mend = f"give every row its own {column} name"
+        found.append(problem(path, f"{where}, column `{column}`", wrong, mend=mend))
+    return found
+
+
+def _conditions(cohort: dict, path: Path, rows: list) -> tuple[list[str], list[str]]:
+    contrast = cohort.get("contrast")
+    contrast = contrast if isinstance(contrast, dict) else {}
+    arms = [contrast.get(key) for key in ("case", "control")]
+    if not all(isinstance(arm, str) and arm for arm in arms):
+        return [], []
+    if arms[0] == arms[1]:
+        wrong = "case and control are the same condition"
+        return [problem(cohort["path"], "contrast", wrong, arms[0])], []
+    wrong_rows = defaultdict(list)
+    for number, row in rows:
+        if row["condition"] and row["condition"] not in arms:
+            wrong_rows[row["condition"]].append(number)
+    found = []
+    for value, numbers in wrong_rows.items():
+        near = nearest(value, arms)
+        mend = f"write `{near}`" if near else "correct the rows, take them out, or correct"
+        mend += "" if near else f" `contrast` in {cohort['path']}"
+        where = f"line{'s' if len(numbers) > 1 else ''} {_few(numbers)}, column `condition`"
+        allowed = f"{arms[0]} (case), {arms[1]} (control)"
+        wrong = "neither the case nor the control of the cohort"
+        found.append(problem(path, where, wrong, value, allowed, mend))
+    present = {row["condition"] for _, row in rows}
+    empty = [arm for arm in arms if arm not in present]
+    notes = []
+    if len(empty) == 1 and not found:
+        notes = [
+            f"cohort {cohort.get('name')}: no donor has condition {empty[0]}: cell types and "
+            "composition are made, the contrast is not possible"
+        ]
+    return found, notes
+
+
+def _donors(cohort: dict, path: Path, rows: list) -> list[str]:
+    found = []
+    fixed = ["condition", *(c for k in ("covariates", "strata") for c in _names(cohort.get(k)))]
+    for column in dict.fromkeys(fixed):
+        if rows and column not in rows[0][1]:
+            continue
+        values = defaultdict(lambda: defaultdict(list))
+        for number, row in rows:
+            if row["donor"] and row[column] not in MISSING:
+                values[row["donor"]][row[column]].append(number)
+        for donor, seen in values.items():
+            if len(seen) < 2:
+                continue
+            wrong = f"donor {donor} has {len(seen)} values of `{column}`"
+            shown = "; ".join(f"{v} (line {_few(n)})" for v, n in seen.items())
+            mend = "the donor is the unit: a donor has one value; correct the rows"
+            if column == "condition":
+                mend += (
+                    ", or for a paired design name the donor once per condition "
+                    f"({donor}_{next(iter(seen))}) and pair by a column named in `strata`"
+                )
+            found.append(problem(path, f"column `{column}`", wrong, shown, mend=mend))
+    return found
+
+
+def _names(value) -> list[str]:
+    return [v for v in value if isinstance(v, str)] if isinstance(value, list) else []
+
+
+def _raw_files(cohort: dict, path: Path, rows: list) -> list[str]:
+    """Samples whose files are not there; nothing is asked of a cohort that is simulated."""
+    if "simulated" in cohort or cohort.get("format") not in layouts.FORMATS:
+        return []
+    found, lost = [], []
+    for number, row in rows:
+        try:
+            files = layouts.sample_files(cohort, row)
+        except layouts.LayoutError as error:
+            found.append(problem(path, f"line {number} (sample {row.get('sample')})", str(error)))
+            continue
+        gone = [file for file in files.values() if not Path(file).is_file()]
+        if gone:
+            lost.append((number, row, gone))
+    if lost and len(lost) == len(rows) > 1:
+        return [
+            *found,
+            problem(
+                cohort["path"],
+                "folder",
+                f"the files of none of the {len(rows)} samples are there",
+                f"{cohort.get('folder')} (first missing: {lost[0][2][0]})",
+                mend="set `folder` to the folder that holds the files",
+            ),
+        ]
+    for number, row, gone in lost:
+        where = f"line {number} (sample {row.get('sample')})"
+        mend = "correct the row, fetch the file, or take the row out"
+        found.append(problem(path, where, "missing file", "\n".join(gone), mend=mend))
+    return found
+
+
+def between_cohorts(cohorts: dict[str, dict]) -> tuple[list[str], list[str]]:
+    """Samples or donors that occur in two cohorts of a run."""
+    found, notes = [], []
+    names = list(cohorts)
+    for i, first in enumerate(names):
+        for second in names[i + 1 :]:
+            one, two = cohorts[first], cohorts[second]
+            samples = _shared(one, two, "sample")
+            if samples:
+                wrong = f"{len(samples)} samples are named as in cohort {first}"
+                mend = f"make the names differ, for instance {second}_{samples[0]}"
+                found.append(
+                    problem(two.get("sheet"), "column `sample`", wrong, _few(samples), mend=mend)
+                )
+            donors = _shared(one, two, "donor")
+            if not donors:
+                continue
+            known = first in _names(two.get("same_donors_as"))
+            if known or second in _names(one.get("same_donors_as")):
+                notes.append(
+                    f"cohorts {first} and {second} share {len(donors)} donors: they are not "
+                    "independent of each other"
+                )
+                continue
+            wrong = f"{len(donors)} donors are named as in cohort {first}"
+            mend = (
+                f"other people: make the names differ, for instance {second}_{donors[0]}\n"
+                f"same people: write `same_donors_as: [{first}]` in {two['path']}"
+            )
+            found.append(
+                problem(two.get("sheet"), "column `donor`", wrong, _few(donors), mend=mend)
+            )
+    return found, notes
+
+
+def _shared(one: dict, two: dict, column: str) -> list[str]:
+    values = [{row.get(column, "") for row in cohort["samples"]} for cohort in (one, two)]
+    return sorted((values[0] & values[1]) - {""})
+
+
+def _few(values: list, n: int = 5) -> str:
+    shown = ", ".join(map(str, values[:n]))
+    return shown + (f" and {len(values) - n} more" if len(values) > n else "")
+
+
+def markers(path: Path) -> list[str]:
+    """Problems of a marker table."""
+    columns, rows, found = read_table(path, "markers")
+    found += check_cells(path, rows, "markers", "label")
+    if not {"level", "label", "parent", "positive"} <= set(columns):
+        return found
+    found += _repeats(path, rows, "label")
+    levels = {row["label"]: row["level"] for _, row in rows}
+    for number, row in rows:
+        where = f"line {number} (label {row['label']})"
+        parent = row["parent"]
+        upper = [label for label, level in levels.items() if level < row["level"]] + [ROOT_LABEL]
+        if parent and parent not in upper:
+            near = nearest(parent, upper)
+            known = parent in levels
+            wrong = f"parent {parent} is {'not of a higher level' if known else 'unknown'}"
+            mend = f"write `{near}`" if near else ""
+            allowed = ", ".join(upper)
+            found.append(problem(path, f"{where}, column `parent`", wrong, parent, allowed, mend))
+        both = sorted(set(row["positive"].split()) & set(row.get("negative", "").split()))
+        if both:
+            wrong = f"{', '.join(both)} is both positive and negative"
+            found.append(problem(path, where, wrong, mend="take it out of one of the columns"))
+        for column in ("positive", "negative"):
+            if "," in row.get(column, "") or ";" in row.get(column, ""):
+                wrong = "genes must be separated by spaces"
+                fixed = row[column].replace(",", " ").replace(";", " ")
+                mend = " ".join(fixed.split())
+                found.append(
+                    problem(path, f"{where}, column `{column}`", wrong, row[column], mend=mend)
+                )
+    return found
+
+
+def signatures(path: Path) -> list[str]:
+    """Problems of a signature table."""
+    columns, rows, found = read_table(path, "signatures")
+    found += check_cells(path, rows, "signatures", "gene")
+    if not {"gene", "set"} <= set(columns):
+        return found
+    lines = defaultdict(list)
+    for number, row in rows:
+        lines[row["gene"], row["set"]].append(number)
+    for (gene, name), numbers in lines.items():
+        if gene and len(numbers) > 1:
+            where = f"lines {_few(numbers)}, column `gene`"
+            wrong = f"gene {gene} occurs {len(numbers)} times in set {name}"
+            found.append(problem(path, where, wrong, mend="keep one of the rows"))
+    return found

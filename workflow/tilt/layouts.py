@@ -1,0 +1,100 @@
+"""Which raw files a sample has, for every format a cohort may come in.
+
+No numerical library is imported here: the workflow asks these questions at every start.
+"""
+
+from pathlib import Path
+
+FORMATS = ("10x_dir", "triplets", "10x_h5", "h5ad", "h5ad_per_sample", "table")
+MATRIX = ("matrix.mtx.gz", "matrix.mtx")
+BARCODES = ("barcodes.tsv.gz", "barcodes.tsv", "barcodes.txt.gz", "barcodes.txt")
+FEATURES = ("features.tsv.gz", "features.tsv", "genes.tsv.gz", "genes.tsv")
+SEPARATORS = ("_", ".", "-")
+
+
+class LayoutError(ValueError):
+    """The sample sheet or the cohort file does not say which files a sample has."""
+
+
+def sample_files(cohort: dict, row: dict) -> dict[str, str]:
+    """Raw files of one row of the sample sheet.
+
+    ``cohort`` is a cohort file as a dict (``format``, ``folder``, ``genes_file``, ``file``),
+    ``row`` a row of its sheet. Returns role -> path: ``matrix``, ``barcodes`` and ``features``
+    (10x_dir, triplets), ``h5`` (10x_h5), ``h5ad`` (h5ad, h5ad_per_sample) or ``table``. Where
+    several spellings are possible (v2 or v3, gzipped or not) the one that exists is taken, and
+    the usual one if none does. Raises LayoutError if the row lacks a column it needs.
+    """
+    folder = Path(cohort.get("folder") or ".")
+    layout = cohort["format"]
+    if layout == "10x_dir":
+        return _directory(folder / _value(row, "path", layout))
+    if layout == "triplets":
+        return _triplet(folder, row, cohort.get("genes_file"))
+    if layout in ("10x_h5", "table", "h5ad_per_sample"):
+        role = {"10x_h5": "h5", "table": "table"}.get(layout, "h5ad")
+        return {role: str(folder / _value(row, "path", layout))}
+    if layout == "h5ad":
+        if not cohort.get("file"):
+            raise LayoutError("the cohort file lacks `file`, which format h5ad needs")
+        return {"h5ad": str(folder / cohort["file"])}
+    raise LayoutError(f"unknown format {layout!r}; known: {', '.join(FORMATS)}")
+
+
+def read_options(cohort: dict, row: dict) -> dict:
+    """Keyword arguments of :func:`tilt.readers.read_sample` for one sample, as plain values."""
+    options = {"sample": row["sample"]}
+    if cohort["format"] in ("h5ad", "h5ad_per_sample"):
+        options["counts"] = cohort.get("h5ad", {}).get("counts", "X")
+        if cohort.get("author_labels"):
+            options["keep"] = [cohort["author_labels"]]
+    if cohort["format"] == "h5ad":
+        options["sample_column"] = cohort.get("h5ad", {}).get("sample_column", "sample")
+    return options
+
+
+def columns_needed(cohort: dict, columns: list[str]) -> list[str]:
+    """File columns that a sample sheet of this format must have and ``columns`` lacks."""
+    layout = cohort.get("format")
+    if layout in ("10x_dir", "10x_h5", "h5ad_per_sample", "table"):
+        wanted = ["path"]
+    elif layout == "triplets" and "prefix" not in columns:
+        parts = ["matrix", "barcodes"] + ([] if cohort.get("genes_file") else ["features"])
+        wanted = parts if set(parts) & set(columns) else ["prefix"]
+    else:
+        wanted = []
+    return [name for name in wanted if name not in columns]
+
+
+def _value(row: dict, column: str, layout: str) -> str:
+    value = row.get(column, "")
+    if not value:
+        raise LayoutError(f"format {layout} needs a value in column {column!r}")
+    return value
+
+
+def _directory(folder: Path) -> dict[str, str]:
+    present = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+    files = {}
+    for role, endings in (("matrix", MATRIX), ("barcodes", BARCODES), ("features", FEATURES)):
+        found = [name for ending in endings for name in present if name.endswith(ending)]
+        files[role] = str(folder / (found[0] if found else endings[0]))
+    return files
+
+
+def _triplet(folder: Path, row: dict, genes_file: str | None) -> dict[str, str]:
+    files = {}
+    for role, endings in (("matrix", MATRIX), ("barcodes", BARCODES), ("features", FEATURES)):
+        if role == "features" and genes_file:
+            files[role] = str(folder / genes_file)
+        elif row.get(role):
+            files[role] = str(folder / row[role])
+        else:
+            files[role] = _with_prefix(folder, _value(row, "prefix", "triplets"), endings)
+    return files
+
+
+def _with_prefix(folder: Path, prefix: str, endings: tuple[str, ...]) -> str:
+    joins = ("",) if prefix.endswith((*SEPARATORS, "/")) else (*SEPARATORS, "")
+    names = [f"{prefix}{join}{ending}" for join in joins for ending in endings]
+    return str(folder / next((name for name in names if (folder / name).is_file()), names[0]))
