@@ -1,0 +1,348 @@
+"""Tests of every donor quantity: case against control, with roles declared beforehand.
+
+One quantity gives several rows, told apart by ``method``:
+
+arcsine_ols_hc3   arcsine-root share, OLS with covariates, HC3 (co-primary for composition)
+beta_binomial     counts out of their denominator, overdispersed (co-primary); for the ratio
+                  E1/E2: Tph out of Tph + Th22, free of pseudocounts (the tie-breaker)
+ols_hc3           a value per donor (E1, E2, E3, signature), OLS with covariates, HC3
+paired_t          mean within-donor difference (paired designs, in place of the two above)
+permutation       p of the studentised effect, labels permuted within strata
+bootstrap_t       studentised bootstrap interval, donors drawn within arm x stratum
+mann_whitney      Hodges-Lehmann shift, rank p (van Elteren within strata); paired: Wilcoxon
+clr_ols_hc3       centred log-ratio, the compositional sensitivity
+points_ols_hc3    difference in percentage points (effect and interval only)
+"""
+
+import logging
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from tilt import betabinomial, composition, design, inference
+
+log = logging.getLogger(__name__)
+
+UNIT = ["cohort", "donor", "condition"]
+COLUMNS = ["cohort", "contrast", "quantity", "denominator", "role", "n_case", "n_control"]
+COLUMNS += ["effect", "unit", "ci_low", "ci_high", "p", "q", "method", "covariates", "estimable"]
+COLUMNS += ["reason", "se", "df", "smd", "smd_se"]
+MAIN = ("arcsine_ols_hc3", "ols_hc3", "paired_t")
+UNITS = {"E1": "ln ratio", "E2": "ln ratio", "E3": "SD"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is declared before the data are seen."""
+
+    contrast: design.Contrast
+    secondary: tuple[tuple[str, str], ...] = ()  # (quantity, denominator)
+    primary: tuple[str, str] | None = None  # where no imbalance estimator leads
+    permutations: int = 10_000
+    bootstraps: int = 2_000
+    seed: int = 0
+
+
+@dataclass
+class Bench:
+    """Designs already made for a set of donors: permutations are drawn once for each."""
+
+    donors: pd.DataFrame
+    plan: Plan
+    made: dict = field(default_factory=dict)
+
+    def design(self, table: pd.DataFrame) -> tuple[design.Design, np.ndarray]:
+        """Design of the units in ``table`` and the positions of its rows in ``table``."""
+        key = ["donor", "condition"]
+        have = pd.MultiIndex.from_frame(table[key].astype(str))
+        units = self.donors[pd.MultiIndex.from_frame(self.donors[key].astype(str)).isin(have)]
+        name = tuple(units.index)
+        if name not in self.made:
+            self.made[name] = design.build(units, self.plan.contrast)
+        built = self.made[name]
+        rows = have.get_indexer(pd.MultiIndex.from_frame(built.units[key].astype(str)))
+        return built, rows
+
+
+def _left_out(n: int, why: str) -> tuple[str, ...]:
+    return (f"{n} donor(s) left out: {why}",) if n else ()
+
+
+def _compare(
+    bench: Bench, table: pd.DataFrame, method: str, unit: str, ranks: str = "", notes=()
+) -> list[dict]:
+    """Rows of all methods for one value per unit (column ``value``, none missing).
+
+    ``ranks``: another column for the rank test (the share in percent), else ``value``.
+    """
+    plan = bench.plan
+    if plan.contrast.paired:
+        return _compare_paired(bench, table, unit, ranks, notes)
+    built, rows = bench.design(table)
+    base = {
+        "n_case": built.n_case,
+        "n_control": built.n_control,
+        "covariates": built.label,
+        "unit": unit,
+        "reason": "; ".join([*notes, *built.notes]),
+        "estimable": True,
+    }
+    if built.problem:
+        return [_not_estimable(base, method, "; ".join([built.problem, *notes]))]
+    y = table["value"].to_numpy(float)[rows]
+    if np.ptp(y) < 1e-12:
+        return [_not_estimable(base, method, "the same value in every donor")]
+    estimate = inference.ols_hc3(y, built.matrix)
+    sd = float(np.sqrt(np.square(y @ built.fit.annihilator).sum() / built.fit.df))
+    g, g_se = inference.standardised(estimate.effect, estimate.se, sd, built.fit.df)
+    out = [_row(base, method, estimate, smd=g, smd_se=g_se)]
+    orders, complete = built.orders(plan.permutations, plan.seed)
+    p, _ = inference.permutation_p(y, built.fit, orders, complete)
+    kind = f"all {len(orders)} arrangements" if complete else f"{len(orders)} permutations"
+    within = f" within {'/'.join(s for s in plan.contrast.strata if s in built.used)}"
+    said = kind + (within if np.ptp(built.strata) else "")
+    out.append(
+        _row(
+            base,
+            "permutation",
+            inference.Estimate(estimate.effect, np.nan, np.nan, np.nan, np.nan, p),
+        )
+        | {"reason": "; ".join([x for x in (base["reason"], said) if x])}
+    )
+    rng = np.random.default_rng(plan.seed)
+    low, high = inference.bootstrap_t(y, built.matrix, built.cells, plan.bootstraps, rng)
+    if np.isfinite(low):
+        out.append(
+            _row(
+                base,
+                "bootstrap_t",
+                inference.Estimate(estimate.effect, np.nan, np.nan, low, high, np.nan),
+            )
+        )
+    ranked = table[ranks].to_numpy(float)[rows] if ranks else y
+    shift = inference.hodges_lehmann(ranked, built.case, built.strata)
+    used = [s for s in plan.contrast.strata if s in built.used]
+    out.append(
+        _row(base, "mann_whitney", shift)
+        | {"covariates": ", ".join(used) or "none", "unit": "percentage points" if ranks else unit}
+    )
+    return out
+
+
+def _compare_paired(bench: Bench, table: pd.DataFrame, unit: str, ranks: str, notes) -> list[dict]:
+    contrast, plan = bench.plan.contrast, bench.plan
+    both, problem, more = design.pairs(table[UNIT], contrast)
+    wide = table.pivot(index="donor", columns="condition")
+    base = {"n_case": len(both), "n_control": len(both), "covariates": "donor", "unit": unit}
+    base |= {"reason": "; ".join([*notes, *more]), "estimable": True}
+    if problem:
+        return [_not_estimable(base, "paired_t", problem)]
+
+    def gap(column: str) -> np.ndarray:
+        pair = wide[column].loc[both]
+        return (pair[contrast.case] - pair[contrast.control]).to_numpy(float)
+
+    difference = gap("value")
+    estimate = inference.paired_t(difference)
+    sd = float(np.std(difference, ddof=1))
+    g, g_se = inference.standardised(estimate.effect, estimate.se, sd, len(both) - 1)
+    out = [_row(base, "paired_t", estimate, smd=g, smd_se=g_se)]
+    rng = np.random.default_rng(plan.seed)
+    nothing = (np.nan, np.nan)
+    p = inference.sign_flip_p(difference, plan.permutations, rng)
+    out.append(
+        _row(base, "permutation", inference.Estimate(estimate.effect, *nothing, *nothing, p))
+    )
+    ones = np.ones((len(both), 1))
+    low, high = inference.bootstrap_t(
+        difference, ones, np.zeros(len(both), int), plan.bootstraps, rng
+    )
+    if np.isfinite(low):
+        out.append(
+            _row(
+                base,
+                "bootstrap_t",
+                inference.Estimate(estimate.effect, *nothing, low, high, np.nan),
+            )
+        )
+    ranked = gap(ranks) if ranks else difference
+    i, j = np.triu_indices(len(ranked))
+    walsh = (ranked[i] + ranked[j]) / 2
+    p = float(stats.wilcoxon(ranked).pvalue) if np.any(ranked) else 1.0
+    shift = inference.Estimate(float(np.median(walsh)), *nothing, *nothing, p)
+    unit = "percentage points" if ranks else unit
+    return [*out, _row(base, "mann_whitney", shift) | {"unit": unit}]
+
+
+def _row(base: dict, method: str, e: inference.Estimate, **more) -> dict:
+    found = {"effect": e.effect, "se": e.se, "df": e.df, "ci_low": e.ci_low, "ci_high": e.ci_high}
+    return base | found | {"p": e.p, "method": method} | more
+
+
+def _not_estimable(base: dict, method: str, reason: str) -> dict:
+    return base | {"method": method, "estimable": False, "reason": reason}
+
+
+def _counts_model(bench: Bench, table: pd.DataFrame, unit: str, notes=()) -> dict:
+    """Beta-binomial row of columns ``n`` out of ``total`` (> 0)."""
+    contrast = bench.plan.contrast
+    if contrast.paired:
+        both, problem, more = design.pairs(table[UNIT], contrast)
+        rows = np.flatnonzero(table["donor"].isin(both))
+        used = table.iloc[rows]
+        case = (used["condition"] == contrast.case).to_numpy(float)
+        matrix = np.column_stack([pd.get_dummies(used["donor"]).to_numpy(float), case])
+        notes, label = (*notes, *more), "donor"
+        n_case = n_control = len(both)
+    else:
+        built, rows = bench.design(table)
+        problem, matrix, label = built.problem, built.matrix, built.label
+        notes = (*notes, *built.notes)
+        n_case, n_control = built.n_case, built.n_control
+    base = {"n_case": n_case, "n_control": n_control, "covariates": label, "unit": unit}
+    base |= {"reason": "; ".join(notes), "estimable": True}
+    if problem:
+        return _not_estimable(base, "beta_binomial", problem)
+    n, total = (table[c].to_numpy(float)[rows] for c in ("n", "total"))
+    try:
+        estimate, _ = betabinomial.fit(n, total, matrix)
+    except ValueError as error:
+        return _not_estimable(base, "beta_binomial", str(error))
+    if not np.isfinite(estimate.se):
+        return _not_estimable(base, "beta_binomial", "the model did not converge")
+    return _row(base, "beta_binomial", estimate)
+
+
+def share(bench: Bench, rows: pd.DataFrame, whole: pd.DataFrame, full: bool) -> list[dict]:
+    """All tests of one subset out of one denominator.
+
+    ``rows``: its rows of the composition; ``whole``: the composition (for the CLR). ``full``
+    adds CLR, percentage points, permutation, bootstrap and ranks to the co-primary pair.
+    """
+    empty = rows["n_denominator"] == 0
+    gone = rows.loc[empty, "donor"].tolist()
+    shown = ", ".join(gone[:8]) + (" ..." if len(gone) > 8 else "")
+    notes = _left_out(len(gone), f"no {rows['denominator'].iloc[0]} cells ({shown})")
+    table = rows[~empty].rename(columns={"n_denominator": "total"})
+    table = table.assign(value=composition.arcsine(table["n"], table["total"]))
+    table["percent"] = 100 * table["n"] / table["total"]
+    unit = "arcsine root"
+    out = _compare(bench, table, "arcsine_ols_hc3", unit, "percent", notes)
+    out = out if full else [r for r in out if r["method"] in (*MAIN, "permutation")]
+    out.append(_counts_model(bench, table, "ln odds ratio", notes))
+    if full and out[0]["estimable"]:
+        points = table.assign(value=table["percent"])
+        main = _compare(bench, points, "points_ols_hc3", "percentage points", "", notes)[0]
+        out.append(main | {"method": "points_ols_hc3", "p": np.nan})
+        subset, home = rows["subset"].iloc[0], rows["denominator"].iloc[0]
+        ratio = composition.clr(whole, subset, home)
+        main = _compare(bench, ratio, "clr_ols_hc3", "CLR", "", notes)[0]
+        out.append(main | {"method": "clr_ols_hc3"})
+    return out
+
+
+def value(bench: Bench, rows: pd.DataFrame, unit: str) -> list[dict]:
+    """All tests of a value per unit; units that are not estimable are named by their reason."""
+    usable = rows[rows["estimable"].astype(bool)]
+    why = rows.loc[~rows["estimable"].astype(bool), "reason"]
+    notes = _left_out(len(why), why.mode().iloc[0]) if len(why) else ()
+    if usable.empty:
+        base = {"n_case": 0, "n_control": 0, "covariates": "none", "unit": unit}
+        method = "paired_t" if bench.plan.contrast.paired else "ols_hc3"
+        return [_not_estimable(base, method, why.mode().iloc[0] if len(why) else "no donors")]
+    return _compare(bench, usable, "ols_hc3", unit, "", notes)
+
+
+def ratio(bench: Bench, counts: pd.DataFrame) -> dict:
+    """Pseudocount-free test of the ratio: ``n_tph`` out of ``n_tph + n_th22`` per unit."""
+    table = counts.assign(n=counts["n_tph"], total=counts["n_tph"] + counts["n_th22"])
+    gone = int((table["total"] == 0).sum())
+    notes = _left_out(gone, "not a cell of either pole")
+    return _counts_model(bench, table[table["total"] > 0], "ln ratio", notes)
+
+
+def _role(quantity: str, denominator: str, method: str, plan: Plan, primary) -> str:
+    main = method in MAIN or method == "beta_binomial"
+    if primary == (quantity, denominator):
+        return "primary" if method in MAIN else "sensitivity"
+    if (quantity, denominator) in plan.secondary:
+        return "secondary" if main else "sensitivity"
+    return "exploratory"
+
+
+def run(
+    donors: pd.DataFrame,
+    plan: Plan,
+    compositions: pd.DataFrame,
+    imbalances: pd.DataFrame | None = None,
+    activities: pd.DataFrame | None = None,
+    pole_counts: dict[str, pd.DataFrame] | None = None,
+) -> pd.DataFrame:
+    """Test everything a cohort has; the only step that reads which donor is a case.
+
+    Parameters
+    ----------
+    donors
+        One row a unit: cohort, donor, condition, covariates, strata.
+    compositions, imbalances, activities
+        composition.tsv, imbalance.tsv and activity.tsv.
+    pole_counts
+        For E1 and E2: units with n_tph and n_th22, for the pseudocount-free ratio.
+
+    Returns
+    -------
+    Table with the columns of ``COLUMNS``. Exactly one row has the role primary where there is
+    a pre-declared endpoint, even when it is not estimable (the reason says why); q is
+    Benjamini-Hochberg within the secondary family of the same method class.
+    """
+    design.check_donors(donors, plan.contrast)
+    cohort = str(donors["cohort"].iloc[0])
+    bench = Bench(donors.reset_index(drop=True), plan)
+    primary = plan.primary
+    if imbalances is not None and primary is None:
+        lead = imbalances.loc[imbalances["leads"].astype(bool), "estimator"]
+        primary = (lead.iloc[0] if len(lead) else "E1", "memory_cd4")
+    out: list[dict] = []
+
+    def keep(rows: list[dict], quantity: str, denominator: str, role: str = "") -> None:
+        for row in rows:
+            named = {"quantity": quantity, "denominator": denominator}
+            got = role or _role(quantity, denominator, row["method"], plan, primary)
+            out.append(row | named | {"role": got})
+
+    if imbalances is not None:
+        for estimator, rows in imbalances.groupby("estimator", sort=True):
+            key = (estimator, "memory_cd4")
+            role = "" if key == primary else "sensitivity"
+            keep(value(bench, rows, UNITS.get(estimator, "value")), *key, role)
+            if pole_counts and estimator in pole_counts and rows["estimable"].any():
+                inside = rows.loc[rows["estimable"].astype(bool), UNIT].astype(str)
+                counts = inside.merge(
+                    pole_counts[estimator].astype(dict.fromkeys(UNIT, str)), on=UNIT
+                )
+                keep([ratio(bench, counts)], *key, role)
+    for (denominator, subset), rows in compositions.groupby(["denominator", "subset"], sort=True):
+        declared = (subset, denominator) in plan.secondary or (subset, denominator) == primary
+        keep(share(bench, rows, compositions, declared), subset, denominator)
+    if activities is not None:
+        for (subset, name), rows in activities.groupby(["subset", "signature"], sort=True):
+            keep(value(bench, rows, "log2 CPM"), name, subset)
+    found = {(r["quantity"], r["denominator"]) for r in out}
+    for quantity, denominator in [*plan.secondary, *([primary] if primary else [])]:
+        if (quantity, denominator) not in found:
+            absent = _not_estimable({}, "not_tested", "no such quantity in this cohort")
+            role = "primary" if (quantity, denominator) == primary else "secondary"
+            keep([absent], quantity, denominator, role)
+    table = pd.DataFrame(out).reindex(columns=COLUMNS)
+    table["cohort"], table["contrast"] = cohort, plan.contrast.name
+    table["covariates"] = table["covariates"].fillna("none")
+    secondary = table["role"] == "secondary"
+    for family in (table["method"].isin(MAIN), table["method"] == "beta_binomial"):
+        rows = secondary & family
+        table.loc[rows, "q"] = inference.benjamini_hochberg(table.loc[rows, "p"].to_numpy(float))
+    order = {"primary": 0, "secondary": 1, "sensitivity": 2, "exploratory": 3}
+    return table.sort_values("role", key=lambda r: r.map(order), kind="stable").reset_index(
+        drop=True
+    )

@@ -1,0 +1,297 @@
+"""Inference on one number a donor: OLS with HC3, permutation, bootstrap, rank tests, FDR.
+
+Everything here is vectorised over permutations or replicates and takes plain arrays. The
+effect is always the coefficient of the last column of the design matrix (case minus control).
+"""
+
+from dataclasses import dataclass
+from itertools import combinations, product
+from math import comb, prod
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.95
+TINY = 1e-9
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An effect with its uncertainty; ``df`` are the degrees of freedom of the t reference."""
+
+    effect: float
+    se: float
+    df: float
+    ci_low: float
+    ci_high: float
+    p: float
+
+
+def from_t(effect: float, se: float, df: float) -> Estimate:
+    """Two-sided p and 95% interval of ``effect`` from a t distribution with ``df``."""
+    if not se > 0:
+        return Estimate(effect, np.nan, df, np.nan, np.nan, np.nan)
+    half = stats.t.ppf(0.5 + LEVEL / 2, df) * se
+    p = 2 * stats.t.sf(abs(effect / se), df)
+    return Estimate(effect, se, df, effect - half, effect + half, float(p))
+
+
+@dataclass(frozen=True)
+class Projection:
+    """What OLS of any outcome on one design needs: computed once, used for every outcome."""
+
+    partial: np.ndarray  # (n,) the condition after the nuisance columns are taken out
+    annihilator: np.ndarray  # (n, n) residual maker of the whole design
+    nuisance: np.ndarray  # (n, n) residual maker of the nuisance columns
+    slack: np.ndarray  # (n,) one minus leverage; 1 where a donor is fitted exactly
+    df: int
+
+
+def project(design: np.ndarray) -> Projection:
+    """Prepare OLS on ``design`` (n x k, full rank, condition last).
+
+    Raises
+    ------
+    ValueError
+        If the design has no degrees of freedom left or the condition is confounded.
+    """
+    n, k = design.shape
+    nuisance, condition = design[:, :-1], design[:, -1]
+    residual_maker = np.eye(n) - nuisance @ np.linalg.pinv(nuisance)
+    partial = residual_maker @ condition
+    if n - k < 1 or partial @ partial < TINY:
+        raise ValueError("the condition cannot be told from the covariates with these donors")
+    annihilator = residual_maker - np.outer(partial, partial) / (partial @ partial)
+    slack = np.diag(annihilator).copy()
+    slack[slack < TINY] = 1.0  # such a donor has a residual of zero: it adds nothing
+    return Projection(partial, annihilator, residual_maker, slack, n - k)
+
+
+def hc3(outcomes: np.ndarray, fit: Projection) -> tuple[np.ndarray, np.ndarray]:
+    """Effect and HC3 standard error of each row of ``outcomes`` (m x n).
+
+    HC3 after MacKinnon & White 1985 (doi:10.1016/0304-4076(85)90158-7); agrees with
+    ``statsmodels.OLS(...).fit(cov_type="HC3", use_t=True)`` (see the unit tests).
+    """
+    scale = fit.partial @ fit.partial
+    effect = outcomes @ fit.partial / scale
+    residual = outcomes @ fit.annihilator
+    variance = np.square(residual / fit.slack) @ np.square(fit.partial) / scale**2
+    return effect, np.sqrt(variance)
+
+
+def ols_hc3(outcome: np.ndarray, design: np.ndarray) -> Estimate:
+    """OLS of ``outcome`` (n,) on ``design`` (n x k, condition last), HC3 errors, t with n - k."""
+    fit = project(design)
+    effect, se = hc3(np.asarray(outcome, float)[None, :], fit)
+    return from_t(float(effect[0]), float(se[0]), fit.df)
+
+
+def paired_t(difference: np.ndarray) -> Estimate:
+    """One-sample t test of within-donor differences (n,), case minus control."""
+    n = len(difference)
+    se = float(np.std(difference, ddof=1) / np.sqrt(n))
+    return from_t(float(np.mean(difference)), se, n - 1)
+
+
+def standardised(effect: float, se: float, residual_sd: float, df: float) -> tuple[float, float]:
+    """Hedges' g of a (covariate-adjusted) mean difference, and its standard error.
+
+    Small-sample factor and variance after Hedges 1981 (doi:10.3102/10769986006002107), the
+    variance of the mean difference being the HC3 one.
+    """
+    if not residual_sd > 0 or df < 2:
+        return np.nan, np.nan
+    shrink = 1 - 3 / (4 * df - 1)
+    g = shrink * effect / residual_sd
+    return g, float(np.sqrt((shrink * se / residual_sd) ** 2 + g**2 / (2 * df)))
+
+
+# --- permutation ------------------------------------------------------------------------------
+
+
+def arrangements(case: np.ndarray, strata: np.ndarray) -> int:
+    """How many distinct ways there are to give out the labels within strata."""
+    return prod(
+        comb(int((strata == s).sum()), int(case[strata == s].sum())) for s in np.unique(strata)
+    )
+
+
+def permutations(
+    case: np.ndarray, strata: np.ndarray, n_random: int, rng: np.random.Generator, exact: bool
+) -> tuple[np.ndarray, bool]:
+    """Reorderings of donors within strata, (m x n) indices, and whether they are all there are.
+
+    With ``exact`` and at most ``n_random`` distinct arrangements of the labels each one is
+    given once (the observed one included); otherwise ``n_random`` random reorderings.
+    """
+    n = len(case)
+    if exact and arrangements(case, strata) <= n_random:
+        per_stratum = []
+        for s in np.unique(strata):
+            places = np.flatnonzero(strata == s)
+            cases, controls = places[case[places] == 1], places[case[places] == 0]
+            ways = []
+            for chosen in combinations(places, len(cases)):
+                rest = np.setdiff1d(places, chosen)
+                ways.append((np.r_[cases, controls], np.r_[np.array(chosen, int), rest]))
+            per_stratum.append(ways)
+        orders = np.tile(np.arange(n), (prod(map(len, per_stratum)), 1))
+        for row, ways in zip(orders, product(*per_stratum), strict=True):
+            for places, source in ways:
+                row[places] = source
+        return orders, True
+    codes = np.unique(strata, return_inverse=True)[1]
+    shuffled = np.argsort(rng.random((n_random, n)) + codes, axis=1)
+    orders = np.empty_like(shuffled)
+    orders[:, np.argsort(codes, kind="stable")] = shuffled
+    return orders, False
+
+
+def _tail(observed: float, null: np.ndarray, complete: bool) -> float:
+    extreme = int(np.sum(np.abs(null) >= abs(observed) * (1 - 1e-10)))
+    return extreme / len(null) if complete else (extreme + 1) / (len(null) + 1)
+
+
+def permutation_p(
+    outcome: np.ndarray, fit: Projection, orders: np.ndarray, complete: bool
+) -> tuple[float, np.ndarray]:
+    """Permutation p of the HC3-studentised effect and the permuted effects (m,).
+
+    Residuals of the nuisance model are reordered (Freedman & Lane 1983,
+    doi:10.1080/07350015.1983.10509354); with strata as the only covariates this is exactly
+    the permutation of labels within strata. The studentised statistic keeps the level when
+    the arms differ in size and variance (Janssen 1997, doi:10.1016/S0167-7152(97)00043-6).
+    """
+    residual = fit.nuisance @ np.asarray(outcome, float)
+    shuffled = residual[orders]
+    effect, se = hc3(shuffled, fit)
+    observed, observed_se = hc3(residual[None, :], fit)
+    if not observed_se[0] > 0:
+        return np.nan, effect
+    with np.errstate(divide="ignore", invalid="ignore"):
+        null = np.where(se > 0, effect / se, np.where(effect == 0, 0, np.inf))
+    return _tail(float(observed[0] / observed_se[0]), null, complete), effect
+
+
+def sign_flip_p(difference: np.ndarray, n_random: int, rng: np.random.Generator) -> float:
+    """Permutation p of a paired design: signs of the differences are flipped (exact if few)."""
+    n = len(difference)
+    complete = 2**n <= n_random
+    if complete:
+        bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
+    else:
+        bits = rng.integers(0, 2, (n_random, n))
+    null = (1 - 2 * bits) @ difference / n
+    return _tail(float(np.mean(difference)), null, complete)
+
+
+# --- bootstrap --------------------------------------------------------------------------------
+
+
+def bootstrap_t(
+    outcome: np.ndarray,
+    design: np.ndarray,
+    cells: np.ndarray,
+    replicates: int,
+    rng: np.random.Generator,
+) -> tuple[float, float]:
+    """Studentised bootstrap interval of the effect; donors are drawn within ``cells``.
+
+    ``cells`` (n,) codes arm x stratum, so every replicate keeps the design of the cohort.
+    Bootstrap-t with HC3 standard errors (Efron & Tibshirani 1993, chapter 12.5). Gives
+    (nan, nan) when fewer than half of the replicates can be fitted.
+    """
+    n, k = design.shape
+    whole = ols_hc3(outcome, design)
+    weights = np.zeros((replicates, n))
+    for cell in np.unique(cells):
+        members = np.flatnonzero(cells == cell)
+        chance = np.full(len(members), 1 / len(members))
+        weights[:, members] = rng.multinomial(len(members), chance, size=replicates)
+    pairs = (design[:, :, None] * design[:, None, :]).reshape(n, k * k)
+    gram = (weights @ pairs).reshape(replicates, k, k)
+    usable = np.linalg.cond(gram) < 1e10
+    gram, weights = gram[usable], weights[usable]
+    if len(gram) < replicates / 2:
+        return np.nan, np.nan
+    inverse = np.linalg.inv(gram)
+    moment = weights @ (design * outcome[:, None])
+    beta = np.einsum("bij,bj->bi", inverse, moment)
+    residual = outcome - beta @ design.T
+    mapped = np.einsum("bij,nj->bni", inverse, design)
+    leverage = np.einsum("bni,ni->bn", mapped, design)
+    slack = np.where(1 - leverage < TINY, 1.0, 1 - leverage)
+    variance = np.sum(weights * np.square(mapped[:, :, -1] * residual / slack), axis=1)
+    floor = (whole.se * 1e-3) ** 2
+    t = (beta[:, -1] - whole.effect) / np.sqrt(np.maximum(variance, floor))
+    low, high = np.quantile(t, [0.5 + LEVEL / 2, 0.5 - LEVEL / 2])
+    return whole.effect - low * whole.se, whole.effect - high * whole.se
+
+
+# --- ranks ------------------------------------------------------------------------------------
+
+
+def _van_elteren(outcome: np.ndarray, case: np.ndarray, strata: np.ndarray) -> float:
+    """Standard normal statistic of the stratified Wilcoxon test with tie correction."""
+    score = variance = 0.0
+    for s in np.unique(strata):
+        inside = strata == s
+        y, g = outcome[inside], case[inside]
+        n, m = len(y), int(g.sum())
+        if m == 0 or m == n:
+            continue
+        ranks = stats.rankdata(y)
+        spread = np.sum(np.square(ranks - (n + 1) / 2))
+        score += (ranks[g == 1].sum() - m * (n + 1) / 2) / (n + 1)
+        variance += m * (n - m) / (n * (n - 1)) * spread / (n + 1) ** 2
+    return score / np.sqrt(variance) if variance > 0 else 0.0
+
+
+def hodges_lehmann(
+    outcome: np.ndarray, case: np.ndarray, strata: np.ndarray | None = None
+) -> Estimate:
+    """Hodges-Lehmann shift (case minus control), interval and rank-test p.
+
+    One stratum: p is ``scipy.stats.mannwhitneyu`` (exact for small samples without ties).
+    Several strata: differences are taken and ranked within strata (van Elteren 1960), so a
+    batch effect cannot make a difference. The interval inverts the rank test.
+    """
+    outcome = np.asarray(outcome, float)
+    strata = np.zeros(len(outcome), int) if strata is None else strata
+    gaps = [
+        np.subtract.outer(
+            outcome[(strata == s) & (case == 1)], outcome[(strata == s) & (case == 0)]
+        ).ravel()
+        for s in np.unique(strata)
+    ]
+    gaps = np.sort(np.concatenate(gaps))
+    if not len(gaps):
+        return Estimate(np.nan, np.nan, np.nan, np.nan, np.nan, np.nan)
+    if len(np.unique(strata)) == 1:
+        p = stats.mannwhitneyu(outcome[case == 1], outcome[case == 0]).pvalue
+    else:
+        p = 2 * stats.norm.sf(abs(_van_elteren(outcome, case, strata)))
+    limit = stats.norm.ppf(0.5 + LEVEL / 2)
+
+    def crossing(target: float) -> float:
+        low, high = 0, len(gaps) - 1
+        while low < high:  # the statistic falls as the shift grows
+            middle = (low + high) // 2
+            z = _van_elteren(outcome - gaps[middle] * case, case, strata)
+            low, high = (middle + 1, high) if z > target else (low, middle)
+        return float(gaps[low])
+
+    return Estimate(
+        float(np.median(gaps)), np.nan, np.nan, crossing(limit), crossing(-limit), float(p)
+    )
+
+
+def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
+    """Adjusted p (Benjamini & Hochberg 1995); missing p stay missing and don't count."""
+    p = np.asarray(p, float)
+    q = np.full(len(p), np.nan)
+    known = ~np.isnan(p)
+    if known.any():
+        q[known] = stats.false_discovery_control(p[known])
+    return q
