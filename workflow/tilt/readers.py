@@ -7,6 +7,7 @@ with the sample, the file and the mend.
 import gzip
 import logging
 import re
+import warnings
 import zlib
 from pathlib import Path
 
@@ -84,7 +85,9 @@ def to_anndata(matrix, barcodes, ids, symbols, obs=None, *, sample: str, file):
     frame = pd.DataFrame(obs or {}, index=pd.Index(barcodes, dtype=object))
     genes = pd.DataFrame({"gene_symbol": list(symbols)}, index=pd.Index(bare, dtype=object))
     log.info("sample %s: read %d cells x %d genes", sample, *matrix.shape)
-    return anndata.AnnData(matrix, obs=frame, var=genes)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Variable names are not unique")
+        return anndata.AnnData(matrix, obs=frame, var=genes)
 
 
 def as_counts(matrix, sample: str, file) -> sp.csr_matrix:

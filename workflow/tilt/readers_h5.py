@@ -15,6 +15,7 @@ from tilt.readers import ENSEMBL, BadSample, not_counts, split_features
 
 log = logging.getLogger(__name__)
 BLOCK_ROWS = 20_000
+FIRST_VALUES = 100_000
 SYMBOL_COLUMNS = (
     "gene_symbol",
     "gene_symbols",
@@ -303,7 +304,7 @@ def _check_counts(file, group, counts: str, sample: str, path: Path) -> None:
 def _first_values(group) -> np.ndarray:
     import h5py
 
-    return group["data"][:100_000] if isinstance(group, h5py.Group) else group[:100].ravel()
+    return group["data"][:FIRST_VALUES] if isinstance(group, h5py.Group) else group[:100].ravel()
 
 
 def _blocks(

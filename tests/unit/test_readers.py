@@ -1,0 +1,303 @@
+"""Text formats: every layout gives the same sample; every broken file is named with its mend."""
+
+import gzip
+
+import numpy as np
+import pytest
+import rawdata as raw
+import scipy.sparse as sp
+from tilt import layouts, readers
+
+
+@pytest.fixture
+def matrix():
+    return raw.counts()
+
+
+def same_as(adata, matrix):
+    assert sp.issparse(adata.X) and adata.X.format == "csr" and adata.X.dtype == np.int32
+    np.testing.assert_array_equal(adata.X.toarray(), matrix)
+    assert list(adata.obs_names) == raw.barcodes(len(matrix))
+    assert list(adata.var_names) == raw.IDS
+    assert list(adata.var["gene_symbol"]) == raw.GENES
+
+
+def read(cohort, row):
+    files = layouts.sample_files(cohort, row)
+    return readers.read_sample(cohort["format"], files, **layouts.read_options(cohort, row))
+
+
+def cohort(folder, format="10x_dir", **more):
+    return {"format": format, "folder": str(folder), **more}
+
+
+ROW = {"sample": "S1", "path": "S1"}
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("prefix", ["", "S1_"])
+def test_10x_directory_of_both_versions(tmp_path, matrix, version, prefix):
+    raw.write_10x(tmp_path / "S1", matrix, version=version, prefix=prefix)
+    same_as(read(cohort(tmp_path), ROW), matrix)
+
+
+@pytest.mark.parametrize("prefix", ["GSM1_HD1", "GSM1_HD1_", "sub/GSM1_HD1"])
+def test_triplets_with_a_prefix(tmp_path, matrix, prefix):
+    raw.write_10x(tmp_path, matrix, prefix=prefix.rstrip("_") + "_")
+    same_as(read(cohort(tmp_path, "triplets"), {"sample": "S1", "prefix": prefix}), matrix)
+
+
+def test_triplets_with_one_genes_file_for_the_series(tmp_path, matrix):
+    raw.write_10x(tmp_path, matrix, prefix="GSM1_JB17001_")
+    (tmp_path / "GSM1_JB17001_features.tsv.gz").rename(tmp_path / "series_genes.tsv.gz")
+    series = cohort(tmp_path, "triplets", genes_file="series_genes.tsv.gz")
+    same_as(read(series, {"sample": "S1", "prefix": "GSM1_JB17001"}), matrix)
+
+
+def test_triplets_with_files_named_one_by_one(tmp_path, matrix):
+    raw.write_10x(tmp_path, matrix)
+    (tmp_path / "matrix.mtx.gz").rename(tmp_path / "GSM_2.1.mtx.gz")
+    row = {"sample": "S1", "matrix": "GSM_2.1.mtx.gz", "barcodes": "barcodes.tsv.gz"}
+    same_as(read(cohort(tmp_path, "triplets", genes_file="features.tsv.gz"), row), matrix)
+
+
+@pytest.mark.parametrize("cells_in_rows", [True, False])
+def test_dense_table_either_way_round(tmp_path, matrix, cells_in_rows):
+    names = raw.barcodes(len(matrix))
+    rows, columns, values = (
+        (names, raw.GENES, matrix) if cells_in_rows else (raw.GENES, names, matrix.T)
+    )
+    table = [["", *columns]] + [[r, *map(str, v)] for r, v in zip(rows, values, strict=True)]
+    raw.save(tmp_path / "S1.tsv.gz", raw.lines(table))
+    adata = read(cohort(tmp_path, "table"), {"sample": "S1", "path": "S1.tsv.gz"})
+    np.testing.assert_array_equal(adata.X.toarray(), matrix)
+    assert list(adata.var_names) == raw.GENES and list(adata.obs_names) == names
+
+
+def test_headers_quotes_windows_ends_and_bom_are_tolerated(tmp_path, matrix):
+    folder = raw.write_10x(tmp_path / "S1", matrix)
+    names = "".join(f'"{name}"\r\n' for name in ["x", *raw.barcodes()])
+    raw.save(folder / "barcodes.tsv.gz", b"\xef\xbb\xbf" + names.encode())
+    header = [["gene_id", "gene_name", "type"], *raw.features()]
+    raw.save(folder / "features.tsv.gz", raw.lines(header).replace(b"\n", b"\r\n") + b"\r\n")
+    same_as(read(cohort(tmp_path), ROW), matrix)
+
+
+def test_only_genes_are_kept_and_versions_leave_the_ids(tmp_path, matrix):
+    folder = raw.write_10x(tmp_path / "S1", np.hstack([matrix, matrix[:, :1] + 7]))
+    rows = [[f"{i}.4", g, k] for i, g, k in raw.features()]
+    rows.append(["CD4_TotalSeqB", "CD4_TotalSeqB", "Antibody Capture"])
+    raw.save(folder / "features.tsv.gz", raw.lines(rows))
+    same_as(read(cohort(tmp_path), ROW), matrix)
+
+
+def test_symbols_alone_and_repeated_symbols_stay_as_found(tmp_path, matrix):
+    folder = raw.write_10x(tmp_path / "S1", matrix)
+    symbols = [*raw.GENES[:-1], "CD4"]
+    raw.save(folder / "features.tsv.gz", raw.lines([g] for g in symbols))
+    adata = read(cohort(tmp_path), ROW)
+    assert list(adata.var_names) == symbols == list(adata.var["gene_symbol"])
+    np.testing.assert_array_equal(adata.X.toarray(), matrix)
+
+
+def test_entries_written_twice_are_summed_and_zeros_are_not_stored(tmp_path):
+    text = b"%%MatrixMarket matrix coordinate integer general\n8 2 4\n1 1 2\n1 1 3\n2 2 0\n3 2 1\n"
+    folder = raw.write_10x(tmp_path / "S1", raw.counts(2))
+    raw.save(folder / "matrix.mtx.gz", text)
+    adata = read(cohort(tmp_path), ROW)
+    assert adata.X.nnz == 2 and adata.X[0, 0] == 5 and adata.X[1, 2] == 1
+
+
+# Bad data, one by one ---------------------------------------------------------------------------
+
+
+def failure(tmp_path, **files):
+    """Message of a 10x directory S1 in which some files are replaced by these bytes."""
+    folder = raw.write_10x(tmp_path / "S1")
+    names = {
+        "matrix": "matrix.mtx.gz",
+        "barcodes": "barcodes.tsv.gz",
+        "features": "features.tsv.gz",
+    }
+    for role, data in files.items():
+        path = folder / names[role]
+        path.write_bytes(data) if data is not None else path.unlink()
+    with pytest.raises(readers.BadSample) as caught:
+        read(cohort(tmp_path), ROW)
+    assert caught.value.sample == "S1"
+    return str(caught.value).replace(str(folder) + "/", "")
+
+
+def zipped(data: bytes) -> bytes:
+    return gzip.compress(data)
+
+
+def test_barcodes_of_another_length(tmp_path):
+    data = zipped(raw.lines([n] for n in raw.barcodes(11)))
+    assert failure(tmp_path, barcodes=data) == (
+        "sample S1: barcodes.tsv.gz: 11 barcodes for a matrix of 12 cells (matrix.mtx.gz). Mend: "
+        "matrix and barcodes are not of the same sample, or one is cut short: fetch both again."
+    )
+
+
+def test_features_of_another_length(tmp_path):
+    assert failure(tmp_path, features=zipped(raw.lines(raw.features()[:5]))) == (
+        "sample S1: features.tsv.gz: 5 genes for a matrix of 8 genes (matrix.mtx.gz). Mend: give "
+        "the features file that belongs to this matrix."
+    )
+
+
+def test_transposed_matrix(tmp_path):
+    assert failure(tmp_path, matrix=zipped(raw.mtx(raw.counts().T))) == (
+        "sample S1: matrix.mtx.gz: the matrix is transposed: 12 rows are the barcodes and 8 "
+        "columns the genes, it must be the other way round. Mend: swap it once with scipy.io: "
+        "mmwrite(path, mmread(path).T)."
+    )
+
+
+def test_no_features_file(tmp_path):
+    assert failure(tmp_path, features=None) == (
+        "sample S1: features.tsv.gz: the file does not exist. Mend: correct the sample sheet or "
+        "the folder of the cohort file."
+    )
+
+
+def test_duplicated_barcodes(tmp_path):
+    names = raw.barcodes()
+    names[3] = names[7] = names[0]
+    assert failure(tmp_path, barcodes=zipped(raw.lines([n] for n in names))) == (
+        f"sample S1: matrix.mtx.gz: 2 barcodes occur more than once (first {names[0]}). Mend: two "
+        "libraries were probably joined: give each its own row in the sample sheet, or make the "
+        "barcodes differ."
+    )
+
+
+def test_log_transformed_counts(tmp_path):
+    wrong = failure(tmp_path, matrix=zipped(raw.mtx(np.log1p(raw.counts()))))
+    assert "sample S1: matrix.mtx.gz: holds values that are not whole numbers" in wrong
+    assert "these look normalised (log-transformed)" in wrong
+    assert wrong.endswith("Mend: give the raw counts (UMIs), as written by the aligner.")
+
+
+def test_counts_scaled_to_a_common_depth(tmp_path):
+    scaled = raw.counts() / raw.counts().sum(1, keepdims=True) * 1e4
+    wrong = failure(tmp_path, matrix=zipped(raw.mtx(scaled)))
+    assert "these look normalised (scaled to a common depth)" in wrong
+
+
+def test_negative_values(tmp_path):
+    wrong = failure(tmp_path, matrix=zipped(raw.mtx(raw.counts() - 2.5)))
+    assert "holds negative values (smallest -2.5): these look scaled or batch-adjusted" in wrong
+
+
+def test_missing_values(tmp_path):
+    matrix = raw.counts().astype(float)
+    matrix[2, 2] = np.nan
+    wrong = failure(tmp_path, matrix=zipped(raw.mtx(matrix)))
+    assert "matrix.mtx.gz: holds missing or infinite values (NaN, Inf)." in wrong
+
+
+def test_all_zero(tmp_path):
+    wrong = failure(tmp_path, matrix=zipped(raw.mtx(raw.counts() * 0)))
+    assert "sample S1: matrix.mtx.gz: every count is zero. Mend: fetch the file again or" in wrong
+
+
+def test_gzip_that_is_not(tmp_path):
+    assert failure(tmp_path, matrix=raw.mtx(raw.counts())) == (
+        "sample S1: matrix.mtx.gz: the file is named .gz but is not compressed by gzip. Mend: "
+        "rename it to matrix.mtx if it is plain text, else fetch it again."
+    )
+
+
+def test_web_page_saved_as_data(tmp_path):
+    assert failure(tmp_path, matrix=b"<!DOCTYPE html><html>Not found</html>") == (
+        "sample S1: matrix.mtx.gz: the file is a web page, not data. Mend: delete it and fetch it "
+        "again."
+    )
+
+
+@pytest.mark.parametrize("role", ["matrix", "barcodes", "features"])
+def test_truncated_gzip(tmp_path, role):
+    whole = {
+        "matrix": raw.mtx(raw.counts(300)),
+        "barcodes": raw.lines([n] for n in raw.barcodes(300)),
+        "features": raw.lines(raw.features() * 40),
+    }[role]
+    data = zipped(whole)[:-60]
+    assert "the compressed file is cut short or damaged. Mend: delete it and fetch" in failure(
+        tmp_path, **{role: data}
+    )
+
+
+def test_truncated_text_of_a_matrix(tmp_path):
+    wrong = failure(tmp_path, matrix=zipped(raw.mtx(raw.counts())[:-20]))
+    assert "matrix.mtx.gz: the file is not a whole MatrixMarket matrix" in wrong
+
+
+def test_empty_file(tmp_path):
+    wrong = failure(tmp_path, barcodes=b"")
+    assert wrong == "sample S1: barcodes.tsv.gz: the file is empty. Mend: fetch it again."
+
+
+def test_empty_gzip(tmp_path):
+    assert "0 barcodes for a matrix of 12 cells" in failure(tmp_path, barcodes=zipped(b""))
+    assert "0 genes for a matrix of 8 genes" in failure(tmp_path, features=zipped(b""))
+
+
+def test_binary_where_text_should_be(tmp_path):
+    assert "the file is not text (UTF-8)" in failure(tmp_path, barcodes=zipped(b"\xff\xfe\x00A"))
+
+
+def test_mixed_mouse_and_human(tmp_path):
+    rows = [["hg19_" + i, "hg19_" + g] for i, g in raw.features(2)[:6]]
+    rows += [["mm10_ENSMUSG00000000001", "mm10_Cd4"], ["mm10_ENSMUSG00000000002", "mm10_Maf"]]
+    wrong = failure(tmp_path, features=zipped(raw.lines(rows)))
+    assert "2 of 8 genes are mouse genes. Mend: tilt knows human genes only" in wrong
+
+
+def test_mouse_symbols(tmp_path):
+    rows = [[g.capitalize()] for g in raw.GENES[:-1]] + [["mt-Co1"]]
+    assert "genes are mouse genes" in failure(tmp_path, features=zipped(raw.lines(rows)))
+
+
+def test_dense_table_of_words(tmp_path):
+    table = [["gene", "A", "B"], ["CD4", "1", "two"]]
+    raw.save(tmp_path / "S1.tsv", raw.lines(table))
+    with pytest.raises(readers.BadSample, match="not a table of numbers"):
+        read(cohort(tmp_path, "table"), {"sample": "S1", "path": "S1.tsv"})
+
+
+def test_format_that_is_not_known():
+    with pytest.raises(ValueError, match="unknown format '10X'; known: 10x_dir, triplets, 10x_h5"):
+        readers.read_sample("10X", {})
+
+
+# Which files a sample has ----------------------------------------------------------------------
+
+
+def test_files_that_are_not_there_yet_get_their_usual_names(tmp_path):
+    assert layouts.sample_files(cohort("raw"), ROW) == {
+        "matrix": "raw/S1/matrix.mtx.gz",
+        "barcodes": "raw/S1/barcodes.tsv.gz",
+        "features": "raw/S1/features.tsv.gz",
+    }
+    series = cohort("raw", "triplets", genes_file="genes.tsv.gz")
+    assert layouts.sample_files(series, {"sample": "S1", "prefix": "GSM1_S1"}) == {
+        "matrix": "raw/GSM1_S1_matrix.mtx.gz",
+        "barcodes": "raw/GSM1_S1_barcodes.tsv.gz",
+        "features": "raw/genes.tsv.gz",
+    }
+    h5ad = cohort("raw", "h5ad", file="all.h5ad", h5ad={"counts": "raw/X", "sample_column": "id"})
+    assert layouts.sample_files(h5ad, {"sample": "S1"}) == {"h5ad": "raw/all.h5ad"}
+    assert layouts.read_options(h5ad, {"sample": "S1"}) == {
+        "sample": "S1",
+        "counts": "raw/X",
+        "sample_column": "id",
+    }
+
+
+def test_rows_that_name_no_file():
+    with pytest.raises(layouts.LayoutError, match="10x_dir needs a value in column 'path'"):
+        layouts.sample_files(cohort("raw"), {"sample": "S1", "path": ""})
+    with pytest.raises(layouts.LayoutError, match="lacks `file`, which format h5ad needs"):
+        layouts.sample_files(cohort("raw", "h5ad"), {"sample": "S1"})
