@@ -1,0 +1,69 @@
+"""The store gives back what went in, block by block, and refuses parts that do not fit."""
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from tilt import blocks
+
+
+def part(rng, n, prefix, genes=7):
+    counts = sparse.csr_matrix(rng.poisson(0.6, (n, genes)).astype(np.int32))
+    obs = pd.DataFrame(
+        {"donor": pd.Categorical([prefix] * n)}, index=[f"{prefix}{i}" for i in range(n)]
+    )
+    return ad.AnnData(counts, obs=obs, var=pd.DataFrame(index=[f"g{j}" for j in range(genes)]))
+
+
+@pytest.fixture
+def parts():
+    rng = np.random.default_rng(0)
+    return [part(rng, 11, "a"), part(rng, 0, "b"), part(rng, 4, "c")]
+
+
+@pytest.fixture
+def store(parts, tmp_path):
+    assert blocks.write_store(tmp_path / "counts.zarr", parts, parts[0].var) == 15
+    return blocks.open_store(tmp_path / "counts.zarr")
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_rows_come_back_in_order(parts, store, size):
+    whole = sparse.vstack([p.X for p in parts]).toarray()
+    got = [(start, block.toarray()) for start, block in blocks.iter_rows(store, size)]
+    assert np.array_equal(np.vstack([block for _, block in got]), whole)
+    assert [start for start, _ in got] == list(range(0, 15, size))
+    assert list(store.obs.index) == [name for p in parts for name in p.obs_names]
+    assert list(store.obs["donor"]) == ["a"] * 11 + ["c"] * 4
+
+
+def test_store_is_an_anndata(store, parts, tmp_path):
+    whole = ad.read_zarr(tmp_path / "counts.zarr")
+    assert whole.shape == (15, 7)
+    assert np.array_equal(whole.X[:11].toarray(), parts[0].X.toarray())
+
+
+def test_select_genes(store, parts):
+    picked = blocks.select_genes(store, ["g5", "g0"], size=4)
+    whole = sparse.vstack([p.X for p in parts]).toarray()
+    assert list(picked.var_names) == ["g5", "g0"]
+    assert np.array_equal(picked.X.toarray(), whole[:, [5, 0]])
+    with pytest.raises(ValueError, match="not in the store"):
+        blocks.select_genes(store, ["g99"])
+
+
+def test_wrong_parts_leave_no_store(parts, tmp_path):
+    other = parts[2][:, ::-1].copy()
+    with pytest.raises(ValueError, match="same genes"):
+        blocks.write_store(tmp_path / "x.zarr", [parts[0], other], parts[0].var)
+    with pytest.raises(ValueError, match="'a0' occurs twice"):
+        blocks.write_store(tmp_path / "x.zarr", [parts[0], parts[0]], parts[0].var)
+    assert not (tmp_path / "x.zarr").exists()
+
+
+def test_empty_store(parts, tmp_path):
+    assert blocks.write_store(tmp_path / "e.zarr", [parts[1]], parts[1].var) == 0
+    store = blocks.open_store(tmp_path / "e.zarr")
+    assert list(blocks.iter_rows(store)) == []
+    assert blocks.select_genes(store, ["g1"]).shape == (0, 1)

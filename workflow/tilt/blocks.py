@@ -1,0 +1,122 @@
+"""The cohort's count matrix on disk, written once and read by blocks of rows.
+
+The store is an AnnData in zarr format 3 with zstd (1.7 bytes per non-zero against 8 uncompressed),
+so ``anndata.read_zarr`` opens it as well. Everything here holds one block in memory.
+"""
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import zarr
+from scipy import sparse
+
+BLOCK_ROWS = 5_000  # rows in memory at a time: about 80 MB at 2,000 genes per cell
+CHUNK = 1_000_000  # numbers in one compressed piece on disk
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open count store: ``obs`` (one row a cell), ``var`` (one row a gene) and the counts."""
+
+    obs: pd.DataFrame
+    var: pd.DataFrame
+    indptr: np.ndarray
+    data: zarr.Array
+    indices: zarr.Array
+
+    @property
+    def n_obs(self) -> int:
+        return len(self.obs)
+
+    @property
+    def n_vars(self) -> int:
+        return len(self.var)
+
+    def rows(self, start: int, stop: int) -> sparse.csr_matrix:
+        """Counts of cells ``start`` to ``stop`` (excluded) as CSR, cells x genes."""
+        begin, end = int(self.indptr[start]), int(self.indptr[stop])
+        parts = (
+            self.data[begin:end],
+            self.indices[begin:end],
+            self.indptr[start : stop + 1] - begin,
+        )
+        return sparse.csr_matrix(parts, shape=(stop - start, self.n_vars))
+
+
+def write_store(path: str | Path, parts: Iterable[ad.AnnData], var: pd.DataFrame) -> int:
+    """Write AnnData ``parts`` (CSR integer counts, the genes of ``var`` in its order) as one store.
+
+    Only one part is in memory at a time. The store appears under its name when it is whole.
+
+    Returns
+    -------
+    Number of cells written.
+
+    Raises
+    ------
+    ValueError
+        A part's genes differ from ``var``, or cell names are not unique over the parts.
+    """
+    path = Path(path)
+    scratch = path.with_name(f".{path.name}.part")
+    shutil.rmtree(scratch, ignore_errors=True)
+    root = zarr.open_group(scratch, mode="w", zarr_format=3)
+    root.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
+    options = {"chunks": (CHUNK,)}
+    empty = sparse.csr_matrix((0, len(var)), dtype=np.int32)
+    with ad.settings.override(auto_shard_zarr_v3=False):
+        ad.io.write_elem(root, "X", empty, dataset_kwargs=options)
+    counts = ad.io.sparse_dataset(root["X"])
+    tables = []
+    for part in parts:
+        if not part.var_names.equals(var.index):
+            raise ValueError("all parts of a store need the same genes in the same order")
+        if part.n_obs:
+            counts.append(sparse.csr_matrix(part.X).astype(np.int32))
+            tables.append(part.obs)
+    obs = pd.concat(tables) if tables else pd.DataFrame(index=pd.Index([], dtype=str))
+    if not obs.index.is_unique:
+        raise ValueError(f"cell name {obs.index[obs.index.duplicated()][0]!r} occurs twice")
+    ad.io.write_elem(root, "obs", obs)
+    ad.io.write_elem(root, "var", var)
+    for name in ("obsm", "obsp", "varm", "varp", "layers", "uns"):
+        ad.io.write_elem(root, name, {})
+    shutil.rmtree(path, ignore_errors=True)
+    os.replace(scratch, path)
+    return len(obs)
+
+
+def open_store(path: str | Path) -> Store:
+    """Open a store for reading; tables and row pointers are loaded, counts stay on disk."""
+    root = zarr.open_group(Path(path), mode="r")
+    counts = root["X"]
+    return Store(
+        obs=ad.io.read_elem(root["obs"]),
+        var=ad.io.read_elem(root["var"]),
+        indptr=counts["indptr"][:],
+        data=counts["data"],
+        indices=counts["indices"],
+    )
+
+
+def iter_rows(store: Store, size: int = BLOCK_ROWS) -> Iterator[tuple[int, sparse.csr_matrix]]:
+    """Yield ``(start, counts)``: CSR blocks of at most ``size`` cells, in the order of ``obs``."""
+    for start in range(0, store.n_obs, size):
+        yield start, store.rows(start, min(start + size, store.n_obs))
+
+
+def select_genes(store: Store, genes: Iterable[str], size: int = BLOCK_ROWS) -> ad.AnnData:
+    """Counts of the chosen genes only, for all cells, in memory (cells x chosen genes, CSR)."""
+    columns = store.var.index.get_indexer(list(genes))
+    if (columns < 0).any():
+        raise ValueError("a chosen gene is not in the store")
+    picked = [block[:, columns] for _, block in iter_rows(store, size)]
+    shape = (0, len(columns))
+    counts = sparse.vstack(picked, format="csr") if picked else sparse.csr_matrix(shape)
+    return ad.AnnData(counts, obs=store.obs.copy(), var=store.var.iloc[columns].copy())

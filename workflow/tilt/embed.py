@@ -1,0 +1,190 @@
+"""From counts of variable genes to an embedding: PCA, Harmony, neighbours, Leiden, UMAP.
+
+The one module that owns these steps; a graphics-card version would replace it as a whole.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from scipy import sparse
+
+from tilt.normalize import log_normalized
+
+log = logging.getLogger(__name__)
+
+EXACT_LIMIT = 50_000  # cells up to which neighbours are found by comparing all with all
+HNSW_LINKS = 16  # links per cell of the approximate index: recall 0.93 of 15 neighbours
+LEIDEN_ITERATIONS = 2  # as scanpy advises; more change labels of few cells
+
+Blocks = Iterable[tuple[int, sparse.csr_matrix]]
+
+
+def pca(
+    read_blocks: Callable[[], Blocks],
+    n_counts: np.ndarray,
+    genes: np.ndarray,
+    n_components: int,
+    target: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Exact principal components of log-normalized counts, in two passes over blocks.
+
+    The covariance of the chosen genes is summed block by block, so memory depends on the number
+    of genes and not on the number of cells.
+
+    Parameters
+    ----------
+    read_blocks
+        Called once a pass; gives ``(start, counts)`` with all genes in the columns.
+    n_counts
+        Counts per cell over all genes (n_cells,).
+    genes
+        Columns of the chosen genes.
+    n_components
+        Number of components wanted; fewer when there are fewer cells or genes.
+    target
+        Counts per cell after normalization.
+
+    Returns
+    -------
+    Scores (n_cells x n_components, float32), loadings (n_genes x n_components), and the share of
+    variance of each component. The largest loading of a component is positive.
+    """
+
+    def chosen() -> Iterable[tuple[int, np.ndarray]]:
+        for start, counts in read_blocks():
+            part = counts[:, genes]
+            depth = n_counts[start : start + counts.shape[0]]
+            yield start, log_normalized(part, depth, target).toarray()
+
+    n_cells = len(n_counts)
+    total = np.zeros(len(genes))
+    product = np.zeros((len(genes), len(genes)))
+    for _, block in chosen():
+        total += block.sum(axis=0, dtype=np.float64)
+        product += block.T @ block
+    mean = total / n_cells
+    covariance = (product - n_cells * np.outer(mean, mean)) / max(n_cells - 1, 1)
+    values, vectors = np.linalg.eigh(covariance)
+    n_components = max(1, min(n_components, n_cells - 1, len(genes)))
+    loadings = vectors[:, ::-1][:, :n_components]
+    loadings = loadings * np.sign(loadings[np.abs(loadings).argmax(axis=0), range(n_components)])
+    scores = np.empty((n_cells, n_components), np.float32)
+    for start, block in chosen():
+        scores[start : start + len(block)] = (block - mean) @ loadings
+    share = values[::-1][:n_components] / max(values.sum(), 1e-12)
+    return scores, loadings, share
+
+
+def harmony(scores: np.ndarray, batch: pd.Series, seed: int, threads: int) -> np.ndarray:
+    """Harmony (Korsunsky 2019, PMID 31740819) over ``batch``; unchanged when there is one batch.
+
+    Returns
+    -------
+    Corrected scores, cells x components.
+
+    Raises
+    ------
+    RuntimeError
+        harmonypy gave a matrix of another shape (its orientation changed between versions).
+    """
+    sizes = batch.value_counts()
+    if (sizes > 0).sum() < 2:
+        return scores
+    import harmonypy
+
+    logging.getLogger("harmonypy").setLevel(logging.WARNING)
+    table = pd.DataFrame({"batch": batch.astype(str).to_numpy()})
+    found = harmonypy.run_harmony(
+        scores, table, ["batch"], random_state=seed, ncores=threads, verbose=False
+    )
+    corrected = np.asarray(found.Z_corr)
+    if corrected.shape != scores.shape:
+        raise RuntimeError(f"harmonypy gave {corrected.shape}, expected {scores.shape}")
+    return corrected.astype(np.float32)
+
+
+class NearestCells:
+    """Nearest neighbours with faiss, in the form that ``scanpy.pp.neighbors`` takes.
+
+    Exact up to ``EXACT_LIMIT`` cells, a navigable graph (HNSW) beyond. Nothing is compiled.
+    """
+
+    def __init__(self, n_neighbors: int, threads: int):
+        self.n_neighbors = n_neighbors
+        self.threads = threads
+
+    def get_params(self, deep: bool = True) -> dict:
+        return {"n_neighbors": self.n_neighbors, "threads": self.threads}
+
+    def fit(self, points: np.ndarray) -> "NearestCells":
+        import faiss
+
+        faiss.omp_set_num_threads(self.threads)
+        self.points = np.ascontiguousarray(points, dtype=np.float32)
+        dim = self.points.shape[1]
+        small = len(self.points) <= EXACT_LIMIT
+        self.index = faiss.IndexFlatL2(dim) if small else faiss.IndexHNSWFlat(dim, HNSW_LINKS)
+        self.index.add(self.points)
+        return self
+
+    def transform(self, points: np.ndarray) -> sparse.csr_matrix:
+        n = len(self.points)
+        k = min(self.n_neighbors, n - 1)
+        square, near = self.index.search(self.points, k + 1)
+        itself = near == np.arange(n)[:, None]
+        # The cell itself comes first unless a twin does; then the last neighbour gives way.
+        itself[~itself.any(axis=1), -1] = True
+        square, near = square[~itself].reshape(n, k), near[~itself].reshape(n, k)
+        start = np.arange(0, n * k + 1, k)
+        distance = np.sqrt(np.maximum(square, 0)).ravel()
+        return sparse.csr_matrix((distance, near.ravel(), start), shape=(n, n))
+
+    def fit_transform(self, points: np.ndarray) -> sparse.csr_matrix:
+        return self.fit(points).transform(points)
+
+
+def graph(cells: AnnData, n_neighbors: int, seed: int, threads: int) -> None:
+    """Add the graph of nearest cells in ``obsm['X_harmony']`` to ``obsp`` (in place)."""
+    import scanpy as sc
+
+    k = min(n_neighbors, cells.n_obs - 1)
+    sc.pp.neighbors(
+        cells,
+        n_neighbors=k,
+        use_rep="X_harmony",
+        transformer=NearestCells(k, threads),
+        random_state=seed,
+    )
+
+
+def leiden(cells: AnnData, resolutions: list[float], seed: int) -> pd.DataFrame:
+    """Leiden clusters (Traag 2019, PMID 30914743) of the graph at several resolutions.
+
+    Returns
+    -------
+    One row a cell; a column ``leiden_<resolution>`` each, clusters numbered from the largest.
+    """
+    import scanpy as sc
+
+    table = pd.DataFrame(index=cells.obs_names)
+    for resolution in resolutions:
+        sc.tl.leiden(
+            cells,
+            resolution=resolution,
+            random_state=seed,
+            flavor="leidenalg",
+            n_iterations=LEIDEN_ITERATIONS,
+            key_added="leiden",
+        )
+        table[f"leiden_{resolution:g}"] = cells.obs.pop("leiden").astype(str)
+    return table
+
+
+def umap(cells: AnnData, min_dist: float, seed: int) -> None:
+    """Add ``obsm['X_umap']`` (cells x 2) from the graph (in place); for looking, not measuring."""
+    import scanpy as sc
+
+    sc.tl.umap(cells, min_dist=min_dist, random_state=seed)

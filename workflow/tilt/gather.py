@@ -1,0 +1,106 @@
+"""The samples of a cohort brought together: shared genes, T cells, and tables of who is where."""
+
+import logging
+from collections.abc import Iterator
+
+import pandas as pd
+from anndata import AnnData
+
+log = logging.getLogger(__name__)
+
+MIN_SHARED = 0.5  # of the genes of the smallest sample; below it the namings differ
+STORE_COLUMNS = (
+    "cohort sample donor batch n_counts n_genes pct_mito pct_ribo pct_hb doublet_score "
+    "lineage_score lineage_margin"
+).split()
+
+
+def shared_genes(variables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Genes that all samples have, in the order of the first sample.
+
+    Parameters
+    ----------
+    variables
+        Sample -> its ``var`` (index: gene, column gene_symbol). Samples without genes (skipped
+        ones) are passed over.
+
+    Raises
+    ------
+    ValueError
+        No sample is left, or two samples share less than half of their genes, as happens when
+        one uses Ensembl ids and the other symbols.
+    """
+    variables = {name: var for name, var in variables.items() if len(var)}
+    if not variables:
+        raise ValueError("no sample of this cohort could be used; see the samples' logs")
+    first = next(iter(variables))
+    common = variables[first].index
+    for name, var in variables.items():
+        common = common[common.isin(var.index)]
+        if len(common) < MIN_SHARED * min(len(variables[first]), len(var)):
+            raise ValueError(
+                f"samples {first} and {name} share only {len(common)} genes: {first} names them "
+                f"like {variables[first].index[0]}, {name} like {var.index[0]}. Mend: give all "
+                "samples of a cohort the same genes file, or make two cohorts of them."
+            )
+    smallest = min(len(var) for var in variables.values())
+    if len(common) < smallest:
+        log.warning(
+            "genes not in every sample are left out: %d of %d", smallest - len(common), smallest
+        )
+    return variables[first].loc[common, ["gene_symbol"]]
+
+
+def t_cells(samples: Iterator[AnnData], var: pd.DataFrame) -> Iterator[AnnData]:
+    """T cells of each sample, with the genes of ``var``, without the condition.
+
+    The condition stays behind: annotation must not see it.
+    """
+    for sample in samples:
+        if sample.n_obs == 0:
+            continue
+        chosen = (sample.obs["lineage"] == "T").to_numpy()
+        extra = [c for c in sample.obs if c.startswith("author_")]
+        part = sample[chosen, var.index].copy()
+        yield AnnData(part.X, obs=part.obs[[*STORE_COLUMNS, *extra]], var=var)
+
+
+def waterfall(summaries: list[dict], about: pd.DataFrame) -> pd.DataFrame:
+    """Cells left after each step of quality control.
+
+    Parameters
+    ----------
+    summaries
+        One dict a sample: sample, and steps as from ``qc.clean`` (skipped samples have none).
+    about
+        cohort, sample, donor, condition, one row a sample.
+
+    Returns
+    -------
+    cohort, sample, donor, condition, step, n_removed, n_left.
+    """
+    rows = [{"sample": s["sample"], **step} for s in summaries for step in s["steps"]]
+    table = pd.DataFrame(rows, columns=["sample", "step", "n_removed", "n_left"])
+    return about.merge(table, on="sample", how="inner")
+
+
+def lineage_counts(cells: pd.DataFrame) -> pd.DataFrame:
+    """Kept cells per sample and lineage: cohort, sample, donor, lineage, n."""
+    kept = cells[cells["kept"].astype(bool)]
+    keys = ["cohort", "sample", "donor", "lineage"]
+    return kept.groupby(keys, sort=True, observed=True).size().rename("n").reset_index()
+
+
+def donor_table(about: pd.DataFrame) -> pd.DataFrame:
+    """One row a donor from one row a sample.
+
+    Columns whose values differ between samples of a donor are joined with ``;``.
+    """
+    unique = about.groupby("donor", sort=False).agg(
+        lambda values: (
+            values.iloc[0]
+            if values.nunique(dropna=False) == 1
+            else ";".join(sorted(map(str, set(values))))
+        )
+    )
+    return unique.reset_index()
