@@ -14,11 +14,10 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
 
 def _mapping(loader, node):
     keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
-    for (key_node, _), key in zip(node.value, keys, strict=True):
-        if keys.count(key) > 1:
-            raise yaml.MarkedYAMLError(
-                problem=f"key `{key}` twice", problem_mark=key_node.start_mark
-            )
+    for i, key in enumerate(keys):
+        if key in keys[:i]:
+            mark = node.value[i][0].start_mark
+            raise yaml.MarkedYAMLError(problem=f"key `{key}` twice", problem_mark=mark)
     return loader.construct_mapping(node, deep=True)
 
 
