@@ -31,6 +31,10 @@ class Store:
     indices: zarr.Array
 
     @property
+    def var_names(self) -> pd.Index:
+        return self.var.index
+
+    @property
     def n_obs(self) -> int:
         return len(self.obs)
 

@@ -9,10 +9,11 @@ from anndata import AnnData
 log = logging.getLogger(__name__)
 
 MIN_SHARED = 0.5  # of the genes of the smallest sample; below it the namings differ
-STORE_COLUMNS = (
-    "cohort sample donor batch n_counts n_genes pct_mito pct_ribo pct_hb doublet_score "
-    "lineage_score lineage_margin"
-).split()
+STORE_COLUMNS = [
+    *("cohort", "sample", "donor", "batch"),
+    *("n_counts", "n_genes", "pct_mito", "pct_ribo", "pct_hb", "doublet_score"),
+    *("lineage_score", "lineage_margin"),
+]
 
 
 def shared_genes(variables: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -104,3 +105,26 @@ def donor_table(about: pd.DataFrame) -> pd.DataFrame:
         )
     )
     return unique.reset_index()
+
+
+def sample_table(summaries: list[dict], about: pd.DataFrame) -> pd.DataFrame:
+    """What became of each sample: ``about``, status (ok or skipped), message, and its limits."""
+    rows = [
+        {
+            "sample": s["sample"],
+            "status": s["status"],
+            "message": s["message"],
+            "n_read": s.get("n_read", 0),
+            "n_kept": s["steps"][-1]["n_left"] if s["steps"] else 0,
+            **s.get("limits", {}),
+            "doublets": s.get("doublets", ""),
+        }
+        for s in summaries
+    ]
+    return about.merge(pd.DataFrame(rows), on="sample", how="left")
+
+
+def file_columns(rows: pd.DataFrame) -> list[str]:
+    """Columns of a sample sheet that say which sample and files, not who the donor is."""
+    known = ("sample", "path", "prefix", "matrix", "barcodes", "features")
+    return [name for name in rows if name in known]

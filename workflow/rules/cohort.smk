@@ -1,0 +1,189 @@
+# One cohort at a time: its T cells on disk once, then small tables beside them.
+
+
+rule gather_cohort:
+    input:
+        samples=samples_of("results/{cohort}/samples/{sample}.h5ad"),
+        cells=samples_of("results/{cohort}/samples/{sample}.cells.tsv.gz"),
+        summaries=samples_of("results/{cohort}/samples/{sample}.qc.json"),
+    output:
+        counts=directory("results/{cohort}/counts.zarr"),
+        cells="results/{cohort}/qc_cells.tsv.gz",
+        waterfall="results/{cohort}/qc_waterfall.tsv",
+        samples="results/{cohort}/qc_samples.tsv",
+        lineages="results/{cohort}/lineages.tsv",
+        donors="results/{cohort}/donors.tsv",
+    log:
+        "logs/{cohort}/gather_cohort.log",
+    benchmark:
+        "benchmarks/{cohort}/gather_cohort.tsv"
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1500, per_input=1),
+        runtime=120,
+    params:
+        rows=lambda wildcards: cohort_of(wildcards)["samples"],
+        code=code("gather", "blocks"),
+    script:
+        "../scripts/gather_cohort.py"
+
+
+rule select_genes:
+    input:
+        counts="results/{cohort}/counts.zarr",
+        excluded=CONFIG["resources"]["excluded_genes"],
+    output:
+        "results/{cohort}/hvg.tsv",
+    log:
+        "logs/{cohort}/select_genes.log",
+    benchmark:
+        "benchmarks/{cohort}/select_genes.tsv"
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    params:
+        target_sum=CONFIG["normalize"]["target_sum"],
+        n_hvgs=CONFIG["normalize"]["n_hvgs"],
+        code=code("normalize", "blocks", "genes"),
+    script:
+        "../scripts/select_genes.py"
+
+
+rule embed_cells:
+    input:
+        counts="results/{cohort}/counts.zarr",
+        hvg="results/{cohort}/hvg.tsv",
+    output:
+        "results/{cohort}/embedding.h5ad",
+    log:
+        "logs/{cohort}/embed_cells.log",
+    benchmark:
+        "benchmarks/{cohort}/embed_cells.tsv"
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 2
+    resources:
+        mem_mb=memory(3000),
+        runtime=240,
+    params:
+        target_sum=CONFIG["normalize"]["target_sum"],
+        n_pcs=CONFIG["embed"]["n_pcs"],
+        n_neighbors=CONFIG["embed"]["n_neighbors"],
+        harmony=CONFIG["embed"]["harmony"],
+        seed=CONFIG["seed"],
+        code=code("embed", "blocks"),
+    script:
+        "../scripts/embed_cells.py"
+
+
+rule cluster_cells:
+    input:
+        "results/{cohort}/embedding.h5ad",
+    output:
+        "results/{cohort}/clusters.tsv.gz",
+    log:
+        "logs/{cohort}/cluster_cells.log",
+    benchmark:
+        "benchmarks/{cohort}/cluster_cells.tsv"
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1500, per_input=20),
+        runtime=240,
+    params:
+        resolutions=CONFIG["embed"]["resolutions"],
+        seed=CONFIG["seed"],
+        code=code("embed"),
+    script:
+        "../scripts/cluster_cells.py"
+
+
+rule map_cells:
+    input:
+        "results/{cohort}/embedding.h5ad",
+    output:
+        "results/{cohort}/umap.tsv.gz",
+    log:
+        "logs/{cohort}/map_cells.log",
+    benchmark:
+        "benchmarks/{cohort}/map_cells.tsv"
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1500, per_input=20),
+        runtime=240,
+    params:
+        min_dist=CONFIG["embed"]["min_dist"],
+        seed=CONFIG["seed"],
+        code=code("embed"),
+    script:
+        "../scripts/map_cells.py"
+
+
+rule annotate_cells:
+    input:
+        counts="results/{cohort}/counts.zarr",
+        hvg="results/{cohort}/hvg.tsv",
+        embedding="results/{cohort}/embedding.h5ad",
+        clusters="results/{cohort}/clusters.tsv.gz",
+        markers=CONFIG["resources"]["markers"],
+        signatures=CONFIG["resources"]["signatures"],
+    output:
+        labels="results/{cohort}/labels.tsv.gz",
+        scores="results/{cohort}/scores.tsv.gz",
+        found="results/{cohort}/markers_found.tsv",
+        expression="results/{cohort}/marker_expression.tsv",
+        detectability="results/{cohort}/detectability.tsv",
+    log:
+        "logs/{cohort}/annotate_cells.log",
+    benchmark:
+        "benchmarks/{cohort}/annotate_cells.tsv"
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2500, per_input=20),
+        runtime=240,
+    params:
+        resolution=CONFIG["annotate"]["resolution"],
+        seed=CONFIG["seed"],
+        code=code("annotate", "blocks"),
+    script:
+        "../scripts/annotate_cells.py"
+
+
+rule assemble_tcells:
+    input:
+        counts="results/{cohort}/counts.zarr",
+        hvg="results/{cohort}/hvg.tsv",
+        embedding="results/{cohort}/embedding.h5ad",
+        umap="results/{cohort}/umap.tsv.gz",
+        clusters="results/{cohort}/clusters.tsv.gz",
+        labels="results/{cohort}/labels.tsv.gz",
+        scores="results/{cohort}/scores.tsv.gz",
+        donors="results/{cohort}/donors.tsv",
+    output:
+        "results/{cohort}/tcells.h5ad",
+    log:
+        "logs/{cohort}/assemble_tcells.log",
+    benchmark:
+        "benchmarks/{cohort}/assemble_tcells.tsv"
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1500, per_input=60),
+        runtime=120,
+    params:
+        target_sum=CONFIG["normalize"]["target_sum"],
+        config=CONFIG,
+        code=code("blocks", "normalize", "provenance", "figures.style"),
+    script:
+        "../scripts/assemble_tcells.py"

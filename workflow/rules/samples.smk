@@ -1,0 +1,87 @@
+# One sample at a time: raw counts in, clean cells with their lineage out.
+
+rule simulate_cohort:
+    input:
+        params=lambda wildcards: cohort_of(wildcards)["simulated"],
+        sheet=lambda wildcards: cohort_of(wildcards)["sheet"],
+        markers=CONFIG["resources"]["markers"],
+        signatures=CONFIG["resources"]["signatures"],
+    output:
+        directory("results/simulated/{cohort}"),
+    log:
+        "logs/{cohort}/simulate_cohort.log",
+    benchmark:
+        "benchmarks/{cohort}/simulate_cohort.tsv"
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1500),
+        runtime=30,
+    params:
+        seed=CONFIG["seed"],
+        format=lambda wildcards: cohort_of(wildcards)["format"],
+        code=code("simulate"),
+    script:
+        "../scripts/simulate_cohort.py"
+
+
+rule split_cohort:
+    input:
+        lambda wildcards: layouts.sample_files(
+            cohort_of(wildcards), cohort_of(wildcards)["samples"][0]
+        )["h5ad"],
+    output:
+        directory("results/{cohort}/raw"),
+    log:
+        "logs/{cohort}/split_cohort.log",
+    benchmark:
+        "benchmarks/{cohort}/split_cohort.tsv"
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=120,
+    params:
+        samples=lambda wildcards: [
+            row["sample"] for row in cohort_of(wildcards)["samples"]
+        ],
+        h5ad=lambda wildcards: cohort_of(wildcards)["h5ad"],
+        keep=lambda wildcards: [
+            name for name in [cohort_of(wildcards).get("author_labels")] if name
+        ],
+        code=code("readers_h5"),
+    script:
+        "../scripts/split_cohort.py"
+
+
+rule process_sample:
+    input:
+        raw=raw_files,
+        markers=CONFIG["resources"]["markers"],
+        aliases=CONFIG["resources"]["gene_aliases"],
+    output:
+        sample="results/{cohort}/samples/{sample}.h5ad",
+        cells="results/{cohort}/samples/{sample}.cells.tsv.gz",
+        summary="results/{cohort}/samples/{sample}.qc.json",
+    log:
+        "logs/{cohort}/process_sample/{sample}.log",
+    benchmark:
+        "benchmarks/{cohort}/process_sample/{sample}.tsv"
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1500, per_input=20),
+        runtime=30,
+    params:
+        row=row_of,
+        source=source_of,
+        batch=lambda wildcards: cohort_of(wildcards)["batch"],
+        qc=lambda wildcards: cohort_of(wildcards)["qc"],
+        on_bad_sample=CONFIG["on_bad_sample"],
+        seed=CONFIG["seed"],
+        code=code("samples", "readers", "readers_h5"),
+    script:
+        "../scripts/process_sample.py"

@@ -1,0 +1,30 @@
+"""PCA, Harmony and the graph of nearest cells of a cohort's T cells."""
+
+from tilt import logs
+
+log = logs.begin(snakemake.log[0], snakemake.threads)
+
+import anndata as ad
+import numpy as np
+
+from tilt import blocks, embed, tables
+
+store = blocks.open_store(snakemake.input.counts)
+chosen = tables.read(snakemake.input.hvg)["highly_variable"].to_numpy(bool)
+scores, _, share = embed.pca(
+    lambda: blocks.iter_rows(store),
+    store.obs["n_counts"].to_numpy(),
+    np.flatnonzero(chosen),
+    snakemake.params.n_pcs,
+    snakemake.params.target_sum,
+)
+cells = ad.AnnData(obs=store.obs[["donor", "batch"]])
+cells.obsm["X_pca"] = cells.obsm["X_harmony"] = scores
+cells.uns["pca_variance_ratio"] = share
+if snakemake.params.harmony:
+    cells.obsm["X_harmony"] = embed.harmony(
+        scores, store.obs["batch"], snakemake.params.seed, snakemake.threads
+    )
+embed.graph(cells, snakemake.params.n_neighbors, snakemake.params.seed, snakemake.threads)
+with tables.atomic(snakemake.output[0]) as part:
+    cells.write_h5ad(part)

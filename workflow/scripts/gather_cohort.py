@@ -1,0 +1,40 @@
+"""T cells of all samples into one count store, and the cohort's tables of samples and donors."""
+
+from tilt import logs
+
+log = logs.begin(snakemake.log[0], snakemake.threads)
+
+import json
+from pathlib import Path
+
+import anndata as ad
+import h5py
+import pandas as pd
+
+from tilt import blocks, gather, tables
+
+rows = pd.DataFrame(snakemake.params.rows)
+about = rows.assign(cohort=snakemake.wildcards.cohort)[["cohort", "sample", "donor", "condition"]]
+variables = {}
+for sample, path in zip(rows["sample"], snakemake.input.samples, strict=True):
+    with h5py.File(path) as file:
+        variables[sample] = ad.io.read_elem(file["var"])
+var = gather.shared_genes(variables)
+parts = gather.t_cells(map(ad.read_h5ad, snakemake.input.samples), var)
+n_cells = blocks.write_store(snakemake.output.counts, parts, var)
+log.info("%d T cells, %d genes", n_cells, len(var))
+
+summaries = [json.loads(Path(path).read_text()) for path in snakemake.input.summaries]
+cells = pd.concat([tables.read(path) for path in snakemake.input.cells], ignore_index=True)
+usable = rows["sample"].isin([s["sample"] for s in summaries if s["status"] == "ok"])
+tables.write(cells, snakemake.output.cells)
+tables.write(gather.waterfall(summaries, about), snakemake.output.waterfall)
+tables.write(gather.lineage_counts(cells), snakemake.output.lineages)
+tables.write(gather.sample_table(summaries, about), snakemake.output.samples)
+donors = rows[usable].drop(columns=gather.file_columns(rows))
+tables.write(gather.donor_table(donors), snakemake.output.donors)
+if n_cells == 0:
+    raise SystemExit(
+        f"cohort {snakemake.wildcards.cohort}: no T cell found among {len(cells)} barcodes of "
+        f"{len(rows)} samples. Mend: look at lineages.tsv and at the limits in `qc`."
+    )

@@ -1,0 +1,16 @@
+"""UMAP of a cohort's T cells."""
+
+from tilt import logs
+
+log = logs.begin(snakemake.log[0], snakemake.threads)
+
+import anndata as ad
+import pandas as pd
+
+from tilt import embed, tables
+
+cells = ad.read_h5ad(snakemake.input[0])
+embed.umap(cells, snakemake.params.min_dist, snakemake.params.seed)
+table = pd.DataFrame(cells.obsm["X_umap"], columns=["umap1", "umap2"])
+table.insert(0, "cell", cells.obs_names)
+tables.write(table, snakemake.output[0])

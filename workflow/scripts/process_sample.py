@@ -1,0 +1,39 @@
+"""Raw counts of one sample to the sample object: quality control, doublets, lineages."""
+
+from tilt import logs
+
+log = logs.begin(snakemake.log[0], snakemake.threads)
+
+import json
+
+import pandas as pd
+
+from tilt import genes, layouts, readers, samples, tables
+
+row, source, batch = snakemake.params.row, snakemake.params.source, snakemake.params.batch
+about = {name: row[name] for name in ("sample", "donor", "condition")}
+about = {"cohort": snakemake.wildcards.cohort, **about, "batch": row.get(batch) or "one"}
+try:
+    files = layouts.sample_files(source, row)
+    raw = readers.read_sample(source["format"], files, **layouts.read_options(source, row))
+    markers = genes.read_markers(snakemake.input.markers)
+    aliases = genes.read_aliases(snakemake.input.aliases)
+    sample, cells, summary = samples.process(
+        raw, about, snakemake.params.qc, markers, aliases, snakemake.params.seed
+    )
+    summary = {"sample": row["sample"], "status": "ok", "message": "", **summary}
+except (readers.BadSample, samples.TooFewCells, genes.GenesNotFound) as error:
+    if snakemake.params.on_bad_sample != "skip":
+        raise
+    log.warning("sample %s is skipped: %s", row["sample"], error)
+    sample, cells = samples.empty(about), pd.DataFrame({"cell": []})
+    summary = {"sample": row["sample"], "status": "skipped", "message": str(error), "steps": []}
+
+for name, value in about.items():
+    if name not in cells:
+        cells[name] = value
+with tables.atomic(snakemake.output.sample) as part:
+    sample.write_h5ad(part, compression="lzf")
+tables.write(cells, snakemake.output.cells)
+with tables.atomic(snakemake.output.summary) as part:
+    part.write_text(json.dumps(summary, indent=1))

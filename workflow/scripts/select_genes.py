@@ -1,0 +1,27 @@
+"""Variable genes of a cohort's T cells, without the excluded lists."""
+
+from tilt import logs
+
+log = logs.begin(snakemake.log[0], snakemake.threads)
+
+import numpy as np
+import pandas as pd
+
+from tilt import blocks, genes, normalize, tables
+
+store = blocks.open_store(snakemake.input.counts)
+batch = pd.Categorical(store.obs["batch"].astype(str)).codes.astype(int)
+found = normalize.moments(
+    blocks.iter_rows(store),
+    store.obs["n_counts"].to_numpy(),
+    batch,
+    snakemake.params.target_sum,
+)
+excluded = genes.excluded(store.var["gene_symbol"], genes.read_excluded(snakemake.input.excluded))
+excluded = np.asarray(excluded, dtype=str)
+table = normalize.variable_genes(found, excluded != "", snakemake.params.n_hvgs)
+table.insert(0, "gene", store.var_names)
+table.insert(1, "gene_symbol", store.var["gene_symbol"].to_numpy())
+table.insert(5, "excluded", excluded)
+log.info("%d genes chosen, %d excluded", table["highly_variable"].sum(), (excluded != "").sum())
+tables.write(table, snakemake.output[0])

@@ -1,0 +1,20 @@
+"""Split the h5ad of a whole cohort into one file a sample, by blocks of rows."""
+
+from tilt import logs
+
+log = logs.begin(snakemake.log[0], snakemake.threads)
+
+from pathlib import Path
+
+from tilt import readers_h5
+
+folder = Path(snakemake.output[0])
+folder.mkdir(parents=True, exist_ok=True)
+cells = readers_h5.split_h5ad(
+    snakemake.input[0],
+    snakemake.params.h5ad["sample_column"],
+    snakemake.params.h5ad["counts"],
+    {sample: folder / f"{sample}.h5ad" for sample in snakemake.params.samples},
+    keep=snakemake.params.keep,
+)
+log.info("cells per sample: %s", cells)
