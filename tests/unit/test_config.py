@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tilt import checks, config, problems, sheets
+from tilt import checks_tables, config, problems, sheets
 
 REPO = Path(__file__).parents[2]
 SHEET = """sample\tdonor\tcondition\tbatch\tage\tsex\tpath
@@ -39,13 +39,10 @@ class Project:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.config = {
-            "cohorts": ["mine"],
-            "resources": {"markers": "markers.tsv", "signatures": "signatures.tsv"},
-        }
+        self.config = {"cohorts": ["mine"], "resources": {}}
         self.cohort = copy.deepcopy(COHORT)
         self.sheet: str | bytes = SHEET
-        self.markers, self.signatures = MARKERS, SIGNATURES
+        self.tables = {}
         for sample in ("S1", "S2", "S3"):
             (folder / "raw" / sample).mkdir(parents=True)
             for name in ("matrix.mtx.gz", "barcodes.tsv.gz", "features.tsv.gz"):
@@ -60,8 +57,9 @@ class Project:
     def check(self):
         self.write("config/cohorts/mine.yaml", yaml.safe_dump(self.cohort))
         self.write("config/samples/mine.tsv", self.sheet)
-        self.write("markers.tsv", self.markers)
-        self.write("signatures.tsv", self.signatures)
+        for name, text in self.tables.items():
+            self.write(f"{name}.tsv", text)
+            self.config["resources"][name] = f"{name}.tsv"
         return config.check(self.config, [self.folder, REPO])
 
     def problems(self) -> list[str]:
@@ -79,7 +77,6 @@ def test_a_sound_project_has_no_problems_and_every_default(project):
     assert found == [] and settings["notes"] == []
     assert settings["config"]["qc"]["min_counts"] == 500
     assert settings["config"]["qc"]["doublets"]["method"] == "scrublet"
-    assert settings["config"]["resources"]["markers"] == "markers.tsv"
     assert settings["config"]["resources"]["gene_aliases"].endswith("resources/gene_aliases.tsv")
     cohort = settings["cohorts"]["mine"]
     assert cohort["folder"] == "raw" and cohort["batch"] == "batch"
@@ -105,7 +102,7 @@ def test_the_shipped_configuration_writes_out_the_defaults_of_the_schema():
 
 @pytest.mark.parametrize("table", ["markers", "signatures"])
 def test_the_shipped_tables_are_sound(table):
-    assert getattr(checks, table)(REPO / f"resources/{table}.tsv") == []
+    assert getattr(checks_tables, table)(REPO / f"resources/{table}.tsv") == []
 
 
 @pytest.mark.parametrize("name", ["config", "cohort", "samples", "markers", "signatures"])
@@ -135,8 +132,8 @@ def test_all_problems_are_shown_at_once(project):
     project.config["qc"] = {"min_gens": 3}
     project.cohort["cells"] = "blood"
     project.sheet = SHEET.replace("D2\tcontrol", "D2\thealthy")
-    project.markers = MARKERS.replace("CD4_Naive\tCD4", "CD4_Naive\tCD5")
-    project.signatures = SIGNATURES.replace("-0.5", "half")
+    project.tables["markers"] = MARKERS.replace("CD4_Naive\tCD4", "CD4_Naive\tCD5")
+    project.tables["signatures"] = SIGNATURES.replace("-0.5", "half")
     found = project.problems()
     assert len(found) == 5
     text = config.report(found)
@@ -162,23 +159,17 @@ def test_unknown_key(project):
 def test_wrong_type_and_its_mend(project):
     project.config["seed"] = "7"
     project.config["embed"] = {"resolutions": 1.0}
-    assert (
-        project.problems()
-        == [
-            "config: embed: resolutions: wrong kind of value\n"
-            "    found:   1.0\n"
-            "    allowed: a list with an entry or more, without repeats\n"
-            "    mend:    embed:\n"
-            "               resolutions: [1.0]",
-            "config: seed: wrong kind of value\n"
-            "    found:   '7'\n"
-            "    allowed: a whole number at least 0, at most 4294967295\n"
-            "    mend:    seed: 7",
-            "config: annotate: resolution: no clusters are made at this resolution\n"
-            "    found:   1.0\n"
-            "    allowed: (embed: resolutions)",
-        ][:2]
-    )
+    assert project.problems() == [
+        "config: embed: resolutions: wrong kind of value\n"
+        "    found:   1.0\n"
+        "    allowed: a list with an entry or more, without repeats\n"
+        "    mend:    embed:\n"
+        "               resolutions: [1.0]",
+        "config: seed: wrong kind of value\n"
+        "    found:   '7'\n"
+        "    allowed: a whole number at least 0, at most 4294967295\n"
+        "    mend:    seed: 7",
+    ]
 
 
 def test_value_out_of_range(project):
@@ -237,6 +228,36 @@ def test_resolution_without_clusters(project):
         "config: annotate: resolution: no clusters are made at this resolution\n"
         "    found:   3\n"
         "    allowed: 0.5, 1.0, 2.0 (embed: resolutions)"
+    ]
+
+
+def test_names_that_no_table_defines(project):
+    project.config["imbalance"] = {"poles": {"tph": ["CD4_Tph"]}, "th22_set": "TH22"}
+    project.config["stats"] = {
+        "activity_sets": ["IFN1_T_COR"],
+        "de_subsets": ["cd4", "CD8"],
+        "secondary": [{"quantity": "zzz", "denominator": "cd4"}],
+    }
+    assert [p.replace("config: ", "") for p in project.problems()] == [
+        "imbalance: poles: tph: CD4_Tph is not defined in the table of markers\n"
+        "    found:   CD4_Tph\n    mend:    write `CD4_Tph_like`",
+        "imbalance: th22_set: TH22 is not defined in the table of signatures\n"
+        "    found:   TH22\n    mend:    write `TH22_BLOOD`",
+        "stats: activity_sets: IFN1_T_COR is not defined in the table of signatures\n"
+        "    found:   IFN1_T_COR\n    mend:    write `IFN1_T_CORE`",
+        "stats: secondary: zzz is not defined in the table of markers or signatures\n"
+        "    found:   zzz\n    mend:    add it to the table, or take it out",
+    ]
+
+
+def test_keys_inside_lists(project):
+    project.config["stats"] = {"secondary": [{"quantity": "MAIT", "denominatr": "t"}]}
+    assert project.problems() == [
+        "config: stats: secondary: unknown key `denominatr`; did you mean `denominator`?\n"
+        "    allowed: quantity, denominator\n"
+        "    mend:    denominator: t",
+        "config: stats: secondary: the key `denominator` is missing (What it is a part of)\n"
+        "    mend:    denominator: memory_cd4",
     ]
 
 
@@ -361,9 +382,31 @@ def test_donor_with_two_conditions(project):
     assert project.problems() == [
         "config/samples/mine.tsv: column `condition`: donor D1 has 2 values of `condition`\n"
         "    found:   SLE (line 2); control (line 3)\n"
-        "    mend:    the donor is the unit: a donor has one value; correct the rows, or for a "
-        "paired design name the donor once per condition (D1_SLE) and pair by a column named in "
-        "`strata`"
+        "    mend:    the donor is the unit: a donor has one value; correct the rows, or, if every "
+        "donor was measured in both conditions, write `contrast: {paired: true}` in "
+        "config/cohorts/mine.yaml"
+    ]
+
+
+def test_donor_with_both_conditions_in_a_paired_design(project):
+    project.cohort["contrast"]["paired"] = True
+    project.sheet = SHEET.replace("D2\tcontrol\tB1\t31", "D1\tcontrol\tB1\t30")
+    assert project.problems() == []
+
+
+def test_composition_table_cohort(project):
+    project.cohort |= {"format": "composition_table", "file": "counts.tsv", "folder": "."}
+    assert project.problems() == [
+        "config/cohorts/mine.yaml: file: the file does not exist\n"
+        "    found:   counts.tsv\n"
+        "    mend:    correct `folder` or `file`"
+    ]
+    project.write("counts.tsv", "donor\tTph\nD1\t4\n")
+    assert project.problems() == []
+    del project.cohort["file"]
+    assert project.problems() == [
+        "config/cohorts/mine.yaml: file: the cohort file lacks `file`, which format "
+        "composition_table needs"
     ]
 
 
@@ -500,8 +543,7 @@ def test_donors_and_samples_in_two_cohorts(project):
         "    mend:    other people: make the names differ, for instance second_D1\n"
         "             same people: write `same_donors_as: [mine]` in config/cohorts/second.yaml",
     ]
-    again = SHEET.replace("\nS", "\nT").replace("sex\tpath", "sex\tpath")
-    project.write("config/samples/second.tsv", again)
+    project.write("config/samples/second.tsv", SHEET.replace("\nS", "\nT"))
     project.write(
         "config/cohorts/second.yaml", yaml.safe_dump({**other, "same_donors_as": ["mine"]})
     )
@@ -516,7 +558,7 @@ def test_donors_and_samples_in_two_cohorts(project):
 
 
 def test_marker_table_problems(project):
-    project.markers = MARKERS + (
+    project.tables["markers"] = MARKERS + (
         "2\tCD4_Naive\tCD4\tSELL\t\tnaive\n"
         "2\tCD4_Th1\tCD44\tTBX21\t\tmemory\n"
         "2\tCD4_Th2\tCD4_Naive\tGATA3,CCR4\tCCR7\tmemory\n"
@@ -539,7 +581,7 @@ def test_marker_table_problems(project):
 
 
 def test_unknown_column_of_the_marker_table(project):
-    project.markers = MARKERS.replace("negative", "negatve")
+    project.tables["markers"] = MARKERS.replace("negative", "negatve")
     assert project.problems() == [
         "markers.tsv: unknown column `negatve`\n"
         "    allowed: level, label, parent, positive, negative, compartment, source, evidence, "
@@ -549,7 +591,7 @@ def test_unknown_column_of_the_marker_table(project):
 
 
 def test_signature_table_problems(project):
-    project.signatures = SIGNATURES + "MX1\tIFN\t1\nIFI6\tIFN\tup\nIFI6\tmy set\t1\n"
+    project.tables["signatures"] = SIGNATURES + "MX1\tIFN\t1\nIFI6\tIFN\tup\nIFI6\tmy set\t1\n"
     assert [p.replace("signatures.tsv: ", "") for p in project.problems()] == [
         "line 5 (gene IFI6), column `weight`: not an allowed value\n"
         "    found:   up\n"

@@ -8,7 +8,6 @@ from tilt.problems import nearest, problem
 from tilt.sheets import check_cells, read_table
 
 MISSING = ("", "NA")
-ROOT_LABEL = "PBMC"
 
 
 def config(settings: dict, source: str) -> list[str]:
@@ -46,7 +45,7 @@ def sample_sheet(cohort: dict, path: Path) -> tuple[list[dict], list[str], list[
         return [], found, []
     found += check_cells(path, numbered, "samples", "sample")
     found += _columns(cohort, columns, path)
-    found += _repeats(path, numbered, "sample")
+    found += repeats(path, numbered, "sample")
     notes = []
     if {"sample", "donor", "condition"} <= set(columns):
         more, notes = _conditions(cohort, path, numbered)
@@ -75,7 +74,7 @@ def _columns(cohort: dict, columns: list[str], path: Path) -> list[str]:
     return found
 
 
-def _repeats(path: Path, rows: list[tuple[int, dict]], column: str) -> list[str]:
+def repeats(path: Path, rows: list[tuple[int, dict]], column: str) -> list[str]:
     lines = defaultdict(list)
     for number, row in rows:
         if row.get(column):
@@ -112,7 +111,7 @@ def _conditions(cohort: dict, path: Path, rows: list) -> tuple[list[str], list[s
         near = nearest(value, arms)
         mend = f"write `{near}`" if near else "correct the rows, take them out, or correct"
         mend += "" if near else f" `contrast` in {cohort['path']}"
-        where = f"line{'s' if len(numbers) > 1 else ''} {_few(numbers)}, column `condition`"
+        where = f"line{'s' if len(numbers) > 1 else ''} {few(numbers)}, column `condition`"
         allowed = f"{arms[0]} (case), {arms[1]} (control)"
         wrong = "neither the case nor the control of the cohort"
         found.append(problem(path, where, wrong, value, allowed, mend))
@@ -129,7 +128,11 @@ def _conditions(cohort: dict, path: Path, rows: list) -> tuple[list[str], list[s
 
 def _donors(cohort: dict, path: Path, rows: list) -> list[str]:
     found = []
-    fixed = ["condition", *(c for k in ("covariates", "strata") for c in _names(cohort.get(k)))]
+    paired = isinstance(cohort.get("contrast"), dict) and cohort["contrast"].get("paired")
+    fixed = [
+        *([] if paired else ["condition"]),
+        *(c for k in ("covariates", "strata") for c in _names(cohort.get(k))),
+    ]
     for column in dict.fromkeys(fixed):
         if rows and column not in rows[0][1]:
             continue
@@ -141,12 +144,12 @@ def _donors(cohort: dict, path: Path, rows: list) -> list[str]:
             if len(seen) < 2:
                 continue
             wrong = f"donor {donor} has {len(seen)} values of `{column}`"
-            shown = "; ".join(f"{v} (line {_few(n)})" for v, n in seen.items())
+            shown = "; ".join(f"{v} (line {few(n)})" for v, n in seen.items())
             mend = "the donor is the unit: a donor has one value; correct the rows"
             if column == "condition":
                 mend += (
-                    ", or for a paired design name the donor once per condition "
-                    f"({donor}_{next(iter(seen))}) and pair by a column named in `strata`"
+                    ", or, if every donor was measured in both conditions, write "
+                    f"`contrast: {{paired: true}}` in {cohort['path']}"
                 )
             found.append(problem(path, f"column `{column}`", wrong, shown, mend=mend))
     return found
@@ -158,18 +161,27 @@ def _names(value) -> list[str]:
 
 def _raw_files(cohort: dict, path: Path, rows: list) -> list[str]:
     """Samples whose files are not there; nothing is asked of a cohort that is simulated."""
-    if "simulated" in cohort or cohort.get("format") not in layouts.FORMATS:
+    if "simulated" in cohort or cohort.get("format") not in (
+        *layouts.FORMATS,
+        *layouts.WHOLE_COHORT,
+    ):
         return []
     found, lost = [], []
     for number, row in rows:
         try:
             files = layouts.sample_files(cohort, row)
         except layouts.LayoutError as error:
+            if cohort["format"] in layouts.WHOLE_COHORT:
+                return [problem(cohort["path"], "file", str(error))]
             found.append(problem(path, f"line {number} (sample {row.get('sample')})", str(error)))
             continue
         gone = [file for file in files.values() if not Path(file).is_file()]
         if gone:
             lost.append((number, row, gone))
+    if lost and cohort["format"] in layouts.WHOLE_COHORT:
+        mend = "correct `folder` or `file`"
+        wrong = "the file does not exist"
+        return [*found, problem(cohort["path"], "file", wrong, lost[0][2][0], mend=mend)]
     if lost and len(lost) == len(rows) > 1:
         return [
             *found,
@@ -200,7 +212,7 @@ def between_cohorts(cohorts: dict[str, dict]) -> tuple[list[str], list[str]]:
                 wrong = f"{len(samples)} samples are named as in cohort {first}"
                 mend = f"make the names differ, for instance {second}_{samples[0]}"
                 found.append(
-                    problem(two.get("sheet"), "column `sample`", wrong, _few(samples), mend=mend)
+                    problem(two.get("sheet"), "column `sample`", wrong, few(samples), mend=mend)
                 )
             donors = _shared(one, two, "donor")
             if not donors:
@@ -217,9 +229,7 @@ def between_cohorts(cohorts: dict[str, dict]) -> tuple[list[str], list[str]]:
                 f"other people: make the names differ, for instance {second}_{donors[0]}\n"
                 f"same people: write `same_donors_as: [{first}]` in {two['path']}"
             )
-            found.append(
-                problem(two.get("sheet"), "column `donor`", wrong, _few(donors), mend=mend)
-            )
+            found.append(problem(two.get("sheet"), "column `donor`", wrong, few(donors), mend=mend))
     return found, notes
 
 
@@ -228,57 +238,6 @@ def _shared(one: dict, two: dict, column: str) -> list[str]:
     return sorted((values[0] & values[1]) - {""})
 
 
-def _few(values: list, n: int = 5) -> str:
+def few(values: list, n: int = 5) -> str:
     shown = ", ".join(map(str, values[:n]))
     return shown + (f" and {len(values) - n} more" if len(values) > n else "")
-
-
-def markers(path: Path) -> list[str]:
-    """Problems of a marker table."""
-    columns, rows, found = read_table(path, "markers")
-    found += check_cells(path, rows, "markers", "label")
-    if not {"level", "label", "parent", "positive"} <= set(columns):
-        return found
-    found += _repeats(path, rows, "label")
-    levels = {row["label"]: row["level"] for _, row in rows}
-    for number, row in rows:
-        where = f"line {number} (label {row['label']})"
-        parent = row["parent"]
-        upper = [label for label, level in levels.items() if level < row["level"]] + [ROOT_LABEL]
-        if parent and parent not in upper:
-            near = nearest(parent, upper)
-            known = parent in levels
-            wrong = f"parent {parent} is {'not of a higher level' if known else 'unknown'}"
-            mend = f"write `{near}`" if near else ""
-            allowed = ", ".join(upper)
-            found.append(problem(path, f"{where}, column `parent`", wrong, parent, allowed, mend))
-        both = sorted(set(row["positive"].split()) & set(row.get("negative", "").split()))
-        if both:
-            wrong = f"{', '.join(both)} is both positive and negative"
-            found.append(problem(path, where, wrong, mend="take it out of one of the columns"))
-        for column in ("positive", "negative"):
-            if "," in row.get(column, "") or ";" in row.get(column, ""):
-                wrong = "genes must be separated by spaces"
-                fixed = row[column].replace(",", " ").replace(";", " ")
-                mend = " ".join(fixed.split())
-                found.append(
-                    problem(path, f"{where}, column `{column}`", wrong, row[column], mend=mend)
-                )
-    return found
-
-
-def signatures(path: Path) -> list[str]:
-    """Problems of a signature table."""
-    columns, rows, found = read_table(path, "signatures")
-    found += check_cells(path, rows, "signatures", "gene")
-    if not {"gene", "set"} <= set(columns):
-        return found
-    lines = defaultdict(list)
-    for number, row in rows:
-        lines[row["gene"], row["set"]].append(number)
-    for (gene, name), numbers in lines.items():
-        if gene and len(numbers) > 1:
-            where = f"lines {_few(numbers)}, column `gene`"
-            wrong = f"gene {gene} occurs {len(numbers)} times in set {name}"
-            found.append(problem(path, where, wrong, mend="keep one of the rows"))
-    return found

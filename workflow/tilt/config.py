@@ -8,7 +8,7 @@ every start of the workflow: no numerical library here.
 import copy
 from pathlib import Path
 
-from tilt import checks
+from tilt import checks, checks_tables
 from tilt.problems import problem, schema, violations
 from tilt.sheets import read_yaml
 
@@ -34,6 +34,7 @@ def check(config: dict, roots: list[Path], source: str = "config") -> tuple[dict
     roots = [Path(root) for root in roots]
     rules = schema("config")
     problems = violations(config, rules, source)
+    sound = not problems
     settings = filled(config if isinstance(config, dict) else {}, rules)
     problems += checks.config(settings, source)
     names = settings.get("cohorts")
@@ -57,7 +58,10 @@ def check(config: dict, roots: list[Path], source: str = "config") -> tuple[dict
     found, told = checks.between_cohorts(cohorts)
     problems += found
     notes += told
-    problems += _resources(settings, roots, source)
+    broken_tables = _resources(settings, roots, source)
+    problems += broken_tables
+    if sound and not broken_tables:
+        problems += checks_tables.names_used(settings, source)
     return {"config": settings, "cohorts": cohorts, "notes": notes}, problems
 
 
@@ -155,6 +159,12 @@ def _cohort_file(name: str, roots: list[Path], source: str) -> tuple[Path | None
 
 def _resources(settings: dict, roots: list[Path], source: str) -> list[str]:
     problems = []
+    stats = settings.get("stats")
+    if isinstance(stats, dict) and isinstance(stats.get("regulon"), str) and stats["regulon"]:
+        stats["regulon"] = find(stats["regulon"], roots)
+        if not Path(stats["regulon"]).is_file():
+            wrong = "the file does not exist"
+            problems.append(problem(source, "stats: regulon", wrong, stats["regulon"]))
     tables = settings.get("resources")
     for key, path in tables.items() if isinstance(tables, dict) else ():
         if key not in schema("config")["properties"]["resources"]["properties"]:
@@ -166,7 +176,7 @@ def _resources(settings: dict, roots: list[Path], source: str) -> list[str]:
             wrong = "the file does not exist"
             problems.append(problem(source, f"resources: {key}", wrong, tables[key]))
         elif key == "markers":
-            problems += checks.markers(Path(tables[key]))
+            problems += checks_tables.markers(Path(tables[key]))
         elif key == "signatures":
-            problems += checks.signatures(Path(tables[key]))
+            problems += checks_tables.signatures(Path(tables[key]))
     return problems

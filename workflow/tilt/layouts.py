@@ -6,6 +6,7 @@ No numerical library is imported here: the workflow asks these questions at ever
 from pathlib import Path
 
 FORMATS = ("10x_dir", "triplets", "10x_h5", "h5ad", "h5ad_per_sample", "table")
+WHOLE_COHORT = {"h5ad": "h5ad", "composition_table": "composition"}
 MATRIX = ("matrix.mtx.gz", "matrix.mtx")
 BARCODES = ("barcodes.tsv.gz", "barcodes.tsv", "barcodes.txt.gz", "barcodes.txt")
 FEATURES = ("features.tsv.gz", "features.tsv", "genes.tsv.gz", "genes.tsv")
@@ -21,7 +22,8 @@ def sample_files(cohort: dict, row: dict) -> dict[str, str]:
 
     ``cohort`` is a cohort file as a dict (``format``, ``folder``, ``genes_file``, ``file``),
     ``row`` a row of its sheet. Returns role -> path: ``matrix``, ``barcodes`` and ``features``
-    (10x_dir, triplets), ``h5`` (10x_h5), ``h5ad`` (h5ad, h5ad_per_sample) or ``table``. Where
+    (10x_dir, triplets), ``h5`` (10x_h5), ``h5ad`` (h5ad, h5ad_per_sample), ``table`` or
+    ``composition`` (a table of the whole cohort, not for :func:`tilt.readers.read_sample`). Where
     several spellings are possible (v2 or v3, gzipped or not) the one that exists is taken, and
     the usual one if none does. Raises LayoutError if the row lacks a column it needs.
     """
@@ -34,10 +36,10 @@ def sample_files(cohort: dict, row: dict) -> dict[str, str]:
     if layout in ("10x_h5", "table", "h5ad_per_sample"):
         role = {"10x_h5": "h5", "table": "table"}.get(layout, "h5ad")
         return {role: str(folder / _value(row, "path", layout))}
-    if layout == "h5ad":
+    if layout in WHOLE_COHORT:
         if not cohort.get("file"):
-            raise LayoutError("the cohort file lacks `file`, which format h5ad needs")
-        return {"h5ad": str(folder / cohort["file"])}
+            raise LayoutError(f"the cohort file lacks `file`, which format {layout} needs")
+        return {WHOLE_COHORT[layout]: str(folder / cohort["file"])}
     raise LayoutError(f"unknown format {layout!r}; known: {', '.join(FORMATS)}")
 
 

@@ -42,6 +42,9 @@ def schema(name: str) -> dict:
 def nearest(word: str, words) -> str | None:
     """The word most like ``word``, or None when nothing is near."""
     lowered = {w.lower(): w for w in words}
+    longer = [w for w in lowered if len(word) > 2 and w.startswith(word.lower())]
+    if longer:
+        return lowered[min(longer, key=len)]
     found = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
     return lowered[found[0]] if found else None
 
@@ -81,7 +84,9 @@ def _explain(error, whole, file, top: str) -> list[str]:
     value, rules = error.instance, error.schema
     if error.validator == "additionalProperties":
         return [
-            _unknown_key(file, where, keys, key, value[key], rules["properties"])
+            _unknown_key(
+                file, where, [] if _in_list(path) else keys, key, value[key], rules["properties"]
+            )
             for key in value
             if key not in rules["properties"]
         ]
@@ -95,7 +100,7 @@ def _explain(error, whole, file, top: str) -> list[str]:
                 file,
                 where,
                 f"the key `{key}` is missing ({first_sentence(rule['description'])})",
-                mend=as_yaml([*keys, key], example),
+                mend=as_yaml([key] if _in_list(path) else [*keys, key], example),
             )
         ]
     example = rules.get("default", rules.get("examples", [None])[0])
