@@ -1,0 +1,41 @@
+# make demo   figures and report from the bundled simulated cohorts, in results/
+# make test   lint, unit, truth, workflow and real-data tests
+# Both build .venv from envs/requirements.lock first (python3 >= 3.11, no conda needed).
+
+PYTHON ?= python3
+CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+VENV := .venv
+READY := $(VENV)/.ready
+RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+
+.PHONY: demo test lint bench environment clean
+
+demo: $(READY)
+	$(RUN) snakemake --cores $(CORES)
+
+test: lint
+	$(RUN) pytest
+
+lint: $(READY)
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) snakefmt --check Snakefile workflow/Snakefile workflow/rules/*.smk
+	$(RUN) snakemake --lint
+
+bench: $(READY)
+	$(RUN) tests/benchmark/run_all.sh
+
+environment: $(READY)
+
+$(READY): envs/requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+	  echo "tilt needs python 3.11 to 3.13; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "This python cannot make environments. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  -r envs/requirements.lock
+	@touch $(READY)
+
+clean:
+	rm -rf results logs benchmarks

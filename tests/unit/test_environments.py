@@ -1,0 +1,48 @@
+"""The lock, its input and the conda environment name the same versions, and no address."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+ENVS = Path(__file__).parents[2] / "envs"
+CONDA_NAMES = {
+    "python-igraph": "igraph",
+    "decoupler-py": "decoupler",
+    "matplotlib-base": "matplotlib",
+}
+FROM_EXTRAS = {"scikit-image"}  # asked for by scanpy[scrublet]
+
+
+def pins(text):
+    found = re.findall(r"^([A-Za-z0-9-]+)(?:\[[a-z]+\])?==([^ ;\\\n]+)", text, re.MULTILINE)
+    return dict(found)
+
+
+def conda_pins():
+    packages = yaml.safe_load((ENVS / "tilt.yaml").read_text())["dependencies"]
+    split = [package.split(" ==") for package in packages if " ==" in package]
+    return {CONDA_NAMES.get(name, name): version for name, version in split}
+
+
+def test_lock_holds_every_direct_pin():
+    direct = pins((ENVS / "requirements.in").read_text())
+    locked = pins((ENVS / "requirements.lock").read_text())
+    assert len(direct) > 20
+    assert direct.items() <= locked.items()
+
+
+def test_conda_environment_has_the_same_pins():
+    direct = pins((ENVS / "requirements.in").read_text())
+    conda = conda_pins()
+    assert {k: v for k, v in conda.items() if k not in FROM_EXTRAS} == direct
+    locked = pins((ENVS / "requirements.lock").read_text())
+    assert {k: locked[k] for k in FROM_EXTRAS} == {k: conda[k] for k in FROM_EXTRAS}
+
+
+def test_lock_is_hashed_and_names_no_host():
+    text = (ENVS / "requirements.lock").read_text()
+    packages = re.findall(r"^[a-z0-9-]+==.*?(?=^[a-z0-9-]+==|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert len(packages) > 100
+    assert all("--hash=sha256:" in package for package in packages)
+    assert "://" not in text
