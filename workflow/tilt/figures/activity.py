@@ -1,0 +1,132 @@
+"""Signature activity of donors: interferon by condition, and all signatures by subset."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from tilt.figures import forest, strips, style
+from tilt.figures.names import CASE_COLOUR, CONTROL_COLOUR, DARK, GREY, Cohort, pretty
+
+INTERFERON = "IFN1_T_CORE"
+LEADING = ("memory_cd4", "cd4", "t")
+MOST_PANELS = 5
+
+
+def usable(activity: pd.DataFrame) -> pd.DataFrame:
+    """Activity with the values of rows that are not estimable taken out."""
+    told = activity["estimable"].astype(str).str.lower().isin(["true", "1"])
+    return activity.assign(value=activity["value"].where(told))
+
+
+def donor_scores(activity: pd.DataFrame, signature: str = INTERFERON) -> pd.DataFrame:
+    """One score a donor (donor, condition, value): in memory CD4 T cells, else CD4, else T."""
+    rows = usable(activity)
+    rows = rows[rows["signature"] == signature]
+    for subset in LEADING:
+        chosen = rows[(rows["subset"] == subset) & rows["value"].notna()]
+        if len(chosen):
+            return chosen[["donor", "condition", "value", "subset"]]
+    return rows.iloc[:0][["donor", "condition", "value", "subset"]]
+
+
+def test_rows(tests: pd.DataFrame, signature: str, subset: str) -> pd.DataFrame:
+    """Tests of a signature in a subset: quantity ``signature`` and denominator ``subset``."""
+    return forest.main(tests[(tests["quantity"] == signature) & (tests["denominator"] == subset)])
+
+
+def draw_interferon(
+    activity: pd.DataFrame, tests: pd.DataFrame, cohort: Cohort
+) -> tuple[Figure, pd.DataFrame]:
+    """Interferon score by condition in the working set and in the subsets with most donors.
+
+    ``activity``: donor, condition, subset, signature, value, estimable, reason.
+    """
+    title = "type I interferon score"
+    rows = usable(activity)
+    rows = rows[rows["signature"] == INTERFERON]
+    n = rows[rows["value"].notna()].groupby("subset")["donor"].nunique()
+    if n.empty:
+        reasons = [r for r in rows["reason"] if isinstance(r, str) and r]
+        text = f"The score cannot be computed: {reasons[0] if reasons else 'no pseudobulk'}."
+        return style.sentence(cohort, title, text)
+    rank = {name: place for place, name in enumerate(LEADING)}
+    subsets = sorted(n.index, key=lambda s: (rank.get(s, 9), -n[s], s))[:MOST_PANELS]
+    fig = style.figure(cohort, title, "double" if len(subsets) > 2 else "single", 68)
+    axes = fig.subplots(1, len(subsets), sharey=True, squeeze=False)[0]
+    for ax, letter, subset in zip(axes, "abcdefgh", subsets, strict=False):
+        strips.two_arms(ax, rows[rows["subset"] == subset], cohort)
+        text = strips.test_text(test_rows(tests, INTERFERON, subset))
+        style.mark(ax, letter, style.textwrap.fill(pretty(subset), 22))
+        ax.text(0.5, 1, text, transform=ax.transAxes, fontsize=6, va="top", ha="center", color=DARK)
+    low, high = axes[0].get_ylim()
+    axes[0].set_ylim(low, high + 0.25 * (high - low))
+    axes[0].set_ylabel("score (mean log2 CPM)")
+    columns = ["donor", "condition", "subset", "signature", "value", "estimable", "reason"]
+    return fig, rows.loc[rows["subset"].isin(subsets), columns]
+
+
+def draw_all(
+    activity: pd.DataFrame, tests: pd.DataFrame, cohort: Cohort
+) -> tuple[Figure, pd.DataFrame]:
+    """Difference case - control of every signature in every subset, as a map of squares.
+
+    Colour is the effect over the standard deviation of donors, so that signatures compare; a
+    frame marks intervals that leave out zero; crossed cells are not estimable.
+    """
+    title = "signature activity by subset"
+    signatures = list(dict.fromkeys(activity["signature"]))
+    found = forest.main(tests[tests["quantity"].isin(signatures)])
+    if not forest.estimable(found).any():
+        reasons = [r for r in found["reason"] if isinstance(r, str) and r]
+        text = "Activity is not compared: " + (reasons[0] if reasons else "no contrast") + "."
+        return style.sentence(cohort, title, text)
+    spread = usable(activity).groupby(["signature", "subset"])["value"].std().rename("sd")
+    table = found.merge(spread, left_on=["quantity", "denominator"], right_index=True, how="left")
+    table["standardised"] = table["effect"] / table["sd"]
+    subsets = list(
+        dict.fromkeys(
+            [s for s in LEADING if s in set(table["denominator"])] + list(table["denominator"])
+        )
+    )
+    height = 4.6 * len(subsets) + 58
+    wide = len(signatures) > 5
+    fig = style.figure(cohort, title, "double" if wide else "single", height + 8 * (not wide))
+    ax = fig.subplots()
+    x = table["quantity"].map({s: n for n, s in enumerate(signatures)})
+    y = table["denominator"].map({s: n for n, s in enumerate(subsets)})
+    good = forest.estimable(table)
+    colours = style.diverging(CONTROL_COLOUR, CASE_COLOUR)
+    dots = ax.scatter(
+        x[good],
+        y[good],
+        c=table["standardised"][good],
+        cmap=colours,
+        vmin=-2,
+        vmax=2,
+        s=46,
+        marker="s",
+        lw=0,
+    )
+    clear = good & ((table["ci_low"] > 0) | (table["ci_high"] < 0))
+    ax.scatter(x[clear], y[clear], s=62, facecolors="none", edgecolors=DARK, lw=0.7, marker="s")
+    ax.scatter(x[~good], y[~good], s=8, c=GREY, marker="x", lw=0.5)
+    ax.set_xticks(
+        range(len(signatures)),
+        [pretty(s) for s in signatures],
+        rotation=40,
+        ha="right",
+        rotation_mode="anchor",
+    )
+    ax.set_yticks(range(len(subsets)), [pretty(s) for s in subsets])
+    ax.set_xlim(-0.6, len(signatures) - 0.4)
+    ax.set_ylim(len(subsets) - 0.4, -0.6)
+    ax.tick_params(length=0)
+    bar = fig.colorbar(dots, ax=ax, shrink=0.5, aspect=14, pad=0.01, extend="both")
+    bar.set_label(f"{cohort.case} − {cohort.control} (donor s.d.)")
+    bar.outline.set_visible(False)
+    n_case, n_control = int(table["n_case"].max()), int(table["n_control"].max())
+    text = (
+        f"n = {n_case} {cohort.case}, {n_control} {cohort.control} donors at most; "
+        "framed: 95% CI leaves out 0; ×: not estimable"
+    )
+    ax.set_title(style.textwrap.fill(text, 105 if wide else 44))
+    return fig, table

@@ -1,0 +1,191 @@
+"""UMAP of T cells: by subset, by condition (density, donors of equal weight), and by batch."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from tilt.figures import style
+from tilt.figures.names import (
+    DARK,
+    GREY,
+    LIGHT,
+    SPARE_COLOURS,
+    Cohort,
+    count,
+    number,
+    pretty,
+    subset_colour,
+    subset_order,
+)
+
+MOST_POINTS = 60_000  # cells drawn; more add bytes, not information, at column width
+RARE = 300  # a subset of at most so many cells is drawn whole and on top
+GRID = 90
+
+
+def thin(cells: pd.DataFrame, seed: int, most: int = MOST_POINTS) -> pd.DataFrame:
+    """At most about ``most`` cells: a random draw, but every cell of a rare subset."""
+    if len(cells) <= most:
+        return cells
+    sizes = cells["subset"].map(cells["subset"].value_counts())
+    random = np.random.default_rng(seed)
+    keep = (sizes <= RARE).to_numpy() | (random.random(len(cells)) < most / len(cells))
+    return cells[keep]
+
+
+def point_size(n: int) -> float:
+    """Area in points squared of one cell in a panel of about 90 mm."""
+    return float(np.clip(9000 / max(n, 1), 0.25, 9))
+
+
+def bare(ax, x: np.ndarray, y: np.ndarray) -> None:
+    """Square panel without ticks, limits from the data, arrows' names as axis labels."""
+    margin_x, margin_y = 0.04 * max(np.ptp(x), 1e-9), 0.04 * max(np.ptp(y), 1e-9)
+    ax.set_xlim(x.min() - margin_x, x.max() + margin_x)
+    ax.set_ylim(y.min() - margin_y, y.max() + margin_y)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.set_box_aspect(1)
+    ax.set_xlabel("UMAP 1", loc="left", color=GREY)
+    ax.set_ylabel("UMAP 2", loc="bottom", color=GREY)
+    for side in ("left", "bottom"):
+        ax.spines[side].set_color(LIGHT)
+
+
+def part(places: np.ndarray, gap: float, steps: int = 80) -> np.ndarray:
+    """Push label positions (n x 2) apart until none is closer than ``gap``, moving them little."""
+    moved = places.astype(float).copy()
+    for _ in range(steps):
+        apart = moved[:, None] - moved[None]
+        distance = np.hypot(*apart.transpose(2, 0, 1))
+        np.fill_diagonal(distance, np.inf)
+        if (distance >= gap * 0.999).all():
+            break
+        turn = np.arange(len(moved))
+        same = distance < 1e-9
+        apart[same] = np.stack([np.cos(turn), np.sin(turn)], 1)[np.nonzero(same)[0]] * 1e-3
+        distance = np.where(same, 1e-3, distance)
+        push = np.clip(gap - distance, 0, None) / 2
+        moved += (apart / distance[..., None] * push[..., None]).sum(1) * 0.5
+    return moved
+
+
+def draw_subsets(ax, cells: pd.DataFrame, drawn: pd.DataFrame, side) -> None:
+    """Cells by subset, the rarest last; names with n in ``side``, joined by colour."""
+    sizes = cells["subset"].value_counts()
+    for subset in sorted(sizes.index, key=lambda s: (s != "unassigned", -sizes[s], s)):
+        rows = drawn[drawn["subset"] == subset]
+        area = point_size(len(drawn)) * (2.2 if sizes[subset] <= RARE else 1)
+        ax.scatter(rows["x"], rows["y"], s=area, c=subset_colour(subset), lw=0, rasterized=True)
+    centres = drawn.groupby("subset")[["x", "y"]].median()
+    order = subset_order(sizes.index)
+    number_of = {subset: n + 1 for n, subset in enumerate(order)}
+    named = [subset for subset in order if subset != "unassigned"]
+    gap = 0.034 * max(np.ptp(drawn["x"]), np.ptp(drawn["y"]), 1e-9)
+    for subset, place in zip(named, part(centres.loc[named].to_numpy(), gap), strict=True):
+        ax.annotate(
+            str(number_of[subset]),
+            place,
+            fontsize=6,
+            ha="center",
+            va="center",
+            color=DARK,
+            bbox={"boxstyle": "circle,pad=0.12", "fc": "white", "ec": "none", "alpha": 0.75},
+        )
+    side.set_axis_off()
+    side.set_xlim(0, 1)
+    rows = max(len(order), 16)
+    side.set_ylim(rows, -0.5)
+    size = 6.5 if rows <= 27 else 6.5 * 27 / rows
+    for place, subset in enumerate(order):
+        side.scatter(0.03, place, s=14 if rows <= 27 else 8, c=subset_colour(subset), lw=0)
+        text = f"{number_of[subset]}  {pretty(subset)} (n = {number(sizes[subset])})"
+        side.text(0.08, place, text, va="center", fontsize=size)
+
+
+def density(cells: pd.DataFrame, edges) -> np.ndarray:
+    """Smoothed density on the grid ``edges`` with every donor weighing the same (sum 1)."""
+    from scipy.ndimage import gaussian_filter
+
+    weights = 1 / cells["donor"].map(cells["donor"].value_counts()).to_numpy(dtype=float)
+    grid, _, _ = np.histogram2d(cells["x"], cells["y"], bins=edges, weights=weights)
+    grid = gaussian_filter(grid, 1.5)
+    return grid / max(grid.sum(), 1e-12)
+
+
+def draw_conditions(axes, cells: pd.DataFrame, drawn: pd.DataFrame, cohort: Cohort) -> None:
+    """Density of each condition on the same colour scale; an absent condition is said."""
+    limits = [(drawn[c].min() - 0.5, drawn[c].max() + 0.5) for c in "xy"]
+    edges = [np.linspace(*limit, GRID + 1) for limit in limits]
+    groups = {arm: cells[cells["condition"] == arm] for arm in cohort.arms}
+    grids = {arm: density(rows, edges) for arm, rows in groups.items() if len(rows)}
+    top = max((np.quantile(g[g > 0], 0.995) for g in grids.values()), default=1)
+    for ax, letter, arm in zip(axes, "bc", cohort.arms, strict=True):
+        if arm not in grids:
+            style.say(ax, f"No {arm} cells in this cohort, so there is nothing to compare.", 28)
+            continue
+        colours = LinearSegmentedColormap.from_list(arm, ["#FFFFFF", cohort.colour(arm), "#1A1A1A"])
+        ax.scatter(drawn["x"], drawn["y"], s=0.4, c="#E6E6E6", lw=0, rasterized=True)
+        grid = np.ma.masked_less(grids[arm].T, top * 0.02)
+        extent = (*limits[0], *limits[1])
+        ax.imshow(
+            grid,
+            origin="lower",
+            extent=extent,
+            cmap=colours,
+            vmin=0,
+            vmax=top,
+            aspect="auto",
+            rasterized=True,
+            zorder=2,
+        )
+        donors = groups[arm]["donor"].nunique()
+        bare(ax, drawn["x"], drawn["y"])
+        style.mark(ax, letter, f"{arm}: {count(donors, 'donor')}, {number(len(groups[arm]))} cells")
+
+
+def draw_groups(ax, drawn: pd.DataFrame, column: str, seed: int) -> None:
+    """Cells by ``column`` (batch or donor) in random order; names below when they are few."""
+    groups = sorted(drawn[column].astype(str).unique())
+    colours = {g: SPARE_COLOURS[n % len(SPARE_COLOURS)] for n, g in enumerate(groups)}
+    order = np.random.default_rng(seed).permutation(len(drawn))
+    rows = drawn.iloc[order]
+    points = [colours[g] for g in rows[column].astype(str)]
+    area = point_size(len(drawn)) / 3
+    ax.scatter(rows["x"], rows["y"], s=area, c=points, lw=0, rasterized=True)
+    bare(ax, drawn["x"], drawn["y"])
+    style.mark(ax, "d", f"by {column}: {count(len(groups), column).replace('batchs', 'batches')}")
+    if len(groups) <= 8:
+        from matplotlib.lines import Line2D
+
+        handles = [
+            Line2D([], [], ls="", marker="o", ms=3, mew=0, color=colours[g], label=g[:14])
+            for g in groups
+        ]
+        ax.set_xlabel("")
+        ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(-0.05, 0), ncols=4, fontsize=6)
+
+
+def draw(cells: pd.DataFrame, cohort: Cohort, seed: int = 0) -> tuple[Figure, pd.DataFrame]:
+    """UMAP by subset, the density of each condition, and batches.
+
+    ``cells``: one row a T cell with cell, x, y, subset, donor, condition, batch.
+    """
+    if cells.empty:
+        return style.sentence(cohort, "UMAP of T cells", "No T cells were found in this cohort.")
+    drawn = thin(cells, seed)
+    fig = style.figure(cohort, "UMAP of T cells", "double", 160)
+    upper, lower = fig.subfigures(2, 1, height_ratios=(1.55, 1))
+    ax, side = upper.subplots(1, 2, width_ratios=(1.25, 1))
+    draw_subsets(ax, cells, drawn, side)
+    bare(ax, drawn["x"], drawn["y"])
+    shown = f" ({number(len(drawn))} drawn)" if len(drawn) < len(cells) else ""
+    donors = count(cells["donor"].nunique(), "donor")
+    style.mark(ax, "a", f"by subset: {number(len(cells))} T cells{shown}, {donors}")
+    axes = lower.subplots(1, 3)
+    draw_conditions(axes[:2], cells, drawn, cohort)
+    draw_groups(axes[2], drawn, "batch" if drawn["batch"].nunique() > 1 else "donor", seed)
+    columns = ["cell", "donor", "condition", "batch", "subset", "x", "y"]
+    table = drawn[columns].sort_values("cell", kind="stable").round({"x": 3, "y": 3})
+    return fig, table

@@ -1,0 +1,91 @@
+"""Effects with confidence intervals in rows, numbers beside them, reasons where there is none."""
+
+import textwrap
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from tilt.figures import style
+from tilt.figures.names import DARK, GREY, p_text
+
+# One row of the tests table a quantity is the main one; the others add a p or an interval to it.
+MAIN = ("ols_hc3", "arcsine_ols_hc3", "paired_t")
+FILLED = {"primary": "D", "secondary": "o"}
+
+
+def effect_text(row) -> str:
+    """Effect, interval and (adjusted) p value of one row of the tests table, in words."""
+    text = f"{row.effect:+.2f} [{row.ci_low:.2f}, {row.ci_high:.2f}]".replace("-", "−")
+    for name, word in (("q", "q"), ("p_permutation", "permutation p"), ("p", "p")):
+        p = getattr(row, name, np.nan)
+        if p == p:
+            return f"{text}  {word} {p_text(p)}"
+    return text
+
+
+def main(tests: pd.DataFrame) -> pd.DataFrame:
+    """The main test of every quantity and denominator: by method, else its first row.
+
+    The p value of the permutation test is added as ``p_permutation`` where there is one.
+    """
+    keys = ["quantity", "denominator"]
+    rank = (~tests["method"].isin(MAIN)).astype(int)
+    rows = tests.assign(rank=rank).sort_values("rank", kind="stable").drop_duplicates(keys)
+    shuffled = tests[tests["method"] == "permutation"].drop_duplicates(keys)
+    shuffled = shuffled[[*keys, "p"]].rename(columns={"p": "p_permutation"})
+    return rows.drop(columns="rank").merge(shuffled, on=keys, how="left")
+
+
+def missing_text(reason: str, width: int = 46) -> str:
+    """Reason of a missing estimate, cut to two lines."""
+    lines = textwrap.wrap(f"not estimable: {reason}", width, max_lines=2, placeholder=" …")
+    return "\n".join(lines)
+
+
+def estimable(table: pd.DataFrame) -> pd.Series:
+    """Rows with an effect to show (bool), whatever the reader made of the column."""
+    told = table["estimable"].astype(str).str.lower().isin(["true", "1"])
+    return told & table["effect"].notna()
+
+
+def draw(ax: Axes, side: Axes | None, rows: pd.DataFrame, colours=None, size: float = 6) -> None:
+    """Draw ``rows`` (columns y, effect, ci_low, ci_high, estimable, reason, role, p, q).
+
+    ``side`` is the panel right of ``ax`` in which the numbers are written; without it they are
+    left out. Rows of role ``primary`` are diamonds.
+    """
+    style.zero_line(ax)
+    shown = estimable(rows)
+    for row, good in zip(rows.itertuples(), shown, strict=True):
+        if not good:
+            text = missing_text(getattr(row, "reason", "") or "no reason given")
+            (side or ax).text(
+                0, row.y, text, va="center", fontsize=size - 0.5, color=GREY, style="italic",
+                transform=(side or ax).get_yaxis_transform(), linespacing=1.1,
+            )  # fmt: skip
+            continue
+        colour = colours[row.y] if colours else DARK
+        if row.ci_low == row.ci_low:
+            ax.plot([row.ci_low, row.ci_high], [row.y] * 2, color=colour, lw=1.1)
+        marker = FILLED.get(getattr(row, "role", ""), "o")
+        ax.plot(row.effect, row.y, marker=marker, ms=3.6, color=colour, mew=0)
+        if side is not None:
+            side.text(
+                0, row.y, effect_text(row), va="center", fontsize=size,
+                transform=side.get_yaxis_transform(),
+            )  # fmt: skip
+    if side is not None:
+        side.set_axis_off()
+    # Symmetric limits would waste room; keep zero in view and do not let one interval rule.
+    if shown.any():
+        good = rows[shown]
+        low = np.nanmin([0, *good["effect"], *good["ci_low"].dropna()])
+        high = np.nanmax([0, *good["effect"], *good["ci_high"].dropna()])
+        pad = 0.06 * max(high - low, 1e-6)
+        ax.set_xlim(low - pad, high + pad)
+    else:
+        ax.set_xticks([])
+    ax.xaxis.set_major_locator(style.few_ticks(4))
+    ax.spines["left"].set_visible(False)
+    ax.tick_params(axis="y", length=0)

@@ -1,0 +1,241 @@
+"""The imbalance panel: Tph-like against Th22-like donors, three estimators, interferon."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from tilt.figures import forest, strips, style
+from tilt.figures.names import DARK, GREY, Cohort, count, pretty
+
+TITLE = "the Tph/Th22 imbalance"
+ESTIMATORS = ("E1", "E2", "E3")
+AXES = {
+    "E1": "ln(Tph + Tfh / Th22-like)",
+    "E2": "ln(Tph-high / Th22-high)",
+    "E3": "Tph − Th22 axis (SD)",
+}
+TPH = ("CD4_Tph_like", "CD4_Tfh_circ")
+TH22 = ("CD4_Th22_like",)
+HIGH = (("tph_high",), ("th22_high",))
+RATIOS = (0.1, 0.25, 0.5, 1, 2, 4, 10)
+
+
+def poles(composition: pd.DataFrame, labelled: bool) -> pd.DataFrame:
+    """Percent of memory CD4 T cells at each pole, one row a donor.
+
+    ``labelled``: counts of subsets (E1); otherwise counts above the score thresholds (E2).
+    Zeros are moved to half a cell, as in the log-ratio (0.5 added to every count).
+    """
+    rows = composition[composition["denominator"] == "memory_cd4"]
+    key = ["donor", "condition"]
+    total = rows.groupby(key)["n_denominator"].max()
+    table = total[total > 0].rename("n_memory_cd4").reset_index()
+    for name, subsets in zip(("tph", "th22"), (TPH, TH22) if labelled else HIGH, strict=True):
+        part = rows[rows["subset"].isin(subsets)].groupby(key)["n"].sum()
+        n = part.reindex(pd.MultiIndex.from_frame(table[key])).fillna(0).to_numpy()
+        table[f"n_{name}"] = n.astype(int)
+        table[f"pct_{name}"] = 100 * (n + 0.5) / (table["n_memory_cd4"] + 1)
+    return table
+
+
+def roomy(values: np.ndarray, least: float = 6.0) -> tuple[float, float]:
+    """Limits of a log axis: some room around the values, and at least a factor ``least``."""
+    low, high = values.min() / 1.5, values.max() * 1.5
+    more = max(np.sqrt(least * low / high), 1.0)
+    return low / more, high * more
+
+
+def draw_poles(ax, table: pd.DataFrame, cohort: Cohort, labelled: bool) -> None:
+    """Donors on log axes with lines of equal ratio."""
+    x, y = table["pct_th22"].to_numpy(), table["pct_tph"].to_numpy()
+    for arm in cohort.arms:
+        rows = table[table["condition"] == arm]
+        size = 14 if len(table) <= 60 else 6
+        ax.scatter(
+            rows["pct_th22"],
+            rows["pct_tph"],
+            s=size,
+            c=cohort.colour(arm),
+            lw=0,
+            alpha=0.8,
+            zorder=3,
+        )
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    (low_x, high_x), (low_y, high_y) = roomy(x), roomy(y)
+    ax.set_xlim(low_x, high_x)
+    ax.set_ylim(low_y, high_y)
+    for ratio in RATIOS:
+        ends = np.array([max(low_x, low_y / ratio), min(high_x, high_y / ratio)])
+        if ends[1] <= ends[0] * 1.05:
+            continue
+        style_of = {"color": DARK if ratio == 1 else GREY, "lw": 0.7 if ratio == 1 else 0.4}
+        ax.plot(ends, ends * ratio, zorder=1, ls="-" if ratio == 1 else (0, (4, 3)), **style_of)
+        at_top = ends[1] * ratio >= high_y * 0.999
+        ax.annotate(
+            f"{ratio:g}:1" if ratio >= 1 else f"1:{1 / ratio:g}",
+            (ends[1], ends[1] * ratio),
+            xytext=(0, 1.5) if at_top else (1.5, 0),
+            textcoords="offset points",
+            fontsize=5.5,
+            color=GREY,
+            ha="center" if at_top else "left",
+            va="bottom" if at_top else "center",
+            annotation_clip=False,
+        )
+    for axis, limits in ((ax.xaxis, (low_x, high_x)), (ax.yaxis, (low_y, high_y))):
+        axis.set_major_locator(style.fixed_ticks(style.log_ticks(*limits)))
+        axis.set_minor_formatter(style.no_text())
+        style.plain_ticks(axis)
+    what = ("Th22-like", "Tph-like + Tfh") if labelled else ("Th22-score high", "Tph-score high")
+    ax.set_xlabel(f"{what[0]} (% of memory CD4 T cells)")
+    ax.set_ylabel(f"{what[1]} (% of memory CD4 T cells)")
+
+
+def values_of(imbalance: pd.DataFrame, estimator: str) -> pd.DataFrame:
+    """Donors' values of one estimator: donor, condition, value, estimable, reason."""
+    rows = imbalance[imbalance["estimator"] == estimator].copy()
+    told = rows["estimable"].astype(str).str.lower().isin(["true", "1"])
+    rows.loc[~told, "value"] = np.nan
+    return rows
+
+
+def draw_estimator(ax, rows: pd.DataFrame, tests: pd.DataFrame, name: str, cohort: Cohort) -> None:
+    """Strip of one estimator with its effect, or the sentence why there is none."""
+    own, tested = list(rows.get("reason", [])), list(tests.get("reason", []))
+    missing = rows["value"].notna().sum() == 0
+    reasons = [*own, *tested] if missing else [*tested, *own]
+    reason = next((r for r in reasons if isinstance(r, str) and r), "no donor has a value")
+    if missing:
+        strips.not_estimable(ax, reason)
+        return
+    strips.two_arms(ax, rows, cohort)
+    ax.set_ylabel(AXES.get(name, name))
+    text = strips.test_text(tests)
+    if not text:
+        text = style.textwrap.fill(f"no contrast: {reason}", 30)
+    ax.text(
+        0.5, 1.0, text, transform=ax.transAxes, fontsize=6, va="top", ha="center", color=DARK,
+    )  # fmt: skip
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high + 0.24 * (high - low))
+
+
+def draw(
+    composition: pd.DataFrame,
+    imbalance: pd.DataFrame,
+    tests: pd.DataFrame,
+    interferon: pd.DataFrame,
+    cohort: Cohort,
+    donors: pd.DataFrame | None = None,
+) -> tuple[Figure, pd.DataFrame]:
+    """Scatter of the two poles; E1, E2 and E3 by condition; their effects; axis and interferon.
+
+    ``interferon``: donor, condition, value (score of each donor). ``donors`` may carry a column
+    ``sledai``, which then takes the last panel.
+    """
+    values = {name: values_of(imbalance, name) for name in ESTIMATORS}
+    effects = forest.main(tests[tests["quantity"].isin(ESTIMATORS)])
+    labelled = bool(values["E1"]["value"].notna().any())
+    pole = poles(composition, labelled)
+    if pole.empty:
+        return style.sentence(cohort, TITLE, "No donor has memory CD4 T cells.")
+    fig = style.figure(cohort, TITLE, "double", 152)
+    top, bottom = fig.subfigures(2, 1, height_ratios=(1.35, 1))
+    left, right = top.subplots(1, 2, width_ratios=(1.15, 1))
+    draw_poles(left, pole, cohort, labelled)
+    style.mark(left, "a", f"{count(len(pole), 'donor')}; lines: equal Tph to Th22 ratio")
+    left.set_title(left.get_title(loc="left"), loc="left", pad=11)  # room for the ratios
+    draw_effects(right, effects, values, cohort)
+    axes = bottom.subplots(1, 4)
+    for ax, letter, name in zip(axes, "cde", ESTIMATORS, strict=False):
+        draw_estimator(ax, values[name], effects[effects["quantity"] == name], name, cohort)
+        style.mark(ax, letter, pretty(name))
+    lead = lead_estimator(effects, values)
+    related = relate(axes[3], values[lead], interferon, donors, lead, cohort)
+    counts = pole["condition"].value_counts().to_dict()
+    fig.legend(handles=style.arm_handles(cohort, counts), loc="outside lower left", ncols=2)
+    return fig, twin(pole, values, effects, related)
+
+
+def draw_effects(ax, effects: pd.DataFrame, values: dict, cohort: Cohort) -> None:
+    """Standardised effects on one axis; the effect in its own unit is written above each."""
+    style.mark(ax, "b", f"{cohort.case} − {cohort.control}, 95% CI")
+    rows = effects.set_index("quantity").reindex(ESTIMATORS).reset_index()
+    rows["y"] = np.arange(len(rows)) * 1.0
+    rows["estimable"] = rows["estimable"].fillna(False)
+    rows["reason"] = [reason_of(row, values) for row in rows.itertuples()]
+    good = forest.estimable(rows)
+    bars = rows[good].copy()
+    half = 1.96 * bars["smd_se"].astype(float)
+    bars["effect"], bars["ci_low"], bars["ci_high"] = (
+        bars["smd"],
+        bars["smd"] - half,
+        bars["smd"] + half,
+    )
+    forest.draw(ax, None, bars[bars["effect"].notna()])
+    names = []
+    for row, fine in zip(rows.itertuples(), good, strict=True):
+        names.append(pretty(row.quantity) + ("\n(leads)" if row.role == "primary" else ""))
+        unit = f" {row.unit}" if fine and isinstance(row.unit, str) else ""
+        text = forest.effect_text(row).replace("]  ", f"]{unit}\n") if fine else ""
+        ax.text(
+            0.0, row.y - 0.14, text or forest.missing_text(row.reason, 48), va="bottom",
+            fontsize=6, color=DARK if fine else GREY, transform=ax.get_yaxis_transform(),
+            style="normal" if fine else "italic", linespacing=1.15, zorder=3,
+            bbox={"fc": "white", "ec": "none", "pad": 0.8, "alpha": 0.85},
+        )  # fmt: skip
+    ax.set_yticks(rows["y"], names)
+    ax.set_ylim(len(rows) - 0.6, -0.7)
+    if len(bars):
+        ax.set_xlabel("standardised difference (Hedges g)")
+    else:
+        ax.spines["bottom"].set_visible(False)
+        ax.set_xticks([])
+
+
+def reason_of(row, values: dict) -> str:
+    """Reason of a test, else the first reason a donor's value is missing."""
+    if isinstance(row.reason, str) and row.reason:
+        return row.reason
+    reasons = [r for r in values[row.quantity].get("reason", []) if isinstance(r, str) and r]
+    return reasons[0] if reasons else "no test was made"
+
+
+def lead_estimator(effects: pd.DataFrame, values: dict) -> str:
+    """The primary estimator, else E3, else the first with values."""
+    primary = effects.loc[effects["role"] == "primary", "quantity"]
+    for name in [*primary, "E3", *ESTIMATORS]:
+        if values[name]["value"].notna().any():
+            return name
+    return "E3"
+
+
+def relate(ax, values, interferon, donors, lead: str, cohort: Cohort) -> pd.DataFrame:
+    """Lead estimator against the interferon score, or SLEDAI where the donors table has it."""
+    key = ["donor", "condition"]
+    other, label = interferon, "type I interferon score"
+    if donors is not None and "sledai" in donors and donors["sledai"].notna().sum() >= 5:
+        other, label = donors.rename(columns={"sledai": "value"}), "SLEDAI"
+    columns = {"value_x": "x", "value_y": "y"}
+    rows = other[[*key, "value"]].merge(values[[*key, "value"]], on=key).rename(columns=columns)
+    rows = rows[rows["x"].notna() & rows["y"].notna()]
+    if len(rows) < 5:
+        style.say(ax, f"{label}: fewer than 5 donors have both values.", 24)
+        style.mark(ax, "f")
+        return pd.DataFrame()
+    found = strips.relation(ax, rows, cohort, label, AXES[lead])
+    style.mark(ax, "f", f"{lead}, n = {len(rows)} donors")
+    return pd.concat([rows.assign(panel="f", y_is=lead, x_is=label), found.assign(panel="f")])
+
+
+def twin(pole, values, effects, related) -> pd.DataFrame:
+    """Everything plotted, by panel, in one table."""
+    parts = [pole.assign(panel="a"), effects.assign(panel="b")]
+    for letter, name in zip("cde", ESTIMATORS, strict=True):
+        columns = ["donor", "condition", "estimator", "value", "estimable", "reason"]
+        rows = values[name]
+        parts.append(rows[[c for c in columns if c in rows]].assign(panel=letter))
+    parts.append(related)
+    joined = pd.concat([p for p in parts if len(p)], ignore_index=True)
+    return joined[["panel", *[c for c in joined if c != "panel"]]]

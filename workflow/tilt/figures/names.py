@@ -1,0 +1,180 @@
+"""Colours and display names that are the same in every figure, table and exported object.
+
+Needs no plotting library. Conditions take blue and vermilion of the Okabe-Ito palette
+(doi:10.1038/nmeth.1618); subsets take one hue a family, the two poles of the imbalance its
+strongest tones. Colour is never the only sign: subsets also carry their name.
+"""
+
+import colorsys
+import hashlib
+from dataclasses import dataclass
+
+CONTROL_COLOUR = "#0072B2"
+CASE_COLOUR = "#D55E00"
+GREY = "#8A8A8A"
+LIGHT = "#D9D9D9"
+DARK = "#333333"
+
+SUBSET_COLOURS = {
+    "CD4_Naive": "#B9CBDD",
+    "CD4_CM": "#7FA6CB",
+    "CD4_Th1": "#3B6FA8",
+    "CD4_Th2": "#8FC1B5",
+    "CD4_Th17": "#4FA3A5",
+    "CD4_Th1_17": "#5B7F95",
+    "CD4_Th22_like": "#00686F",
+    "CD4_Tfh_circ": "#F08A5D",
+    "CD4_Tph_like": "#B2182B",
+    "CD4_Treg_naive": "#D5BCE0",
+    "CD4_Treg_eff": "#7F4BA0",
+    "CD4_CTL": "#1D2F55",
+    "CD8_Naive": "#F2E1AE",
+    "CD8_CM": "#E6C25C",
+    "CD8_EM_GZMK": "#C9971C",
+    "CD8_TEMRA_GZMH": "#8A6914",
+    "CD8_Tex_like": "#574210",
+    "MAIT": "#F3A9C4",
+    "Vd1": "#E0559A",
+    "Vd2": "#A72C6E",
+    "gdT": "#CC79A7",
+    "NKT_like": "#6D4C41",
+    "ILC": "#A98F83",
+    "dnT": "#B5B5A8",
+    "CD4": "#3B6FA8",
+    "CD8": "#C9971C",
+    "unassigned": "#DDDDDD",
+    "tph_high": "#B2182B",
+    "th22_high": "#00686F",
+    "isg_high": "#E69F00",
+}
+SPARE_COLOURS = (
+    "#4C78A8",
+    "#F58518",
+    "#54A24B",
+    "#B279A2",
+    "#9D755D",
+    "#72B7B2",
+    "#EECA3B",
+    "#D67195",
+    "#79706E",
+    "#439894",
+)
+STEP_COLOURS = (
+    "#882255",
+    "#CC6677",
+    "#DDCC77",
+    "#999933",
+    "#44AA99",
+    "#88CCEE",
+    "#332288",
+    "#AA4499",
+    "#661100",
+    "#6699CC",
+)
+NAMES = {
+    "CD4_Naive": "CD4 naive",
+    "CD4_CM": "CD4 central memory",
+    "CD4_Th1": "CD4 Th1",
+    "CD4_Th2": "CD4 Th2",
+    "CD4_Th17": "CD4 Th17",
+    "CD4_Th1_17": "CD4 Th1/17",
+    "CD4_Th22_like": "CD4 Th22-like",
+    "CD4_Tfh_circ": "CD4 Tfh (circulating)",
+    "CD4_Tph_like": "CD4 Tph-like",
+    "CD4_Treg_naive": "CD4 Treg naive",
+    "CD4_Treg_eff": "CD4 Treg effector",
+    "CD4_CTL": "CD4 cytotoxic",
+    "CD8_Naive": "CD8 naive",
+    "CD8_CM": "CD8 central memory",
+    "CD8_EM_GZMK": "CD8 effector GZMK+",
+    "CD8_TEMRA_GZMH": "CD8 TEMRA GZMH+",
+    "CD8_Tex_like": "CD8 exhausted-like",
+    "Vd1": "γδ T Vδ1",
+    "Vd2": "γδ T Vδ2",
+    "gdT": "γδ T",
+    "dnT": "double-negative T",
+    "NKT_like": "NKT-like",
+    "tph_high": "Tph-score high",
+    "th22_high": "Th22-score high",
+    "isg_high": "interferon-high",
+    "memory_cd4": "memory CD4 T cells",
+    "cd4": "CD4 T cells",
+    "t": "T cells",
+    "pbmc": "all PBMC",
+    "E1": "E1 labelled cells",
+    "E2": "E2 score-high cells",
+    "E3": "E3 pseudobulk axis",
+    "IFN1_T_CORE": "Type I interferon",
+    "AHR_T_CORE": "AHR core targets",
+    "AHR_T_EXT": "AHR extended targets",
+    "AP1_JUN": "AP-1 / JUN",
+    "TPH_BLOOD": "Tph programme",
+    "TH22_BLOOD": "Th22 programme",
+    "TFH_CIRC": "Tfh programme",
+    "HANDLING_IEG": "Handling (early genes)",
+    "GLUCOCORTICOID_PROXY": "Glucocorticoid proxy",
+}
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """What figures and report need to know of a cohort."""
+
+    name: str
+    title: str
+    case: str
+    control: str
+    simulated: bool = False
+
+    @property
+    def arms(self) -> tuple[str, str]:
+        """Conditions in the order in which they are drawn."""
+        return self.control, self.case
+
+    @property
+    def label(self) -> str:
+        """Title, saying so when the data are simulated."""
+        return self.title + (" · simulated data" if self.simulated else "")
+
+    def colour(self, condition: str) -> str:
+        """Colour of a condition, the same in every figure."""
+        return {self.control: CONTROL_COLOUR, self.case: CASE_COLOUR}.get(condition, GREY)
+
+
+def subset_colour(label: str) -> str:
+    """Colour of a subset; a label not in the table gets one that depends on its name only."""
+    if label in SUBSET_COLOURS:
+        return SUBSET_COLOURS[label]
+    digest = hashlib.sha256(label.encode()).digest()
+    light = (0.38, 0.52, 0.68)[digest[2] % 3]
+    red, green, blue = colorsys.hls_to_rgb(digest[0] / 256, light, 0.35 + digest[1] / 640)
+    return f"#{round(255 * red):02X}{round(255 * green):02X}{round(255 * blue):02X}"
+
+
+def pretty(label: str) -> str:
+    """Name of a subset, denominator, estimator or signature as it is written in a figure."""
+    return NAMES.get(label, str(label).replace("_", " "))
+
+
+def subset_order(labels) -> list[str]:
+    """Labels in the fixed order of the colour table, unknown ones after it, unassigned last."""
+    known = {label: place for place, label in enumerate(SUBSET_COLOURS)}
+    last = len(known)
+    return sorted(set(labels), key=lambda x: (x == "unassigned", known.get(x, last), str(x)))
+
+
+def number(n: float) -> str:
+    """Count with thousands separated."""
+    return f"{int(n):,}"
+
+
+def p_text(p: float) -> str:
+    """P value as it is written in figures and text."""
+    if p != p:
+        return "not given"
+    return "< 0.0001" if p < 1e-4 else f"= {p:.2g}" if p < 0.0995 else f"= {p:.2f}"
+
+
+def count(n: int, thing: str) -> str:
+    """Number and noun: ``1 donor``, ``2,000 donors``."""
+    return f"{number(n)} {thing}" + ("" if n == 1 else "s")

@@ -1,0 +1,275 @@
+"""House style: sizes, type, panel marks, the sentence figure, and saving with stable bytes."""
+
+import os
+import textwrap
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tilt import tables
+from tilt.figures.names import DARK, GREY, Cohort, count
+
+MM = 1 / 25.4
+WIDTHS = {"single": 89 * MM, "double": 183 * MM}  # column widths of the journals, in inches
+MAX_HEIGHT = 240  # mm, a journal page
+FORMATS = ("pdf", "svg", "png")
+DPI = 300
+
+# Text as outlines in SVG (looks the same in every browser), as text in PDF (can be edited).
+matplotlib.rcParams.update(
+    {
+        "font.family": "DejaVu Sans",
+        "font.size": 7,
+        "axes.titlesize": 7,
+        "axes.labelsize": 7,
+        "xtick.labelsize": 6.5,
+        "ytick.labelsize": 6.5,
+        "legend.fontsize": 6.5,
+        "legend.frameon": False,
+        "legend.handletextpad": 0.4,
+        "legend.columnspacing": 1.0,
+        "axes.linewidth": 0.5,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.labelpad": 2.5,
+        "axes.titlepad": 4,
+        "axes.titlelocation": "left",
+        "xtick.major.width": 0.5,
+        "ytick.major.width": 0.5,
+        "xtick.major.size": 2,
+        "ytick.major.size": 2,
+        "xtick.minor.size": 1.2,
+        "ytick.minor.size": 1.2,
+        "xtick.minor.width": 0.4,
+        "ytick.minor.width": 0.4,
+        "xtick.major.pad": 2,
+        "ytick.major.pad": 2,
+        "lines.linewidth": 0.8,
+        "patch.linewidth": 0.5,
+        "pdf.fonttype": 42,
+        "svg.fonttype": "path",
+        "svg.hashsalt": "tilt",
+        "savefig.dpi": DPI,
+        "figure.dpi": 100,
+        "figure.constrained_layout.h_pad": 0.03,
+        "figure.constrained_layout.w_pad": 0.03,
+        "axes.unicode_minus": True,
+    }
+)
+
+
+def figure(cohort: Cohort | None, title: str, width: str = "double", height: float = 90) -> Figure:
+    """Empty figure of a column ``width`` and ``height`` in mm, headed by cohort and title.
+
+    The heading says so when the cohort is simulated.
+    """
+    inches = WIDTHS[width]
+    fig = Figure(figsize=(inches, min(height, MAX_HEIGHT) * MM), layout="constrained")
+    text = f"{cohort.label}: {title}" if cohort else title
+    letters = int(inches / MM / 1.42)
+    fig.suptitle(
+        textwrap.fill(text, letters), x=0.008, ha="left", fontsize=7.5, color=DARK, linespacing=1.25
+    )
+    return fig
+
+
+def mark(ax: Axes, letter: str, text: str = "") -> None:
+    """Write a panel's letter (bold) and what it shows above its left corner."""
+    ax.set_title(rf"$\bf{{{letter}}}$  {text}", loc="left", fontsize=7)
+
+
+def say(ax: Axes, text: str, width: int = 40) -> None:
+    """Turn a panel that has nothing to show into the sentence that says why."""
+    ax.set_axis_off()
+    words = textwrap.fill(text, width)
+    ax.text(0.5, 0.5, words, ha="center", va="center", color=DARK, transform=ax.transAxes)
+
+
+def sentence(cohort: Cohort | None, title: str, text: str) -> tuple[Figure, pd.DataFrame]:
+    """Figure for what a cohort cannot support: the reason in words, and a table with it."""
+    wrapped = textwrap.fill(text, 118)
+    fig = figure(cohort, title, "double", 16 + 4 * wrapped.count("\n"))
+    ax = fig.add_subplot()
+    ax.set_axis_off()
+    ax.text(0, 0.5, wrapped, va="center", color=DARK, transform=ax.transAxes)
+    return fig, pd.DataFrame({"not_shown": [title], "reason": [text]})
+
+
+def arm_handles(cohort: Cohort, counts: dict[str, int], unit: str = "donor") -> list:
+    """Legend entries of the conditions, each with its n."""
+    from matplotlib.lines import Line2D
+
+    return [
+        Line2D(
+            [],
+            [],
+            ls="",
+            marker="o",
+            ms=3.5,
+            mew=0,
+            color=cohort.colour(arm),
+            label=f"{arm} (n = {count(counts[arm], unit)})",
+        )
+        for arm in cohort.arms
+        if counts.get(arm, 0)
+    ]
+
+
+def swarm(values: np.ndarray, width: float = 0.3, bins: int = 24) -> np.ndarray:
+    """Sideways offsets (same length as ``values``, within +-``width``) that part close points.
+
+    Points are spread evenly inside bins of the value, in an order fixed by their number.
+    """
+    values = np.asarray(values, dtype=float)
+    offsets = np.zeros(len(values))
+    good = np.isfinite(values)
+    if good.sum() < 2 or np.ptp(values[good]) == 0:
+        offsets[good] = np.linspace(-1, 1, good.sum()) * width if good.sum() > 1 else 0
+        return offsets
+    edges = np.linspace(values[good].min(), values[good].max(), bins + 1)
+    cell = np.clip(np.digitize(values, edges) - 1, 0, bins - 1)
+    most = np.bincount(cell[good]).max()
+    for one in np.unique(cell[good]):
+        members = np.flatnonzero(good & (cell == one))
+        members = members[np.argsort(values[members], kind="stable")]
+        places = np.arange(len(members)) - (len(members) - 1) / 2
+        mixed = np.random.default_rng(len(members)).permutation(places)
+        offsets[members] = mixed / max(most / 2, 2.5) * width
+    return offsets
+
+
+def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
+    """Mean and its 95% t interval; the interval is NaN below three values."""
+    from scipy import stats
+
+    values = np.asarray(values, dtype=float)
+    values = values[np.isfinite(values)]
+    if len(values) == 0:
+        return np.nan, np.nan, np.nan
+    if len(values) < 3:
+        return values.mean(), np.nan, np.nan
+    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return values.mean(), values.mean() - half, values.mean() + half
+
+
+def bar_handles(colours: dict[str, str]) -> list:
+    """Legend entries of filled boxes: label to colour."""
+    from matplotlib.patches import Patch
+
+    return [Patch(facecolor=colour, label=label) for label, colour in colours.items()]
+
+
+def few_ticks(n: int):
+    """Locator of at most ``n`` round tick steps."""
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(n, steps=[1, 2, 2.5, 5, 10])
+
+
+def diverging(low: str, high: str):
+    """Colour map from colour ``low`` over white to colour ``high``."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("diverging", [low, "#F7F7F7", high])
+
+
+def fixed_ticks(ticks: list[float]):
+    """Locator of exactly these ticks."""
+    from matplotlib.ticker import FixedLocator
+
+    return FixedLocator(ticks)
+
+
+def no_text():
+    """Formatter of minor ticks that stay without number."""
+    from matplotlib.ticker import NullFormatter
+
+    return NullFormatter()
+
+
+def plain_ticks(axis) -> None:
+    """Write tick numbers in full (0.5, 20, 3,000), not as powers."""
+    axis.set_major_formatter(lambda x, _: f"{x:,.10g}")
+
+
+def scale(ax: Axes, kind: str) -> None:
+    """Scale of the x axis: linear, log, or sqrt (which keeps zero and spreads small shares)."""
+    if kind == "log":
+        ax.set_xscale("log")
+        ax.xaxis.set_major_locator(fixed_ticks(log_ticks(*ax.get_xlim())))
+        ax.xaxis.set_minor_formatter(no_text())
+        plain_ticks(ax.xaxis)
+    elif kind == "sqrt":
+        high = max(ax.get_xlim()[1], 0.01)
+        ax.set_xscale("function", functions=(_root, np.square))
+        ax.xaxis.set_major_locator(fixed_ticks(sqrt_ticks(high)))
+        ax.set_xlim(0, high)
+        plain_ticks(ax.xaxis)
+    else:
+        ax.xaxis.set_major_locator(few_ticks(4))
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Round ticks inside a log axis: powers of ten, with 2 and 5 or 3 where there is room."""
+    decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    span = np.log10(high / low)
+    steps = (1, 2, 5) if span < 0.9 else (1, 3) if span < 1.8 else (1,)
+    ticks = sorted(step * 10.0**power for power in decades for step in steps)
+    return [tick for tick in ticks if low <= tick <= high]
+
+
+def sqrt_ticks(high: float, gap: float = 0.17) -> list[float]:
+    """Round ticks from 0 to ``high`` that stay ``gap`` of the axis apart on a root scale."""
+    steps = np.array([0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 40, 60, 80, 100])
+    ticks, last = [0.0], 1 + gap
+    for value in steps[steps <= high][::-1]:
+        place = np.sqrt(value / high)
+        if last - place >= gap and place >= gap:
+            ticks.append(float(value))
+            last = place
+    return sorted(ticks)
+
+
+def _root(x):
+    return np.sqrt(np.clip(x, 0, None))
+
+
+def row_limits(ax: Axes, n: int, least: int = 5) -> None:
+    """Row 0 on top; a panel of one or two rows is padded so that bars stay thin."""
+    pad = max(least - n, 0) / 2
+    ax.set_ylim(n - 0.4 + pad, -0.6 - pad)
+
+
+def name_rows(ax: Axes, names: list[str], otherwise: str) -> None:
+    """Name the rows of a panel; when there are too many names, say how many rows there are."""
+    size = 6.5 if len(names) <= 40 else 5
+    if names:
+        ax.set_yticks(range(len(names)), names, fontsize=size)
+    else:
+        ax.set_yticks([])
+        ax.set_ylabel(otherwise)
+
+
+def zero_line(ax: Axes, vertical: bool = True) -> None:
+    """Thin line of no effect."""
+    line = ax.axvline if vertical else ax.axhline
+    line(0, color=GREY, lw=0.6, zorder=0)
+
+
+def save(fig: Figure, table: pd.DataFrame, stem: str | os.PathLike) -> None:
+    """Write ``stem``.pdf, .svg, .png (300 dpi) and .tsv, each whole or not at all.
+
+    The same figure and table give the same bytes: no dates, fixed ids.
+    """
+    nothing = {"pdf": {"CreationDate": None, "Producer": None, "Creator": None}}
+    nothing |= {"svg": {"Date": None}, "png": {"Software": None}}
+    for kind in FORMATS:
+        with tables.atomic(f"{stem}.{kind}") as part:
+            fig.savefig(part, format=kind, dpi=DPI, metadata=nothing[kind])
+    tables.write(table, f"{stem}.tsv")
