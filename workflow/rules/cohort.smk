@@ -13,6 +13,7 @@ rule gather_cohort:
         samples="results/{cohort}/qc_samples.tsv",
         lineages="results/{cohort}/lineages.tsv",
         donors="results/{cohort}/donors.tsv",
+        inputs="results/{cohort}/inputs.tsv",
     log:
         "logs/{cohort}/gather_cohort.log",
     benchmark:
@@ -169,6 +170,7 @@ rule assemble_tcells:
         labels="results/{cohort}/labels.tsv.gz",
         scores="results/{cohort}/scores.tsv.gz",
         donors="results/{cohort}/donors.tsv",
+        inputs="results/{cohort}/inputs.tsv",
     output:
         "results/{cohort}/tcells.h5ad",
     log:

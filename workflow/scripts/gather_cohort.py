@@ -31,6 +31,8 @@ tables.write(cells, snakemake.output.cells)
 tables.write(gather.waterfall(summaries, about), snakemake.output.waterfall)
 tables.write(gather.lineage_counts(cells), snakemake.output.lineages)
 tables.write(gather.sample_table(summaries, about), snakemake.output.samples)
+inputs = [{"sample": s["sample"], **file} for s in summaries for file in s.get("inputs", [])]
+tables.write(pd.DataFrame(inputs), snakemake.output.inputs)
 donors = rows[usable].drop(columns=gather.file_columns(rows))
 tables.write(gather.donor_table(donors), snakemake.output.donors)
 if n_cells == 0:

@@ -8,7 +8,7 @@ import json
 
 import pandas as pd
 
-from tilt import genes, layouts, readers, samples, tables
+from tilt import genes, layouts, provenance, readers, samples, tables
 
 row, source, batch = snakemake.params.row, snakemake.params.source, snakemake.params.batch
 about = {name: row[name] for name in ("sample", "donor", "condition")}
@@ -22,6 +22,7 @@ try:
         raw, about, snakemake.params.qc, markers, aliases, snakemake.params.seed
     )
     summary = {"sample": row["sample"], "status": "ok", "message": "", **summary}
+    summary["inputs"] = [provenance.file_record(path) for path in files.values()]
 except (readers.BadSample, samples.TooFewCells, genes.GenesNotFound) as error:
     if snakemake.params.on_bad_sample != "skip":
         raise

@@ -6,11 +6,12 @@ so ``anndata.read_zarr`` opens it as well. Everything here holds one block in me
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 import zarr
@@ -18,6 +19,9 @@ from scipy import sparse
 
 BLOCK_ROWS = 5_000  # rows in memory at a time: about 80 MB at 2,000 genes per cell
 CHUNK = 1_000_000  # numbers in one compressed piece on disk
+
+
+ROOT_ATTRIBUTES = {"encoding-type": "anndata", "encoding-version": "0.1.0"}
 
 
 @dataclass(frozen=True)
@@ -71,12 +75,8 @@ def write_store(path: str | Path, parts: Iterable[ad.AnnData], var: pd.DataFrame
     scratch = path.with_name(f".{path.name}.part")
     shutil.rmtree(scratch, ignore_errors=True)
     root = zarr.open_group(scratch, mode="w", zarr_format=3)
-    root.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
-    options = {"chunks": (CHUNK,)}
-    empty = sparse.csr_matrix((0, len(var)), dtype=np.int32)
-    with ad.settings.override(auto_shard_zarr_v3=False):
-        ad.io.write_elem(root, "X", empty, dataset_kwargs=options)
-    counts = ad.io.sparse_dataset(root["X"])
+    root.attrs.update(ROOT_ATTRIBUTES)
+    counts = _growing_csr(root, "X", len(var), np.int32, {"chunks": (CHUNK,)})
     tables = []
     for part in parts:
         if not part.var_names.equals(var.index):
@@ -94,6 +94,47 @@ def write_store(path: str | Path, parts: Iterable[ad.AnnData], var: pd.DataFrame
     shutil.rmtree(path, ignore_errors=True)
     os.replace(scratch, path)
     return len(obs)
+
+
+def _growing_csr(root, name: str, n_genes: int, dtype, options: dict):
+    empty = sparse.csr_matrix((0, n_genes), dtype=dtype)
+    with ad.settings.override(auto_shard_zarr_v3=False):
+        ad.io.write_elem(root, name, empty, dataset_kwargs=options)
+    return ad.io.sparse_dataset(root[name])
+
+
+def write_h5ad(
+    path: str | Path,
+    store: Store,
+    normalize: Callable[[sparse.csr_matrix, np.ndarray], sparse.csr_matrix],
+    slots: dict[str, object],
+    size: int = BLOCK_ROWS,
+) -> None:
+    """Write a store as an h5ad for users, by blocks of rows.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    store
+        Open count store; its counts become ``layers['counts']``.
+    normalize
+        Given counts (cells x genes) and their row numbers, gives what ``X`` holds (float32).
+    slots
+        obs, var, obsm, obsp and uns of the result.
+    """
+    options = {"compression": "lzf"}
+    with h5py.File(path, "w") as root:
+        root.attrs.update(ROOT_ATTRIBUTES)
+        for name in ("layers", "varm", "varp"):
+            ad.io.write_elem(root, name, {})
+        shown = _growing_csr(root, "X", store.n_vars, np.float32, options)
+        counts = _growing_csr(root["layers"], "counts", store.n_vars, np.int32, options)
+        for start, block in iter_rows(store, size):
+            counts.append(block)
+            shown.append(normalize(block, np.arange(start, start + block.shape[0])))
+        for name, value in slots.items():
+            ad.io.write_elem(root, name, value, dataset_kwargs=options)
 
 
 def open_store(path: str | Path) -> Store:

@@ -75,6 +75,12 @@ def file_sha256(path: str | Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+def file_record(path: str | Path) -> dict:
+    """Path, size and SHA-256 of an input file."""
+    path = Path(path)
+    return {"file": str(path), "bytes": path.stat().st_size, "sha256": file_sha256(path)}
+
+
 def tool_versions() -> dict[str, str]:
     """Versions of Python and of the tools that shape results; absent tools are left out."""
     versions = {"python": platform.python_version()}

@@ -1,0 +1,51 @@
+"""The user's object: T cells with counts, normalized expression, labels, scores and maps."""
+
+from tilt import logs
+
+log = logs.begin(snakemake.log[0], snakemake.threads)
+
+import json
+
+import anndata as ad
+import numpy as np
+
+from tilt import blocks, normalize, provenance, tables
+from tilt.figures import style
+
+store = blocks.open_store(snakemake.input.counts)
+obs = store.obs.copy()
+donors = tables.read(snakemake.input.donors).set_index("donor")
+obs["condition"] = obs["donor"].astype(str).map(donors["condition"]).astype("category")
+for name in ("labels", "clusters", "scores"):
+    table = tables.read(snakemake.input[name]).set_index("cell")
+    obs = obs.join(table.loc[obs.index])
+for name in obs.select_dtypes(object):
+    obs[name] = obs[name].astype(str).astype("category")
+var = store.var.copy()
+var["highly_variable"] = tables.read(snakemake.input.hvg)["highly_variable"].to_numpy(bool)
+
+embedding = ad.read_h5ad(snakemake.input.embedding)
+umap = tables.read(snakemake.input.umap).set_index("cell").loc[obs.index]
+obsm = {name: embedding.obsm[name] for name in ("X_pca", "X_harmony")}
+obsm["X_umap"] = umap.to_numpy(np.float32)
+subsets = obs["subset"].cat.categories
+uns = {
+    "subset_colors": np.array([style.subset_color(name) for name in subsets]),
+    "log1p": {},
+    "neighbors": embedding.uns["neighbors"],
+    "tilt": {
+        "config": json.dumps(snakemake.params.config, sort_keys=True),
+        "versions": json.dumps(provenance.tool_versions()),
+        "inputs": json.dumps(tables.read(snakemake.input.inputs).to_dict("records")),
+    },
+}
+n_counts = store.obs["n_counts"].to_numpy()
+target = snakemake.params.target_sum
+with tables.atomic(snakemake.output[0]) as part:
+    blocks.write_h5ad(
+        part,
+        store,
+        lambda counts, rows: normalize.log_normalized(counts, n_counts[rows], target),
+        {"obs": obs, "var": var, "obsm": obsm, "obsp": dict(embedding.obsp), "uns": uns},
+    )
+log.info("%d cells, %d subsets", len(obs), len(subsets))
