@@ -16,8 +16,8 @@ from scipy import sparse
 log = logging.getLogger(__name__)
 
 MARKER_COLUMNS = ["level", "label", "parent", "positive", "negative"]
-MARKER_COLUMNS += ["compartment", "share", "source", "evidence", "note"]
-DEFAULT_SHARE = "0.01"
+MARKER_COLUMNS += ["compartment", "source", "evidence", "note"]
+DEFAULT_SHARE = 0.01
 COMPARTMENTS = ("", "naive", "memory", "treg")
 EVIDENCE = ("published", "textbook", "measured")
 
@@ -42,9 +42,10 @@ def read_markers(path: str | Path) -> pd.DataFrame:
     """Read the marker table (``resources/markers.tsv``).
 
     Returns a table with one row a label and the columns level (int), label, parent, positive
-    and negative (lists of current symbols), compartment (naive, memory, treg or ""), share
-    (typical share of the label: of blood leukocytes at level 0, of blood T cells below; a weak
-    prior; 0.01 when not given), source, evidence and note.
+    and negative (lists of current symbols), compartment (naive, memory, treg or ""), source,
+    evidence, note and share: the typical share of the label (of blood leukocytes at level 0, of
+    blood T cells below), a weak prior read from ``shares.tsv`` beside the marker table; 0.01 for
+    a label that is not listed there.
 
     Raises ValueError naming every bad row: missing column, label twice, unknown parent or
     compartment, no positive gene, a gene both positive and negative.
@@ -54,7 +55,8 @@ def read_markers(path: str | Path) -> pd.DataFrame:
         if column not in table:
             table[column] = ""
     table["level"] = table["level"].astype(int)
-    table["share"] = pd.to_numeric(table["share"].replace("", DEFAULT_SHARE))
+    table["share"] = table["label"].map(_shares(Path(path).with_name("shares.tsv")))
+    table["share"] = table["share"].fillna(DEFAULT_SHARE)
     for column in ("positive", "negative"):
         table[column] = [text.split() for text in table[column]]
     problems = []
@@ -76,7 +78,14 @@ def read_markers(path: str | Path) -> pd.DataFrame:
     problems += [f"{path}: label {label} is defined twice" for label in twice]
     if problems:
         raise ValueError("\n".join(problems))
-    return table[MARKER_COLUMNS]
+    return table[[*MARKER_COLUMNS, "share"]]
+
+
+def _shares(path: Path) -> dict[str, float]:
+    if not path.exists():
+        return {}
+    table = _read(path, ["label", "share"])
+    return dict(zip(table["label"], table["share"].astype(float), strict=True))
 
 
 def read_signatures(path: str | Path) -> pd.DataFrame:
