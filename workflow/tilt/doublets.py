@@ -111,7 +111,7 @@ def threshold(score: np.ndarray, simulated: np.ndarray, rate: float) -> float:
     """
     order = np.sort(score)[::-1]
     above = 1 - np.searchsorted(np.sort(simulated), order, side="left") / len(simulated)
-    rank = np.arange(1, len(score) + 1)
+    rank = len(score) - np.searchsorted(order[::-1], order, side="left")
     share = rate * len(score) * above / rank
     enough = np.flatnonzero((share >= MIN_PRECISION) & (rank <= np.ceil(rate * len(score))))
     return float(order[enough[-1]]) if len(enough) else np.inf

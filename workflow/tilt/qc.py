@@ -56,7 +56,7 @@ def _mad_limits(values: np.ndarray, n_mads: float | None) -> tuple[float, float]
         return -np.inf, np.inf
     middle = float(np.median(values))
     spread = n_mads * MAD_TO_SD * float(np.median(np.abs(values - middle)))
-    return middle - spread, middle + spread
+    return (middle - spread, middle + spread) if spread > 0 else (-np.inf, np.inf)
 
 
 def limits(table: pd.DataFrame, settings: dict) -> dict[str, float]:

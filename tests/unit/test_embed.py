@@ -1,0 +1,99 @@
+"""The embedding by blocks equals the one in memory; helpers keep cells in their order."""
+
+import sys
+import types
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.neighbors import NearestNeighbors
+from tilt import embed
+
+TARGET = 1e4
+
+
+@pytest.fixture(scope="module")
+def counts():
+    rng = np.random.default_rng(5)
+    programme = rng.lognormal(0, 1, (3, 120))
+    rate = programme[rng.integers(0, 3, 200)] * rng.lognormal(0, 0.3, (200, 1))
+    return sparse.csr_matrix(rng.poisson(rate)).astype(np.int32)
+
+
+def blocks_of(counts, size):
+    return lambda: ((i, counts[i : i + size]) for i in range(0, counts.shape[0], size))
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_pca_equals_singular_value_decomposition(counts, size):
+    genes = np.arange(10, 90)
+    depth = np.asarray(counts.sum(axis=1)).ravel()
+    scores, loadings, share = embed.pca(blocks_of(counts, size), depth, genes, 6, TARGET)
+    dense = np.log1p(counts[:, genes].toarray() / depth[:, None] * TARGET)
+    dense -= dense.mean(axis=0)
+    _, values, axes = np.linalg.svd(dense, full_matrices=False)
+    angles = np.linalg.svd(loadings.T @ axes[:6].T)[1]
+    assert np.allclose(angles, 1, atol=1e-4)
+    assert np.allclose(share, (values**2 / (values**2).sum())[:6], rtol=1e-4)
+    assert np.allclose(scores, dense @ loadings, atol=1e-3)
+    assert (loadings[np.abs(loadings).argmax(axis=0), range(6)] > 0).all()
+
+
+def test_pca_with_fewer_cells_than_components(counts):
+    depth = np.asarray(counts[:4].sum(axis=1)).ravel()
+    scores, _, share = embed.pca(blocks_of(counts[:4], 2), depth, np.arange(120), 30, TARGET)
+    assert scores.shape == (4, 3)
+    assert share.sum() == pytest.approx(1, abs=1e-6)
+
+
+def test_nearest_cells_are_the_nearest():
+    points = np.random.default_rng(0).normal(size=(300, 5)).astype(np.float32)
+    points[7] = points[3]  # twins: a cell must not be its own neighbour
+    found = embed.NearestCells(10, 1).fit_transform(points)
+    distance, near = NearestNeighbors(n_neighbors=11).fit(points).kneighbors(points)
+    assert (np.diff(found.indptr) == 10).all()
+    assert (found.indices.reshape(300, 10) != np.arange(300)[:, None]).all()
+    assert np.allclose(np.sort(found.data.reshape(300, 10)), distance[:, 1:], atol=1e-3)
+    others = [i for i in range(300) if i not in (3, 7)]
+    assert all(set(found[i].indices) == set(near[i, 1:]) for i in others)
+
+
+def test_harmony_moves_batches_together_and_keeps_shape():
+    rng = np.random.default_rng(1)
+    group = rng.integers(0, 2, 400)
+    batch = rng.integers(0, 2, 400)
+    scores = rng.normal(0, 0.3, (400, 6)).astype(np.float32)
+    scores[:, 0] += 6 * group
+    scores[:, 1] += 3 * batch
+    corrected = embed.harmony(scores, pd.Series(batch.astype(str)), seed=0, threads=1)
+    assert corrected.shape == scores.shape
+    gap = [corrected[batch == b].mean(axis=0) for b in (0, 1)]
+    assert np.linalg.norm(gap[0] - gap[1]) < 1  # of 3
+    assert abs(corrected[group == 1, 0].mean() - corrected[group == 0, 0].mean()) > 4
+
+
+def test_harmony_leaves_one_batch_alone_and_refuses_a_turned_matrix(monkeypatch):
+    scores = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
+    assert embed.harmony(scores, pd.Series(["a"] * 50), 0, 1) is scores
+    turned = types.SimpleNamespace(
+        run_harmony=lambda data, *_, **__: types.SimpleNamespace(Z_corr=data.T)
+    )
+    monkeypatch.setitem(sys.modules, "harmonypy", turned)
+    with pytest.raises(RuntimeError, match=r"gave \(4, 50\), expected \(50, 4\)"):
+        embed.harmony(scores, pd.Series(["a", "b"] * 25), 0, 1)
+
+
+def test_graph_and_leiden_find_separate_groups():
+    rng = np.random.default_rng(2)
+    group = np.repeat([0, 1, 2], 60)
+    cells = ad.AnnData(obs=pd.DataFrame(index=[f"c{i}" for i in range(180)]))
+    cells.obsm["X_harmony"] = rng.normal(0, 0.2, (180, 4)).astype(np.float32)
+    cells.obsm["X_harmony"][np.arange(180), group] += 5
+    embed.graph(cells, 10, seed=0, threads=1)
+    table = embed.leiden(cells, [0.1, 3.0], seed=0)
+    assert list(table) == ["leiden_0.1", "leiden_3"]
+    assert pd.crosstab(table["leiden_0.1"], group).astype(bool).sum().tolist() == [1, 1, 1]
+    assert table["leiden_3"].nunique() > 3
+    assert "leiden" not in cells.obs
