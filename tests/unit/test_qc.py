@@ -59,7 +59,7 @@ def test_limits_are_mads_within_bounds():
 
 
 def test_uniform_mito_does_not_remove_good_cells():
-    table = metrics_table([500] * 50, [1.0] * 49 + [4.0])
+    table = metrics_table([500] * 50, [*np.linspace(0.9, 1.1, 49), 4.0])
     assert qc.limits(table, SETTINGS)["max_pct_mito"] == qc.MITO_FLOOR
     assert (qc.first_failure(table, qc.limits(table, SETTINGS)) == "").all()
 
