@@ -108,6 +108,48 @@ def test_entries_written_twice_are_summed_and_zeros_are_not_stored(tmp_path):
     assert adata.X.nnz == 2 and adata.X[0, 0] == 5 and adata.X[1, 2] == 1
 
 
+def lane(tmp_path):
+    """Two samples in one lane, with the table of GSE96583: R's, renumbered barcodes, doublets."""
+    matrix = raw.counts()
+    raw.write_10x(tmp_path, matrix, prefix="GSM1_")
+    letters = [name[:-2] for name in raw.barcodes()]
+    head = ["tsne1", "ind", "stim", "multiplets"]
+    kinds = ["singlet"] * 10 + ["doublet", "ambs"]
+    rows = [
+        [f"{name}-{1 if i % 3 else 11}", "0.5", str(101 + i % 2 * 6), "stim", kinds[i]]
+        for i, name in enumerate(letters)
+    ]
+    rows += [[f"{name}-1", "0.5", "101", "ctrl", "singlet"] for name in letters]
+    raw.save(tmp_path / "cells.tsv.gz", raw.lines([head, *rows]))
+    table = {
+        "file": "cells.tsv.gz",
+        "match": {"ind": "donor", "stim": "condition"},
+        "keep": {"multiplets": ["singlet"]},
+    }
+    row = {"sample": "stim_101", "donor": "101", "condition": "stim", "prefix": "GSM1"}
+    return matrix, cohort(tmp_path, "triplets", cell_table=table, author_labels="tsne1"), row
+
+
+def test_lane_of_several_samples(tmp_path):
+    matrix, series, row = lane(tmp_path)
+    adata = read(series, row)
+    np.testing.assert_array_equal(adata.X.toarray(), matrix[[0, 2, 4, 6, 8]])
+    assert list(adata.obs_names) == [raw.barcodes()[i] for i in (0, 2, 4, 6, 8)]
+    assert list(adata.obs["tsne1"]) == ["0.5"] * 5
+
+
+def test_lane_whose_table_does_not_fit(tmp_path):
+    _, series, row = lane(tmp_path)
+    with pytest.raises(readers.BadSample, match=r"sample stim_101: .* has no cells of this sample"):
+        read(series, row | {"donor": "999"})
+    raw.write_10x(tmp_path, prefix="GSM1_", names=raw.barcodes(seed=9))
+    with pytest.raises(readers.BadSample, match="only 0 of 5 barcodes of the sample are in the"):
+        read(series, row)
+    series["cell_table"]["match"] = {"individual": "donor"}
+    with pytest.raises(readers.BadSample, match=r"no column 'individual'. Mend: name one of its"):
+        read(series, row)
+
+
 # Bad data, one by one ---------------------------------------------------------------------------
 
 
@@ -292,6 +334,7 @@ def test_files_that_are_not_there_yet_get_their_usual_names(tmp_path):
     assert layouts.read_options(h5ad, {"sample": "S1"}) == {
         "sample": "S1",
         "counts": "raw/X",
+        "where": {},
         "sample_column": "id",
     }
 

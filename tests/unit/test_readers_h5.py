@@ -197,6 +197,11 @@ def test_split_leaves_nothing_when_it_fails(tmp_path, monkeypatch):
             tmp_path / "all.h5ad", "sample_uuid", "raw/X", {"s3": target}, block_rows=4
         )
     assert list(target.parent.iterdir()) == []
+
+
+def test_split_of_samples_that_are_not_in_the_file(tmp_path, caplog):
+    release().write_h5ad(tmp_path / "all.h5ad")
+    target = tmp_path / "split" / "s3.h5ad"
     with pytest.raises(readers.BadSample, match=r"sample s9: .* no cell has sample_uuid = 's9'"):
         readers_h5.split_h5ad(tmp_path / "all.h5ad", "sample_uuid", "raw/X", {"s9": target})
 
@@ -221,3 +226,34 @@ def test_split_holds_one_block_at_a_time(tmp_path):
     tracemalloc.stop()
     assert sum(written.values()) == n
     assert peak < 0.5 * matrix_bytes
+
+
+def test_split_tells_samples_without_cells_and_cells_without_a_sample(tmp_path, caplog):
+    release().write_h5ad(tmp_path / "all.h5ad")
+    out = {name: tmp_path / f"{name}.h5ad" for name in ("s1", "gone")}
+    written = readers_h5.split_h5ad(tmp_path / "all.h5ad", "sample_uuid", "raw/X", out)
+    assert written == {"s1": 10, "gone": 0}
+    assert "2 values of sample_uuid are not samples of the sheet and are left out: s2, s3" in (
+        caplog.text
+    )
+    with pytest.raises(readers.BadSample, match=r"sample gone: .* has no cells of this sample"):
+        readers.read_sample("h5ad_per_sample", {"h5ad": out["gone"]}, sample="gone")
+
+
+def test_only_cells_with_the_wanted_values(tmp_path):
+    full = release()
+    path = tmp_path / "all.h5ad"
+    full.write_h5ad(path)
+    where = {"lane": [1]}
+    written = readers_h5.split_h5ad(
+        path, "sample_uuid", "raw/X", {"s1": tmp_path / "s1.h5ad"}, where=where, block_rows=7
+    )
+    wanted = full[(full.obs["sample_uuid"] == "s1") & (full.obs["lane"] == 1)]
+    assert written == {"s1": wanted.n_obs}
+    split = readers.read_sample("h5ad_per_sample", {"h5ad": tmp_path / "s1.h5ad"}, sample="s1")
+    np.testing.assert_array_equal(split.X.toarray(), wanted.raw.X.toarray())
+    options = {"sample": "s1", "counts": "raw/X", "sample_column": "sample_uuid"}
+    direct = readers.read_sample("h5ad", {"h5ad": path}, **options, where=where)
+    assert list(direct.obs_names) == list(split.obs_names) == list(wanted.obs_names)
+    with pytest.raises(readers.BadSample, match=r"no cell has lane among 7. Mend: .* lane: 0, 1"):
+        readers.read_sample("h5ad", {"h5ad": path}, **options, where={"lane": [7]})

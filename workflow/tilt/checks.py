@@ -8,6 +8,17 @@ from tilt.problems import nearest, problem
 from tilt.sheets import check_cells, read_table
 
 MISSING = ("", "NA")
+# Public series that cannot answer the question, and why (GEO records of the two series).
+REFUSED = {
+    "GSE189050": "GSE189050 is refused: its cells were depleted of T cells (CD2) before sequencing",
+    "GSE137029": "GSE137029 is refused: pools without donor names, of the same people as Perez "
+    "2022 (cohort perez2022_cohort4)",
+}
+
+
+def refused(text: str) -> str:
+    """Why a public series named in ``text`` cannot be used; empty when none is named."""
+    return next((why for name, why in REFUSED.items() if name in text.upper()), "")
 
 
 def config(settings: dict, source: str) -> list[str]:
@@ -160,10 +171,15 @@ def _names(value) -> list[str]:
 
 
 def _raw_files(cohort: dict, path: Path, rows: list) -> list[str]:
-    """Samples whose files are not there; nothing is asked of a cohort that is simulated."""
-    if "simulated" in cohort or cohort.get("format") not in (
-        *layouts.FORMATS,
-        *layouts.WHOLE_COHORT,
+    """Samples whose files are not there; nothing is asked of what tilt makes or fetches."""
+    if (
+        "simulated" in cohort
+        or "retrieve" in cohort
+        or cohort.get("format")
+        not in (
+            *layouts.FORMATS,
+            *layouts.WHOLE_COHORT,
+        )
     ):
         return []
     found, lost = [], []

@@ -6,6 +6,7 @@ every start of the workflow: no numerical library here.
 """
 
 import copy
+import os
 from pathlib import Path
 
 from tilt import checks, checks_tables
@@ -37,16 +38,22 @@ def check(config: dict, roots: list[Path], source: str = "config") -> tuple[dict
     sound = not problems
     settings = filled(config if isinstance(config, dict) else {}, rules)
     problems += checks.config(settings, source)
+    if isinstance(settings.get("downloads"), str):
+        settings["downloads"] = os.path.expandvars(os.path.expanduser(settings["downloads"]))
     names = settings.get("cohorts")
     names = [n for n in names if isinstance(n, str)] if isinstance(names, list) else []
     notes: list[str] = []
     cohorts: dict[str, dict] = {}
     for name in names:
+        refusal = checks.refused(name)
+        if refusal:
+            problems.append(problem(source, "cohorts", refusal, name, mend=f"take {name} out"))
+            continue
         path, found = _cohort_file(name, roots, source)
         problems += found
         if path is None:
             continue
-        cohort, found, told = load_cohort(path, roots, settings["qc"])
+        cohort, found, told = load_cohort(path, roots, settings)
         problems += found
         notes += told
         if cohort.get("name") in cohorts:
@@ -65,8 +72,11 @@ def check(config: dict, roots: list[Path], source: str = "config") -> tuple[dict
     return {"config": settings, "cohorts": cohorts, "notes": notes}, problems
 
 
-def load_cohort(path: Path, roots: list[Path], qc: dict) -> tuple[dict, list[str], list[str]]:
-    """A cohort file with its sample sheet: the cohort, its problems, and notes."""
+def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, list[str], list[str]]:
+    """A cohort file with its sample sheet: the cohort, its problems, and notes.
+
+    ``settings`` is the configuration with defaults (qc and downloads are used).
+    """
     content, problems = read_yaml(path)
     if problems:
         return {}, problems, []
@@ -76,9 +86,12 @@ def load_cohort(path: Path, roots: list[Path], qc: dict) -> tuple[dict, list[str
         for key in ("additionalProperties", "properties")
     }
     problems += violations(content, rules, path)
+    refusal = checks.refused(str(content))
+    if refusal:
+        problems.append(problem(path, "", refusal, mend="leave this cohort out"))
     cohort = filled(content, schema("cohort"))
     overrides = cohort.get("qc") if isinstance(cohort.get("qc"), dict) else {}
-    cohort |= {"path": str(path), "qc": merged(qc, overrides)}
+    cohort |= {"path": str(path), "qc": merged(settings["qc"], overrides)}
     name = cohort.get("name")
     if isinstance(name, str) and name != path.stem:
         mend = f"name: {path.stem}"
@@ -86,7 +99,10 @@ def load_cohort(path: Path, roots: list[Path], qc: dict) -> tuple[dict, list[str
     if isinstance(name, str) and name.lower() in RESERVED:
         wrong = "this name is used for folders of the results"
         problems.append(problem(path, "name", wrong, name, mend=f"name: {name}_cohort"))
-    for key in ("folder", "simulated", "samples"):
+    fetched = "retrieve" in cohort and isinstance(cohort.get("folder"), str)
+    if fetched:
+        cohort["folder"] = str(Path(settings["downloads"]) / cohort["folder"])
+    for key in ("simulated", "samples", *(() if fetched else ("folder",))):
         if isinstance(cohort.get(key), str):
             cohort[key] = find(cohort[key], roots)
     sheet = cohort.pop("samples", None)
@@ -95,7 +111,7 @@ def load_cohort(path: Path, roots: list[Path], qc: dict) -> tuple[dict, list[str
         cohort["sheet"] = sheet
         cohort["samples"], found, notes = checks.sample_sheet(cohort, Path(sheet))
         problems += found
-    if "simulated" in cohort and not Path(cohort["simulated"]).is_file():
+    if isinstance(cohort.get("simulated"), str) and not Path(cohort["simulated"]).is_file():
         wrong = "the parameter file does not exist"
         problems.append(problem(path, "simulated", wrong, cohort["simulated"]))
     return cohort, problems, notes

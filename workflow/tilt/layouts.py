@@ -22,7 +22,7 @@ def sample_files(cohort: dict, row: dict) -> dict[str, str]:
 
     ``cohort`` is a cohort file as a dict (``format``, ``folder``, ``genes_file``, ``file``),
     ``row`` a row of its sheet. Returns role -> path: ``matrix``, ``barcodes`` and ``features``
-    (10x_dir, triplets), ``h5`` (10x_h5), ``h5ad`` (h5ad, h5ad_per_sample), ``table`` or
+    (10x_dir, triplets), ``h5`` (10x_h5), ``h5ad`` (h5ad, h5ad_per_sample), ``table``, or
     ``composition`` (a table of the whole cohort, not for :func:`tilt.readers.read_sample`). Where
     several spellings are possible (v2 or v3, gzipped or not) the one that exists is taken, and
     the usual one if none does. Raises LayoutError if the row lacks a column it needs.
@@ -32,7 +32,9 @@ def sample_files(cohort: dict, row: dict) -> dict[str, str]:
     if layout == "10x_dir":
         return _directory(folder / _value(row, "path", layout))
     if layout == "triplets":
-        return _triplet(folder, row, cohort.get("genes_file"))
+        files = _triplet(folder, row, cohort.get("genes_file"))
+        table = cohort.get("cell_table", {}).get("file")
+        return files | ({"cells": str(folder / table)} if table else {})
     if layout in ("10x_h5", "table", "h5ad_per_sample"):
         role = {"10x_h5": "h5", "table": "table"}.get(layout, "h5ad")
         return {role: str(folder / _value(row, "path", layout))}
@@ -46,12 +48,17 @@ def sample_files(cohort: dict, row: dict) -> dict[str, str]:
 def read_options(cohort: dict, row: dict) -> dict:
     """Keyword arguments of :func:`tilt.readers.read_sample` for one sample, as plain values."""
     options = {"sample": row["sample"]}
+    h5ad, table = cohort.get("h5ad") or {}, cohort.get("cell_table") or {}
     if cohort["format"] in ("h5ad", "h5ad_per_sample"):
-        options["counts"] = cohort.get("h5ad", {}).get("counts", "X")
-        if cohort.get("author_labels"):
-            options["keep"] = [cohort["author_labels"]]
+        options["counts"] = h5ad.get("counts", "X")
+        options["where"] = h5ad.get("where") or {}
     if cohort["format"] == "h5ad":
-        options["sample_column"] = cohort.get("h5ad", {}).get("sample_column", "sample")
+        options["sample_column"] = h5ad.get("sample_column", "sample")
+    if table:
+        mine = {name: [row.get(column, "")] for name, column in table.get("match", {}).items()}
+        options["where"] = {**table.get("keep", {}), **mine}
+    if cohort.get("author_labels") and (table or "h5ad" in cohort["format"]):
+        options["keep"] = [cohort["author_labels"]]
     return options
 
 

@@ -44,12 +44,14 @@ def read_sample(
     counts: str = "X",
     sample_column: str | None = None,
     keep: list[str] | None = None,
+    where: dict[str, list[str]] | None = None,
 ):
     """Read the raw counts of one sample.
 
     ``files`` as given by :func:`tilt.layouts.sample_files`. ``counts`` (X, raw/X, layers/<name>),
-    ``sample_column`` (obs column whose value ``sample`` selects the cells) and ``keep`` (obs
-    columns to carry along) apply to h5ad files.
+    ``sample_column`` (obs column whose value ``sample`` selects the cells) apply to h5ad files.
+    ``where`` (column -> values of cells to take) and ``keep`` (columns to carry along) apply to
+    the obs of h5ad files and to the table of cells of a lane that holds several samples.
 
     Returns an AnnData, cells x genes: ``X`` CSR int32 counts; ``obs_names`` barcodes as found;
     ``var.index`` Ensembl id without version where the source has one, else the symbol;
@@ -70,7 +72,11 @@ def read_sample(
             found = readers_h5.read_10x(Path(files["h5"]), sample)
         else:
             column = sample_column if format == "h5ad" else None
-            found = readers_h5.read_h5ad(Path(files["h5ad"]), sample, counts, column, keep or [])
+            found = readers_h5.read_h5ad(
+                Path(files["h5ad"]), sample, counts, column, keep or [], where or {}
+            )
+    if "cells" in files:
+        found = _of_lane(found, Path(files["cells"]), sample, where or {}, keep or [])
     return to_anndata(*found, sample=sample, file=next(iter(files.values())))
 
 
@@ -79,6 +85,9 @@ def to_anndata(matrix, barcodes, ids, symbols, obs=None, *, sample: str, file):
     import anndata
     import pandas as pd
 
+    if not barcodes:
+        mend = "correct the sample's name in the sheet, or take the row out"
+        raise BadSample(sample, file, "has no cells of this sample", mend)
     check_names(barcodes, ids, symbols, sample, file)
     matrix = as_counts(matrix, sample, file)
     bare = [re.sub(r"\.\d+$", "", i) if ENSEMBL.match(i) else i for i in ids]
@@ -289,6 +298,38 @@ def split_features(features: list[list[str]]):
     symbols = [line[1] if len(line) > 1 and line[1] else line[0] for line in features]
     swapped = ENSEMBL.match(symbols[0]) and not ENSEMBL.match(ids[0])
     return (symbols, ids, keep) if swapped else (ids, symbols, keep)
+
+
+def _of_lane(found, path: Path, sample: str, where: dict, keep: list[str]):
+    """Cells of one sample of a lane that several samples share, by a table of its barcodes.
+
+    The table's first column is the barcode; what follows its last dash is passed over, as
+    authors renumber it when they join lanes.
+    """
+    matrix, barcodes, ids, symbols = found
+    head, *lines = read_lines(path, sample)
+    if lines and len(head) == len(lines[0]) - 1:
+        head = ["", *head]
+    for name in [*where, *keep]:
+        if name not in head:
+            have = ", ".join(part for part in head if part)
+            mend = f"name one of its columns in the cohort file: {have}"
+            raise BadSample(sample, path, f"the table of cells has no column {name!r}", mend)
+    at = {name: i for i, name in enumerate(head)}
+    wanted = {name: {str(value) for value in values} for name, values in where.items()}
+    chosen = {
+        line[0].split("-")[0]: line
+        for line in lines
+        if all(line[at[name]] in values for name, values in wanted.items())
+    }
+    rows = [i for i, name in enumerate(barcodes) if name.split("-")[0] in chosen]
+    if len(rows) < 0.5 * len(chosen):
+        wrong = f"only {len(rows)} of {len(chosen)} barcodes of the sample are in the matrix"
+        mend = "the table and the matrix are not of the same lane: correct the row of the sheet"
+        raise BadSample(sample, path, wrong, mend)
+    names = [barcodes[i] for i in rows]
+    obs = {name: [chosen[cell.split("-")[0]][at[name]] for cell in names] for name in keep}
+    return matrix.tocsr()[rows], names, ids, symbols, obs
 
 
 def _read_table(path: Path, sample: str, block: int = 2000):

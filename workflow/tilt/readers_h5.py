@@ -66,24 +66,33 @@ def read_10x(path: Path, sample: str):
     return (matrix if keep is None else matrix[:, keep]), barcodes, ids, symbols
 
 
-def read_h5ad(path: Path, sample: str, counts: str, column: str | None, keep: list[str]):
+def read_h5ad(
+    path: Path,
+    sample: str,
+    counts: str,
+    column: str | None,
+    keep: list[str],
+    where: dict[str, list[str]],
+):
     """Matrix, barcodes, ids, symbols and kept obs columns of one sample of an h5ad file.
 
     ``column`` = obs column whose value is ``sample`` for the cells wanted; None = all cells.
+    ``where`` = obs column -> values, for cells to be taken at all.
     """
     with _opened(path, sample) as file:
         group = _counts_group(file, counts, sample, path)
         barcodes, ids, symbols = _names(file, counts)
         obs = {name: np.array(_column(file, name, sample, path)) for name in keep}
-        rows = np.arange(len(barcodes))
+        chosen = _chosen(file, where, len(barcodes), sample, path)
         if column is not None:
             values = np.array(_column(file, column, sample, path), dtype=object)
-            rows = np.flatnonzero(values == sample)
-            if rows.size == 0:
+            chosen &= values == sample
+            if not chosen.any():
                 raise _no_cells(path, sample, column, values)
+        rows = np.flatnonzero(chosen)
         _check_counts(file, group, counts, sample, path)
         blocks = [block for _, block in _blocks(group, len(ids), rows)]
-        matrix = sp.vstack(blocks).tocsr()
+        matrix = sp.vstack(blocks).tocsr() if blocks else sp.csr_matrix((0, len(ids)))
     obs = {name: values[rows] for name, values in obs.items()}
     return matrix, [barcodes[i] for i in rows], ids, symbols, obs
 
@@ -94,15 +103,18 @@ def split_h5ad(
     counts: str,
     out: dict[str, str | Path] | Callable,
     keep: list[str] | None = None,
+    where: dict[str, list[str]] | None = None,
     block_rows: int = BLOCK_ROWS,
 ) -> dict[str, int]:
     """Split an h5ad of a whole cohort into one h5ad a sample, by blocks of rows.
 
     ``out`` says which samples are wanted: sample -> path (dict), or a function of the sample
-    that gives a path or None. Rows of other samples are passed over. Each file has ``X`` = CSR
-    int32 counts, obs columns ``keep``, var as in :func:`tilt.readers.read_sample`; files appear
-    only when whole. Memory: one block of rows, and the names. Returns cells written per sample;
-    a sample of ``out`` without cells is a BadSample, as are values that are not counts.
+    that gives a path or None. Rows of other samples are passed over, as are cells whose obs
+    values are not in ``where`` (column -> values). Each file has ``X`` = CSR int32 counts, obs
+    columns ``keep``, var as in :func:`tilt.readers.read_sample`; files appear only when whole.
+    Memory: one block of rows, and the names. Returns cells written per sample. A sample without
+    cells gets a file without cells, which read_sample refuses by name. BadSample is raised when
+    no sample has cells, or when values are not counts.
     """
     path = Path(path)
     with _opened(path, "") as file:
@@ -111,14 +123,19 @@ def split_h5ad(
         values = _column(file, sample_column, "", path)
         obs = {name: np.array(_column(file, name, "", path)) for name in keep or []}
         _check_counts(file, group, counts, "", path)
-        found = sorted(set(values) - {""})
+        chosen = _chosen(file, where or {}, len(barcodes), "", path)
+        found = sorted(set(np.array(values, dtype=object)[chosen]) - {""})
         paths = dict(out) if isinstance(out, dict) else {s: out(s) for s in found}
         paths = {name: Path(target) for name, target in paths.items() if target is not None}
         codes = {name: i for i, name in enumerate(paths)}
         code = np.array([codes.get(value, -1) for value in values], dtype=np.int32)
-        for name, i in codes.items():
-            if not (code == i).any():
-                raise _no_cells(path, name, sample_column, values)
+        code[~chosen] = -1
+        if not (code >= 0).any():
+            raise _no_cells(path, next(iter(paths), ""), sample_column, values)
+        others = [name for name in found if name not in paths]
+        if others:
+            many = f"{len(others)} values of {sample_column} are not samples of the sheet"
+            log.warning("%s and are left out: %s", many, ", ".join(others[:10]))
         writers = {
             name: _Writer(target, name, path, np.flatnonzero(code == codes[name]), len(ids))
             for name, target in paths.items()
@@ -147,6 +164,7 @@ class _Writer:
         self.part.unlink(missing_ok=True)
 
     def add(self, block: sp.csr_matrix) -> None:
+        """Append rows; raises BadSample if they are not counts."""
         import h5py
 
         wrong = not_counts(block.data)
@@ -169,6 +187,7 @@ class _Writer:
         self.indptr.append(block.indptr[1:].astype(np.int64) + self.indptr[-1][-1])
 
     def finish(self, barcodes: list, ids: list, symbols: list, obs: dict) -> None:
+        """Write the names and give the file its name."""
         import h5py
         import pandas as pd
         from anndata.io import write_elem
@@ -178,7 +197,9 @@ class _Writer:
         genes = pd.Index(ids, dtype=object)
         with h5py.File(self.part, "a") as file:
             file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
-            group = file["X"]
+            group = file.require_group("X")
+            for name in {"data", "indices"} - set(group):
+                group[name] = np.zeros(0, dtype=np.int32)
             group.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
             group.attrs["shape"] = np.array(self.shape)
             group["indptr"] = np.concatenate(self.indptr)
@@ -254,6 +275,23 @@ def _column(file, name: str, sample: str, path: Path) -> list[str]:
             f"name one of its columns in the cohort file: {', '.join(have)}",
         )
     return _values(obs[name])
+
+
+def _chosen(file, where: dict, n_cells: int, sample: str, path: Path) -> np.ndarray:
+    """Cells whose obs values are among those wanted."""
+    chosen = np.ones(n_cells, dtype=bool)
+    for name, wanted in where.items():
+        values = _column(file, name, sample, path)
+        chosen &= np.isin(np.array(values, dtype=str), [str(value) for value in wanted])
+        if not chosen.any():
+            shown = ", ".join(sorted(set(values) - {""})[:8])
+            raise BadSample(
+                sample,
+                path,
+                f"no cell has {name} among {', '.join(map(str, wanted))}",
+                f"correct h5ad: where in the cohort file; values of {name}: {shown}",
+            )
+    return chosen
 
 
 def _values(element) -> list[str]:
