@@ -6,6 +6,7 @@ published table.
 """
 
 import logging
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -164,6 +165,15 @@ def _bad_counts(table: pd.DataFrame) -> list[str]:
                 f"{numbers.iloc[donor, subset]:g} {word}"
             )
     return problems
+
+
+def read_published(path: str | Path) -> pd.DataFrame:
+    """A published table of counts: tab, comma or semicolon separated, everything as text.
+
+    An unnamed first column keeps the place of the donor or sample.
+    """
+    table = pd.read_csv(path, sep=None, engine="python", dtype=str, encoding="utf-8-sig")
+    return table.dropna(how="all").rename(columns=lambda name: str(name).strip())
 
 
 def from_table(

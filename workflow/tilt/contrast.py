@@ -9,9 +9,10 @@ ols_hc3           a value per donor (E1, E2, E3, signature), OLS with covariates
 paired_t          mean within-donor difference (paired designs, in place of the two above)
 permutation       p of the studentised effect, labels permuted within strata
 bootstrap_t       studentised bootstrap interval, donors drawn within arm x stratum
-mann_whitney      Hodges-Lehmann shift, rank p (van Elteren within strata); paired: Wilcoxon
-clr_ols_hc3       centred log-ratio, the compositional sensitivity
-points_ols_hc3    difference in percentage points (effect and interval only)
+mann_whitney      Hodges-Lehmann shift, rank p (van Elteren within strata)
+wilcoxon          the same for pairs (signed ranks)
+clr_*             centred log-ratio, the compositional sensitivity
+points_*          difference in percentage points (effect and interval only)
 """
 
 import logging
@@ -19,7 +20,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from tilt import betabinomial, composition, design, inference
 
@@ -28,8 +28,9 @@ log = logging.getLogger(__name__)
 UNIT = ["cohort", "donor", "condition"]
 COLUMNS = ["cohort", "contrast", "quantity", "denominator", "role", "n_case", "n_control"]
 COLUMNS += ["effect", "unit", "ci_low", "ci_high", "p", "q", "method", "covariates", "estimable"]
-COLUMNS += ["reason", "se", "df", "smd", "smd_se"]
+COLUMNS += ["reason", "se", "df", "smd", "smd_se", "median_case", "median_control"]
 MAIN = ("arcsine_ols_hc3", "ols_hc3", "paired_t")
+POINTS = "percentage points"
 UNITS = {"E1": "ln ratio", "E2": "ln ratio", "E3": "SD"}
 
 
@@ -53,6 +54,14 @@ class Bench:
     plan: Plan
     made: dict = field(default_factory=dict)
 
+    def with_pair(self, table: pd.DataFrame) -> pd.DataFrame:
+        """``table`` with the column that names its pairs."""
+        pair = self.plan.contrast.pair
+        if pair in table:
+            return table
+        key = ["donor", "condition"]
+        return table.merge(self.donors[[*key, pair]].astype(str), on=key, how="left")
+
     def design(self, table: pd.DataFrame) -> tuple[design.Design, np.ndarray]:
         """Design of the units in ``table`` and the positions of its rows in ``table``."""
         key = ["donor", "condition"]
@@ -71,15 +80,22 @@ def _left_out(n: int, why: str) -> tuple[str, ...]:
 
 
 def _compare(
-    bench: Bench, table: pd.DataFrame, method: str, unit: str, ranks: str = "", notes=()
+    bench: Bench,
+    table: pd.DataFrame,
+    method: str,
+    unit: str,
+    ranks: str = "",
+    notes: tuple = (),
+    full: bool = True,
 ) -> list[dict]:
     """Rows of all methods for one value per unit (column ``value``, none missing).
 
-    ``ranks``: another column for the rank test (the share in percent), else ``value``.
+    ``ranks``: another column for the rank test (the share in percent), else ``value``. Without
+    ``full`` only the main row is made.
     """
     plan = bench.plan
-    if plan.contrast.paired:
-        return _compare_paired(bench, table, unit, ranks, notes)
+    if plan.contrast.pair:
+        return _compare_paired(bench, table, unit, ranks, notes, full)
     built, rows = bench.design(table)
     base = {
         "n_case": built.n_case,
@@ -93,87 +109,76 @@ def _compare(
         return [_not_estimable(base, method, "; ".join([built.problem, *notes]))]
     y = table["value"].to_numpy(float)[rows]
     if np.ptp(y) < 1e-12:
-        return [_not_estimable(base, method, "the same value in every donor")]
+        why = "no such cell in any donor" if ranks and not y.any() else "the same in every donor"
+        return [_not_estimable(base, method, why)]
+    ranked = table[ranks].to_numpy(float)[rows] if ranks else y
+    base |= _medians(ranked[built.case == 1], ranked[built.case == 0])
     estimate = inference.ols_hc3(y, built.matrix)
     sd = float(np.sqrt(np.square(y @ built.fit.annihilator).sum() / built.fit.df))
     g, g_se = inference.standardised(estimate.effect, estimate.se, sd, built.fit.df)
     out = [_row(base, method, estimate, smd=g, smd_se=g_se)]
+    if not full:
+        return out
     orders, complete = built.orders(plan.permutations, plan.seed)
     p, _ = inference.permutation_p(y, built.fit, orders, complete)
-    kind = f"all {len(orders)} arrangements" if complete else f"{len(orders)} permutations"
-    within = f" within {'/'.join(s for s in plan.contrast.strata if s in built.used)}"
-    said = kind + (within if np.ptp(built.strata) else "")
-    out.append(
-        _row(
-            base,
-            "permutation",
-            inference.Estimate(estimate.effect, np.nan, np.nan, np.nan, np.nan, p),
-        )
-        | {"reason": "; ".join([x for x in (base["reason"], said) if x])}
-    )
+    blocks = ", ".join(s for s in plan.contrast.strata if s in built.used)
+    said = f"{'all ' if complete else ''}{len(orders)} permutations"
+    said += f" within {blocks}" if blocks else ""
+    out.append(_only(base, "permutation", estimate.effect, p=p, reason=said))
     rng = np.random.default_rng(plan.seed)
     low, high = inference.bootstrap_t(y, built.matrix, built.cells, plan.bootstraps, rng)
     if np.isfinite(low):
-        out.append(
-            _row(
-                base,
-                "bootstrap_t",
-                inference.Estimate(estimate.effect, np.nan, np.nan, low, high, np.nan),
-            )
-        )
-    ranked = table[ranks].to_numpy(float)[rows] if ranks else y
+        out.append(_only(base, "bootstrap_t", estimate.effect, ci_low=low, ci_high=high))
     shift = inference.hodges_lehmann(ranked, built.case, built.strata)
-    used = [s for s in plan.contrast.strata if s in built.used]
-    out.append(
-        _row(base, "mann_whitney", shift)
-        | {"covariates": ", ".join(used) or "none", "unit": "percentage points" if ranks else unit}
-    )
-    return out
+    named = {"covariates": blocks or "none", "unit": POINTS if ranks else unit}
+    return [*out, _row(base, "mann_whitney", shift) | named]
 
 
-def _compare_paired(bench: Bench, table: pd.DataFrame, unit: str, ranks: str, notes) -> list[dict]:
-    contrast, plan = bench.plan.contrast, bench.plan
-    both, problem, more = design.pairs(table[UNIT], contrast)
-    wide = table.pivot(index="donor", columns="condition")
-    base = {"n_case": len(both), "n_control": len(both), "covariates": "donor", "unit": unit}
-    base |= {"reason": "; ".join([*notes, *more]), "estimable": True}
+def _compare_paired(
+    bench: Bench, table: pd.DataFrame, unit: str, ranks: str, notes: tuple, full: bool
+) -> list[dict]:
+    plan = bench.plan
+    pairs, problem, more = design.pairs(bench.with_pair(table), plan.contrast)
+    base = {"n_case": len(pairs), "n_control": len(pairs), "covariates": plan.contrast.pair}
+    base |= {"unit": unit, "reason": "; ".join([*notes, *more]), "estimable": True}
     if problem:
         return [_not_estimable(base, "paired_t", problem)]
 
     def gap(column: str) -> np.ndarray:
-        pair = wide[column].loc[both]
-        return (pair[contrast.case] - pair[contrast.control]).to_numpy(float)
+        values = table[column].to_numpy(float)
+        return values[pairs["case"]] - values[pairs["control"]]
 
     difference = gap("value")
+    if np.ptp(difference) < 1e-12:
+        return [_not_estimable(base, "paired_t", "the same difference in every pair")]
+    column = table[ranks or "value"].to_numpy(float)
+    base |= _medians(column[pairs["case"]], column[pairs["control"]])
     estimate = inference.paired_t(difference)
     sd = float(np.std(difference, ddof=1))
-    g, g_se = inference.standardised(estimate.effect, estimate.se, sd, len(both) - 1)
+    g, g_se = inference.standardised(estimate.effect, estimate.se, sd, len(pairs) - 1)
     out = [_row(base, "paired_t", estimate, smd=g, smd_se=g_se)]
+    if not full:
+        return out
     rng = np.random.default_rng(plan.seed)
-    nothing = (np.nan, np.nan)
-    p = inference.sign_flip_p(difference, plan.permutations, rng)
-    out.append(
-        _row(base, "permutation", inference.Estimate(estimate.effect, *nothing, *nothing, p))
-    )
-    ones = np.ones((len(both), 1))
-    low, high = inference.bootstrap_t(
-        difference, ones, np.zeros(len(both), int), plan.bootstraps, rng
-    )
+    p, kind = inference.sign_flip_p(difference, plan.permutations, rng)
+    out.append(_only(base, "permutation", estimate.effect, p=p, reason=kind))
+    ones, cells = np.ones((len(pairs), 1)), np.zeros(len(pairs), int)
+    low, high = inference.bootstrap_t(difference, ones, cells, plan.bootstraps, rng)
     if np.isfinite(low):
-        out.append(
-            _row(
-                base,
-                "bootstrap_t",
-                inference.Estimate(estimate.effect, *nothing, low, high, np.nan),
-            )
-        )
+        out.append(_only(base, "bootstrap_t", estimate.effect, ci_low=low, ci_high=high))
     ranked = gap(ranks) if ranks else difference
-    i, j = np.triu_indices(len(ranked))
-    walsh = (ranked[i] + ranked[j]) / 2
-    p = float(stats.wilcoxon(ranked).pvalue) if np.any(ranked) else 1.0
-    shift = inference.Estimate(float(np.median(walsh)), *nothing, *nothing, p)
-    unit = "percentage points" if ranks else unit
-    return [*out, _row(base, "mann_whitney", shift) | {"unit": unit}]
+    shift = inference.walsh(ranked)
+    return [*out, _row(base, "wilcoxon", shift) | {"unit": POINTS if ranks else unit}]
+
+
+def _medians(case: np.ndarray, control: np.ndarray) -> dict:
+    return {"median_case": float(np.median(case)), "median_control": float(np.median(control))}
+
+
+def _only(base: dict, method: str, effect: float, reason: str = "", **more) -> dict:
+    """A row that shares the effect of the main one and adds one thing (p, or an interval)."""
+    said = "; ".join(text for text in (base["reason"], reason) if text)
+    return base | {"method": method, "effect": effect, "reason": said} | more
 
 
 def _row(base: dict, method: str, e: inference.Estimate, **more) -> dict:
@@ -188,14 +193,13 @@ def _not_estimable(base: dict, method: str, reason: str) -> dict:
 def _counts_model(bench: Bench, table: pd.DataFrame, unit: str, notes=()) -> dict:
     """Beta-binomial row of columns ``n`` out of ``total`` (> 0)."""
     contrast = bench.plan.contrast
-    if contrast.paired:
-        both, problem, more = design.pairs(table[UNIT], contrast)
-        rows = np.flatnonzero(table["donor"].isin(both))
-        used = table.iloc[rows]
-        case = (used["condition"] == contrast.case).to_numpy(float)
-        matrix = np.column_stack([pd.get_dummies(used["donor"]).to_numpy(float), case])
-        notes, label = (*notes, *more), "donor"
-        n_case = n_control = len(both)
+    if contrast.pair:
+        pairs, problem, more = design.pairs(bench.with_pair(table), contrast)
+        rows = np.r_[pairs["case"], pairs["control"]]
+        blocks = np.tile(np.eye(len(pairs)), (2, 1))
+        matrix = np.column_stack([blocks, np.repeat([1.0, 0.0], len(pairs))])
+        notes, label = (*notes, *more), contrast.pair
+        n_case = n_control = len(pairs)
     else:
         built, rows = bench.design(table)
         problem, matrix, label = built.problem, built.matrix, built.label
@@ -230,29 +234,35 @@ def share(bench: Bench, rows: pd.DataFrame, whole: pd.DataFrame, full: bool) -> 
     table["percent"] = 100 * table["n"] / table["total"]
     unit = "arcsine root"
     out = _compare(bench, table, "arcsine_ols_hc3", unit, "percent", notes)
-    out = out if full else [r for r in out if r["method"] in (*MAIN, "permutation")]
+    brief = (*MAIN, "permutation", "mann_whitney", "wilcoxon")
+    out = out if full else [r for r in out if r["method"] in brief]
     out.append(_counts_model(bench, table, "ln odds ratio", notes))
     if full and out[0]["estimable"]:
         points = table.assign(value=table["percent"])
-        main = _compare(bench, points, "points_ols_hc3", "percentage points", "", notes)[0]
-        out.append(main | {"method": "points_ols_hc3", "p": np.nan})
+        main = _compare(bench, points, "ols_hc3", POINTS, "", notes, full=False)[0]
+        out.append(main | {"method": f"points_{main['method']}", "p": np.nan})
         subset, home = rows["subset"].iloc[0], rows["denominator"].iloc[0]
         ratio = composition.clr(whole, subset, home)
-        main = _compare(bench, ratio, "clr_ols_hc3", "CLR", "", notes)[0]
-        out.append(main | {"method": "clr_ols_hc3"})
+        main = _compare(bench, ratio, "ols_hc3", "CLR", "", notes, full=False)[0]
+        out.append(main | {"method": f"clr_{main['method']}"})
     return out
 
 
-def value(bench: Bench, rows: pd.DataFrame, unit: str) -> list[dict]:
+def value(bench: Bench, rows: pd.DataFrame, unit: str, full: bool = True) -> list[dict]:
     """All tests of a value per unit; units that are not estimable are named by their reason."""
     usable = rows[rows["estimable"].astype(bool)]
     why = rows.loc[~rows["estimable"].astype(bool), "reason"]
     notes = _left_out(len(why), why.mode().iloc[0]) if len(why) else ()
     if usable.empty:
         base = {"n_case": 0, "n_control": 0, "covariates": "none", "unit": unit}
-        method = "paired_t" if bench.plan.contrast.paired else "ols_hc3"
+        method = "paired_t" if bench.plan.contrast.pair else "ols_hc3"
         return [_not_estimable(base, method, why.mode().iloc[0] if len(why) else "no donors")]
-    return _compare(bench, usable, "ols_hc3", unit, "", notes)
+    return _compare(bench, usable, "ols_hc3", unit, "", notes, full)
+
+
+def main_effect(bench: Bench, rows: pd.DataFrame, unit: str) -> dict:
+    """Only the main row of :func:`value` (OLS with HC3, or the paired t)."""
+    return value(bench, rows, unit, full=False)[0]
 
 
 def ratio(bench: Bench, counts: pd.DataFrame) -> dict:

@@ -26,7 +26,7 @@ class Contrast:
     control: str
     covariates: tuple[str, ...] = ()
     strata: tuple[str, ...] = ()
-    paired: bool = False
+    pair: str = ""  # column that pairs a case with its control ("donor" in paired designs)
     min_donors: int = 3
 
     @property
@@ -109,7 +109,7 @@ def check_donors(donors: pd.DataFrame, contrast: Contrast) -> None:
     ]
     twice = donors.loc[donors.duplicated(["donor", "condition"]), "donor"].unique()
     problems += [f"donor {d} is listed twice in the same condition" for d in twice]
-    if not contrast.paired:
+    if contrast.pair != "donor":
         arms = donors.groupby("donor")["condition"].nunique()
         problems += [
             f"donor {d} is in both arms; say `paired: true` in the contrast if that is the design"
@@ -236,12 +236,32 @@ def build(donors: pd.DataFrame, contrast: Contrast) -> Design:
     return Design(contrast, units, matrix, strata, tuple(used), tuple(notes))
 
 
-def pairs(donors: pd.DataFrame, contrast: Contrast) -> tuple[list[str], str, tuple[str, ...]]:
-    """Donors with both conditions of a paired contrast, the problem if too few, and notes."""
-    check_donors(donors, contrast)
-    arms = donors.groupby("donor", sort=True)["condition"].nunique()
-    both, single = arms.index[arms == 2].tolist(), arms.index[arms < 2].tolist()
-    notes = (f"donor(s) with one condition only left out: {', '.join(single)}",) if single else ()
-    short = len(both) < contrast.min_donors
-    problem = f"{len(both)} donor(s) with both conditions; {contrast.min_donors} are needed"
-    return both, problem if short else "", notes
+def pair_column(donors: pd.DataFrame, contrast: Contrast) -> str:
+    """A stratum that pairs one case with one control at every level, or ""."""
+    for name in contrast.strata:
+        known = donors[_known(donors[name])]
+        sizes = known.groupby([name, "condition"]).size().unstack(fill_value=0)
+        if sizes.shape[1] == 2 and sizes.to_numpy().max() == 1:
+            both = (sizes > 0).all(axis=1).sum()
+            if both >= contrast.min_donors and 2 * both > len(sizes):
+                return name
+    return ""
+
+
+def pairs(units: pd.DataFrame, contrast: Contrast) -> tuple[pd.DataFrame, str, tuple[str, ...]]:
+    """Positions of both members of every pair, the problem if there are too few, and notes.
+
+    ``units`` needs the columns condition and ``contrast.pair``. Returns a table with the columns
+    pair, case, control (row positions in ``units``), sorted by pair.
+    """
+    at = units.assign(position=np.arange(len(units)), pair=units[contrast.pair].astype(str))
+    wide = at.pivot(index="pair", columns="condition", values="position")
+    wide = wide.reindex(columns=[contrast.case, contrast.control])
+    single = wide.index[wide.isna().any(axis=1)].tolist()
+    whole = wide.dropna().astype(int).sort_index().reset_index()
+    whole.columns = ["pair", "case", "control"]
+    notes = ()
+    if single:
+        notes = (f"{len(single)} without a partner left out: {', '.join(single[:8])}",)
+    few = f"{len(whole)} pair(s); {contrast.min_donors} are needed"
+    return whole, few if len(whole) < contrast.min_donors else "", notes

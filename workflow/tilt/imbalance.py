@@ -68,14 +68,12 @@ def log_ratio(n_tph: np.ndarray, n_th22: np.ndarray) -> np.ndarray:
     return np.log((np.asarray(n_tph, float) + 0.5) / (np.asarray(n_th22, float) + 0.5))
 
 
-def _ratio_rows(counts: pd.DataFrame, estimator: str, min_cells: int, reason: str) -> pd.DataFrame:
+def ratio_rows(counts: pd.DataFrame, estimator: str, min_cells: int, reason: str) -> pd.DataFrame:
     """Rows of E1 or E2; ``reason`` (if not empty) makes the whole cohort not estimable."""
     table = counts[[*UNIT, "n_cells"]].assign(estimator=estimator)
-    few = counts["n_cells"] < min_cells
+    few = (counts["n_cells"] < min_cells).to_numpy()
     table["value"] = log_ratio(counts["n_tph"], counts["n_th22"])
-    table["reason"] = np.where(
-        few, [f"{n} memory CD4 cells; {min_cells} are needed" for n in counts["n_cells"]], reason
-    )
+    table["reason"] = reason or np.where(few, f"fewer than {min_cells} memory CD4 cells", "")
     table["estimable"] = ~few & (reason == "")
     table.loc[~table["estimable"], "value"] = np.nan
     return table
@@ -156,7 +154,8 @@ def axis(
     rows = pseudobulk.of_subset(bulk, WORKING_SET, limits.min_pseudobulk_cells)
     if rows.n_obs < 4:
         return None, (
-            f"{rows.n_obs} donor(s) with {limits.min_pseudobulk_cells} memory CD4 cells; 4 are needed"
+            f"{rows.n_obs} donor(s) with {limits.min_pseudobulk_cells} memory CD4 cells; "
+            "4 are needed"
         )
     counts = pseudobulk.dense(rows) if counts is None else counts
     seen = seen_genes(counts)
@@ -168,7 +167,8 @@ def axis(
             if name in sets[:2]:
                 return (
                     None,
-                    f"{len(where)} of {len(weight)} genes of {name} measured; {limits.min_genes:.0%} are needed",
+                    f"{len(where)} of {len(weight)} genes of {name} measured; "
+                    f"{limits.min_genes:.0%} are needed",
                 )
             continue
         columns = rows.var.index.get_indexer(where)
@@ -177,7 +177,8 @@ def axis(
             if name in sets[:2]:
                 return (
                     None,
-                    f"{int(kept.sum())} genes of {name} have counts in the pseudobulk; 3 are needed",
+                    f"{int(kept.sum())} genes of {name} have counts in the pseudobulk; "
+                    "3 are needed",
                 )
             continue
         members[name] = (columns[kept], weight[where.index].to_numpy()[kept])
@@ -190,9 +191,10 @@ def axis(
     return Axis(units, standardise(values, code), values.mean(axis=0), members), ""
 
 
-def _axis_rows(
+def axis_rows(
     donors: pd.DataFrame, made: Axis | None, reason: str, limits: Settings
 ) -> pd.DataFrame:
+    """Rows of E3 for every unit: the axis where it could be made, else ``reason``."""
     table = donors[UNIT].astype(str).assign(estimator="E3", n_cells=0, value=np.nan, reason=reason)
     if made is not None:
         key = pd.MultiIndex.from_frame(table[["donor", "condition"]])
@@ -265,15 +267,15 @@ def estimate(
             )
     else:
         problem = e1_problem(labelled, detectability, limits)
-        tables.append(_ratio_rows(labelled, "E1", limits.min_memory_cells, problem))
+        tables.append(ratio_rows(labelled, "E1", limits.min_memory_cells, problem))
         flagged = pole_counts(composition, FLAGS)
         scored = composition["subset"].isin([f for pole in FLAGS.values() for f in pole])
         why = "" if composition.loc[scored, "n"].sum() > 0 else "no cell has a score of the poles"
-        tables.append(_ratio_rows(flagged, "E2", limits.min_memory_cells, why))
+        tables.append(ratio_rows(flagged, "E2", limits.min_memory_cells, why))
     made, reason = None, "no pseudobulk: only a table of counts is published"
     if bulk is not None:
         made, reason = axis(bulk, signatures, (limits.tph_set, limits.th22_set), strata, limits)
-    tables.append(_axis_rows(donors, made, reason, limits))
+    tables.append(axis_rows(donors, made, reason, limits))
     table = pd.concat(tables, ignore_index=True)
     lead, sentence = leading(table)
     table["leads"] = table["estimator"] == lead

@@ -174,8 +174,10 @@ def permutation_p(
     return _tail(float(observed[0] / observed_se[0]), null, complete), effect
 
 
-def sign_flip_p(difference: np.ndarray, n_random: int, rng: np.random.Generator) -> float:
-    """Permutation p of a paired design: signs of the differences are flipped (exact if few)."""
+def sign_flip_p(
+    difference: np.ndarray, n_random: int, rng: np.random.Generator
+) -> tuple[float, str]:
+    """Permutation p of a paired design (signs are flipped, exact if few) and how it was made."""
     n = len(difference)
     complete = 2**n <= n_random
     if complete:
@@ -183,7 +185,8 @@ def sign_flip_p(difference: np.ndarray, n_random: int, rng: np.random.Generator)
     else:
         bits = rng.integers(0, 2, (n_random, n))
     null = (1 - 2 * bits) @ difference / n
-    return _tail(float(np.mean(difference)), null, complete)
+    kind = f"{'all ' if complete else ''}{len(null)} sign flips of the pairs"
+    return _tail(float(np.mean(difference)), null, complete), kind
 
 
 # --- bootstrap --------------------------------------------------------------------------------
@@ -285,6 +288,24 @@ def hodges_lehmann(
     return Estimate(
         float(np.median(gaps)), np.nan, np.nan, crossing(limit), crossing(-limit), float(p)
     )
+
+
+def walsh(difference: np.ndarray) -> Estimate:
+    """Hodges-Lehmann centre of paired differences, its interval, and Wilcoxon's signed-rank p."""
+    n = len(difference)
+    i, j = np.triu_indices(n)
+    means = np.sort((difference[i] + difference[j]) / 2)
+    p = float(stats.wilcoxon(difference).pvalue) if np.any(difference) else 1.0
+    if n <= 20:  # exact distribution of the signed-rank sum
+        ways = np.ones(1)
+        for rank in range(1, n + 1):
+            ways = np.convolve(ways, np.r_[1.0, np.zeros(rank - 1), 1.0])
+        k = int(np.searchsorted(np.cumsum(ways) / 2**n, (1 - LEVEL) / 2, side="right"))
+    else:
+        spread = np.sqrt(n * (n + 1) * (2 * n + 1) / 24)
+        k = int(np.floor(n * (n + 1) / 4 - stats.norm.ppf(0.5 + LEVEL / 2) * spread))
+    low, high = (means[k - 1], means[-k]) if k > 0 else (np.nan, np.nan)
+    return Estimate(float(np.median(means)), np.nan, np.nan, float(low), float(high), p)
 
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:

@@ -27,25 +27,27 @@ def sums(
     -------
     Integer sums (n_groups x n_genes). Memory: this array and one block.
     """
-    total = np.zeros((n_groups, n_genes), np.int64)
+    total = np.zeros((n_groups, n_genes), np.int32)
     for counts, codes in blocks:
         codes = np.asarray(codes).reshape(counts.shape[0], -1)
         cell, column = np.nonzero(codes >= 0)
         group = codes[cell, column]
         present, local = np.unique(group, return_inverse=True)
         member = sparse.csr_matrix(
-            (np.ones(len(cell), np.int64), (local, cell)), shape=(len(present), counts.shape[0])
+            (np.ones(len(cell), np.int32), (local, cell)), shape=(len(present), counts.shape[0])
         )
-        total[present] += (member @ counts).toarray().astype(np.int64)
+        total[present] += (member @ counts).toarray().astype(np.int32)
     return total
 
 
-def groups(cells: pd.DataFrame, min_cells: int = 1) -> tuple[pd.DataFrame, np.ndarray]:
+def groups(
+    cells: pd.DataFrame, min_cells: int = 1, min_whole: int = 1
+) -> tuple[pd.DataFrame, np.ndarray]:
     """Groups to sum and the codes of every cell in them.
 
     ``cells``: donor, condition, level1, subset, compartment, look_alike, one row a cell.
     Groups are unit x subset for every labelled subset, and unit x memory_cd4, cd4, t.
-    Groups of fewer than ``min_cells`` cells are not made.
+    Subsets of fewer than ``min_cells`` cells and wholes of fewer than ``min_whole`` are not made.
 
     Returns
     -------
@@ -69,7 +71,7 @@ def groups(cells: pd.DataFrame, min_cells: int = 1) -> tuple[pd.DataFrame, np.nd
             continue
         grouped = keys.iloc[inside].groupby(["donor", "condition", "subset"], sort=True)
         sizes = grouped.size().rename("n_cells").reset_index()
-        kept = (sizes["n_cells"] >= min_cells).to_numpy()
+        kept = (sizes["n_cells"] >= (min_whole if column else min_cells)).to_numpy()
         number = np.where(kept, np.cumsum(kept) - 1 + offset, -1)
         codes[inside, column] = number[grouped.ngroup().to_numpy()]
         tables.append(sizes[kept])

@@ -1,0 +1,141 @@
+# Donors: the composition, summed counts and signature scores of each.
+
+# Cohorts whose cells are here, and cohorts of which only a table of counts is published.
+CELLS = [c for c, about in COHORTS.items() if about["format"] != "composition_table"]
+TABLES = [c for c in COHORTS if c not in CELLS]
+
+
+def if_cells(**files):
+    """Input function: the files that only cohorts with cells have."""
+
+    def named(wildcards):
+        return files if wildcards.cohort in CELLS else {}
+
+    return named
+
+
+def declared(wildcards):
+    """What a cohort file says about the comparison, and nothing else."""
+    keys = ("format", "cells", "contrast", "covariates", "strata", "composition")
+    return {key: cohort_of(wildcards).get(key) for key in keys}
+
+
+def sheet(wildcards):
+    """Rows of the sample sheet of the cohort."""
+    return cohort_of(wildcards)["samples"]
+
+
+def one_of(cohorts):
+    """Regular expression of the names of ``cohorts``; matches nothing without any."""
+    return "|".join(cohorts) or "(?!)"
+
+
+rule count_composition:
+    input:
+        labels="results/{cohort}/labels.tsv.gz",
+        counts="results/{cohort}/counts.zarr",
+        lineages="results/{cohort}/lineages.tsv",
+        markers=CONFIG["resources"]["markers"],
+    output:
+        "results/{cohort}/composition.tsv",
+    log:
+        "logs/{cohort}/count_composition.log",
+    benchmark:
+        "benchmarks/{cohort}/count_composition.tsv"
+    wildcard_constraints:
+        cohort=one_of(CELLS),
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1500, per_input=2),
+        runtime=30,
+    params:
+        samples=sheet,
+        sort=lambda wildcards: cohort_of(wildcards)["cells"],
+        code=code("composition", "declared"),
+    script:
+        "../scripts/count_composition.py"
+
+
+rule read_composition:
+    input:
+        lambda wildcards: layouts.sample_files(
+            cohort_of(wildcards), cohort_of(wildcards)["samples"][0]
+        )["composition"],
+    output:
+        composition="results/{cohort}/composition.tsv",
+        donors="results/{cohort}/donors.tsv",
+    log:
+        "logs/{cohort}/read_composition.log",
+    benchmark:
+        "benchmarks/{cohort}/read_composition.tsv"
+    wildcard_constraints:
+        cohort=one_of(TABLES),
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=10,
+    params:
+        samples=sheet,
+        options=lambda wildcards: cohort_of(wildcards).get("composition") or {},
+        code=code("composition", "declared"),
+    script:
+        "../scripts/read_composition.py"
+
+
+rule sum_pseudobulk:
+    input:
+        labels="results/{cohort}/labels.tsv.gz",
+        counts="results/{cohort}/counts.zarr",
+    output:
+        "results/{cohort}/pseudobulk.h5ad",
+    log:
+        "logs/{cohort}/sum_pseudobulk.log",
+    benchmark:
+        "benchmarks/{cohort}/sum_pseudobulk.tsv"
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000, per_input=2),
+        runtime=60,
+    params:
+        samples=sheet,
+        min_cells=CONFIG["imbalance"]["min_pseudobulk_cells"],
+        min_whole=min(
+            CONFIG["imbalance"]["min_pseudobulk_cells"],
+            CONFIG["stats"]["min_activity_cells"],
+        ),
+        code=code("pseudobulk", "blocks", "declared"),
+    script:
+        "../scripts/sum_pseudobulk.py"
+
+
+rule score_activity:
+    input:
+        pseudobulk="results/{cohort}/pseudobulk.h5ad",
+        signatures=CONFIG["resources"]["signatures"],
+    output:
+        "results/{cohort}/activity.tsv",
+    log:
+        "logs/{cohort}/score_activity.log",
+    benchmark:
+        "benchmarks/{cohort}/score_activity.tsv"
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1500, per_input=20),
+        runtime=20,
+    params:
+        samples=sheet,
+        subsets=CONFIG["stats"]["activity_subsets"],
+        sets=CONFIG["stats"]["activity_sets"],
+        min_cells=CONFIG["stats"]["min_activity_cells"],
+        min_genes=CONFIG["imbalance"]["min_genes"],
+        code=code("activity", "declared"),
+    script:
+        "../scripts/score_activity.py"

@@ -1,0 +1,155 @@
+# Donors: the imbalance of each, and the comparison of the arms.
+
+
+include: "donors.smk"
+
+
+rule estimate_imbalance:
+    input:
+        unpack(
+            if_cells(
+                pseudobulk="results/{cohort}/pseudobulk.h5ad",
+                detectability="results/{cohort}/detectability.tsv",
+            )
+        ),
+        composition="results/{cohort}/composition.tsv",
+        signatures=CONFIG["resources"]["signatures"],
+    output:
+        "results/{cohort}/imbalance.tsv",
+    log:
+        "logs/{cohort}/estimate_imbalance.log",
+    benchmark:
+        "benchmarks/{cohort}/estimate_imbalance.tsv"
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1500, per_input=20),
+        runtime=20,
+    params:
+        samples=sheet,
+        cohort=declared,
+        limits=CONFIG["imbalance"],
+        min_donors=CONFIG["stats"]["min_donors"],
+        code=code("imbalance", "declared"),
+    script:
+        "../scripts/estimate_imbalance.py"
+
+
+rule test_contrast:
+    input:
+        unpack(if_cells(activity="results/{cohort}/activity.tsv")),
+        composition="results/{cohort}/composition.tsv",
+        imbalance="results/{cohort}/imbalance.tsv",
+    output:
+        "results/{cohort}/tests.tsv",
+    log:
+        "logs/{cohort}/test_contrast.log",
+    benchmark:
+        "benchmarks/{cohort}/test_contrast.tsv"
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=30,
+    params:
+        samples=sheet,
+        cohort=declared,
+        limits=CONFIG["imbalance"],
+        stats=CONFIG["stats"],
+        seed=CONFIG["seed"],
+        code=code("contrast", "declared"),
+    script:
+        "../scripts/test_contrast.py"
+
+
+rule explore_specifications:
+    input:
+        unpack(
+            if_cells(
+                pseudobulk="results/{cohort}/pseudobulk.h5ad",
+                detectability="results/{cohort}/detectability.tsv",
+                counts="results/{cohort}/counts.zarr",
+                labels="results/{cohort}/labels.tsv.gz",
+                scores="results/{cohort}/scores.tsv.gz",
+            )
+        ),
+        composition="results/{cohort}/composition.tsv",
+        imbalance="results/{cohort}/imbalance.tsv",
+        signatures=CONFIG["resources"]["signatures"],
+    output:
+        curve="results/{cohort}/specifications.tsv",
+        random="results/{cohort}/random_sets.tsv",
+    log:
+        "logs/{cohort}/explore_specifications.log",
+    benchmark:
+        "benchmarks/{cohort}/explore_specifications.tsv"
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000, per_input=4),
+        runtime=60,
+    params:
+        samples=sheet,
+        cohort=declared,
+        limits=CONFIG["imbalance"],
+        stats=CONFIG["stats"],
+        random_sets=CONFIG["stats"]["random_sets"],
+        seed=CONFIG["seed"],
+        code=code("controls", "declared", "blocks"),
+    script:
+        "../scripts/explore_specifications.py"
+
+
+rule test_expression:
+    input:
+        pseudobulk="results/{cohort}/pseudobulk.h5ad",
+    output:
+        "results/{cohort}/de/{subset}.tsv",
+    log:
+        "logs/{cohort}/test_expression/{subset}.log",
+    benchmark:
+        "benchmarks/{cohort}/test_expression/{subset}.tsv"
+    wildcard_constraints:
+        subset="[^/]+",
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2500, per_input=20),
+        runtime=60,
+    params:
+        samples=sheet,
+        cohort=declared,
+        min_donors=CONFIG["stats"]["min_donors"],
+        min_cells=CONFIG["imbalance"]["min_pseudobulk_cells"],
+        code=code("expression", "declared"),
+    script:
+        "../scripts/test_expression.py"
+
+
+rule score_factors:
+    input:
+        tested="results/{cohort}/de/{subset}.tsv",
+        regulon=CONFIG["stats"]["regulon"] or [],
+    output:
+        "results/{cohort}/factors/{subset}.tsv",
+    log:
+        "logs/{cohort}/score_factors/{subset}.log",
+    benchmark:
+        "benchmarks/{cohort}/score_factors/{subset}.tsv"
+    wildcard_constraints:
+        subset="[^/]+",
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=20,
+    params:
+        factors=CONFIG["stats"]["factors"],
+        code=code("activity"),
+    script:
+        "../scripts/score_factors.py"

@@ -1,0 +1,23 @@
+"""Take a published table of cells per donor and subset as the composition of a cohort."""
+
+from tilt import logs
+
+log = logs.begin(snakemake.log[0], snakemake.threads)
+
+import pandas as pd
+
+from tilt import composition, declared, tables
+
+options = dict(snakemake.params.options)
+sheet = pd.DataFrame(snakemake.params.samples).assign(cohort=snakemake.wildcards.cohort)
+table = composition.read_published(snakemake.input[0])
+counted = composition.from_table(
+    table,
+    sheet,
+    groups=options.get("groups") or {},
+    unit=options.get("unit") or "donor",
+    denominator=options.get("denominator") or "total",
+)
+tables.write(counted, snakemake.output.composition)
+donors = declared.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
+tables.write(donors, snakemake.output.donors)

@@ -1,0 +1,13 @@
+"""Infer the activity of transcription factors from one differential-expression table."""
+
+from tilt import logs
+
+log = logs.begin(snakemake.log[0], snakemake.threads)
+
+from tilt import activity, tables
+
+tested = tables.read(snakemake.input.tested)
+statistic = tested.dropna(subset=["gene_symbol", "stat"]).set_index("gene_symbol")["stat"]
+regulon = activity.read_regulon(snakemake.input.regulon)
+scored = activity.factor_activity(statistic.astype(float), regulon, snakemake.params.factors)
+tables.write(scored, snakemake.output[0])

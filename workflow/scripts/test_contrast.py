@@ -1,0 +1,29 @@
+"""Compare the arms of a cohort in everything that was measured per donor."""
+
+from tilt import logs
+
+log = logs.begin(snakemake.log[0], snakemake.threads)
+
+from tilt import contrast, declared, imbalance, tables
+
+cohort, settings = snakemake.params.cohort, snakemake.params.stats
+donors = declared.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
+composition = tables.read(snakemake.input.composition)
+plan = declared.plan_of(settings, cohort, donors, snakemake.params.seed)
+limits = declared.limits_of(snakemake.params.limits, cohort)
+given = snakemake.input.get
+tests = contrast.run(
+    donors,
+    plan,
+    composition,
+    tables.read(snakemake.input.imbalance),
+    tables.read(given("activity")) if given("activity") else None,
+    {
+        "E1": imbalance.pole_counts(composition, limits.poles),
+        "E2": imbalance.pole_counts(composition, imbalance.FLAGS),
+    },
+)
+for row in tests[tests["role"] == "primary"].itertuples():
+    said = f"{row.effect:.3g} [{row.ci_low:.3g}, {row.ci_high:.3g}], p {row.p:.3g}"
+    log.info("primary: %s: %s", row.quantity, said if row.estimable else row.reason)
+tables.write(tests, snakemake.output[0])
