@@ -5,7 +5,7 @@ import sys
 
 import yaml
 
-from .conftest import ROOT, small_cohorts
+from running import ROOT, small_cohorts
 
 
 def test_fresh_clone_plans_the_whole_demo(workflow):

@@ -1,0 +1,127 @@
+"""The actual workflow, raw counts to report, on real cells (folder named by TILT_REAL_DATA)."""
+
+import os
+from pathlib import Path
+
+import anndata as ad
+import pandas as pd
+import pytest
+from running import Workflow
+from tilt import tables
+
+DATA = os.environ.get("TILT_REAL_DATA")
+pytestmark = pytest.mark.skipif(not DATA, reason="TILT_REAL_DATA names no folder of real data")
+
+# The matrices are subsets of genes, so counts per cell are a fraction of a whole transcriptome.
+FEW_GENES = {"min_counts": 50, "min_genes": 20, "min_cells": 5, "doublets": {"method": "none"}}
+FAST = {"permutations": 2000, "bootstraps": 500, "random_sets": 200}
+
+
+def run(folder: Path, name: str, file: str, sheet: pd.DataFrame, **cohort) -> Workflow:
+    """Write cohort file, sample sheet and config for one h5ad and run everything."""
+    workflow = Workflow(folder)
+    about = {
+        "name": name,
+        "title": f"Real cells: {name}",
+        "samples": f"{name}.tsv",
+        "folder": DATA,
+        "cells": "pbmc",
+        "contrast": {"case": "SLE", "control": "control"},
+        "qc": FEW_GENES,
+    }
+    sheet.to_csv(folder / f"{name}.tsv", sep="\t", index=False)
+    if cohort.get("format") == "h5ad":
+        cohort["file"] = file
+    workflow.write(f"{name}.yaml", about | cohort)
+    workflow.write("config.yaml", {"cohorts": [f"{name}.yaml"], "stats": FAST})
+    workflow.snakemake()
+    return workflow
+
+
+def results(workflow: Workflow, name: str, table: str) -> pd.DataFrame:
+    return tables.read(workflow.folder / "results" / name / table)
+
+
+@pytest.fixture(scope="module")
+def lupus(tmp_path_factory):
+    """Children with and without lupus: 1,000 cells, 1,503 genes (GSE135779)."""
+    file = "csle_CD4mem_Treg_B_1000cells.h5ad"
+    obs = ad.read_h5ad(Path(DATA) / file, backed="r").obs
+    sheet = obs.groupby("donor", observed=True)[["condition", "Batch", "Age"]].first()
+    sheet = sheet.reset_index().rename(columns={"Batch": "batch", "Age": "age"})
+    sheet.insert(0, "sample", sheet["donor"])
+    sheet["condition"] = sheet["condition"].replace({"case": "SLE"})
+    h5ad = {"counts": "X", "sample_column": "donor"}
+    folder = tmp_path_factory.mktemp("lupus")
+    run_ = run(
+        folder, "csle", file, sheet, format="h5ad", h5ad=h5ad, strata=["batch"], covariates=["age"]
+    )
+    return run_, sheet
+
+
+def test_interferon_is_higher_in_lupus(lupus):
+    tests = results(lupus[0], "csle", "tests.tsv")
+    row = tests[(tests["quantity"] == "IFN1_T_CORE") & (tests["denominator"] == "cd4")].iloc[0]
+    assert bool(row["estimable"])
+    assert row["effect"] > 0
+    assert row["ci_low"] > 0
+    assert row["n_case"] > 20
+    assert row["n_control"] > 5
+
+
+def test_detectability_is_told_as_it_is(lupus):
+    found = results(lupus[0], "csle", "detectability.tsv").set_index("gene")
+    genes = set(
+        ad.read_h5ad(Path(DATA) / "csle_CD4mem_Treg_B_1000cells.h5ad", backed="r").var_names
+    )
+    assert {"PDCD1", "MAF", "IL21"}.isdisjoint(genes)
+    assert found.loc[["PDCD1", "MAF", "IL21"], "pct_cells"].fillna(0).eq(0).all()
+    tests = results(lupus[0], "csle", "tests.tsv")
+    labelled = tests[tests["quantity"].eq("E1")]
+    assert not labelled["estimable"].astype(bool).any()
+    assert labelled["reason"].str.len().gt(10).all()
+
+
+def test_no_donor_is_lost_in_silence(lupus):
+    workflow, sheet = lupus
+    samples = results(workflow, "csle", "qc_samples.tsv")
+    assert set(samples["donor"]) == set(sheet["donor"].astype(str))
+    assert samples["status"].eq("ok").all()
+
+
+def test_one_arm_gives_composition_and_says_no_contrast(tmp_path):
+    file = "kang_ctrl_12261cells_1287genes.h5ad"
+    cells = ad.read_h5ad(Path(DATA) / file, backed="r").obs
+    sheet = pd.DataFrame({"sample": sorted(cells["donor"].astype(str).unique())})
+    sheet = sheet.assign(donor=sheet["sample"], condition="SLE", batch="1")
+    h5ad = {"counts": "X", "sample_column": "donor"}
+    workflow = run(tmp_path, "kang", file, sheet, format="h5ad", h5ad=h5ad)
+    composition = results(workflow, "kang", "composition.tsv")
+    assert composition["donor"].nunique() == 8
+    labels = results(workflow, "kang", "labels.tsv.gz")
+    assert labels["level1"].isin(["CD4", "CD8"]).mean() > 0.5
+    lineages = results(workflow, "kang", "lineages.tsv").groupby("lineage")["n"].sum()
+    assert lineages["T"] == pytest.approx(
+        cells["cell_type"].isin(["CD4 T cells", "CD8 T cells"]).sum(), rel=0.1
+    )
+    tests = results(workflow, "kang", "tests.tsv")
+    assert len(tests)
+    assert not tests["estimable"].astype(bool).any()
+    assert tests["reason"].str.contains("control").all()
+    assert "not possible" in (workflow.folder / "results/report.html").read_text()
+
+
+def test_single_donor_without_labels(tmp_path):
+    file = "speck_hao2021_1000cells_33538genes_unlabelled.h5ad"
+    sheet = pd.DataFrame(
+        {"sample": ["hao"], "donor": ["hao"], "condition": ["control"], "path": [file]}
+    )
+    qc = {"min_counts": 500, "min_genes": 200}
+    workflow = run(tmp_path, "hao", file, sheet, format="h5ad_per_sample", qc=qc)
+    lineages = results(workflow, "hao", "lineages.tsv").set_index("lineage")["n"]
+    share = lineages["T"] / lineages.sum()
+    assert 0.3 < share < 0.8
+    labels = results(workflow, "hao", "labels.tsv.gz")
+    naive = labels["subset"].isin(["CD4_Naive", "CD8_Naive"]).mean()
+    assert 0.1 < naive < 0.7
+    assert not results(workflow, "hao", "tests.tsv")["estimable"].astype(bool).any()
