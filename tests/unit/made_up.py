@@ -155,25 +155,24 @@ def effects(table: pd.DataFrame, random, unit: str) -> pd.DataFrame:
 def meta(cohorts=("demo", "pbmc", "third"), seed: int = 2) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     parts = []
-    for quantity in ("E1", "E2", "E3"):
-        table = pd.DataFrame({"cohort": cohorts})
+    for quantity in ("E1", "E2", "E3", "CD4_Th22_like"):
+        table = pd.DataFrame({"cohort": list(cohorts)})
         table.insert(0, "quantity", quantity)
-        table["role"], table["n_case"], table["n_control"] = "primary", 10, 8
-        table = effects(table, random, "ln ratio")
+        table["n_case"], table["n_control"] = 10, 8
+        table = effects(table, random, "ln ratio").drop(columns=["role"], errors="ignore")
+        table["method"] = "arcsine_ols_hc3" if quantity[0] == "C" else "ols_hc3"
         if quantity == "E1":
             table.loc[0, ["effect", "ci_low", "ci_high", "p"]] = np.nan
             table.loc[0, ["estimable", "reason"]] = [False, "median Th22-like count below 5"]
         mean = table["effect"].mean()
-        row = {"quantity": quantity, "cohort": "", "n_cohorts": len(cohorts), "effect": mean}
-        row |= {"ci_low": mean - 0.1, "ci_high": mean + 0.1, "p": 0.04, "tau2": 0.01, "i2": 31.0}
-        row |= {
-            "pi_low": mean - 0.3,
-            "pi_high": mean + 0.3,
-            "method": "Paule-Mandel, Knapp-Hartung",
-        }
-        row |= {"estimable": True, "reason": "", "unit": "ln ratio", "role": "primary"}
-        parts += [table, pd.DataFrame([row])]
-    return pd.concat(parts, ignore_index=True)
+        row = {"quantity": quantity, "cohort": "all", "n_cohorts": len(cohorts), "effect": mean}
+        row |= {"ci_low": mean - 0.1, "ci_high": mean + 0.1, "p": 0.04, "tau2": 0.01, "i2": 0.31}
+        row |= {"pi_low": mean - 0.3, "pi_high": mean + 0.3, "estimable": True, "reason": ""}
+        row |= {"n_case": 30, "n_control": 24}
+        row["method"] = f"{table['method'][0]} PM + modified Knapp-Hartung"
+        table = pd.concat([table, pd.DataFrame([row])])
+        parts.append(table.assign(denominator="memory_cd4", scale="ln ratio"))
+    return pd.concat(parts, ignore_index=True).drop(columns=["q", "unit", "smd", "smd_se"])
 
 
 def imbalance(people: pd.DataFrame, seed: int = 3, e1: bool = True) -> pd.DataFrame:
@@ -238,3 +237,44 @@ def activity_tests(people: pd.DataFrame, values: pd.DataFrame, seed: int = 5) ->
     table = table.reset_index(drop=True).assign(contrast="SLE vs control", role="exploratory")
     table["n_case"], table["n_control"] = n.get("SLE", 0), n.get("control", 0)
     return effects(table, random, "log2 CPM")
+
+
+def genes(n: int = 3000, seed: int = 6) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    table = pd.DataFrame({"gene_symbol": [f"GENE{i}" for i in range(n)]})
+    table["log2fc"] = random.normal(0, 0.4, n) + np.where(np.arange(n) < 60, 1.2, 0)
+    table["p"] = np.where(
+        np.arange(n) < 60, 10 ** -random.uniform(3, 20, n), random.uniform(size=n)
+    )
+    table["q"] = np.minimum(1, table["p"] * 50)
+    table["n_case"], table["n_control"], table["estimable"], table["reason"] = 10, 8, True, ""
+    return table
+
+
+def specifications(n: int = 14, seed: int = 7) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    parts = []
+    for estimator in ("E1", "E2", "E3"):
+        table = pd.DataFrame({"specification": [f"another way number {i}" for i in range(n)]})
+        table["estimator"], table["family"] = estimator, "alternative"
+        table.loc[0, "family"] = "main"
+        table["leads"] = estimator == "E3"
+        table["n_case"], table["n_control"] = 10, 8
+        table = effects(table, random, "ln ratio")
+        parts.append(table)
+    return pd.concat(parts, ignore_index=True)
+
+
+def random_sets(n: int = 500, seed: int = 8) -> pd.DataFrame:
+    effect = np.append(0.9, np.random.default_rng(seed).normal(0, 0.3, n))
+    return pd.DataFrame({"cohort": "demo", "draw": np.arange(n + 1), "effect": effect})
+
+
+def samples(people: pd.DataFrame, skipped: int = 1) -> pd.DataFrame:
+    table = people[["cohort", "donor", "condition"]].copy()
+    table.insert(0, "sample", table["donor"] + "_lib1")
+    table["status"], table["message"] = "ok", ""
+    table.loc[table.index[:skipped], "status"] = "skipped"
+    table.loc[table.index[:skipped], "message"] = "no cells left after few genes"
+    table["n_read"], table["n_kept"] = 1500, 1100
+    return table

@@ -7,6 +7,7 @@ from tilt.figures import forest, strips, style
 from tilt.figures.names import CASE_COLOUR, CONTROL_COLOUR, DARK, GREY, Cohort, pretty
 
 INTERFERON = "IFN1_T_CORE"
+COLUMNS = ["donor", "condition", "subset", "signature", "value", "estimable", "reason"]
 LEADING = ("memory_cd4", "cd4", "t")
 MOST_PANELS = 5
 
@@ -46,7 +47,8 @@ def draw_interferon(
     n = rows[rows["value"].notna()].groupby("subset")["donor"].nunique()
     if n.empty:
         reasons = [r for r in rows["reason"] if isinstance(r, str) and r]
-        text = f"The score cannot be computed: {reasons[0] if reasons else 'no pseudobulk'}."
+        why = reasons[0] if reasons else "there is no pseudobulk of this cohort"
+        text = f"The score cannot be computed: {why}."
         return style.sentence(cohort, title, text)
     rank = {name: place for place, name in enumerate(LEADING)}
     subsets = sorted(n.index, key=lambda s: (rank.get(s, 9), -n[s], s))[:MOST_PANELS]
@@ -60,8 +62,7 @@ def draw_interferon(
     low, high = axes[0].get_ylim()
     axes[0].set_ylim(low, high + 0.25 * (high - low))
     axes[0].set_ylabel("score (mean log2 CPM)")
-    columns = ["donor", "condition", "subset", "signature", "value", "estimable", "reason"]
-    return fig, rows.loc[rows["subset"].isin(subsets), columns]
+    return fig, rows.loc[rows["subset"].isin(subsets), COLUMNS]
 
 
 def draw_all(

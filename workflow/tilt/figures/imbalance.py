@@ -14,23 +14,22 @@ AXES = {
     "E2": "ln(Tph-high / Th22-high)",
     "E3": "Tph − Th22 axis (SD)",
 }
-TPH = ("CD4_Tph_like", "CD4_Tfh_circ")
-TH22 = ("CD4_Th22_like",)
-HIGH = (("tph_high",), ("th22_high",))
+POLES = {"tph": ("CD4_Tph_like", "CD4_Tfh_circ"), "th22": ("CD4_Th22_like",)}
+HIGH = {"tph": ("tph_high",), "th22": ("th22_high",)}
 RATIOS = (0.1, 0.25, 0.5, 1, 2, 4, 10)
 
 
-def poles(composition: pd.DataFrame, labelled: bool) -> pd.DataFrame:
+def count_poles(composition: pd.DataFrame, poles: dict) -> pd.DataFrame:
     """Percent of memory CD4 T cells at each pole, one row a donor.
 
-    ``labelled``: counts of subsets (E1); otherwise counts above the score thresholds (E2).
+    ``poles``: the subsets of ``tph`` and of ``th22`` (labels for E1, score flags for E2).
     Zeros are moved to half a cell, as in the log-ratio (0.5 added to every count).
     """
     rows = composition[composition["denominator"] == "memory_cd4"]
     key = ["donor", "condition"]
     total = rows.groupby(key)["n_denominator"].max()
     table = total[total > 0].rename("n_memory_cd4").reset_index()
-    for name, subsets in zip(("tph", "th22"), (TPH, TH22) if labelled else HIGH, strict=True):
+    for name, subsets in poles.items():
         part = rows[rows["subset"].isin(subsets)].groupby(key)["n"].sum()
         n = part.reindex(pd.MultiIndex.from_frame(table[key])).fillna(0).to_numpy()
         table[f"n_{name}"] = n.astype(int)
@@ -128,16 +127,17 @@ def draw(
     interferon: pd.DataFrame,
     cohort: Cohort,
     donors: pd.DataFrame | None = None,
+    poles: dict | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """Scatter of the two poles; E1, E2 and E3 by condition; their effects; axis and interferon.
 
     ``interferon``: donor, condition, value (score of each donor). ``donors`` may carry a column
-    ``sledai``, which then takes the last panel.
+    ``sledai``, which then takes the last panel. ``poles``: labels of ``tph`` and ``th22`` in E1.
     """
     values = {name: values_of(imbalance, name) for name in ESTIMATORS}
     effects = forest.main(tests[tests["quantity"].isin(ESTIMATORS)])
     labelled = bool(values["E1"]["value"].notna().any())
-    pole = poles(composition, labelled)
+    pole = count_poles(composition, (poles or POLES) if labelled else HIGH)
     if pole.empty:
         return style.sentence(cohort, TITLE, "No donor has memory CD4 T cells.")
     fig = style.figure(cohort, TITLE, "double", 152)

@@ -7,97 +7,105 @@ from matplotlib.figure import Figure
 from tilt.figures import forest, style
 from tilt.figures.names import CASE_COLOUR, DARK, pretty
 
-MOST_PANELS = 4
+QUANTITIES = ("E1", "E2", "E3", "CD4_Tph_like", "CD4_Tfh_circ", "CD4_Th22_like")
+DENOMINATOR = "memory_cd4"
+TITLE = "effects across cohorts"
 
 
-def draw(
-    table: pd.DataFrame, labels: dict[str, str], title: str = "effects across cohorts"
-) -> tuple[Figure, pd.DataFrame]:
+def pick(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows to draw: main method, the quantities of the question, leave-one-out rows left out."""
+    rows = table[table["quantity"].isin(QUANTITIES) & (table["denominator"] == DENOMINATOR)]
+    main = rows["method"].astype(str).str.split(" ").str[0].isin(forest.MAIN)
+    return rows[main & ~rows["cohort"].astype(str).str.startswith("without ")].copy()
+
+
+def draw(table: pd.DataFrame, labels: dict[str, str]) -> tuple[Figure, pd.DataFrame]:
     """Forest of cohorts and their random-effects mean, one panel a quantity.
 
-    ``table``: columns quantity, cohort ("" or NA for the mean over cohorts), effect, ci_low,
-    ci_high, p, n_case, n_control, estimable, reason, and for means n_cohorts, tau2, i2, pi_low,
-    pi_high, method, unit. ``labels`` gives the title of each cohort.
+    ``table``: the meta table (quantity, denominator, scale, cohort with ``all`` for the mean,
+    n_cohorts, n_case, n_control, effect, ci_low, ci_high, p, tau2, i2, pi_low, pi_high, method,
+    estimable, reason). ``labels`` gives the title of each cohort.
     """
-    table = table.copy()
-    table["cohort"] = table["cohort"].fillna("").astype(str)
-    quantities = list(dict.fromkeys(table["quantity"]))[:MOST_PANELS]
-    if not quantities:
-        reason = "No quantity was estimated in any cohort, so nothing can be combined."
-        return style.sentence(None, title, reason)
+    table = pick(table)
+    quantities = [q for q in QUANTITIES if q in set(table["quantity"])]
+    if not forest.estimable(table).any():
+        reason = "No quantity of the imbalance was estimated in any cohort."
+        return style.sentence(None, TITLE, reason)
     groups = [table[table["quantity"] == q] for q in quantities]
     rows = [len(g) + 0.6 for g in groups]
-    fig = style.figure(None, title, "double", 8.0 * sum(rows) + 16 * len(rows) + 12)
-    axes = fig.subplots(len(groups), 3, width_ratios=(0.02, 1, 0.72), squeeze=False)
-    for line, (quantity, group) in enumerate(zip(quantities, groups, strict=True)):
-        _, ax, side = axes[line]
-        axes[line][0].set_axis_off()
-        panel(ax, side, group.reset_index(drop=True), labels)
-        style.mark(ax, "abcdefgh"[line], pretty(quantity))
-    return fig, table[table["quantity"].isin(quantities)]
+    columns = 1 if len(groups) == 1 else 2
+    lines = -(-len(groups) // columns)
+    height = max(rows) * 9.5 * lines + 15 * lines + 12
+    fig = style.figure(None, TITLE, "double", height)
+    parts = np.ravel(fig.subfigures(lines, columns, squeeze=False))
+    for part, letter, quantity, group in zip(parts, "abcdefgh", quantities, groups, strict=False):
+        ax = part.subplots()
+        panel(ax, group.reset_index(drop=True), labels)
+        what = f"{pretty(quantity)} of {pretty(DENOMINATOR)}" if quantity[0] == "C" else ""
+        style.mark(ax, letter, what or pretty(quantity))
+    return fig, table
 
 
-def panel(ax, side, group: pd.DataFrame, labels: dict[str, str]) -> None:
+def panel(ax, group: pd.DataFrame, labels: dict[str, str]) -> None:
     """One quantity: a row a cohort, then the mean as a diamond over its prediction interval."""
-    single, mean = group[group["cohort"] != ""], group[group["cohort"] == ""]
-    rows = pd.concat([single, mean], ignore_index=True)
-    rows["y"] = np.arange(len(rows)) + (rows["cohort"] == "") * 0.4
-    forest.draw(ax, side, rows[rows["cohort"] != ""] if len(single) else rows)
+    total = group["cohort"] == "all"
+    rows = pd.concat([group[~total], group[total]], ignore_index=True)
+    rows["y"] = np.arange(len(rows)) + (rows["cohort"] == "all") * 0.3
+    single = rows[rows["cohort"] != "all"]
+    forest.draw(ax, None, single[forest.estimable(single)])
     names = []
-    for row in rows.itertuples():
-        n = ""
-        if getattr(row, "n_case", np.nan) == getattr(row, "n_case", np.nan):
-            n = f" (n = {int(row.n_case)} + {int(row.n_control)})"
-        if row.cohort:
-            names.append(style.textwrap.fill(labels.get(row.cohort, row.cohort), 34) + n)
-            continue
-        names.append(mean_name(row))
-        if forest.estimable(rows[rows["cohort"] == ""]).any():
-            draw_mean(ax, side, row)
-        else:
-            text = forest.missing_text(getattr(row, "reason", ""))
-            side.text(
-                0, row.y, text, va="center", fontsize=5.5, color=style.GREY, style="italic",
-                transform=side.get_yaxis_transform(),
-            )  # fmt: skip
-    ax.set_yticks(rows["y"], names)
-    limit = (rows["y"].max() + 0.6, -0.6)
-    ax.set_ylim(*limit)
-    side.set_ylim(*limit)
-    unit = rows.get("unit", pd.Series(dtype=str)).dropna()
-    ax.set_xlabel(f"effect, case − control ({unit.iloc[0]})" if len(unit) else "effect")
-    values = (
-        rows[["ci_low", "ci_high", "pi_low", "pi_high"]]
-        if "pi_low" in rows
-        else rows[["ci_low", "ci_high"]]
-    )
-    reach = np.nanmax(np.abs(values.to_numpy(dtype=float)), initial=0)
-    if np.isfinite(reach) and reach > 0:
-        ends = np.array([np.nanmin(values.to_numpy(float)), np.nanmax(values.to_numpy(float))])
-        ends = np.array([min(ends[0], 0), max(ends[1], 0)])
-        ax.set_xlim(*(ends + np.array([-0.05, 0.05]) * np.ptp(ends)))
+    for row, good in zip(rows.itertuples(), forest.estimable(rows), strict=True):
+        mean = row.cohort == "all"
+        names.append(mean_name(row) if mean else cohort_name(row, labels))
+        if mean and good:
+            draw_mean(ax, row)
+        text = row_text(row) if good else forest.missing_text(row.reason, 40)
+        ax.text(
+            0.0, row.y - 0.17, text, va="bottom", fontsize=5.5, color=DARK if good else style.GREY,
+            transform=ax.get_yaxis_transform(), style="normal" if good else "italic", zorder=3,
+            linespacing=1.1, bbox={"fc": "white", "ec": "none", "pad": 0.5, "alpha": 0.8},
+        )  # fmt: skip
+    ax.set_yticks(rows["y"], names, fontsize=6)
+    ax.set_ylim(rows["y"].max() + 0.45, -0.75)
+    scale = [text for text in group["scale"].dropna().astype(str) if text]
+    ax.set_xlabel(f"case − control ({scale[0]})" if scale else "case − control")
+    ends = rows[["ci_low", "ci_high", "pi_low", "pi_high"]].to_numpy(dtype=float)
+    if np.isfinite(ends).any():
+        low, high = min(np.nanmin(ends), 0), max(np.nanmax(ends), 0)
+        ax.set_xlim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+    else:
+        ax.set_xticks([])
+        ax.spines["bottom"].set_visible(False)
+
+
+def cohort_name(row, labels: dict[str, str]) -> str:
+    """Title of a cohort with its n, wrapped."""
+    name = style.textwrap.fill(labels.get(row.cohort, row.cohort), 24)
+    if row.n_case != row.n_case:
+        return name
+    return f"{name}\nn = {int(row.n_case)} + {int(row.n_control)}"
 
 
 def mean_name(row) -> str:
     """What the mean is a mean of."""
-    n = getattr(row, "n_cohorts", np.nan)
-    text = f"mean of {int(n)} cohorts" if n == n else "mean"
-    tau2, i2 = getattr(row, "tau2", np.nan), getattr(row, "i2", np.nan)
-    if tau2 == tau2 and i2 == i2:
-        share = i2 if i2 > 1 else 100 * i2
-        text += f"\nτ² = {tau2:.2g}, I² = {share:.0f}%"
+    text = f"mean of {int(row.n_cohorts)} cohorts" if row.n_cohorts == row.n_cohorts else "mean"
+    if row.tau2 == row.tau2 and row.i2 == row.i2:
+        text += f"\nτ² {row.tau2:.2g}, I² {100 * row.i2:.0f}%"
     return text
 
 
-def draw_mean(ax, side, row) -> None:
-    """Diamond from end to end of the interval; thin line of the prediction interval."""
-    low, high = getattr(row, "pi_low", np.nan), getattr(row, "pi_high", np.nan)
-    if low == low and high == high:
-        ax.plot([low, high], [row.y] * 2, color=CASE_COLOUR, lw=0.8)
-        ax.plot([low, high], [row.y] * 2, "|", color=CASE_COLOUR, ms=4, mew=0.8)
-    x = [row.ci_low, row.effect, row.ci_high, row.effect]
-    ax.fill(x, [row.y, row.y - 0.22, row.y, row.y + 0.22], color=DARK, lw=0, zorder=3)
+def row_text(row) -> str:
+    """Effect, interval, p and, for a mean, the prediction interval."""
     text = forest.effect_text(row)
-    if low == low:
-        text += f"\nprediction [{low:.2f}, {high:.2f}]".replace("-", "−")
-    side.text(0, row.y, text, va="center", fontsize=6, transform=side.get_yaxis_transform())
+    if row.cohort == "all" and row.pi_low == row.pi_low:
+        text += f"\nprediction [{row.pi_low:.2f}, {row.pi_high:.2f}]".replace("-", "−")
+    return text
+
+
+def draw_mean(ax, row) -> None:
+    """Diamond from end to end of the interval; thin line of the prediction interval."""
+    if row.pi_low == row.pi_low:
+        ax.plot([row.pi_low, row.pi_high], [row.y] * 2, color=CASE_COLOUR, lw=0.8)
+        ax.plot([row.pi_low, row.pi_high], [row.y] * 2, "|", color=CASE_COLOUR, ms=4, mew=0.8)
+    x = [row.ci_low, row.effect, row.ci_high, row.effect]
+    ax.fill(x, [row.y, row.y - 0.13, row.y, row.y + 0.13], color=DARK, lw=0, zorder=3)

@@ -141,6 +141,17 @@ class Cohort:
         return {self.control: CONTROL_COLOUR, self.case: CASE_COLOUR}.get(condition, GREY)
 
 
+def describe(settings: dict) -> dict:
+    """Fields of :class:`Cohort` from a cohort's settings, as plain values for rule params."""
+    return {
+        "name": settings["name"],
+        "title": settings.get("title") or settings["name"],
+        "case": settings["contrast"]["case"],
+        "control": settings["contrast"]["control"],
+        "simulated": bool(settings.get("simulated")),
+    }
+
+
 def subset_colour(label: str) -> str:
     """Colour of a subset; a label not in the table gets one that depends on its name only."""
     if label in SUBSET_COLOURS:

@@ -59,10 +59,9 @@ def relation(
     rho, low, high = spearman(good["x"].to_numpy(float), good["y"].to_numpy(float))
     if rho == rho:
         text = f"ρ {rho:+.2f} [{low:.2f}, {high:.2f}]".replace("-", "−")
-        ax.text(
-            0.98, 0.02, text, transform=ax.transAxes, fontsize=6, color=DARK, ha="right",
-            va="bottom", bbox={"fc": "white", "ec": "none", "alpha": 0.7, "pad": 0.6},
-        )  # fmt: skip
+        ax.text(0.5, 1, text, transform=ax.transAxes, fontsize=6, color=DARK, ha="center", va="top")
+        low, high = ax.get_ylim()
+        ax.set_ylim(low, high + 0.15 * (high - low))  # room for the text
     return pd.DataFrame([{"n": len(good), "rho": rho, "ci_low": low, "ci_high": high}])
 
 

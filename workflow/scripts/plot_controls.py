@@ -1,0 +1,19 @@
+"""Figures of the controls: expression between conditions, specifications, random gene sets."""
+
+from tilt import logs
+
+log = logs.begin(snakemake.log[0], snakemake.threads)
+
+from pathlib import Path
+
+from tilt import tables
+from tilt.figures import robustness, style, volcano
+from tilt.figures.names import Cohort
+
+cohort = Cohort(**snakemake.params.cohort)
+genes = {Path(path).stem: tables.read(path) for path in snakemake.input.de}
+style.save(*volcano.draw(genes, cohort), Path(snakemake.output.volcano).with_suffix(""))
+curve, random = tables.read(snakemake.input.curve), tables.read(snakemake.input.random)
+figure = robustness.draw(curve, random, cohort)
+style.save(*figure, Path(snakemake.output.robustness).with_suffix(""))
+log.info("%d groups of cells, %d specifications", len(genes), len(curve))

@@ -1,0 +1,56 @@
+"""Own labels against those of a cohort's authors."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from tilt.figures import style
+from tilt.figures.markers import SHARES
+from tilt.figures.names import DARK, Cohort, number, pretty, subset_order
+
+TITLE = "own against authors' labels"
+
+
+def draw(cells: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
+    """Share of each of the authors' labels (rows) that got each of our labels (columns).
+
+    ``cells``: one row a T cell with author_label and subset.
+    """
+    cells = cells[cells["author_label"].notna() & (cells["author_label"] != "")]
+    if cells.empty:
+        return style.sentence(cohort, TITLE, "The cohort comes without labels of its authors.")
+    counts = pd.crosstab(cells["author_label"].astype(str), cells["subset"])
+    counts = counts[subset_order(counts.columns)]
+    percent = 100 * counts.div(counts.sum(axis=1), axis=0)
+    order = np.argsort(percent.to_numpy().argmax(axis=1), kind="stable")
+    counts, percent = counts.iloc[order], percent.iloc[order]
+    fig = style.figure(cohort, TITLE, "double", 4.4 * len(percent) + 52)
+    ax = fig.subplots()
+    image = ax.imshow(percent, cmap=SHARES, vmin=0, vmax=100, aspect="auto")
+    for row, column in np.ndindex(percent.shape):
+        value = percent.iat[row, column]
+        if value >= 5:
+            colour = "white" if value > 55 else DARK
+            ax.text(
+                column, row, f"{value:.0f}", ha="center", va="center", fontsize=5.5, color=colour
+            )
+    ax.set_xticks(
+        range(percent.shape[1]),
+        [pretty(s) for s in percent.columns],
+        rotation=40,
+        ha="right",
+        rotation_mode="anchor",
+    )
+    sizes = counts.sum(axis=1)
+    names = [f"{str(n)[:34]} ({number(sizes[n])})" for n in percent.index]
+    ax.set_yticks(range(len(percent)), names)
+    ax.tick_params(length=0)
+    bar = fig.colorbar(image, ax=ax, shrink=0.5, aspect=14, pad=0.01)
+    bar.set_label("% of the authors' label")
+    bar.outline.set_visible(False)
+    ax.set_title(
+        f"{number(sizes.sum())} T cells with a label of the authors; n of cells in brackets"
+    )
+    table = counts.stack().rename("n").reset_index()
+    table["percent"] = percent.stack().to_numpy()
+    return fig, table

@@ -1,0 +1,142 @@
+"""Pseudobulk differential expression: one volcano a group of cells."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from tilt.figures import style
+from tilt.figures.names import DARK, GREY, Cohort, number, pretty
+
+TITLE = "genes between conditions"
+FDR = 0.05
+MOST_NAMED = 12
+MOST_PANELS = 6
+
+
+def draw(tables: dict[str, pd.DataFrame], cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
+    """Volcano of each group of cells, or the reason why it was not tested.
+
+    ``tables``: by group of cells, the table of genes (gene_symbol, log2fc, p, q, n_case,
+    n_control, estimable, reason); a table without genes carries the reason.
+    """
+    tables = dict(list(tables.items())[:MOST_PANELS])
+    if not tables:
+        reason = "Only a table of counts is published, so expression was not tested."
+        return style.sentence(cohort, TITLE, reason)
+    tested = {name: usable(table) for name, table in tables.items()}
+    if not any(len(table) for table in tested.values()):
+        words = [f"{pretty(n)}: {reason_of(t)}" for n, t in tables.items()]
+        return style.sentence(cohort, TITLE, "Expression was not tested. " + "; ".join(words) + ".")
+    columns = min(len(tables), 3)
+    lines = -(-len(tables) // columns)
+    fig = style.figure(cohort, TITLE, "double", 70 * lines + 10)
+    axes = np.ravel(fig.subplots(lines, columns, squeeze=False))
+    for ax in axes[len(tables) :]:
+        ax.set_axis_off()
+    for ax, letter, (name, table) in zip(axes, "abcdefgh", tested.items(), strict=False):
+        if table.empty:
+            style.say(ax, f"Not tested: {reason_of(tables[name])}", 28)
+        else:
+            panel(ax, table, cohort)
+        style.mark(ax, letter, heading(name, table))
+    fig.get_layout_engine().set(wspace=0.04)
+    kept = ["gene_symbol", "log2fc", "p", "q"]
+    parts = [t[kept].assign(subset=name) for name, t in tested.items() if len(t)]
+    return fig, pd.concat(parts, ignore_index=True)
+
+
+def usable(table: pd.DataFrame) -> pd.DataFrame:
+    """Genes with a fold change and a p value."""
+    if "gene_symbol" not in table:
+        return table.iloc[:0]
+    return table[table["log2fc"].notna() & table["p"].notna() & table["gene_symbol"].notna()]
+
+
+def reason_of(table: pd.DataFrame) -> str:
+    """First reason in a table of genes."""
+    reasons = [r for r in table.get("reason", []) if isinstance(r, str) and r]
+    return reasons[0] if reasons else "no reason given"
+
+
+def heading(name: str, table: pd.DataFrame) -> str:
+    """Group of cells with the n of both conditions."""
+    if table.empty:
+        return pretty(name)
+    row = table.iloc[0]
+    return f"{pretty(name)}, n = {int(row['n_case'])} + {int(row['n_control'])}"
+
+
+def panel(ax, table: pd.DataFrame, cohort: Cohort) -> None:
+    """Fold change against p; genes with q below 5% coloured by direction, the clearest named."""
+    y = -np.log10(table["p"].clip(lower=1e-300))
+    clear = table["q"] < FDR
+    colours = np.where(
+        table["log2fc"] > 0, cohort.colour(cohort.case), cohort.colour(cohort.control)
+    )
+    ax.scatter(table["log2fc"][~clear], y[~clear], s=2, c="#C8C8C8", lw=0, rasterized=True)
+    ax.scatter(
+        table["log2fc"][clear], y[clear], s=4, c=colours[clear], lw=0, rasterized=clear.sum() > 800
+    )
+    reach = float(np.nanquantile(np.abs(table["log2fc"]), 0.999)) * 1.25 or 1.0
+    reach = max(reach, float(np.abs(table["log2fc"][clear]).max()) * 1.15 if clear.any() else 0)
+    ax.set_xlim(-reach, reach)
+    ax.set_ylim(-0.03 * y.max(), y.max() * 1.2 + 0.2)
+    name_genes(ax, table[clear], y[clear], reach)
+    style.zero_line(ax)
+    ups, downs = (
+        int((clear & (table["log2fc"] > 0)).sum()),
+        int((clear & (table["log2fc"] < 0)).sum()),
+    )
+    ax.text(
+        0.99,
+        0.99,
+        f"{number(ups)} up",
+        ha="right",
+        va="top",
+        fontsize=6,
+        transform=ax.transAxes,
+        color=cohort.colour(cohort.case),
+    )
+    ax.text(
+        0.01,
+        0.99,
+        f"{number(downs)} down",
+        ha="left",
+        va="top",
+        fontsize=6,
+        transform=ax.transAxes,
+        color=cohort.colour(cohort.control),
+    )
+    ax.set_xlabel(f"log2 fold change, {cohort.case} / {cohort.control}")
+    ax.set_ylabel("−log10 p (coloured: q < 0.05)")
+    ax.xaxis.set_major_locator(style.few_ticks(5))
+
+
+def name_genes(ax, table: pd.DataFrame, y: pd.Series, reach: float) -> None:
+    """Names of the clearest genes, each side stacked so that no two overlap."""
+    top = table.assign(y=y).sort_values(["p", "gene_symbol"]).head(MOST_NAMED)
+    low, high = ax.get_ylim()
+    gap = 0.045 * (high - low)
+    for side in (1, -1):
+        rows = top[np.sign(top["log2fc"]) == side].sort_values("y", ascending=False)
+        last = high - gap
+        for row in rows.itertuples():
+            place = min(row.y, last - gap)
+            last = place
+            x = row.log2fc + side * 0.03 * reach
+            outward = abs(row.log2fc) < 0.62 * reach
+            if not outward:
+                x = row.log2fc - side * 0.03 * reach
+            left = (side > 0) == outward
+            ax.text(
+                x,
+                place,
+                row.gene_symbol,
+                fontsize=5.5,
+                style="italic",
+                va="center",
+                ha="left" if left else "right",
+                color=DARK,
+            )
+            if abs(place - row.y) > gap * 0.6:
+                ax.plot([row.log2fc, x], [row.y, place], color=GREY, lw=0.3)
