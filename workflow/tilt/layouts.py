@@ -62,6 +62,12 @@ def read_options(cohort: dict, row: dict) -> dict:
     return options
 
 
+def files_wanted(cohort: dict) -> list[str]:
+    """Names, relative to the folder of the cohort, of the raw files of all its samples."""
+    files = {file for row in cohort["samples"] for file in sample_files(cohort, row).values()}
+    return sorted(str(Path(file).relative_to(cohort["folder"])) for file in files)
+
+
 def columns_needed(cohort: dict, columns: list[str]) -> list[str]:
     """File columns that a sample sheet of this format must have and ``columns`` lacks."""
     layout = cohort.get("format")

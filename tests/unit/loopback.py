@@ -1,0 +1,88 @@
+"""A small web server on this machine that misbehaves as told."""
+
+import contextlib
+import http.server
+import json
+import threading
+from pathlib import Path
+
+
+class Server:
+    """Serves the files of a folder with ranges; ``faults`` = path -> list of faults, used up."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.faults, self.requests = folder, {}, []
+        self.answers: dict[str, dict] = {}
+
+    def fault(self, path: str, *kinds: str) -> None:
+        """The next answers for ``path``: drop, 503, 404, html, cut, slow, changed."""
+        self.faults.setdefault(path, []).extend(kinds)
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}/{path}"
+
+
+@contextlib.contextmanager
+def serve(folder: Path):
+    """A running Server of ``folder``."""
+    state = Server(folder)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *args):
+            pass
+
+        def do_GET(self):
+            name = self.path.lstrip("/")
+            state.requests.append((name, self.headers.get("Range")))
+            kinds = state.faults.get(name, [])
+            kind = kinds.pop(0) if kinds else ""
+            if name in state.answers:
+                return self.send(200, json.dumps(state.answers[name]).encode(), "application/json")
+            if kind in ("503", "404"):
+                return self.send(int(kind), b"no", "text/plain", {"Retry-After": "0"})
+            if kind == "html":
+                return self.send(200, b"<!DOCTYPE html><html>busy</html>", "text/html")
+            if kind == "html_as_data":
+                return self.send(200, b"<html>busy</html>", "application/octet-stream")
+            path = state.folder / name
+            if not path.is_file():
+                return self.send(404, b"no", "text/plain")
+            data, tag = path.read_bytes(), f'"{path.stat().st_mtime_ns}"'
+            first = 0
+            if self.headers.get("Range") and self.headers.get("If-Range") == tag:
+                first = int(self.headers["Range"].split("=")[1].rstrip("-"))
+            more = {"ETag": tag}
+            if first >= len(data) and first:
+                return self.send(416, b"", "text/plain", {"Content-Range": f"bytes */{len(data)}"})
+            if first:
+                more["Content-Range"] = f"bytes {first}-{len(data) - 1}/{len(data)}"
+            body = data[first:]
+            if kind == "cut":
+                body = body[: len(body) // 2]
+            sent = body[: max(len(body) // 2, 1)] if kind == "drop" else body
+            self.send(206 if first else 200, body, "application/octet-stream", more, sent)
+            if kind == "drop":
+                self.close_connection = True
+                self.connection.close()
+
+        def send(self, status, body, kind, more=None, sent=None):
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            for key, value in (more or {}).items():
+                self.send_header(key, value)
+            self.end_headers()
+            self.wfile.write(body if sent is None else sent)
+            self.wfile.flush()
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    state.port = server.server_port
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,31 @@
+# Public files: fetched by the machine that runs snakemake, never from a compute node.
+
+RETRIEVED = [name for name, cohort in COHORTS.items() if "retrieve" in cohort]
+
+
+rule retrieve:
+    input:
+        expand("results/{cohort}/retrieved.tsv", cohort=RETRIEVED),
+
+
+rule retrieve_cohort:
+    output:
+        "results/{cohort}/retrieved.tsv",
+    log:
+        "logs/{cohort}/retrieve_cohort.log",
+    benchmark:
+        "benchmarks/{cohort}/retrieve_cohort.tsv"
+    localrule: True
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=1440,
+    params:
+        entries=lambda wildcards: cohort_of(wildcards)["retrieve"],
+        folder=lambda wildcards: cohort_of(wildcards)["folder"],
+        wanted=lambda wildcards: layouts.files_wanted(cohort_of(wildcards)),
+        code=code("retrieve"),
+    script:
+        "../scripts/retrieve_cohort.py"

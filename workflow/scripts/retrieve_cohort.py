@@ -1,0 +1,21 @@
+"""Fetch the public files of a cohort into the download folder and record what came."""
+
+from tilt import logs
+
+log = logs.begin(snakemake.log[0], snakemake.threads)
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from tilt import retrieve, tables
+
+for handler in log.handlers:
+    handler.setLevel(logging.INFO)
+
+records = retrieve.retrieve(
+    snakemake.params.entries, Path(snakemake.params.folder), snakemake.params.wanted
+)
+table = pd.DataFrame(records, columns=["file", "bytes", "sha256", "url", "version"])
+tables.write(table, snakemake.output[0])

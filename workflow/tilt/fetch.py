@@ -1,0 +1,245 @@
+"""One file over HTTPS: resumed after a break, retried with back-off, checked, whole or not there.
+
+requests does the talking; this module adds what no library of the lock does at once: resuming
+(HTTP ranges, guarded by If-Range), several mirrors, and distrust of what arrives.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+log = logging.getLogger(__name__)
+CHUNK = 1 << 20
+PACKET = 1 << 16  # bytes asked of the connection at a time: what a break may cost
+ATTEMPTS = 8
+TIMEOUT = (20, 60)  # seconds to connect; seconds without a byte
+WAIT = (1.0, 60.0)  # seconds before the first and, doubling, before the last attempt
+REPORT_EVERY = 10.0  # seconds between two lines of progress
+RETRY_STATUS = {408, 425, 429, 500, 502, 503, 504}
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+MAGIC = {".gz": b"\x1f\x8b", ".h5ad": b"\x89HDF", ".h5": b"\x89HDF", ".zip": b"PK"}
+HTML = (b"<!doctype html", b"<html", b"<?xml")
+
+
+class RetrievalError(RuntimeError):
+    """A public file that could not be had as it should be; says which, from where, and why."""
+
+
+class _Refused(Exception):
+    """This mirror cannot give the file; another may."""
+
+
+class _Passing(Exception):
+    """A fault that may pass; ``after`` = seconds that the server asks to wait."""
+
+    def __init__(self, text: str, after: float = 0.0):
+        super().__init__(text)
+        self.after = after
+
+
+def fetch(
+    urls: list[str],
+    target: Path,
+    *,
+    n_bytes: int | None = None,
+    sha256: str | None = None,
+    attempts: int = ATTEMPTS,
+    sleep: Callable[[float], None] = time.sleep,
+) -> dict:
+    """Fetch the first of ``urls`` that gives the file, to ``target``.
+
+    ``n_bytes`` and ``sha256`` are checked where given. A part that is there already is resumed.
+    ``target`` appears only when whole and checked. Returns ``{"url", "bytes", "sha256"}``. Raises
+    RetrievalError when no address gives the file.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.part")
+    faults = []
+    for url in urls:
+        check_address(url)
+        try:
+            _download(url, part, target.name, n_bytes, attempts, sleep)
+            digest = check_file(part, target.name, n_bytes, sha256)
+            os.replace(part, target)
+            _notes(part).unlink(missing_ok=True)
+            log.info("%s: whole, %s", target.name, amount(target.stat().st_size))
+            return {"url": url, "bytes": target.stat().st_size, "sha256": digest}
+        except _Passing as fault:
+            faults.append(f"{url}: {fault} ({attempts} attempts without progress; run again later)")
+        except _Refused as fault:
+            part.unlink(missing_ok=True)
+            _notes(part).unlink(missing_ok=True)
+            faults.append(f"{url}: {fault}")
+        log.warning("%s: %s", target.name, faults[-1])
+    shown = "\n  ".join(faults)
+    raise RetrievalError(
+        f"{target.name} could not be retrieved:\n  {shown}\nMend: run again to go on where it "
+        f"stopped, or put the file at {target} by hand."
+    )
+
+
+def check_address(url: str) -> None:
+    """Raise RetrievalError unless ``url`` is https (http is for this machine itself only)."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK):
+        return
+    raise RetrievalError(f"{url}: only https addresses are fetched. Mend: write https://...")
+
+
+def check_file(path: Path, name: str, n_bytes: int | None, sha256: str | None) -> str:
+    """SHA-256 of a fetched file; raises _Refused if it is not what it should be."""
+    size = path.stat().st_size
+    with open(path, "rb") as handle:
+        head = handle.read(512)
+    if size == 0:
+        raise _Refused("the file is empty")
+    if head.lstrip()[:15].lower().startswith(HTML):
+        raise _Refused("the server sent a web page in place of the file")
+    magic = MAGIC.get(Path(name).suffix)
+    if magic and not head.startswith(magic):
+        raise _Refused(f"what the server sent is not a {Path(name).suffix} file")
+    if Path(name).suffix == ".tar" and head[257:262] != b"ustar":
+        raise _Refused("what the server sent is not a .tar file")
+    if n_bytes and size != n_bytes:
+        raise _Refused(f"{size} bytes came, {n_bytes} are expected")
+    found = digest(path)
+    if sha256 and found != sha256:
+        raise _Refused(f"the file has changed or is damaged: SHA-256 {found}, expected {sha256}")
+    if Path(name).suffix == ".gz":
+        _check_gzip(path)
+    return found
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def amount(n_bytes: float) -> str:
+    """Bytes in words: 12.2 GB."""
+    for unit in ("B", "kB", "MB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.4g} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.4g} GB"
+
+
+def _check_gzip(path: Path) -> None:
+    import gzip
+    import zlib
+
+    try:
+        with gzip.open(path) as handle:
+            while handle.read(CHUNK):
+                pass
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise _Refused("the compressed file is cut short or damaged") from error
+
+
+def _notes(part: Path) -> Path:
+    """File beside a part that says what it is a part of."""
+    return part.with_name(f"{part.name}.json")
+
+
+def _download(url: str, part: Path, name: str, n_bytes, attempts: int, sleep) -> None:
+    import requests
+
+    failed, session = 0, requests.Session()
+    session.headers["User-Agent"] = "tilt (single-cell workflow)"
+    while True:
+        before = part.stat().st_size if part.exists() else 0
+        try:
+            return _go_on(session, url, part, name, n_bytes)
+        except requests.RequestException as error:
+            fault = _Passing(_plainly(error))
+        except OSError as error:
+            raise RetrievalError(
+                f"{part.parent} cannot be written ({error.strerror}). Mend: free space or set "
+                "`downloads` to another folder."
+            ) from error
+        except _Passing as error:
+            fault = error
+        after = part.stat().st_size if part.exists() else 0
+        failed = 1 if after > before else failed + 1
+        if failed >= attempts:
+            raise fault
+        wait = max(min(WAIT[0] * 2 ** (failed - 1), WAIT[1]), fault.after)
+        log.info("%s: %s; again in %.0f s from %s", name, fault, wait, amount(after))
+        sleep(wait)
+
+
+def _plainly(error: Exception) -> str:
+    kind = type(error).__name__
+    return {
+        "ConnectionError": "no connection, or it was dropped",
+        "ChunkedEncodingError": "the connection was dropped",
+        "ConnectTimeout": "no answer in time",
+        "ReadTimeout": "no data in time",
+    }.get(kind, f"{kind}: {error}")
+
+
+def _go_on(session, url: str, part: Path, name: str, n_bytes: int | None) -> None:
+    """One request, from where the part ends; returns when the part has every byte."""
+    have = part.stat().st_size if part.exists() else 0
+    notes = json.loads(_notes(part).read_text()) if have and _notes(part).exists() else {}
+    headers = {"Accept-Encoding": "identity"}
+    if have and notes.get("url") == url and notes.get("validator"):
+        headers |= {"Range": f"bytes={have}-", "If-Range": notes["validator"]}
+    else:
+        have = 0
+    with session.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
+        check_address(answer.url)
+        if answer.status_code in RETRY_STATUS:
+            raise _Passing(f"the server answers {answer.status_code}", _retry_after(answer))
+        offered = answer.headers.get("Content-Range", "")
+        if answer.status_code == 416 and offered == f"bytes */{have}":
+            return
+        if answer.status_code == 416:
+            part.unlink(missing_ok=True)
+            raise _Passing("the part is longer than the file; starting anew")
+        if answer.status_code not in (200, 206):
+            raise _Refused(f"the server answers {answer.status_code} {answer.reason}")
+        kind = answer.headers.get("Content-Type", "").split(";")[0].strip().lower()
+        if kind == "text/html":
+            raise _Refused("the server sent a web page in place of the file")
+        if answer.status_code == 200:
+            have = 0
+        elif not offered.startswith(f"bytes {have}-"):
+            raise _Refused(f"the server sent another part than asked for ({offered})")
+        length = answer.headers.get("Content-Length")
+        total = have + int(length) if length else n_bytes
+        if n_bytes and total and total != n_bytes:
+            raise _Refused(f"the server offers {total} bytes, {n_bytes} are expected")
+        etag = answer.headers.get("ETag", "")
+        validator = answer.headers.get("Last-Modified", "") if etag[:2] in ("", "W/") else etag
+        _notes(part).write_text(json.dumps({"url": url, "validator": validator}))
+        _write(answer, part, name, have, total)
+    size = part.stat().st_size
+    if total and size < total:
+        raise _Passing(f"the connection was dropped at {amount(size)} of {amount(total)}")
+
+
+def _retry_after(answer) -> float:
+    value = answer.headers.get("Retry-After", "")
+    return min(float(value), 600.0) if value.isdigit() else 0.0
+
+
+def _write(answer, part: Path, name: str, have: int, total: int | None) -> None:
+    begun = told = time.monotonic()
+    done = have
+    with open(part, "ab" if have else "wb") as handle:
+        for chunk in answer.iter_content(PACKET):
+            handle.write(chunk)
+            done += len(chunk)
+            now = time.monotonic()
+            if now - told >= REPORT_EVERY:
+                told = now
+                rate = (done - have) / (now - begun)
+                share = f" of {amount(total)} ({done / total:.0%})" if total else ""
+                log.info("%s: %s%s at %s/s", name, amount(done), share, amount(rate))
