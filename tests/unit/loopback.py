@@ -77,7 +77,11 @@ def serve(folder: Path):
             self.wfile.write(body if sent is None else sent)
             self.wfile.flush()
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Quiet(http.server.ThreadingHTTPServer):
+        def handle_error(self, request, client_address):
+            """Connections that break are what the tests are about."""
+
+    server = Quiet(("127.0.0.1", 0), Handler)
     state.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import rawdata as raw
 import scipy.sparse as sp
-from tilt import readers, readers_h5
+from tilt import hdf5, readers, readers_h5
 
 
 @pytest.mark.parametrize("version", [2, 3])
@@ -187,7 +187,7 @@ def test_split_gives_what_reading_gives(tmp_path):
 
 
 def test_split_leaves_nothing_when_it_fails(tmp_path, monkeypatch):
-    monkeypatch.setattr(readers_h5, "FIRST_VALUES", 10)
+    monkeypatch.setattr(hdf5, "FIRST_VALUES", 10)
     full = release()
     full.raw.X.data[-1] = 0.5
     full.write_h5ad(tmp_path / "all.h5ad")

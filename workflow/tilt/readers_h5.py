@@ -5,44 +5,32 @@ rows asked for.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
 
-from tilt.readers import ENSEMBL, BadSample, not_counts, split_features
+from tilt import hdf5
+from tilt.readers import BadSample, not_counts, split_features
 
 log = logging.getLogger(__name__)
-BLOCK_ROWS = 20_000
-FIRST_VALUES = 100_000
-SYMBOL_COLUMNS = (
-    "gene_symbol",
-    "gene_symbols",
-    "feature_name",
-    "gene_name",
-    "gene_names",
-    "symbol",
-    "features",
-    "name",
-)
-ID_COLUMNS = ("gene_ids", "gene_id", "ensembl", "ensembl_id", "feature_id", "ensembl_ids")
 
 
 def read_10x(path: Path, sample: str):
     """Matrix (cells x genes), barcodes, ids and symbols of a 10x HDF5 file, v2 or v3."""
     import h5py
 
-    with _opened(path, sample) as file:
+    with hdf5.opened(path, sample) as file:
         groups = [name for name in file if isinstance(file[name], h5py.Group)]
         if "matrix" in groups:
             group = file["matrix"]
             table = group["features"]
-            kinds = _texts(table["feature_type"]) if "feature_type" in table else None
-            ids, symbols = _texts(table["id"]), _texts(table["name"])
+            kinds = hdf5.texts(table["feature_type"]) if "feature_type" in table else None
+            ids, symbols = hdf5.texts(table["id"]), hdf5.texts(table["name"])
         elif len(groups) == 1 and "gene_names" in file[groups[0]]:
             group, kinds = file[groups[0]], None
-            ids, symbols = _texts(group["genes"]), _texts(group["gene_names"])
+            ids, symbols = hdf5.texts(group["genes"]), hdf5.texts(group["gene_names"])
         else:
             raise BadSample(
                 sample,
@@ -50,7 +38,7 @@ def read_10x(path: Path, sample: str):
                 f"not a 10x HDF5 file of one genome (groups: {', '.join(groups) or 'none'})",
                 "give filtered_feature_bc_matrix.h5, or use another format in the cohort file",
             )
-        barcodes = _texts(group["barcodes"])
+        barcodes = hdf5.texts(group["barcodes"])
         shape = (len(barcodes), len(ids))
         parts = (group["data"][:], group["indices"][:], group["indptr"][:])
     if len(parts[2]) != shape[0] + 1:
@@ -79,19 +67,19 @@ def read_h5ad(
     ``column`` = obs column whose value is ``sample`` for the cells wanted; None = all cells.
     ``where`` = obs column -> values, for cells to be taken at all.
     """
-    with _opened(path, sample) as file:
-        group = _counts_group(file, counts, sample, path)
-        barcodes, ids, symbols = _names(file, counts)
-        obs = {name: np.array(_column(file, name, sample, path)) for name in keep}
-        chosen = _chosen(file, where, len(barcodes), sample, path)
+    with hdf5.opened(path, sample) as file:
+        group = hdf5.counts_group(file, counts, sample, path)
+        barcodes, ids, symbols = hdf5.names(file, counts)
+        obs = {name: np.array(hdf5.column(file, name, sample, path)) for name in keep}
+        chosen = hdf5.chosen(file, where, len(barcodes), sample, path)
         if column is not None:
-            values = np.array(_column(file, column, sample, path), dtype=object)
+            values = np.array(hdf5.column(file, column, sample, path), dtype=object)
             chosen &= values == sample
             if not chosen.any():
                 raise _no_cells(path, sample, column, values)
         rows = np.flatnonzero(chosen)
-        _check_counts(file, group, counts, sample, path)
-        blocks = [block for _, block in _blocks(group, len(ids), rows)]
+        hdf5.check_counts(file, group, counts, sample, path)
+        blocks = [block for _, block in hdf5.blocks(group, len(ids), rows)]
         matrix = sp.vstack(blocks).tocsr() if blocks else sp.csr_matrix((0, len(ids)))
     obs = {name: values[rows] for name, values in obs.items()}
     return matrix, [barcodes[i] for i in rows], ids, symbols, obs
@@ -104,7 +92,7 @@ def split_h5ad(
     out: dict[str, str | Path] | Callable,
     keep: list[str] | None = None,
     where: dict[str, list[str]] | None = None,
-    block_rows: int = BLOCK_ROWS,
+    block_rows: int = hdf5.BLOCK_ROWS,
 ) -> dict[str, int]:
     """Split an h5ad of a whole cohort into one h5ad a sample, by blocks of rows.
 
@@ -117,13 +105,13 @@ def split_h5ad(
     no sample has cells, or when values are not counts.
     """
     path = Path(path)
-    with _opened(path, "") as file:
-        group = _counts_group(file, counts, "", path)
-        barcodes, ids, symbols = _names(file, counts)
-        values = _column(file, sample_column, "", path)
-        obs = {name: np.array(_column(file, name, "", path)) for name in keep or []}
-        _check_counts(file, group, counts, "", path)
-        chosen = _chosen(file, where or {}, len(barcodes), "", path)
+    with hdf5.opened(path, "") as file:
+        group = hdf5.counts_group(file, counts, "", path)
+        barcodes, ids, symbols = hdf5.names(file, counts)
+        values = hdf5.column(file, sample_column, "", path)
+        obs = {name: np.array(hdf5.column(file, name, "", path)) for name in keep or []}
+        hdf5.check_counts(file, group, counts, "", path)
+        chosen = hdf5.chosen(file, where or {}, len(barcodes), "", path)
         found = sorted(set(np.array(values, dtype=object)[chosen]) - {""})
         paths = dict(out) if isinstance(out, dict) else {s: out(s) for s in found}
         paths = {name: Path(target) for name, target in paths.items() if target is not None}
@@ -141,7 +129,7 @@ def split_h5ad(
             for name, target in paths.items()
         }
         try:
-            for rows, block in _blocks(group, len(ids), np.flatnonzero(code >= 0), block_rows):
+            for rows, block in hdf5.blocks(group, len(ids), np.flatnonzero(code >= 0), block_rows):
                 for i in np.unique(code[rows]):
                     writers[list(paths)[i]].add(block[code[rows] == i])
             for writer in writers.values():
@@ -208,108 +196,6 @@ class _Writer:
         self.part.replace(self.path)
 
 
-def _opened(path: Path, sample: str):
-    import h5py
-
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise BadSample(
-            sample,
-            path,
-            f"the file cannot be opened as HDF5 ({error})",
-            "delete it and fetch it again",
-        ) from error
-
-
-def _texts(dataset) -> list[str]:
-    return [v.decode() if isinstance(v, bytes) else str(v) for v in dataset[:]]
-
-
-def _counts_group(file, counts: str, sample: str, path: Path):
-    if counts not in file:
-        places = [name for name in ("X", "raw/X") if name in file]
-        places += [f"layers/{name}" for name in file.get("layers", {})]
-        raise BadSample(
-            sample,
-            path,
-            f"has no {counts}",
-            f"set h5ad: counts: to one of {', '.join(places)} in the cohort file",
-        )
-    return file[counts]
-
-
-def _names(file, counts: str) -> tuple[list[str], list[str], list[str]]:
-    """Barcodes, gene ids and gene symbols that go with the counts."""
-    obs, var = file["obs"], file["raw/var" if counts == "raw/X" else "var"]
-    index = _texts(var[_index_name(var)])
-    columns = {name: _values(var[name]) for name in var if name in SYMBOL_COLUMNS + ID_COLUMNS}
-    if _mostly_ids(index):
-        ids = index
-        symbols = next((columns[n] for n in SYMBOL_COLUMNS if n in columns), index)
-    else:
-        symbols = index
-        ids = next((columns[n] for n in ID_COLUMNS if _mostly_ids(columns.get(n, []))), index)
-    ids = [i or s for i, s in zip(ids, symbols, strict=True)]
-    symbols = [s or i for i, s in zip(ids, symbols, strict=True)]
-    return _texts(obs[_index_name(obs)]), ids, symbols
-
-
-def _index_name(frame) -> str:
-    name = frame.attrs.get("_index", "_index")
-    return name if name in frame else "index"
-
-
-def _mostly_ids(names: list[str]) -> bool:
-    return sum(bool(ENSEMBL.match(name)) for name in names) > 0.5 * max(len(names), 1)
-
-
-def _column(file, name: str, sample: str, path: Path) -> list[str]:
-    obs = file["obs"]
-    if name not in obs or name.startswith("__"):
-        have = [n for n in obs if not n.startswith("_")]
-        raise BadSample(
-            sample,
-            path,
-            f"obs has no column {name!r}",
-            f"name one of its columns in the cohort file: {', '.join(have)}",
-        )
-    return _values(obs[name])
-
-
-def _chosen(file, where: dict, n_cells: int, sample: str, path: Path) -> np.ndarray:
-    """Cells whose obs values are among those wanted."""
-    chosen = np.ones(n_cells, dtype=bool)
-    for name, wanted in where.items():
-        values = _column(file, name, sample, path)
-        chosen &= np.isin(np.array(values, dtype=str), [str(value) for value in wanted])
-        if not chosen.any():
-            shown = ", ".join(sorted(set(values) - {""})[:8])
-            raise BadSample(
-                sample,
-                path,
-                f"no cell has {name} among {', '.join(map(str, wanted))}",
-                f"correct h5ad: where in the cohort file; values of {name}: {shown}",
-            )
-    return chosen
-
-
-def _values(element) -> list[str]:
-    """A column of obs or var as text; missing values are empty. Old and new categoricals."""
-    import h5py
-
-    if isinstance(element, h5py.Group) and "codes" in element:
-        categories = np.array([*_values(element["categories"]), ""], dtype=object)
-        return categories[element["codes"][:]].tolist()
-    if isinstance(element, h5py.Group):
-        values, mask = element["values"], element["mask"][:]
-        return ["" if gone else text for text, gone in zip(_texts(values), mask, strict=True)]
-    if "categories" in element.attrs:
-        names = element.file[element.attrs["categories"]]
-        return np.array([*_texts(names), ""], dtype=object)[element[:]].tolist()
-    return ["" if text == "nan" else text for text in _texts(element)]
-
-
 def _no_cells(path: Path, sample: str, column: str, values) -> BadSample:
     known = sorted(set(values) - {""})
     shown = ", ".join(known[:5]) + (f" and {len(known) - 5} more" if len(known) > 5 else "")
@@ -319,68 +205,3 @@ def _no_cells(path: Path, sample: str, column: str, values) -> BadSample:
         f"no cell has {column} = {sample!r}",
         f"use the values of {column} as sample names ({shown})",
     )
-
-
-def _check_counts(file, group, counts: str, sample: str, path: Path) -> None:
-    """Look at the first values: if they are not counts, say where the counts are."""
-    wrong = not_counts(_first_values(group))
-    if not wrong:
-        return
-    places = {"X": file.get("X"), "raw/X": file.get("raw/X")}
-    places |= {f"layers/{name}": layer for name, layer in file.get("layers", {}).items()}
-    good = [
-        name
-        for name, place in places.items()
-        if place is not None and name != counts and not not_counts(_first_values(place))
-    ]
-    mend = "give a file with the raw counts"
-    if good:
-        mend = f"whole numbers are in {good[0]}: set h5ad: {{counts: {good[0]}}} in the cohort file"
-    raise BadSample(sample, path, f"{counts} {wrong}", mend)
-
-
-def _first_values(group) -> np.ndarray:
-    import h5py
-
-    return group["data"][:FIRST_VALUES] if isinstance(group, h5py.Group) else group[:100].ravel()
-
-
-def _blocks(
-    group, n_genes: int, rows: np.ndarray, block_rows: int = BLOCK_ROWS
-) -> Iterator[tuple[np.ndarray, sp.csr_matrix]]:
-    """Blocks of the wanted rows (sorted), reading ``block_rows`` rows of the file at a time."""
-    import h5py
-
-    sparse = isinstance(group, h5py.Group)
-    if sparse and group.attrs.get("encoding-type", group.attrs.get("h5sparse_format")) in (
-        "csc_matrix",
-        "csc",
-    ):
-        yield rows, _whole_csc(group)[rows]
-        return
-    indptr = group["indptr"][:] if sparse else None
-    n_rows = len(indptr) - 1 if sparse else group.shape[0]
-    for start in range(0, n_rows, block_rows):
-        stop = min(start + block_rows, n_rows)
-        wanted = rows[np.searchsorted(rows, start) : np.searchsorted(rows, stop)]
-        if wanted.size == 0:
-            continue
-        first, last = int(wanted[0]), int(wanted[-1]) + 1
-        if sparse:
-            low, high = int(indptr[first]), int(indptr[last])
-            part = (
-                group["data"][low:high],
-                group["indices"][low:high],
-                indptr[first : last + 1] - low,
-            )
-            block = sp.csr_matrix(part, shape=(last - first, n_genes))
-        else:
-            block = sp.csr_matrix(group[first:last])
-        yield wanted, block[wanted - first]
-
-
-def _whole_csc(group) -> sp.csr_matrix:
-    """A column-compressed matrix cannot be read by rows: it is read whole."""
-    shape = tuple(group.attrs.get("shape", group.attrs.get("h5sparse_shape")))
-    parts = (group["data"][:], group["indices"][:], group["indptr"][:])
-    return sp.csc_matrix(parts, shape=shape).tocsr()

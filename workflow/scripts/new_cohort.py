@@ -1,0 +1,57 @@
+"""Write a first cohort file and sample sheet from a look at a folder or an h5ad.
+
+    python workflow/scripts/new_cohort.py DATA NAME
+
+DATA is a folder with the raw files of the samples, or an h5ad of the whole cohort; NAME a short
+name. Writes config/cohorts/NAME.yaml and config/samples/NAME.tsv in the current folder and says
+what it guessed. Complete the two files, add NAME to `cohorts` in config/config.yaml, and start
+`snakemake -n`: everything is checked before anything runs.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tilt import discover
+from tilt.problems import SAFE_NAME, safe_name
+
+
+def write(data: Path, name: str, here: Path) -> list[str]:
+    """Write the two files under ``here``; returns the lines to tell the user."""
+    if not SAFE_NAME.match(name):
+        raise discover.NothingFound(f"{name!r} is no name; write for instance {safe_name(name)}")
+    sheet, file = here / f"config/samples/{name}.tsv", here / f"config/cohorts/{name}.yaml"
+    taken = [path for path in (sheet, file) if path.exists()]
+    if taken:
+        raise discover.NothingFound(f"{taken[0]} exists already: choose another name")
+    cohort, rows, guesses = discover.discover(data, name)
+    for path in (sheet, file):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    columns = list(rows[0])
+    lines = ["\t".join(columns)] + ["\t".join(row[c] for c in columns) for row in rows]
+    sheet.write_text("\n".join(lines) + "\n")
+    head = "# Guessed from the files; correct what is wrong. All keys: config/README.md\n"
+    file.write_text(head + yaml.safe_dump(cohort, sort_keys=False, default_flow_style=None))
+    return [
+        f"{len(rows)} samples found. Guessed:",
+        *(f"  {guess}" for guess in guesses),
+        f"Now complete {sheet} and {file},",
+        f"add {name} to `cohorts` in your configuration, and run: snakemake -n",
+    ]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path, help="a folder, or an .h5ad file")
+    parser.add_argument("name", help="short name of the cohort")
+    options = parser.parse_args()
+    try:
+        print("\n".join(write(options.data, options.name, Path.cwd())))
+    except discover.NothingFound as error:
+        sys.exit(f"new_cohort: {error}")
