@@ -1,0 +1,203 @@
+"""Labels from counts: a mixture whose components are anchored by marker genes.
+
+A marker gene has two rates, on and off. A label says which of its genes are on (positive) and
+off (negative); of any other gene it says nothing. The evidence of a cell for a label is the
+negative-binomial likelihood ratio of its counts against a gene that is on in an unknown share of
+cells, with the cell's depth as exposure, so a zero in a shallow cell says little. Evidence is
+shared between cells in two ways that are learned without any label from outside: a multinomial
+logistic map from the embedding to groups of labels, and count profiles of the groups over all
+genes given. Both are learned on one half of the cells and used on the other, so that a cell never
+confirms itself. Rates, shares, map and profiles are updated in turn (expectation maximisation);
+marker signs hold the components in place.
+
+Sources: marker-anchored mixtures, Zhang 2019 (CellAssign, doi:10.1038/s41592-019-0529-1);
+negative-binomial counts with depth as exposure, Lopez 2018 (doi:10.1038/s41592-018-0229-2).
+"""
+
+import dataclasses
+import logging
+
+import numpy as np
+from scipy import sparse
+
+log = logging.getLogger(__name__)
+
+BLOCK = 20_000  # cells a pass
+SIZE = 2.0  # negative-binomial size: typical of UMI counts within a cell type
+FOLD = np.e  # first guess of on and off, as a factor on the mean rate
+APART = 1.15  # on and off stay this far from the mean rate
+PSEUDO_CELLS = 100.0  # weight of the typical shares, in cells
+PSEUDO_COUNTS = 2.0  # weight of the first guess of a rate, in counts
+PROFILE_CELLS = 40.0  # weight of the mean profile, in median cells
+PROFILE_POWER = 0.3  # genes are not independent: the profile likelihood is flattened
+GATE_FLOOR = 0.05  # share of the map spread evenly, so that no group is shut out
+MIN_SEEDS = 5  # cells a group needs to take part in the map
+LIVELY = 0.5  # extra-Poisson weight of highly expressed genes in profiles
+
+
+@dataclasses.dataclass
+class Mixture:
+    """Fitted mixture. Arrays: labels K, groups Q, marker genes G, profile genes H.
+
+    ``signs`` K x G; ``group`` K; ``within`` K (share of a label in its group); ``shares`` Q;
+    ``on``, ``off`` G (rates per count); ``scale`` of the embedding; ``gates`` and
+    ``profiles``: for each half of the cells the map and the weighted log profile ratios (H x Q)
+    with their sums (Q) learned on the other half, or None.
+    """
+
+    signs: np.ndarray
+    group: np.ndarray
+    within: np.ndarray
+    shares: np.ndarray
+    mean: np.ndarray
+    on: np.ndarray
+    off: np.ndarray
+    scale: float = 1.0
+    gates: tuple = (None, None)
+    profiles: tuple = (None, None)
+
+    @property
+    def n_groups(self) -> int:
+        return len(self.shares)
+
+    def evidence(self, counts: sparse.csr_matrix, depth: np.ndarray) -> np.ndarray:
+        """Log-likelihood ratios of marker counts (n x G), given depth (n): n x K."""
+        share = np.clip((self.mean - self.off) / (self.on - self.off), 0.002, 0.98)
+        positive, negative = (self.signs > 0).T.astype(float), (self.signs < 0).T.astype(float)
+        out = np.empty((counts.shape[0], len(self.signs)))
+        for start in range(0, counts.shape[0], BLOCK):
+            x = counts[start : start + BLOCK].toarray().astype(float)
+            n = depth[start : start + BLOCK, None]
+            on, off = _log_nb(x, n * self.on), _log_nb(x, n * self.off)
+            mixed = np.logaddexp(np.log(share) + on, np.log1p(-share) + off)
+            out[start : start + BLOCK] = (on - mixed) @ positive + (off - mixed) @ negative
+        return out
+
+    def shared(self, embedding, counts, depth, half) -> np.ndarray:
+        """Log evidence for groups from the map and the profiles: n x Q."""
+        out = np.zeros((len(depth), self.n_groups))
+        for side in (0, 1):
+            rows = np.flatnonzero(half == side)
+            gate, profile = self.gates[side], self.profiles[side]
+            if gate is not None and len(rows):
+                chance = np.full((len(rows), self.n_groups), 1e-3)
+                chance[:, gate.classes_] = gate.predict_proba(embedding[rows] / self.scale)
+                out[rows] += np.log(chance + GATE_FLOOR / self.n_groups)
+            if profile is not None:
+                score = counts[rows] @ profile[0] - np.outer(depth[rows], profile[1])
+                out[rows] += PROFILE_POWER * (score - score.max(1, keepdims=True))
+        return out
+
+    def posterior(self, marker_counts, depth, embedding, counts, half) -> np.ndarray:
+        """Probability of each label for each cell (n x K); rows sum to 1."""
+        prior = np.log(self.shares[self.group] * self.within)
+        logits = self.evidence(marker_counts, depth) + prior
+        logits += self.shared(embedding, counts, depth, half)[:, self.group]
+        logits -= logits.max(1, keepdims=True)
+        np.exp(logits, out=logits)
+        return logits / logits.sum(1, keepdims=True)
+
+
+def fit(
+    marker_counts: sparse.csr_matrix,
+    depth: np.ndarray,
+    signs: np.ndarray,
+    prior: np.ndarray,
+    group: np.ndarray,
+    embedding: np.ndarray,
+    counts: sparse.csr_matrix,
+    half: np.ndarray,
+    floor: float,
+    ratio: float = 1.0,
+    rounds: int = 8,
+) -> Mixture:
+    """Fit the mixture.
+
+    Parameters
+    ----------
+    marker_counts
+        Cells x marker genes, raw counts.
+    depth
+        Total counts of each cell over all genes.
+    signs
+        Labels x marker genes, from :func:`tilt.taxonomy.design`.
+    prior
+        Typical share of each label (any scale).
+    group
+        Number of the group of each label, 0 to Q - 1.
+    embedding
+        Cells x dimensions, for example principal components.
+    counts
+        Cells x genes from which the profiles of the groups are learned.
+    half
+        0 or 1 for each cell: the half it belongs to.
+    floor
+        Least rate of a gene that is on, per count (1e-4 is 1 per 10,000), at the start.
+    ratio
+        Most that the off rate may be of the on rate at the start: below 1 where markers are all
+        or nothing, so that a sample of one kind of cell only is not split.
+    rounds
+        Rounds of expectation maximisation.
+    """
+    n_groups = int(group.max()) + 1
+    member = np.eye(n_groups)[group]
+    first = member.T @ prior / prior.sum()
+    mean = np.asarray(marker_counts.sum(0)).ravel() / depth.sum() + 1e-9
+    on = np.maximum(mean * FOLD, floor)
+    off = np.minimum(mean / FOLD, on * ratio)
+    model = Mixture(
+        signs=signs,
+        group=group,
+        within=prior / (member.T @ prior)[group],
+        shares=first.copy(),
+        mean=mean,
+        on=on.copy(),
+        off=off.copy(),
+        scale=float(embedding[:, 0].std()) or 1.0,
+    )
+    positive, negative = (signs > 0).astype(float), (signs < 0).astype(float)
+    alpha = PSEUDO_CELLS / len(depth)
+    for step in range(rounds):
+        chance = model.posterior(marker_counts, depth, embedding, counts, half)
+        by_group = chance @ member
+        model.shares = (by_group.mean(0) + alpha * first) / (1 + alpha)
+        others = [half != side for side in (0, 1)]
+        model.gates = tuple(_gate(embedding[o] / model.scale, by_group[o]) for o in others)
+        if step >= 2:
+            model.profiles = tuple(_profiles(counts[o], depth[o], by_group[o]) for o in others)
+        for name, sign, start in (("on", positive, on), ("off", negative, off)):
+            weight = chance @ sign
+            seen = np.asarray(marker_counts.multiply(weight).sum(0)).ravel() + PSEUDO_COUNTS
+            rate = seen / (depth @ weight + PSEUDO_COUNTS / start)
+            setattr(model, name, rate)
+        model.on = np.maximum(model.on, mean * APART)
+        model.off = np.minimum(model.off, mean / APART)
+    return model
+
+
+def _gate(embedding: np.ndarray, chance: np.ndarray):
+    """Balanced multinomial logistic map from the embedding to groups, or None."""
+    from sklearn.linear_model import LogisticRegression
+
+    label, weight = chance.argmax(1), chance.max(1)
+    size = np.bincount(label, minlength=chance.shape[1])
+    use = size[label] >= MIN_SEEDS
+    if len(np.unique(label[use])) < 2:
+        return None
+    model = LogisticRegression(C=1.0, max_iter=300, class_weight="balanced")
+    return model.fit(embedding[use], label[use], sample_weight=weight[use])
+
+
+def _profiles(counts, depth, chance) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted log ratios of the groups' profiles to the mean profile (H x Q), and their sums."""
+    typical = np.median(depth)
+    mean = np.asarray(counts.sum(0)).ravel() / depth.sum() + 1e-9
+    lent = PROFILE_CELLS * typical
+    rate = (np.asarray(counts.T @ chance) + lent * mean[:, None]) / (depth @ chance + lent)
+    weight = (1 / (1 + LIVELY * mean * typical))[:, None]
+    return weight * np.log(rate / mean[:, None]), ((rate - mean[:, None]) * weight).sum(0)
+
+
+def _log_nb(x: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Negative-binomial log likelihood of counts, up to terms without the mean."""
+    return x * (np.log(mean) - np.log(mean + SIZE)) - SIZE * np.log1p(mean / SIZE)
