@@ -90,9 +90,15 @@ class Mixture:
 
     def posterior(self, marker_counts, depth, embedding, counts, half) -> np.ndarray:
         """Probability of each label for each cell (n x K); rows sum to 1."""
-        prior = np.log(self.shares[self.group] * self.within)
-        logits = self.evidence(marker_counts, depth) + prior
-        logits += self.shared(embedding, counts, depth, half)[:, self.group]
+        shared = self.shared(embedding, counts, depth, half)[:, self.group]
+        return self._normalized(self.evidence(marker_counts, depth) + shared)
+
+    def alone(self, marker_counts, depth) -> np.ndarray:
+        """Probability of each label from the cell's own markers only (n x K)."""
+        return self._normalized(self.evidence(marker_counts, depth))
+
+    def _normalized(self, logits: np.ndarray) -> np.ndarray:
+        logits = logits + np.log(self.shares[self.group] * self.within)
         logits -= logits.max(1, keepdims=True)
         np.exp(logits, out=logits)
         return logits / logits.sum(1, keepdims=True)
