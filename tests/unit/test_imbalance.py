@@ -1,0 +1,153 @@
+import numpy as np
+import pandas as pd
+import pytest
+from tilt import imbalance, pseudobulk
+
+POLES = {"tph": ("Tph", "Tfh"), "th22": ("Th22",)}
+LIMITS = imbalance.Settings(poles=POLES, min_memory_cells=100)
+DONORS = pd.DataFrame(
+    {
+        "cohort": "c",
+        "donor": list("ABCDEF"),
+        "condition": ["SLE"] * 3 + ["control"] * 3,
+    }
+)
+SEEN = pd.DataFrame({"gene": ["IL22", "CCR10"], "n_cells": [0, 7]})
+GENES = [f"t{i}" for i in range(10)] + [f"h{i}" for i in range(10)] + [f"o{i}" for i in range(30)]
+SIGNATURES = pd.DataFrame(
+    {
+        "gene": GENES[:20],
+        "set": ["TPH_BLOOD"] * 10 + ["TH22_BLOOD"] * 10,
+        "weight": 1.0,
+    }
+)
+
+
+def composition(th22=10, cells=(1000,) * 6):
+    tables = []
+    for subset, n in (("Tph", 20), ("Tfh", 10), ("Th22", th22), ("tph_high", 50), ("th22_high", 9)):
+        tables.append(
+            DONORS.assign(
+                subset=subset,
+                n=n,
+                denominator="memory_cd4",
+                n_denominator=list(cells),
+                kind="subset",
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def bulk(cells=50, shift=3.0):
+    rng = np.random.default_rng(0)
+    mean = np.full((6, 50), 200.0)
+    mean[:3, :10] *= shift
+    obs = DONORS[["donor", "condition"]].assign(subset="memory_cd4", n_cells=cells)
+    counts = rng.poisson(mean)
+    return pseudobulk.assemble(counts, obs, pd.DataFrame({"gene_symbol": GENES}, index=GENES))
+
+
+def estimate(**more):
+    given = {
+        "composition": composition(),
+        "bulk": bulk(),
+        "donors": DONORS,
+        "signatures": SIGNATURES,
+        "limits": LIMITS,
+        "detectability": SEEN,
+    }
+    table, sentence = imbalance.estimate(**(given | more))
+    return table.set_index(["estimator", "donor"]), sentence
+
+
+def test_log_ratios_of_both_count_estimators():
+    table, sentence = estimate()
+    assert table.loc[("E1", "A"), "value"] == pytest.approx(np.log(30.5 / 10.5))
+    assert table.loc[("E2", "A"), "value"] == pytest.approx(np.log(50.5 / 9.5))
+    assert table["leads"].groupby("estimator").all().to_dict() == {
+        "E1": True,
+        "E2": False,
+        "E3": False,
+    }
+    assert sentence.startswith("E1 leads: estimable in 6 of 6")
+
+
+def test_the_axis_points_to_the_donors_with_more_of_the_tph_set():
+    table, _ = estimate()
+    axis = table.loc["E3", "value"]
+    assert axis[list("ABC")].min() > axis[list("DEF")].max()
+    assert axis.mean() == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"composition": composition(th22=4)}, "median of 4 Th22-like cells"),
+        ({"detectability": SEEN.assign(n_cells=0)}, "IL22 and CCR10 were not detected"),
+        ({"composition": composition(cells=(50,) * 6)}, "no donor has 100 memory CD4 cells"),
+    ],
+)
+def test_where_labelled_counts_say_nothing_the_axis_leads(change, words):
+    table, sentence = estimate(**change)
+    assert words in table.loc[("E1", "A"), "reason"]
+    assert not table.loc["E1", "estimable"].any()
+    assert table.loc["E1", "value"].isna().all()
+    assert table.loc["E3", "leads"].all()
+    assert words in sentence
+
+
+def test_the_condition_decides_nothing():
+    swapped = DONORS.assign(condition=DONORS["condition"].to_numpy()[::-1])
+    other = composition().assign(condition=np.tile(swapped["condition"], 5))
+    pseudo = bulk()
+    pseudo.obs["condition"] = swapped["condition"].to_numpy()
+    table, sentence = estimate()
+    blind, same = estimate(composition=other, bulk=pseudo, donors=swapped)
+    assert same == sentence
+    assert blind["value"].to_numpy() == pytest.approx(table["value"].to_numpy())
+
+
+def test_a_donor_with_few_cells_is_named_and_the_others_stay():
+    table, _ = estimate(composition=composition(cells=(1000,) * 5 + (60,)))
+    assert table.loc[("E1", "F"), "reason"] == "fewer than 100 memory CD4 cells"
+    assert table.loc["E1", "estimable"].sum() == 5
+
+
+def test_a_set_with_too_few_genes_makes_the_axis_not_estimable():
+    table, sentence = estimate(
+        signatures=SIGNATURES.assign(gene=SIGNATURES["gene"].where(SIGNATURES.index > 4, "zz")),
+        composition=composition(th22=0),
+    )
+    assert table.loc[("E3", "A"), "reason"].startswith("5 of 10 genes of TPH_BLOOD measured")
+    assert sentence.split("; ")[-1].startswith("E2 leads")
+
+
+def test_nothing_measurable_leads_nowhere():
+    table, sentence = estimate(
+        composition=composition(cells=(5,) * 6), bulk=bulk(cells=3), donors=DONORS
+    )
+    assert not table["leads"].any()
+    assert not table["estimable"].any()
+    assert (table["reason"] != "").all()
+    assert sentence.count("not estimable") == 3
+
+
+def test_a_published_table_has_no_axis():
+    table, _ = estimate(bulk=None, detectability=None)
+    assert "only a table of counts" in table.loc[("E3", "A"), "reason"]
+    assert table.loc["E1", "leads"].all()
+
+
+def test_genes_are_standardised_inside_batches():
+    rng = np.random.default_rng(1)
+    strata = np.repeat([0, 1], 10)
+    values = rng.normal(size=(20, 4)) + 100 * strata[:, None]
+    z = imbalance.standardise(values, strata)
+    assert np.abs(z[strata == 0].mean(axis=0)).max() < 1e-9
+    assert z.std(axis=0, ddof=2) == pytest.approx(np.ones(4))
+    assert (imbalance.standardise(np.ones((5, 2)), np.zeros(5)) == 0).all()
+
+
+def test_genes_that_are_hardly_counted_stay_out():
+    counts = np.array([[0, 1, 9], [0, 0, 9], [0, 0, 9], [30, 0, 9], [0, 0, 0]])
+    assert imbalance.seen_genes(counts).tolist() == [False, False, True]

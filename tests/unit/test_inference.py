@@ -1,0 +1,174 @@
+import time
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from scipy import stats
+from tilt import inference
+
+
+@pytest.fixture
+def data(rng=None):
+    rng = np.random.default_rng(4)
+    case = np.repeat([1.0, 0.0], [16, 10])
+    age = rng.normal(size=26)
+    y = 0.8 * case + 0.3 * age + rng.normal(size=26) * (1 + case)
+    return y, np.column_stack([np.ones(26), age, case])
+
+
+def test_hc3_is_that_of_statsmodels(data):
+    y, design = data
+    fit = sm.OLS(y, design).fit(cov_type="HC3", use_t=True)
+    found = inference.ols_hc3(y, design)
+    assert found.effect == pytest.approx(fit.params[-1])
+    assert found.se == pytest.approx(fit.bse[-1])
+    assert found.p == pytest.approx(fit.pvalues[-1])
+    assert (found.ci_low, found.ci_high) == pytest.approx(tuple(fit.conf_int()[-1]))
+
+
+def test_a_donor_alone_in_its_stratum_does_not_break_hc3(data):
+    y, design = data
+    alone = np.zeros(26)
+    alone[3] = 1
+    found = inference.ols_hc3(y, np.column_stack([alone, design]))
+    without = inference.ols_hc3(np.delete(y, 3), np.delete(design, 3, axis=0))
+    assert found.effect == pytest.approx(without.effect)
+    assert found.se == pytest.approx(without.se)
+
+
+def test_a_confounded_condition_is_refused():
+    case = np.repeat([1.0, 0.0], 5)
+    with pytest.raises(ValueError, match="cannot be told"):
+        inference.ols_hc3(np.arange(10.0), np.column_stack([np.ones(10), 1 - case, case]))
+
+
+def test_paired_t_is_that_of_scipy():
+    d = np.array([0.3, -0.1, 0.5, 0.9, 0.2])
+    found = inference.paired_t(d)
+    assert found.p == pytest.approx(stats.ttest_1samp(d, 0).pvalue)
+
+
+def test_few_arrangements_are_enumerated_once_each():
+    case = np.array([1, 1, 0, 0, 0, 1, 0])
+    strata = np.array([0, 0, 0, 0, 0, 1, 1])
+    rng = np.random.default_rng(0)
+    orders, complete = inference.permutations(case, strata, 10_000, rng, exact=True)
+    assert complete
+    assert len(orders) == 10 * 2
+    labels = {tuple(case[np.argsort(order)]) for order in orders}
+    assert len(labels) == 20
+    assert all(sorted(order) == list(range(7)) for order in orders)
+
+
+def test_random_permutations_stay_within_strata():
+    strata = np.repeat([0, 1, 2], [4, 9, 7])
+    case = np.arange(20) % 2
+    rng = np.random.default_rng(0)
+    orders, complete = inference.permutations(case, strata, 500, rng, exact=True)
+    assert not complete
+    assert (strata[orders] == strata).all()
+    assert np.abs((orders[:, 4:13] == 4).mean(axis=0) - 1 / 9).max() < 0.06
+
+
+def test_exact_permutation_p_agrees_with_scipy():
+    y = np.array([3.1, 2.2, 4.0, 3.7, 1.1, 0.4, 2.0, 1.9])
+    case = np.repeat([1, 0], 4)
+    design = np.column_stack([np.ones(8), case])
+    orders, complete = inference.permutations(
+        case, np.zeros(8, int), 10_000, np.random.default_rng(0), exact=True
+    )
+    p, effects = inference.permutation_p(y, inference.project(design), orders, complete)
+
+    def welch_hc3(a, b):
+        out = inference.ols_hc3(np.r_[a, b], design)
+        return abs(out.effect / out.se)
+
+    check = stats.permutation_test(
+        (y[:4], y[4:]), welch_hc3, alternative="greater", n_resamples=np.inf, vectorized=False
+    )
+    assert complete and len(effects) == 70
+    assert p == pytest.approx(check.pvalue)
+
+
+def test_ten_thousand_permutations_of_44_donors_are_quick():
+    rng = np.random.default_rng(0)
+    case = np.repeat([1, 0], [33, 11])
+    design = np.column_stack([np.ones(44), rng.normal(size=44), case])
+    start = time.perf_counter()
+    orders, _ = inference.permutations(case, np.zeros(44, int), 10_000, rng, exact=False)
+    inference.permutation_p(rng.normal(size=44), inference.project(design), orders, False)
+    assert time.perf_counter() - start < 1
+
+
+def test_sign_flips_are_exact_for_few_pairs():
+    d = np.array([0.5, 0.2, 0.9, 0.4, 0.7, 0.1, 0.3, 0.6])
+    p, kind = inference.sign_flip_p(d, 10_000, np.random.default_rng(0))
+    assert p == pytest.approx(2 / 256)
+    assert kind.startswith("all 256")
+
+
+def test_bootstrap_interval_holds_the_effect_and_is_near_the_t_interval():
+    rng = np.random.default_rng(1)
+    case = np.repeat([1.0, 0.0], 30)
+    y = case + rng.normal(size=60)
+    design = np.column_stack([np.ones(60), case])
+    cells = case.astype(int)
+    low, high = inference.bootstrap_t(y, design, cells, 4000, np.random.default_rng(0))
+    t = inference.ols_hc3(y, design)
+    assert low == pytest.approx(t.ci_low, abs=0.08)
+    assert high == pytest.approx(t.ci_high, abs=0.08)
+    again = inference.bootstrap_t(y, design, cells, 4000, np.random.default_rng(0))
+    assert (low, high) == again
+
+
+def test_hodges_lehmann_and_rank_p():
+    rng = np.random.default_rng(2)
+    y = rng.normal(size=21)
+    case = np.repeat([1, 0], [9, 12])
+    found = inference.hodges_lehmann(y, case)
+    gaps = np.subtract.outer(y[:9], y[9:])
+    assert found.effect == pytest.approx(np.median(gaps))
+    assert found.p == pytest.approx(stats.mannwhitneyu(y[:9], y[9:]).pvalue)
+    assert found.ci_low < found.effect < found.ci_high
+    moved = inference.hodges_lehmann(y + 2 * case, case)
+    assert moved.effect == pytest.approx(found.effect + 2)
+    assert moved.ci_low == pytest.approx(found.ci_low + 2)
+
+
+def test_strata_keep_a_batch_effect_out_of_the_rank_test():
+    rng = np.random.default_rng(3)
+    strata = np.repeat([0, 1], 20)
+    case = np.r_[np.repeat([1, 0], [4, 16]), np.repeat([1, 0], [16, 4])]
+    y = 10 * strata + rng.normal(size=40)
+    assert inference.hodges_lehmann(y, case).p < 0.01
+    assert inference.hodges_lehmann(y, case, strata).p > 0.05
+    assert abs(inference.hodges_lehmann(y, case, strata).effect) < 1
+
+
+def test_paired_ranks():
+    d = np.array([0.5, 0.2, 0.9, 0.4, 0.7, 0.1, 0.3, 0.6])
+    found = inference.walsh(d)
+    assert found.p == pytest.approx(stats.wilcoxon(d).pvalue)
+    # the exact 95 % interval of 8 pairs leaves out the 3 smallest and largest Walsh averages
+    means = np.sort([(a + b) / 2 for i, a in enumerate(d) for b in d[i:]])
+    assert (found.ci_low, found.ci_high) == pytest.approx((means[3], means[-4]))
+
+
+def test_benjamini_hochberg_passes_over_missing():
+    q = inference.benjamini_hochberg([0.01, np.nan, 0.04, 0.03])
+    assert q[[0, 2, 3]] == pytest.approx([0.03, 0.04, 0.04])
+    assert np.isnan(q[1])
+
+
+def test_hedges_g_of_two_arms():
+    rng = np.random.default_rng(5)
+    a, b = rng.normal(1, 1, 15), rng.normal(0, 1, 12)
+    y, case = np.r_[a, b], np.repeat([1.0, 0.0], [15, 12])
+    design = np.column_stack([np.ones(27), case])
+    fit = inference.project(design)
+    est = inference.ols_hc3(y, design)
+    sd = np.sqrt(np.square(y @ fit.annihilator).sum() / fit.df)
+    g, se = inference.standardised(est.effect, est.se, sd, fit.df)
+    pooled = np.sqrt((14 * a.var(ddof=1) + 11 * b.var(ddof=1)) / 25)
+    assert g == pytest.approx((a.mean() - b.mean()) / pooled * (1 - 3 / (4 * 25 - 1)))
+    assert se == pytest.approx(np.sqrt(1 / 15 + 1 / 12 + g**2 / 50), rel=0.15)

@@ -1,0 +1,81 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from tilt import pseudobulk
+
+
+def test_sums_over_blocks_are_the_sums_over_all_cells():
+    rng = np.random.default_rng(0)
+    counts = sparse.random(100, 30, 0.3, "csr", random_state=1)
+    counts.data = rng.integers(1, 9, len(counts.data)).astype(np.int32)
+    codes = np.column_stack([rng.integers(-1, 5, 100), rng.integers(5, 7, 100)])
+    blocks = ((counts[i : i + 7], codes[i : i + 7]) for i in range(0, 100, 7))
+    found = pseudobulk.sums(blocks, 7, 30)
+    whole = counts.toarray()
+    for group in range(7):
+        expected = whole[(codes == group).any(axis=1)].sum(axis=0)
+        assert found[group].tolist() == expected.tolist()
+
+
+def cells():
+    return pd.DataFrame(
+        {
+            "donor": ["A"] * 6 + ["B"] * 2,
+            "condition": ["SLE"] * 6 + ["control"] * 2,
+            "level1": ["CD4"] * 5 + ["CD8"] + ["CD4"] * 2,
+            "subset": ["CM", "CM", "CM", "Naive", "CM", "CD8N", "CM", "CM"],
+            "compartment": ["memory"] * 3 + ["naive", "memory", "", "memory", "memory"],
+            "look_alike": [False] * 4 + [True] + [False] * 3,
+        }
+    )
+
+
+def test_groups_are_subsets_and_wholes_without_look_alikes():
+    obs, codes = pseudobulk.groups(cells())
+    sizes = obs.set_index(["donor", "subset"])["n_cells"]
+    assert sizes["A", "CM"] == 3
+    assert sizes["A", "memory_cd4"] == 3
+    assert sizes["A", "cd4"] == 4
+    assert sizes["A", "t"] == 5
+    assert sizes["B", "memory_cd4"] == 2
+    assert (codes[4] == -1).all()
+    for position, size in enumerate(obs["n_cells"]):
+        assert (codes == position).sum() == size
+
+
+def test_small_groups_are_not_made_but_wholes_have_their_own_limit():
+    obs, codes = pseudobulk.groups(cells(), min_cells=3, min_whole=2)
+    assert set(zip(obs["donor"], obs["subset"], strict=True)) == {
+        ("A", "CM"),
+        *[("A", whole) for whole in pseudobulk.WORKING_SETS],
+        *[("B", whole) for whole in pseudobulk.WORKING_SETS],
+    }
+    assert codes.max() == len(obs) - 1
+
+
+def test_a_pseudobulk_is_assembled_and_selected():
+    obs, _ = pseudobulk.groups(cells())
+    counts = np.arange(len(obs) * 2).reshape(len(obs), 2)
+    bulk = pseudobulk.assemble(counts, obs, pd.DataFrame({"gene_symbol": ["X", "Y"]}, ["g1", "g2"]))
+    rows = pseudobulk.of_subset(bulk, "memory_cd4", 2)
+    assert rows.obs["donor"].tolist() == ["A", "B"]
+    assert pseudobulk.of_subset(bulk, "memory_cd4", 3).obs["donor"].tolist() == ["A"]
+    assert rows.var["gene_symbol"].tolist() == ["X", "Y"]
+
+
+def test_log_cpm_does_not_move_with_depth_and_is_finite_at_zero():
+    counts = np.array([[0, 10, 990], [0, 100, 9900], [5, 10, 985.0]])
+    values = pseudobulk.log_cpm(counts)
+    assert np.isfinite(values).all()
+    assert values[0, 0] == pytest.approx(values[1, 0])  # a zero is the same at any depth
+    deep = pseudobulk.log_cpm(np.array([[1e5, 9e5], [2e5, 8e5]]))
+    assert deep[0, 0] == pytest.approx(np.log2(1e5), abs=1e-3)
+
+
+def test_thinning_draws_counts_down_to_a_depth():
+    counts = np.array([[50, 30, 20], [5, 3, 2]])
+    thin = pseudobulk.thin(counts, 40, np.random.default_rng(0))
+    assert thin.sum(axis=1).tolist() == [40, 10]
+    assert (thin <= counts).all()
+    assert thin[1].tolist() == [5, 3, 2]
