@@ -1,11 +1,5 @@
 # Public files: fetched by the machine that runs snakemake, never from a compute node.
-
-RETRIEVED = [name for name, cohort in COHORTS.items() if "retrieve" in cohort]
-
-
-rule retrieve:
-    input:
-        expand("results/{cohort}/retrieved.tsv", cohort=RETRIEVED),
+# Fetch only, on a machine with internet: snakemake --until retrieve_cohort
 
 
 rule retrieve_cohort:

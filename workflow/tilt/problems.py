@@ -57,13 +57,13 @@ def safe_name(text: str) -> str:
 
 def as_yaml(keys: list, value) -> str:
     """A value at its place in a YAML file, ready to paste."""
-    if keys:
-        *above, last = keys
-        lines = [f"{'  ' * depth}{key}:" for depth, key in enumerate(above)]
-        text = yaml.safe_dump(value, sort_keys=False, default_flow_style=True, width=10_000)
-        text = text.removesuffix("...\n").strip()
-        return "\n".join([*lines, f"{'  ' * len(above)}{last}: {text}"])
-    return yaml.safe_dump(value, sort_keys=False, default_flow_style=True, width=10_000).strip()
+    text = yaml.safe_dump(value, sort_keys=False, default_flow_style=True, width=10_000)
+    text = text.removesuffix("...\n").strip()
+    if not keys:
+        return text
+    *above, last = keys
+    lines = [f"{'  ' * depth}{key}:" for depth, key in enumerate(above)]
+    return "\n".join([*lines, f"{'  ' * len(above)}{last}: {text}"])
 
 
 def violations(value, rules: dict, file, top: str = "") -> list[str]:
