@@ -134,7 +134,8 @@ class Cohort:
     @property
     def label(self) -> str:
         """Title, saying so when the data are simulated."""
-        return self.title + (" · simulated data" if self.simulated else "")
+        told = "simulated" in self.title.lower()
+        return self.title + (" · simulated data" if self.simulated and not told else "")
 
     def colour(self, condition: str) -> str:
         """Colour of a condition, the same in every figure."""

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tilt.figures import forest, style
-from tilt.figures.names import CASE_COLOUR, DARK, GREY, Cohort, number
+from tilt.figures.names import CASE_COLOUR, DARK, Cohort, number
 
 TITLE = "robustness of the imbalance"
 COLOURS = {"E1": "#0072B2", "E2": "#009E73", "E3": "#D55E00"}
@@ -109,4 +109,4 @@ def null_panel(ax, note, random: pd.DataFrame, letter: str) -> None:
     style.mark(ax, letter, f"{number(len(null))} random gene-set pairs matched for expression")
     beyond = (np.abs(null) >= abs(observed)).mean()
     text = f"observed {observed:+.2f} (line)\n{100 * beyond:.1f}% of random pairs lie as far from 0"
-    note.text(0, 0.6, text.replace("-", "−"), color=GREY, transform=note.transAxes)
+    note.text(0, 0.6, text.replace("-", "−"), color=DARK, transform=note.transAxes)

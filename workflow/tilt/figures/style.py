@@ -267,6 +267,8 @@ def save(fig: Figure, table: pd.DataFrame, stem: str | os.PathLike) -> None:
 
     The same figure and table give the same bytes: no dates, fixed ids.
     """
+    fig.draw_without_rendering()
+    fig.set_layout_engine("none")  # laid out once, not once for each format
     nothing = {"pdf": {"CreationDate": None, "Producer": None, "Creator": None}}
     nothing |= {"svg": {"Date": None}, "png": {"Software": None}}
     for kind in FORMATS:

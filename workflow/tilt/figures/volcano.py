@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tilt.figures import style
-from tilt.figures.names import DARK, GREY, Cohort, number, pretty
+from tilt.figures.names import DARK, Cohort, number, pretty
 
 TITLE = "genes between conditions"
 FDR = 0.05
@@ -113,30 +113,32 @@ def panel(ax, table: pd.DataFrame, cohort: Cohort) -> None:
 
 
 def name_genes(ax, table: pd.DataFrame, y: pd.Series, reach: float) -> None:
-    """Names of the clearest genes, each side stacked so that no two overlap."""
+    """Names of the clearest genes in a column at each edge, joined to their points."""
     top = table.assign(y=y).sort_values(["p", "gene_symbol"]).head(MOST_NAMED)
     low, high = ax.get_ylim()
-    gap = 0.045 * (high - low)
     for side in (1, -1):
-        rows = top[np.sign(top["log2fc"]) == side].sort_values("y", ascending=False)
-        last = high - gap
-        for row in rows.itertuples():
-            place = min(row.y, last - gap)
-            last = place
-            x = row.log2fc + side * 0.03 * reach
-            outward = abs(row.log2fc) < 0.62 * reach
-            if not outward:
-                x = row.log2fc - side * 0.03 * reach
-            left = (side > 0) == outward
-            ax.text(
-                x,
-                place,
-                row.gene_symbol,
-                fontsize=5.5,
-                style="italic",
-                va="center",
-                ha="left" if left else "right",
-                color=DARK,
+        rows = top[np.sign(top["log2fc"]) == side].sort_values("y")
+        if rows.empty:
+            continue
+        places = apart(rows["y"].to_numpy(), 0.05 * (high - low), low, 0.93 * high)
+        for row, place in zip(rows.itertuples(), places, strict=True):
+            ax.plot(
+                [row.log2fc, side * reach * 1.04], [row.y, place], color="#B5B5B5", lw=0.3, zorder=1
             )
-            if abs(place - row.y) > gap * 0.6:
-                ax.plot([row.log2fc, x], [row.y, place], color=GREY, lw=0.3)
+            ax.text(
+                side * reach * 1.06, place, row.gene_symbol, fontsize=5.5, style="italic",
+                va="center", ha="left" if side > 0 else "right", color=DARK,
+            )  # fmt: skip
+        ax.set_xlim(*sorted([-side * abs(ax.get_xlim()[0 if side > 0 else 1]), side * reach * 1.5]))
+
+
+def apart(places: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
+    """Ascending ``places`` moved as little as needed to be ``gap`` apart within low and high."""
+    moved = np.clip(places.astype(float), low, high)
+    for n in range(len(moved) - 2, -1, -1):
+        moved[n] = min(moved[n], moved[n + 1] - gap)
+    if moved[0] < low:
+        moved[0] = low
+        for n in range(1, len(moved)):
+            moved[n] = max(moved[n], moved[n - 1] + gap)
+    return moved

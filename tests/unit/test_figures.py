@@ -1,0 +1,332 @@
+"""Figures from made-up tables: what they show, the sentences for what cannot be shown, bytes."""
+
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from itertools import pairwise
+
+import made_up
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.text import Text
+from tilt import tables
+from tilt.figures import (
+    activity,
+    composition,
+    embedding,
+    forest,
+    imbalance,
+    labels,
+    markers,
+    meta,
+    names,
+    qc,
+    robustness,
+    strips,
+    study,
+    style,
+    volcano,
+)
+
+COHORT = made_up.cohort()
+FORTY = [f"subset_with_a_long_name_{n}" for n in range(40)]
+
+
+def words(fig) -> str:
+    """Every text of a figure."""
+    return "\n".join(t.get_text() for t in fig.findobj(Text))
+
+
+def everything(n_control: int, n_case: int, subsets=made_up.SUBSETS) -> dict:
+    """All figures of a cohort with so many donors: name -> (figure, table)."""
+    people = made_up.donors(n_control, n_case)
+    shares = made_up.composition(people, [*subsets, "tph_high", "th22_high", "isg_high"])
+    values = made_up.imbalance(people, e1=n_control > 1)
+    scores = made_up.activity(people)
+    tests = pd.concat(
+        [
+            made_up.imbalance_tests(people, values),
+            made_up.tests(people, shares),
+            made_up.activity_tests(people, scores),
+        ],
+        ignore_index=True,
+    )
+    drawn = made_up.waterfall(people)
+    interferon = activity.donor_scores(scores)
+    return {
+        "study": study.draw(made_up.samples(people), drawn, people, COHORT),
+        "qc_waterfall": qc.draw_waterfall(drawn, COHORT),
+        "qc_metrics": qc.draw_distributions(made_up.cells(people, 60), COHORT),
+        "umap": embedding.draw(made_up.umap(people, 60, subsets), COHORT),
+        "composition": composition.draw(shares, tests, COHORT),
+        "imbalance": imbalance.draw(shares, values, tests, interferon, COHORT, people),
+        "interferon": activity.draw_interferon(scores, tests, COHORT),
+        "activity": activity.draw_all(scores, tests, COHORT),
+    }
+
+
+@pytest.fixture(scope="module", params=[(8, 10), (1, 0), (90, 110)], ids=str)
+def cohort_figures(request):
+    subsets = FORTY if request.param == (90, 110) else made_up.SUBSETS
+    return request.param, everything(*request.param, subsets)
+
+
+def test_widths_are_journal_columns_and_heights_fit_a_page(cohort_figures):
+    for fig, _ in cohort_figures[1].values():
+        width, height = fig.get_size_inches() * 25.4
+        assert round(width) in (89, 183)
+        assert height <= style.MAX_HEIGHT + 0.01
+
+
+def test_every_figure_says_simulated(cohort_figures):
+    for name, (fig, _) in cohort_figures[1].items():
+        assert "simulated data" in fig.get_suptitle(), name
+
+
+def test_every_figure_has_its_table(cohort_figures):
+    for name, (_, table) in cohort_figures[1].items():
+        assert len(table), name
+
+
+def test_text_lies_inside_the_page(cohort_figures):
+    """Names and numbers are not cut at the edge (one pixel of tolerance at 100 dpi)."""
+    _, figures = cohort_figures
+    for name in ("composition", "imbalance", "interferon", "qc_waterfall"):
+        fig = figures[name][0]
+        fig.draw_without_rendering()
+        drawn, page = fig.get_tightbbox(), fig.get_figwidth()
+        assert drawn.x0 >= -0.01 and drawn.x1 <= page + 0.01, name
+
+
+def test_row_names_do_not_overlap():
+    """Neighbouring row names of forty subsets stay apart."""
+    people = made_up.donors(90, 110)
+    shares = made_up.composition(people, FORTY)
+    fig, _ = composition.draw(shares, made_up.tests(people, shares), COHORT)
+    fig.draw_without_rendering()
+    boxes = [t.get_window_extent() for t in fig.axes[0].get_yticklabels()]
+    edges = sorted((box.y0, box.y1) for box in boxes)
+    assert len(edges) == 40
+    assert all(low[1] <= high[0] + 0.5 for low, high in pairwise(edges))
+
+
+def test_imbalance_shows_effects_and_n():
+    people = made_up.donors(8, 10)
+    shares = made_up.composition(people)
+    values = made_up.imbalance(people)
+    tests = made_up.imbalance_tests(people, values)
+    fig, table = imbalance.draw(
+        shares, values, tests, activity.donor_scores(made_up.activity(people)), COHORT
+    )
+    text = words(fig)
+    row = tests.set_index("quantity").loc["E3"]
+    assert f"{row['effect']:+.2f} [{row['ci_low']:.2f}" in text
+    assert "control (n = 8 donors)" in text and "SLE (n = 10 donors)" in text
+    assert table["panel"].value_counts()[["a", "c", "d", "e"]].tolist() == [18, 18, 18, 18]
+    pole = table[table["panel"] == "a"].set_index("donor").loc["C01"]
+    own = shares[(shares["donor"] == "C01") & (shares["denominator"] == "memory_cd4")]
+    n = own[own["subset"].isin(imbalance.POLES["tph"])]["n"].sum()
+    total = own["n_denominator"].max()
+    assert pole["pct_tph"] == pytest.approx(100 * (n + 0.5) / (total + 1))
+
+
+def test_imbalance_not_estimable_is_text():
+    text = words(everything(1, 0)["imbalance"][0])
+    assert "not estimable: fewer than 3 donors in an arm" in text
+    assert "Not estimable: median of 2" in text.replace("\n", " ")
+
+
+def test_permutation_p_is_preferred_to_the_parametric_one():
+    rows = pd.DataFrame(
+        {
+            "quantity": "E3",
+            "denominator": "memory_cd4",
+            "method": ["beta_binomial", "ols_hc3", "permutation"],
+            "effect": [2.0, 1.0, 1.0],
+            "ci_low": [np.nan, 0.5, np.nan],
+            "ci_high": [np.nan, 1.5, np.nan],
+            "p": [0.5, 0.04, 0.03],
+            "q": np.nan,
+            "estimable": True,
+            "role": "primary",
+        }
+    )
+    best = forest.main(rows)
+    assert len(best) == 1 and best["effect"].iloc[0] == 1.0
+    assert forest.effect_text(next(best.itertuples())) == "+1.00 [0.50, 1.50]  permutation p = 0.03"
+
+
+def test_narrowest_denominator_is_drawn_and_named():
+    people = made_up.donors(4, 4)
+    shares = made_up.composition(people, ["CD4_Th1"])
+    wider = shares.assign(denominator="t", n_denominator=5000)
+    both = pd.concat([shares, wider], ignore_index=True)
+    fig, table = composition.draw(both, made_up.tests(people, shares), COHORT)
+    assert set(table["denominator"].dropna()) == {"memory_cd4"}
+    assert "of memory CD4 T cells" in words(fig)
+
+
+def test_what_cannot_be_shown_is_a_sentence():
+    people = made_up.donors(2, 2)
+    shares = made_up.composition(people, ["CD4_Th1"])
+    fig, table = composition.draw(shares, made_up.tests(people, shares), COHORT, "group")
+    assert list(table.columns) == ["not_shown", "reason"]
+    assert "sorted T cells" in words(fig)
+    none = pd.DataFrame(columns=activity.COLUMNS)
+    empty = pd.DataFrame(columns=["quantity", "denominator", "role", "method", "p", "estimable"])
+    empty = empty.assign(effect=np.nan, reason="")
+    for fig, table in (
+        activity.draw_interferon(none, empty, COHORT),
+        activity.draw_all(none, empty, COHORT),
+        volcano.draw({}, COHORT),
+        labels.draw(pd.DataFrame(columns=["author_label", "subset"]), COHORT),
+        robustness.draw(made_up.specifications().assign(estimable=False), pd.DataFrame(), COHORT),
+        meta.draw(made_up.meta().assign(estimable=False, effect=np.nan), {}),
+    ):
+        assert "reason" in table and len(words(fig)) > 40
+
+
+def test_umap_draws_rare_cells_whole_and_last():
+    people = made_up.donors(3, 3)
+    cells = made_up.umap(people, 300, ["CD4_CM"])
+    cells.loc[:6, "subset"] = "CD4_Th22_like"
+    thinned = embedding.thin(cells, seed=0, most=200)
+    assert (thinned["subset"] == "CD4_Th22_like").sum() == 7
+    assert 120 < len(thinned) < 300
+    fig, _ = embedding.draw(cells, COHORT)
+    assert "CD4 Th22-like (n = 7)" in words(fig)
+    last = fig.axes[0].collections[-1].get_facecolor()[0]
+    assert np.allclose(
+        last[:3],
+        [int(names.subset_colour("CD4_Th22_like")[i : i + 2], 16) / 255 for i in (1, 3, 5)],
+    )
+
+
+def test_density_gives_donors_equal_weight():
+    cells = pd.DataFrame({"donor": ["a"] * 99 + ["b"], "x": [0.0] * 99 + [9.0], "y": 0.0})
+    edges = [np.linspace(-5, 15, 91), np.linspace(-5, 5, 91)]
+    grid = embedding.density(cells, edges)
+    assert grid.sum() == pytest.approx(1)
+    assert grid[:45].sum() == pytest.approx(0.5, abs=0.01)
+
+
+def test_labels_are_parted():
+    moved = embedding.part(np.zeros((6, 2)), gap=1.0)
+    apart = np.hypot(*(moved[:, None] - moved[None]).transpose(2, 0, 1))
+    assert apart[np.triu_indices(6, 1)].min() > 0.9
+
+
+def test_dot_plot_marks_negatives():
+    table = made_up.expression(n_genes=120)
+    fig, _ = markers.draw_dots(table, COHORT)
+    assert len(fig.axes) == 4  # three blocks of genes and the colour bar
+    crosses = [c for ax in fig.axes[:3] for c in ax.collections if c.get_linewidth()[0] == 0.5]
+    assert sum(len(c.get_offsets()) for c in crosses) == (table["sign"] == "-").sum()
+
+
+def test_detectability_keeps_zero_and_missing_apart():
+    across = pd.concat(
+        [made_up.detectability().assign(cohort="a"), made_up.detectability()[2:].assign(cohort="b")]
+    )
+    fig, _ = markers.draw_detectability_across(across, {"a": "A", "b": "B"})
+    text = words(fig)
+    assert text.count("no gene") == 2 and "0.02" in text
+
+
+def test_zero_variance_and_nan_do_not_break_strips():
+    rows = pd.DataFrame(
+        {"condition": ["control"] * 3 + ["SLE"] * 3, "value": [1.0] * 3 + [np.nan] * 3}
+    )
+    ax = style.figure(COHORT, "t").subplots()
+    strips.two_arms(ax, rows, COHORT)
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["control\nn = 3"]
+    assert np.isnan(style.mean_interval(np.array([np.nan, 1.0]))[1])
+    assert strips.spearman(np.ones(9), np.arange(9.0)) == pytest.approx([np.nan] * 3, nan_ok=True)
+
+
+def test_spearman_matches_fisher_by_hand():
+    x = np.arange(20.0)
+    y = x.copy()
+    y[:5] = y[:5][::-1]
+    rho, low, high = strips.spearman(x, y)
+    assert rho == pytest.approx(1 - 6 * 40 / (20 * 399))
+    half = 1.96 * np.sqrt(1.06 / 17)
+    assert (low, high) == pytest.approx(
+        (np.tanh(np.arctanh(rho) - half), np.tanh(np.arctanh(rho) + half))
+    )
+
+
+def test_swarm_spreads_equal_values_within_its_width():
+    offsets = style.swarm(np.repeat(2.0, 7), 0.3)
+    assert len(set(offsets.round(6))) == 7 and np.abs(offsets).max() <= 0.3
+    many = style.swarm(np.random.default_rng(1).normal(size=500), 0.2)
+    assert np.abs(many).max() <= 0.2
+
+
+@pytest.mark.parametrize("low,high", [(1, 9), (120, 4000), (0.02, 60)])
+def test_log_ticks_lie_inside_and_are_few(low, high):
+    ticks = style.log_ticks(low, high)
+    assert 2 <= len(ticks) <= 6 and min(ticks) >= low and max(ticks) <= high
+
+
+def test_volcano_names_are_apart():
+    places = volcano.apart(np.array([0.0, 0.1, 0.2, 9.9, 10.0]), gap=1.0, low=0.0, high=10.0)
+    assert np.diff(places).min() >= 1 - 1e-9 and places.min() >= 0 and places.max() <= 10
+
+
+def test_study_table_counts_and_medians():
+    people = made_up.donors(4, 4).assign(age=["20", "30", "", "40", "50", "50", "50", "60"])
+    table = study.donor_summary(people, COHORT).set_index("characteristic")
+    assert table.loc["age, median (range)", "control"] == "30 (20–40), 1 not known"
+    assert table.loc["sex: F", "SLE"] == "3 (75%)"
+
+
+def test_confusion_rows_sum_to_hundred():
+    cells = pd.DataFrame(
+        {"author_label": ["T4"] * 3 + ["T8"], "subset": ["CD4_CM"] * 2 + ["MAIT"] * 2}
+    )
+    _, table = labels.draw(cells, COHORT)
+    assert table.groupby("author_label")["percent"].sum().tolist() == pytest.approx([100, 100])
+
+
+def test_condition_and_subset_colours_are_fixed_and_differ():
+    assert COHORT.colour("control") == names.CONTROL_COLOUR
+    assert COHORT.colour("SLE") == names.CASE_COLOUR
+    own = [names.subset_colour(s) for s in made_up.SUBSETS]
+    assert len(set(own)) == len(own)
+    assert names.subset_colour("something_new") == names.subset_colour("something_new")
+
+
+def test_saved_files_are_the_same_twice_and_text_is_vector(tmp_path):
+    people = made_up.donors(3, 3)
+    for folder in ("one", "two"):
+        shares = made_up.composition(people, made_up.SUBSETS[:4])
+        style.save(
+            *composition.draw(shares, made_up.tests(people, shares), COHORT),
+            tmp_path / folder / "composition",
+        )
+        style.save(*embedding.draw(made_up.umap(people, 50), COHORT), tmp_path / folder / "umap")
+    for one in sorted((tmp_path / "one").iterdir()):
+        assert one.read_bytes() == (tmp_path / "two" / one.name).read_bytes(), one.name
+    assert len(list((tmp_path / "one").iterdir())) == 8
+    namespace = "{http://www.w3.org/2000/svg}"
+    images = {
+        name: len(ET.parse(tmp_path / "one" / f"{name}.svg").findall(f".//{namespace}image"))
+        for name in ("composition", "umap")
+    }
+    assert images["composition"] == 0 and images["umap"] > 0
+    back = tables.read(tmp_path / "one" / "composition.tsv")
+    assert (back["panel"] == "a").sum() == 24
+
+
+def test_figures_do_not_import_scanpy():
+    code = (
+        "import sys, tilt.report, tilt.figures.qc, tilt.figures.imbalance, tilt.figures.embedding;"
+        "print([m for m in ('scanpy', 'numba', 'seaborn', 'anndata') if m in sys.modules])"
+    )
+    path = str(style.__file__).rsplit("/tilt/", 1)[0]
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": path}
+    )
+    assert done.stdout.strip() == "[]", done.stderr

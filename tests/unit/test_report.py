@@ -1,0 +1,310 @@
+"""The report from made-up results: what it says, and that it stands alone and is accessible."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import made_up
+import numpy as np
+import pandas as pd
+import pytest
+from tilt import (
+    report,
+    report_captions,
+    report_methods,
+    report_provenance,
+    report_svg,
+    report_tables,
+    report_text,
+    tables,
+)
+from tilt.figures import composition, imbalance, style
+from tilt.report_text import CohortResults
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = (ROOT / "workflow" / "report" / "report.html.j2").read_text()
+SETTINGS = {
+    "format": "10x_dir",
+    "covariates": ["age", "sex"],
+    "strata": ["batch"],
+    "source": "GEO GSE0",
+    "citation": "Somebody 2020",
+    "licence": "CC0",
+    "path": "config/cohorts/demo.yaml",
+    "sheet": "config/samples/demo.tsv",
+    "qc": {
+        "min_counts": 500,
+        "min_genes": 200,
+        "max_counts": None,
+        "max_genes": None,
+        "max_pct_mito": 20,
+        "n_mads": 4,
+        "doublets": {"method": "scrublet", "min_cells": 100},
+    },
+}
+CONFIG = {
+    "cohorts": ["demo"],
+    "seed": 1,
+    "resources": {"markers": "resources/markers.tsv"},
+    "normalize": {"target_sum": 10000, "n_hvgs": 2000},
+    "embed": {"n_pcs": 30, "n_neighbors": 15, "harmony": True, "resolutions": [0.5, 1.0]},
+    "imbalance": {
+        "poles": {"tph": ["CD4_Tph_like", "CD4_Tfh_circ"], "th22": ["CD4_Th22_like"]},
+        "tph_set": "TPH_BLOOD",
+        "th22_set": "TH22_BLOOD",
+        "min_memory_cells": 200,
+        "min_pseudobulk_cells": 20,
+        "min_median_th22": 5,
+    },
+    "stats": {
+        "permutations": 10000,
+        "bootstraps": 2000,
+        "min_donors": 3,
+        "de_subsets": ["memory_cd4"],
+        "regulon": "",
+    },
+}
+
+
+def results(n_control=8, n_case=10, simulated=True) -> CohortResults:
+    people = made_up.donors(n_control, n_case)
+    shares = made_up.composition(people, [*made_up.SUBSETS, "tph_high", "th22_high"])
+    values = made_up.imbalance(people)
+    scores = made_up.activity(people)
+    tests = pd.concat(
+        [
+            made_up.imbalance_tests(people, values),
+            made_up.tests(people, shares),
+            made_up.activity_tests(people, scores),
+        ],
+        ignore_index=True,
+    )
+    one = CohortResults(made_up.cohort(simulated), SETTINGS)
+    one.tables = {
+        "donors": people,
+        "composition": shares,
+        "imbalance": values,
+        "activity": scores,
+        "tests": tests,
+        "detectability": made_up.detectability(),
+        "qc_samples": made_up.samples(people),
+        "qc_waterfall": made_up.waterfall(people),
+        "specifications": made_up.specifications(),
+    }
+    return one
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory) -> tuple[str, Path]:
+    """A page with two real figures and one sentence, as the workflow would build it."""
+    folder = tmp_path_factory.mktemp("results")
+    one = results()
+    get, cohort = one.table, one.cohort
+    people = get("donors")
+    here = folder / "figures" / "demo"
+    scores = get("activity").query("signature == 'IFN1_T_CORE' and subset == 'memory_cd4'")
+    drawn = {
+        "imbalance": imbalance.draw(
+            get("composition"), get("imbalance"), get("tests"), scores, cohort, people
+        ),
+        "composition": composition.draw(get("composition"), get("tests"), cohort),
+        "lineages": composition.draw(get("composition"), get("tests"), cohort, "group"),
+    }
+    for name, figure in drawn.items():
+        style.save(*figure, here / name)
+    for name, table in one.tables.items():
+        tables.write(table, folder / "demo" / f"{name}.tsv")
+    one = report.load_cohort(folder / "demo", CohortResults(cohort, SETTINGS))
+    cells = {"demo": made_up.umap(people, 400)[["x", "y", "subset"]]}
+    text = report.build(
+        [one], cells, made_up.meta(), folder, CONFIG, folder / "benchmarks", TEMPLATE
+    )
+    target = folder / "report.html"
+    target.write_text(text)
+    return text, target
+
+
+class Outline(HTMLParser):
+    """Headings, ids, links, images and tags left open."""
+
+    VOID = ("meta", "link", "img", "input", "br", "hr")
+
+    def __init__(self):
+        super().__init__()
+        self.headings, self.ids, self.links, self.images, self.open = [], [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        if tag in ("h1", "h2", "h3"):
+            self.headings.append(int(tag[1]))
+        if "id" in attrs:
+            self.ids.append(attrs["id"])
+        if tag == "a":
+            self.links.append(attrs["href"])
+        if tag == "img":
+            self.images.append(attrs)
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+
+@pytest.fixture(scope="module")
+def outline(page) -> Outline:
+    found = Outline()
+    found.feed(page[0])
+    return found
+
+
+def test_page_is_one_file_without_network(page):
+    text = page[0]
+    assert not re.search(r'(src|href)="(https?:)?//', text)
+    assert "@import" not in text and "url(" not in text
+    assert len(text.encode()) < 3.3e6
+
+
+def test_page_is_well_formed_and_accessible(outline):
+    assert outline.open == []
+    assert outline.headings[0] == 1 and outline.headings.count(1) == 1
+    steps = np.diff(outline.headings)
+    assert steps.max() <= 1
+    assert len(outline.ids) == len(set(outline.ids))
+    assert outline.images and all(image["alt"] for image in outline.images)
+
+
+def test_links_lead_somewhere(outline, page):
+    inner = [link[1:] for link in outline.links if link.startswith("#")]
+    assert set(inner) <= set(outline.ids)
+    files = [link for link in outline.links if not link.startswith("#")]
+    assert "figures/demo/imbalance.pdf" in files
+    assert all((page[1].parent / link).exists() for link in files)
+
+
+def test_page_says_that_data_are_simulated(page):
+    assert page[0].count("simulated data") >= 4
+    assert "Simulated data." in page[0]
+
+
+def test_sentence_figure_is_text_not_an_image(page, outline):
+    assert "Lineages per donor is not shown." in page[0]
+    assert len(outline.images) == 2
+
+
+def test_answer_has_effect_interval_and_n():
+    one = results()
+    first, second, third = report_text.answer(one)
+    row = report_text.primary_row(one.table("tests"))
+    assert row.quantity == "E3"
+    assert "10 SLE and 8 control donors" in first
+    assert f"{row.effect:+.2f} SD (95% CI {row.ci_low:.2f} to {row.ci_high:.2f})" in first
+    assert "higher in SLE than in control" in first
+    assert "E1 " in second and "interferon score of memory CD4 T cells" in second
+    assert "CXCL13 was seen in no cell" in third and "0.02%" in third
+    assert "adjusted for age, sex" in third and "smaller arm" in third
+
+
+def test_answer_of_one_arm_gives_the_reason():
+    first, second, _ = report_text.answer(results(5, 0))
+    assert first == (
+        "With 0 SLE and 5 control donors, the imbalance could not be compared: "
+        "fewer than 3 donors in an arm."
+    )
+    assert "not estimable" in second
+
+
+def test_direction_never_claims_absence():
+    row = pd.Series({"ci_low": -0.1, "ci_high": 0.3})
+    assert report_text.direction(row, "SLE", "control") == (
+        "not shown to differ between SLE and control"
+    )
+    assert report_text.direction(row - 1, "SLE", "control") == "lower in SLE than in control"
+
+
+def test_across_names_prediction_interval_and_lead():
+    one = results()
+    first, second, third = report_text.across(made_up.meta(), [one])
+    assert first.startswith("Across 3 cohorts (30 cases, 24 controls), the pseudobulk axis")
+    assert "prediction interval" in first and "I² 31%" in first
+    assert "E1" in second and "E2" in second
+    assert third.startswith("demo: simulated data")
+
+
+def test_across_with_one_cohort_says_that_two_are_needed():
+    meta = made_up.meta().query("cohort != 'all'")
+    assert "at least two cohorts" in report_text.across(meta, [results()])[0]
+
+
+@pytest.mark.parametrize("name", list(report_captions.CAPTIONS))
+def test_every_caption_survives_empty_tables(name):
+    empty = CohortResults(made_up.cohort(), SETTINGS)
+    assert report_captions.caption(name, empty).startswith("Simulated data.")
+
+
+def test_caption_counts_cells_and_genes():
+    one = results(simulated=False)
+    text = report_captions.caption("qc_waterfall", one)
+    kept = one.table("qc_waterfall").groupby("sample").tail(1)["n_left"].sum()
+    assert f"in 18 samples, {kept:,} kept" in text
+    low = report_captions.caption("detectability", one)
+    assert "CXCL13, IL22, IL21, IL26." in low
+
+
+def test_table_sorts_by_number_and_escapes():
+    table = pd.DataFrame({"gene": ["<b>", "x"], "p": [0.00012, np.nan], "told": [True, False]})
+    text = report_tables.html_table(table, "a caption")
+    assert "&lt;b&gt;" in text and "<b>" not in text
+    assert 'data-v="0.00012"' in text and "0.00012" in text and "–" in text and ">yes<" in text
+
+
+def test_long_table_says_how_much_is_shown():
+    table = pd.DataFrame({"n": range(1000)})
+    text = report_tables.html_table(table, "many", most=10)
+    assert text.count("<tr>") == 11 and "the first 10 of 1,000 rows" in text
+
+
+def test_scatter_tells_every_donor():
+    one = results()
+    text = report_svg.donor_scatter(one.table("composition"), one.table("imbalance"), one.cohort)
+    assert text.count("<circle") == 18
+    assert "S01 (SLE); Tph side" in text and one.cohort.colour("SLE") in text
+
+
+def test_umap_is_thinned_but_keeps_rare_subsets():
+    cells = pd.DataFrame({"x": np.arange(40000.0), "y": 0.0, "subset": "CD4_CM"})
+    cells.loc[:4, "subset"] = "CD4_Th22_like"
+    text = report_svg.umap(cells, made_up.cohort(), 1)
+    assert 4000 < text.count("h0") < 6000
+    rare = re.search(r'data-set="CD4_Th22_like" d="([^"]*)"', text)[1]
+    assert rare.count("M") == 5
+    assert "39,995" in text
+
+
+def test_methods_follow_the_config():
+    one = results(simulated=False)
+    text = " ".join(report_methods.methods(CONFIG, [one]))
+    assert "at least 500 UMIs and 200 genes and at most 20% mitochondrial UMIs" in text
+    assert "Harmony" in text and "10,000 permutations" in text
+    bare = {**CONFIG, "embed": {**CONFIG["embed"], "harmony": False}}
+    assert "Harmony" not in " ".join(report_methods.methods(bare, [one]))
+    cited = " ".join(report_methods.citations(bare, [one]))
+    assert "Somebody 2020" in cited and "Korsunsky" not in cited
+
+
+def test_costs_add_up_by_rule(tmp_path):
+    for path, s, mb in (("demo/a", 2.0, "100"), ("demo/b/x", 1.0, "50"), ("demo/b/y", 3.0, "-")):
+        target = tmp_path / f"{path}.tsv"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(f"s\tmax_rss\n{s}\t{mb}\n")
+    (tmp_path / "demo" / "broken.tsv").write_text("nothing\n")
+    found = report_provenance.costs(tmp_path).set_index("rule")
+    assert found.loc["b", ["jobs", "total_s", "longest_s", "most_mb"]].tolist() == [
+        2,
+        4.0,
+        3.0,
+        50.0,
+    ]
+    assert list(found.index) == ["b", "a"]

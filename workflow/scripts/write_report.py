@@ -1,0 +1,31 @@
+"""The report: one page of HTML with the answer, the figures, and how they were made."""
+
+from tilt import logs
+
+log = logs.begin(snakemake.log[0], snakemake.threads)
+
+from pathlib import Path
+
+from tilt import report, tables
+from tilt.figures.names import Cohort, describe
+from tilt.report_text import CohortResults
+
+folder = Path(snakemake.params.results)
+results, cells = [], {}
+for name, settings in snakemake.params.cohorts.items():
+    one = CohortResults(Cohort(**describe(settings)), settings)
+    results.append(report.load_cohort(folder / name, one))
+for umap, labels in zip(snakemake.input.umaps, snakemake.input.labels, strict=True):
+    cells[Path(umap).parent.name] = report.load_cells(Path(umap), Path(labels))
+page = report.build(
+    results,
+    cells,
+    tables.read(snakemake.input.meta),
+    folder,
+    snakemake.params.config,
+    Path(snakemake.params.benchmarks),
+    Path(snakemake.input.template).read_text(),
+)
+with tables.atomic(snakemake.output[0]) as part:
+    part.write_text(page)
+log.info("written, %.1f MB", len(page.encode()) / 1e6)
