@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 FIT_CELLS = 40_000  # cells from which the mixture is learned, shared evenly by donors
 BLOCK = 50_000  # cells a pass
 FLOOR = 0.3e-4  # a subset marker that is on has at least 0.3 counts in 10,000
+MIN_WITHIN = 50  # cells of a group from which its subsets can be told apart
+PRESENT_FOLD = 3.0  # a group is there when the genes of its branch are this much higher in it
+USUAL_BRANCH = "CD4"  # most blood T cells: never doubted
 MIN_SCORE = 0.5  # probability of the branch, and of the compartment, below which none is named
 MEASURED_CELLS = 3  # cells in which a marker must be seen to be of use
 STATES = {"isg_high": "state_ISG_high", "proliferating": "state_Prolif"}
@@ -113,9 +116,24 @@ def label(
             f"{len(measured & _marker_genes(markers))} are measured in {len(depth)} cells"
         )
     log.info("%d subsets can be called: %s", len(names), ", ".join(names))
-    chance = _posterior(
-        counts, depth, donor, symbols, seen, names, embedding, markers, signatures, seed
+    states = {
+        gene
+        for name, genes in signatures.groupby("set")["gene"]
+        if name.startswith(STATE_SETS)
+        for gene in genes
+    } - _marker_genes(markers)
+    cohort = _Cohort(
+        counts=counts,
+        depth=depth,
+        donor=donor,
+        symbols=symbols,
+        seen=seen,
+        embedding=embedding,
+        profile=np.flatnonzero(seen & ~np.isin(symbols, list(states))),
+        half=np.random.default_rng(seed).integers(0, 2, len(depth)),
+        seed=seed,
     )
+    names, chance = _posterior(cohort, names, markers)
     table = _call(chance, names, markers)
     table.insert(0, "cell", cells.obs_names.to_numpy())
     scores = pd.DataFrame(chance, columns=names)
@@ -135,39 +153,93 @@ def label(
     return Annotation(table[order], scores, found)
 
 
-def _posterior(counts, depth, donor, symbols, seen, names, embedding, markers, signatures, seed):
-    """Fit the mixture on some cells of every donor and apply it to all, by blocks."""
-    signs = taxonomy.design(markers, names, symbols)
-    use = np.flatnonzero((signs != 0).any(0) & seen)
-    group, _ = pd.factorize(np.array(taxonomy.groups(markers, names)))
-    prior = markers.set_index("label")["share"].reindex(names).to_numpy()
-    states = {
-        gene
-        for name, genes in signatures.groupby("set")["gene"]
-        if name.startswith(STATE_SETS)
-        for gene in genes
-    } - _marker_genes(markers)
-    profile = np.flatnonzero(seen & ~np.isin(symbols, list(states)))
-    half = np.random.default_rng(seed).integers(0, 2, len(depth))
-    rows = _some_of_each(donor, FIT_CELLS, seed)
-    model = mixture.fit(
-        counts[rows][:, use],
-        depth[rows],
-        signs[:, use],
-        prior,
-        group,
-        embedding[rows],
-        counts[rows][:, profile],
-        half[rows],
-        FLOOR,
-    )
-    out = np.empty((len(depth), len(names)))
-    for start in range(0, len(depth), BLOCK):
-        part = slice(start, start + BLOCK)
-        out[part] = model.posterior(
-            counts[part][:, use], depth[part], embedding[part], counts[part][:, profile], half[part]
+@dataclasses.dataclass
+class _Cohort:
+    """What a fit needs, for all cells."""
+
+    counts: sparse.csr_matrix
+    depth: np.ndarray
+    donor: np.ndarray
+    symbols: np.ndarray
+    seen: np.ndarray
+    embedding: np.ndarray
+    profile: np.ndarray
+    half: np.ndarray
+    seed: int
+
+    def fit(self, markers, names, group, cells, pseudo) -> np.ndarray:
+        """Fit a mixture on some of the cells of every donor, apply it to all (cells x names)."""
+        signs = taxonomy.design(markers, names, self.symbols) * self.seen
+        differ = (signs != signs[0]).any(0)
+        use = np.flatnonzero(differ if differ.any() else (signs != 0).any(0))
+        rows = cells[_some_of_each(self.donor[cells], FIT_CELLS, self.seed)]
+        model = mixture.fit(
+            self.counts[rows][:, use],
+            self.depth[rows],
+            signs[:, use],
+            markers.set_index("label")["share"].reindex(names).to_numpy(),
+            group,
+            self.embedding[rows],
+            self.counts[rows][:, self.profile],
+            self.half[rows],
+            FLOOR,
+            pseudo=pseudo,
         )
-    return out
+        out = np.empty((len(cells), len(names)))
+        for start in range(0, len(cells), BLOCK):
+            part = cells[start : start + BLOCK]
+            counts = self.counts[part]
+            out[start : start + BLOCK] = model.posterior(
+                counts[:, use],
+                self.depth[part],
+                self.embedding[part],
+                counts[:, self.profile],
+                self.half[part],
+            )
+        return out
+
+
+def _posterior(cohort: _Cohort, names: list[str], markers: pd.DataFrame):
+    """Labels that are there, and their probability: of the group, then within the group."""
+    everyone = np.arange(len(cohort.depth))
+    while True:
+        keys = taxonomy.groups(markers, names)
+        group, _ = pd.factorize(np.array(keys))
+        chance = cohort.fit(markers, names, group, everyone, mixture.PSEUDO_CELLS)
+        absent = _absent(cohort, chance, names, keys, markers)
+        if not absent:
+            break
+        log.info("no sign of %s cells: left out", absent)
+        names = [name for name, key in zip(names, keys, strict=True) if key != absent]
+    by_group = chance @ np.eye(group.max() + 1)[group]
+    best = by_group.argmax(1)
+    for number in np.unique(group):
+        members = np.flatnonzero(group == number)
+        cells = np.flatnonzero(best == number)
+        if len(members) > 1 and len(cells) >= MIN_WITHIN:
+            inside = [names[k] for k in members]
+            within = cohort.fit(markers, inside, np.arange(len(members)), cells, np.inf)
+            chance[np.ix_(cells, members)] = by_group[cells, number][:, None] * within
+    return names, chance
+
+
+def _absent(cohort: _Cohort, chance: np.ndarray, names, keys, markers) -> str:
+    """Group whose cells show the genes of their branch hardly more than other cells, or ""."""
+    arms = {key: taxonomy.branch(markers, name) for name, key in zip(names, keys, strict=True)}
+    best = np.array(keys)[chance.argmax(1)]
+    arm_of = pd.Series(best).map(arms).to_numpy()
+    lowest, absent = PRESENT_FOLD, ""
+    for key, arm in arms.items():
+        own = np.isin(cohort.symbols, list(taxonomy.signature_genes(markers, arm))) & cohort.seen
+        inside, outside = best == key, arm_of != arm
+        if own.sum() < 2 or not inside.any() or not outside.any() or arm == USUAL_BRANCH:
+            continue
+        total = np.asarray(cohort.counts[:, np.flatnonzero(own)].sum(1)).ravel()
+        rate = total[inside].sum() / cohort.depth[inside].sum()
+        other = (total[outside].sum() + 1) / cohort.depth[outside].sum()
+        if rate / other < lowest:
+            lowest, absent = rate / other, key
+    return absent
 
 
 def _call(chance: np.ndarray, names: list[str], markers: pd.DataFrame) -> pd.DataFrame:
@@ -176,7 +248,6 @@ def _call(chance: np.ndarray, names: list[str], markers: pd.DataFrame) -> pd.Dat
     branches = np.array([taxonomy.branch(markers, name) for name in names], dtype=object)
     groups = np.array(taxonomy.groups(markers, names), dtype=object)
     row = markers.set_index("label")
-    share = row["share"].reindex(names).to_numpy()
     n = np.arange(len(chance))
 
     def summed(keys):
@@ -192,9 +263,6 @@ def _call(chance: np.ndarray, names: list[str], markers: pd.DataFrame) -> pd.Dat
     best_group = np.where(inside, by_group, -1).argmax(1)
     member = group_code[None, :] == best_group[:, None]
     best = np.where(member, chance, -1).argmax(1)
-    usual = np.where(member, share[None, :], -1).argmax(1)
-    unsure = chance[n, best] < 0.5 * by_group[n, best_group]
-    best = np.where(unsure, usual, best)
     no_branch = by_branch[n, best_branch] < MIN_SCORE
     no_subset = no_branch | (by_group[n, best_group] < MIN_SCORE)
     others = chance.copy()

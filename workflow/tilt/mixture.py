@@ -115,6 +115,7 @@ def fit(
     half: np.ndarray,
     floor: float,
     ratio: float = 1.0,
+    pseudo: float = PSEUDO_CELLS,
     rounds: int = 8,
 ) -> Mixture:
     """Fit the mixture.
@@ -142,6 +143,8 @@ def fit(
     ratio
         Most that the off rate may be of the on rate at the start: below 1 where markers are all
         or nothing, so that a sample of one kind of cell only is not split.
+    pseudo
+        Weight of the typical shares, in cells; infinite to keep them, which protects rare labels.
     rounds
         Rounds of expectation maximisation.
     """
@@ -162,11 +165,12 @@ def fit(
         scale=float(embedding[:, 0].std()) or 1.0,
     )
     positive, negative = (signs > 0).astype(float), (signs < 0).astype(float)
-    alpha = PSEUDO_CELLS / len(depth)
+    alpha = pseudo / len(depth)
     for step in range(rounds):
         chance = model.posterior(marker_counts, depth, embedding, counts, half)
         by_group = chance @ member
-        model.shares = (by_group.mean(0) + alpha * first) / (1 + alpha)
+        if np.isfinite(alpha):
+            model.shares = (by_group.mean(0) + alpha * first) / (1 + alpha)
         others = [half != side for side in (0, 1)]
         model.gates = tuple(_gate(embedding[o] / model.scale, by_group[o]) for o in others)
         if step >= 2:

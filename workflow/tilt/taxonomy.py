@@ -7,6 +7,7 @@ import pandas as pd
 
 MIN_POSITIVE = 3  # measurable positive genes a label needs
 MIN_SHARE = 1 / 3  # share of its positive genes that must be measurable
+ALIKE = 0.5  # share of genes in common (Jaccard) above which labels are alike
 MIN_UNIQUE = 2  # positive genes that tell it from each other label
 
 
@@ -101,9 +102,47 @@ def _callable(rows, markers, measured, min_positive, min_share, min_unique) -> l
 
 
 def groups(markers: pd.DataFrame, labels: Sequence[str]) -> list[str]:
-    """Branch and compartment of each label, as in CD4/memory: the units that differ in profile."""
-    compartment = markers.set_index("label")["compartment"]
-    return [f"{branch(markers, label)}/{compartment[label]}" for label in labels]
+    """Group of each label: the units that differ in profile.
+
+    Labels of one branch and compartment are a group, as in ``CD4/memory``. A label that shares
+    most positive genes with a label of another branch, and fewer with its own group, stands alone
+    (cytotoxic CD4 cells look like effector CD8 cells).
+    """
+    row = markers.set_index("label")
+    positive = {label: set(row.at[label, "positive"]) for label in labels}
+    arm = {label: branch(markers, label) for label in labels}
+    group = {label: f"{arm[label]}/{row.at[label, 'compartment']}" for label in labels}
+
+    def likeness(label: str, others: list[str]) -> float:
+        return max(
+            (
+                len(positive[label] & positive[o]) / len(positive[label] | positive[o])
+                for o in others
+            ),
+            default=0.0,
+        )
+
+    out = []
+    for label in labels:
+        mates = [o for o in labels if o != label and group[o] == group[label]]
+        strangers = [o for o in labels if arm[o] != arm[label]]
+        like = likeness(label, strangers)
+        alone = bool(mates) and like > ALIKE and like > likeness(label, mates)
+        out.append(f"{group[label]}/{label}" if alone else group[label])
+    return out
+
+
+def signature_genes(markers: pd.DataFrame, arm: str) -> set[str]:
+    """Positive genes of a level-1 label that no label of another branch lists as positive."""
+    row = markers.set_index("label")
+    others = markers[(markers["level"].isin([1, 2])) & (markers["label"] != arm)]
+    taken = {
+        gene
+        for other in others.itertuples()
+        if branch(markers, other.label) != arm
+        for gene in other.positive
+    }
+    return set(row.at[arm, "positive"]) - taken
 
 
 def found_table(
