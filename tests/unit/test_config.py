@@ -222,15 +222,6 @@ def test_limits_that_contradict_each_other(project):
     ]
 
 
-def test_resolution_without_clusters(project):
-    project.config["annotate"] = {"resolution": 3}
-    assert project.problems() == [
-        "config: annotate: resolution: no clusters are made at this resolution\n"
-        "    found:   3\n"
-        "    allowed: 0.5, 1.0, 2.0 (embed: resolutions)"
-    ]
-
-
 def test_names_that_no_table_defines(project):
     project.config["imbalance"] = {"poles": {"tph": ["CD4_Tph"]}, "th22_set": "TH22"}
     project.config["stats"] = {

@@ -1,19 +1,6 @@
 # All cohorts: their effects combined, never their counts.
 
 
-def statistics_files():
-    """Every table of the statistics stage that a run makes."""
-    subsets = CONFIG["stats"]["de_subsets"]
-    folder = "results/{cohort}/"
-    files = ["results/meta.tsv"]
-    files += expand(folder + "tests.tsv", cohort=COHORTS)
-    files += expand(folder + "specifications.tsv", cohort=COHORTS)
-    files += expand(folder + "de/{subset}.tsv", cohort=CELLS, subset=subsets)
-    if CONFIG["stats"]["regulon"]:
-        files += expand(folder + "factors/{subset}.tsv", cohort=CELLS, subset=subsets)
-    return files
-
-
 rule combine_cohorts:
     input:
         tests=expand("results/{cohort}/tests.tsv", cohort=COHORTS),

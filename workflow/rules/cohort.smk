@@ -133,8 +133,7 @@ rule annotate_cells:
         counts="results/{cohort}/counts.zarr",
         hvg="results/{cohort}/hvg.tsv",
         embedding="results/{cohort}/embedding.h5ad",
-        clusters="results/{cohort}/clusters.tsv.gz",
-        markers=CONFIG["resources"]["markers"],
+        markers=MARKERS,
         signatures=CONFIG["resources"]["signatures"],
     output:
         labels="results/{cohort}/labels.tsv.gz",
@@ -153,7 +152,9 @@ rule annotate_cells:
         mem_mb=memory(2500, per_input=20),
         runtime=240,
     params:
-        resolution=CONFIG["annotate"]["resolution"],
+        branch=lambda wildcards: (
+            "CD4" if cohort_of(wildcards)["cells"] == "cd4" else None
+        ),
         seed=CONFIG["seed"],
         code=code("annotate", "blocks"),
     script:
@@ -186,6 +187,6 @@ rule assemble_tcells:
     params:
         target_sum=CONFIG["normalize"]["target_sum"],
         config=CONFIG,
-        code=code("blocks", "normalize", "provenance", "figures.style"),
+        code=code("blocks", "normalize", "provenance", "figures.names"),
     script:
         "../scripts/assemble_tcells.py"

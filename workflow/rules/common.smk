@@ -19,6 +19,16 @@ if PROBLEMS:
 CONFIG = SETTINGS["config"]
 COHORTS = SETTINGS["cohorts"]
 
+# Cohorts whose cells are here, and cohorts of which only a table of counts is published.
+CELLS = [c for c, about in COHORTS.items() if about["format"] != "composition_table"]
+TABLES = [c for c in COHORTS if c not in CELLS]
+
+# The marker table, and the typical shares beside it where it has them.
+MARKERS = [CONFIG["resources"]["markers"]]
+MARKERS += [
+    p for p in [str(Path(MARKERS[0]).with_name("shares.tsv"))] if Path(p).exists()
+]
+
 
 wildcard_constraints:
     cohort="|".join(COHORTS),
@@ -58,10 +68,12 @@ def memory(base_mb, per_input=0.0):
 
 
 def raw_files(wildcards):
-    """Raw files of a sample; for simulated and split cohorts, the folder that will hold them."""
+    """Raw files of a sample, or what stands for files that the run itself brings."""
     cohort = cohort_of(wildcards)
     if "simulated" in cohort:
         return cohort["folder"]
+    if "retrieve" in cohort and cohort["format"] != "h5ad":
+        return f"results/{wildcards.cohort}/retrieved.tsv"
     if cohort["format"] == "h5ad":
         return f"results/{wildcards.cohort}/raw"
     return list(layouts.sample_files(cohort, sample_row(wildcards)).values())
@@ -70,12 +82,28 @@ def raw_files(wildcards):
 def source_of(wildcards):
     """How a sample's files are laid out; an h5ad of a whole cohort has been split by sample."""
     cohort = cohort_of(wildcards)
-    keys = ("format", "folder", "genes_file", "file", "h5ad", "author_labels")
+    keys = (
+        "format",
+        "folder",
+        "genes_file",
+        "file",
+        "h5ad",
+        "cell_table",
+        "author_labels",
+    )
     source = {key: cohort[key] for key in keys if cohort.get(key)}
     if cohort["format"] != "h5ad":
         return source
     split = {"format": "h5ad_per_sample", "folder": f"results/{wildcards.cohort}/raw"}
     return source | split | {"h5ad": {"counts": "X"}}
+
+
+def split_input(wildcards):
+    """The h5ad of a whole cohort, or the record of its retrieval."""
+    cohort = cohort_of(wildcards)
+    if "retrieve" in cohort:
+        return f"results/{wildcards.cohort}/retrieved.tsv"
+    return layouts.sample_files(cohort, cohort["samples"][0])["h5ad"]
 
 
 def row_of(wildcards):
@@ -84,3 +112,48 @@ def row_of(wildcards):
     if cohort_of(wildcards)["format"] == "h5ad":
         row = row | {"path": f"{wildcards.sample}.h5ad"}
     return row
+
+
+def if_cells(**files):
+    """Input function: the files that only cohorts with cells have."""
+
+    def named(wildcards):
+        return files if wildcards.cohort in CELLS else {}
+
+    return named
+
+
+def declared(wildcards):
+    """What a cohort file says about the comparison, and nothing else."""
+    keys = ("format", "cells", "contrast", "covariates", "strata", "composition")
+    return {key: cohort_of(wildcards).get(key) for key in keys}
+
+
+def sheet(wildcards):
+    """Rows of the sample sheet of the cohort."""
+    return cohort_of(wildcards)["samples"]
+
+
+def one_of(cohorts):
+    """Regular expression of the names of ``cohorts``; matches nothing without any."""
+    return "|".join(cohorts) or "(?!)"
+
+
+def statistics_files():
+    """Every table of the statistics stage that a run makes."""
+    subsets = CONFIG["stats"]["de_subsets"]
+    folders = ["de", "factors"] if CONFIG["stats"]["regulon"] else ["de"]
+    return [
+        "results/meta.tsv",
+        *expand(
+            "results/{cohort}/{table}.tsv",
+            cohort=COHORTS,
+            table=["tests", "specifications"],
+        ),
+        *expand(
+            "results/{cohort}/{folder}/{subset}.tsv",
+            cohort=CELLS,
+            folder=folders,
+            subset=subsets,
+        ),
+    ]

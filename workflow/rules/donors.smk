@@ -1,34 +1,5 @@
 # Donors: the composition, summed counts and signature scores of each.
 
-# Cohorts whose cells are here, and cohorts of which only a table of counts is published.
-CELLS = [c for c, about in COHORTS.items() if about["format"] != "composition_table"]
-TABLES = [c for c in COHORTS if c not in CELLS]
-
-
-def if_cells(**files):
-    """Input function: the files that only cohorts with cells have."""
-
-    def named(wildcards):
-        return files if wildcards.cohort in CELLS else {}
-
-    return named
-
-
-def declared(wildcards):
-    """What a cohort file says about the comparison, and nothing else."""
-    keys = ("format", "cells", "contrast", "covariates", "strata", "composition")
-    return {key: cohort_of(wildcards).get(key) for key in keys}
-
-
-def sheet(wildcards):
-    """Rows of the sample sheet of the cohort."""
-    return cohort_of(wildcards)["samples"]
-
-
-def one_of(cohorts):
-    """Regular expression of the names of ``cohorts``; matches nothing without any."""
-    return "|".join(cohorts) or "(?!)"
-
 
 rule count_composition:
     input:

@@ -1,9 +1,6 @@
 # Donors: the imbalance of each, and the comparison of the arms.
 
 
-include: "donors.smk"
-
-
 rule estimate_imbalance:
     input:
         unpack(

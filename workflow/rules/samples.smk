@@ -1,10 +1,11 @@
 # One sample at a time: raw counts in, clean cells with their lineage out.
 
+
 rule simulate_cohort:
     input:
         params=lambda wildcards: cohort_of(wildcards)["simulated"],
         sheet=lambda wildcards: cohort_of(wildcards)["sheet"],
-        markers=CONFIG["resources"]["markers"],
+        markers=MARKERS,
         signatures=CONFIG["resources"]["signatures"],
     output:
         directory("results/simulated/{cohort}"),
@@ -21,16 +22,14 @@ rule simulate_cohort:
     params:
         seed=CONFIG["seed"],
         format=lambda wildcards: cohort_of(wildcards)["format"],
-        code=code("simulate"),
+        code=code("simulate", "simulate_write"),
     script:
         "../scripts/simulate_cohort.py"
 
 
 rule split_cohort:
     input:
-        lambda wildcards: layouts.sample_files(
-            cohort_of(wildcards), cohort_of(wildcards)["samples"][0]
-        )["h5ad"],
+        split_input,
     output:
         directory("results/{cohort}/raw"),
     log:
@@ -47,6 +46,9 @@ rule split_cohort:
         samples=lambda wildcards: [
             row["sample"] for row in cohort_of(wildcards)["samples"]
         ],
+        file=lambda wildcards: layouts.sample_files(
+            cohort_of(wildcards), cohort_of(wildcards)["samples"][0]
+        )["h5ad"],
         h5ad=lambda wildcards: cohort_of(wildcards)["h5ad"],
         keep=lambda wildcards: [
             name for name in [cohort_of(wildcards).get("author_labels")] if name
@@ -59,7 +61,7 @@ rule split_cohort:
 rule process_sample:
     input:
         raw=raw_files,
-        markers=CONFIG["resources"]["markers"],
+        markers=MARKERS,
         aliases=CONFIG["resources"]["gene_aliases"],
     output:
         sample="results/{cohort}/samples/{sample}.h5ad",

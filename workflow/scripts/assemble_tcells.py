@@ -10,14 +10,14 @@ import anndata as ad
 import numpy as np
 
 from tilt import blocks, normalize, provenance, tables
-from tilt.figures import style
+from tilt.figures import names
 
 store = blocks.open_store(snakemake.input.counts)
 obs = store.obs.copy()
 donors = tables.read(snakemake.input.donors).set_index("donor")
 obs["condition"] = obs["donor"].astype(str).map(donors["condition"]).astype("category")
-for name in ("labels", "clusters", "scores"):
-    table = tables.read(snakemake.input[name]).set_index("cell")
+for kind in ("labels", "clusters", "scores"):
+    table = tables.read(snakemake.input[kind]).set_index("cell")
     obs = obs.join(table.loc[obs.index])
 for name in obs.select_dtypes(object):
     obs[name] = obs[name].astype(str).astype("category")
@@ -30,7 +30,7 @@ obsm = {name: embedding.obsm[name] for name in ("X_pca", "X_harmony")}
 obsm["X_umap"] = umap.to_numpy(np.float32)
 subsets = obs["subset"].cat.categories
 uns = {
-    "subset_colors": np.array([style.subset_color(name) for name in subsets]),
+    "subset_colors": np.array([names.subset_colour(name) for name in subsets]),
     "log1p": {},
     "neighbors": embedding.uns["neighbors"],
     "tilt": {

@@ -16,7 +16,8 @@ about = {"cohort": snakemake.wildcards.cohort, **about, "batch": row.get(batch) 
 try:
     files = layouts.sample_files(source, row)
     raw = readers.read_sample(source["format"], files, **layouts.read_options(source, row))
-    markers = genes.read_markers(snakemake.input.markers)
+    raw.obs = raw.obs.rename(columns={source.get("author_labels"): "author_label"})
+    markers = genes.read_markers(snakemake.input.markers[0])
     aliases = genes.read_aliases(snakemake.input.aliases)
     sample, cells, summary = samples.process(
         raw, about, snakemake.params.qc, markers, aliases, snakemake.params.seed

@@ -14,7 +14,7 @@ folder = Path(snakemake.output[0])
 samples = simulate.cohort(
     params,
     sheet,
-    genes.read_markers(snakemake.input.markers),
+    genes.read_markers(snakemake.input.markers[0]),
     genes.read_signatures(snakemake.input.signatures),
     snakemake.params.seed,
 )

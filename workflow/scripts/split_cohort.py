@@ -11,10 +11,11 @@ from tilt import readers_h5
 folder = Path(snakemake.output[0])
 folder.mkdir(parents=True, exist_ok=True)
 cells = readers_h5.split_h5ad(
-    snakemake.input[0],
+    snakemake.params.file,
     snakemake.params.h5ad["sample_column"],
     snakemake.params.h5ad["counts"],
     {sample: folder / f"{sample}.h5ad" for sample in snakemake.params.samples},
     keep=snakemake.params.keep,
+    where=snakemake.params.h5ad.get("where"),
 )
 log.info("cells per sample: %s", cells)

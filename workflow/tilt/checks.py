@@ -24,19 +24,7 @@ def refused(text: str) -> str:
 def config(settings: dict, source: str) -> list[str]:
     """Values of the configuration that contradict each other."""
     found = []
-    embed, annotate, qc = (settings.get(key) for key in ("embed", "annotate", "qc"))
-    if isinstance(embed, dict) and isinstance(annotate, dict):
-        known = embed.get("resolutions")
-        if isinstance(known, list) and annotate.get("resolution") not in known:
-            found.append(
-                problem(
-                    source,
-                    "annotate: resolution",
-                    "no clusters are made at this resolution",
-                    annotate.get("resolution"),
-                    ", ".join(map(str, known)) + " (embed: resolutions)",
-                )
-            )
+    qc = settings.get("qc")
     if isinstance(qc, dict):
         for low, high in (("min_counts", "max_counts"), ("min_genes", "max_genes")):
             a, b = qc.get(low), qc.get(high)

@@ -61,9 +61,9 @@ def t_cells(samples: Iterator[AnnData], var: pd.DataFrame) -> Iterator[AnnData]:
         if sample.n_obs == 0:
             continue
         chosen = (sample.obs["lineage"] == "T").to_numpy()
-        extra = [c for c in sample.obs if c.startswith("author_")]
         part = sample[chosen, var.index].copy()
-        yield AnnData(part.X, obs=part.obs[[*STORE_COLUMNS, *extra]], var=var)
+        columns = [name for name in (*STORE_COLUMNS, "author_label") if name in part.obs]
+        yield AnnData(part.X, obs=part.obs[columns], var=var)
 
 
 def waterfall(summaries: list[dict], about: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
-from tilt import annotate, genes, qc
+from tilt import genes, lineage, qc
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def process(
             f"at least {settings['min_cells']} are needed ({steps}). Mend: look at the limits in "
             "`qc`, or lower `qc: min_cells`."
         )
-    table = annotate.lineages(kept, markers)
+    table = lineage.lineages(kept, markers, seed)
     carried = [name for name in kept.obs if name not in cells]
     kept.obs = pd.concat(
         [
