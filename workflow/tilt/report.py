@@ -97,7 +97,7 @@ def cohort_section(results: CohortResults, cells: pd.DataFrame, config: dict) ->
         )
     return {
         "name": name,
-        "title": results.cohort.label,
+        "title": results.cohort.title,
         "simulated": results.cohort.simulated,
         "answer": report_text.answer(results),
         "figures": figures,

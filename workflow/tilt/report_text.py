@@ -160,33 +160,34 @@ def limits(results: CohortResults) -> str:
     cohort = results.cohort
     found = results.table("detectability")
     seen = found.set_index("gene")["pct_cells"] if len(found) else pd.Series(dtype=float)
-    genes = [f"{g} was seen in {share(seen[g])} of memory CD4 T cells" for g in SILENT if g in seen]
-    absent = [g for g in SILENT if len(found) and g not in seen]
-    if absent:
-        genes.append(f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not measured")
-    words = ["resting blood, so neither cytokine secretion, nor tissue, nor cause and effect"]
+    genes = [f"{gene} in {share(seen[gene])}" for gene in SILENT if gene in seen]
+    absent = [gene for gene in SILENT if len(found) and gene not in seen]
+    words = "cytokine secretion, tissue, or cause and effect, as this is resting blood"
     if genes:
-        words[0] += f" ({', '.join(genes)})"
+        words += f" (seen in memory CD4 T cells: {', '.join(genes)})"
+    if absent:
+        words += (
+            f" in which {' and '.join(absent)} {'was' if len(absent) == 1 else 'were'} not measured"
+        )
+    parts = [words]
     n = min(arms(results).values(), default=0)
     if 0 < n < SMALL_ARM:
-        words.append(f"with {count(n, 'donor')} in the smaller arm, absence of a difference")
+        parts.append(f"that there is no difference, with {count(n, 'donor')} in the smaller arm")
     covariates = used_covariates(results.table("tests"))
-    words.append(
-        f"effects free of factors that were not recorded (adjusted for {covariates})"
+    parts.append(
+        f"effects free of what was not recorded (adjusted for {covariates})"
         if covariates
         else "effects free of age, sex, treatment or handling, none of which was adjusted for"
     )
-    start = (
-        "These simulated data show how the method behaves and nothing about lupus; they"
-        if (cohort.simulated)
-        else "The cohort"
-    )
-    return f"{start} cannot show: {'; '.join(words)}."
+    start = "What this cohort cannot show: "
+    if cohort.simulated:
+        start = "Simulated data show how the method behaves and nothing about lupus. " + start
+    return start + "; ".join(parts) + "."
 
 
 def share(percent: float) -> str:
     """Percentage in words, with the smallest ones bounded."""
-    return "no cell" if percent == 0 else "under 0.01%" if percent < 0.01 else f"{percent:.2g}%"
+    return "none" if percent == 0 else "under 0.01%" if percent < 0.01 else f"{percent:.2g}%"
 
 
 def used_covariates(tests: pd.DataFrame) -> str:
