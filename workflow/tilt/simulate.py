@@ -31,9 +31,10 @@ log = logging.getLogger(__name__)
 
 TOP = ("CD4_Tph_like", "CD4_Tfh_circ")  # numerator of the log-ratio E1 (docs of tilt.imbalance)
 BOTTOM = ("CD4_Th22_like",)
-KEYS = """genes cells gene_seed n_genes n_silent n_cells depth mito_scale dispersion batch_sd
-donor_gene_sd handling_sd background identity ambient doublets low_quality proliferating_share
-donor_sd abundance case effects interferon""".split()
+KEYS = ["genes", "cells", "gene_seed", "n_genes", "n_silent", "n_cells", "depth", "mito_scale"]
+KEYS += ["dispersion", "batch_sd", "donor_gene_sd", "handling_sd", "background", "identity"]
+KEYS += ["ambient", "doublets", "low_quality", "proliferating_share", "donor_sd", "abundance"]
+KEYS += ["case", "effects", "interferon"]
 TRUTH = ["lineage", "subset", "isg_high", "proliferating", "is_doublet", "partner"]
 TRUTH += ["is_low_quality", "ambient_fraction"]
 

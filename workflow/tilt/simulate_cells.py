@@ -7,6 +7,7 @@ background genes are invented and named SIM00001, SIM00002, ...
 
 import logging
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -33,7 +34,7 @@ class World:
     identity: np.ndarray
     states: dict[str, np.ndarray]
 
-    @property
+    @cached_property
     def typical(self) -> np.ndarray:
         """Expected share of UMIs of every gene in a cell of each type, types x genes."""
         return self.shared + self.identity
@@ -66,12 +67,11 @@ def build(params: dict, markers: pd.DataFrame, signatures: pd.DataFrame) -> Worl
     room = SCALE - full[types["lineage"] == "T"].sum(1).mean()
     if room <= 0:
         raise ValueError(f"genes.tsv leaves no room for background genes: {room:.0f} per 10,000")
-    background, extra = _background(params, cells["types"], len(named))
-    background *= room * types["background"].to_numpy()[:, None]
-    total = full.sum(1, keepdims=True) + background.sum(1, keepdims=True)
-    identity = np.maximum(full, LEAST_SHARE * shared) - shared
-    shared = np.hstack([shared, background]) / total
-    identity = np.hstack([identity, np.zeros_like(background)]) / total
+    common, own, extra = _background(params, cells["types"], len(named))
+    shared, full = np.hstack([shared, room * common]), np.hstack([full, room * own])
+    total = full.sum(1, keepdims=True)
+    identity = (np.maximum(full, LEAST_SHARE * shared) - shared) / total
+    shared = shared / total
     states = {
         name: np.concatenate([(on - off) * tables.state(spec), np.zeros(len(extra))]) / SCALE
         for name, spec in cells["states"].items()
@@ -93,7 +93,7 @@ def _named_genes(params: dict, markers: pd.DataFrame, signatures: pd.DataFrame) 
     new = [g for g in wanted if g not in known and g in ids.index]
     lost = [g for g in wanted if g not in known and g not in ids.index]
     if lost:
-        log.warning("marker genes without an Ensembl id are not simulated: %s", ", ".join(lost))
+        log.info("marker genes without an Ensembl id are not simulated: %s", ", ".join(lost))
     off, on = params["cells"]["unknown_gene"]
     more = pd.DataFrame(
         {
@@ -113,6 +113,9 @@ class _Tables:
     def __init__(self, names, cells, markers, signatures):
         self.names, self.cells = names, cells
         self.markers = markers.set_index("label")
+        own = [spec.get("own", {}) for spec in cells["types"].values()]
+        written = {gene for genes in [*cells["programmes"].values(), *own] for gene in genes}
+        self.free = ~names.isin(written)
         self.sets = dict(list(signatures.groupby("set")))
 
     def strengths(self, label: str, spec: dict) -> tuple[np.ndarray, np.ndarray]:
@@ -158,9 +161,10 @@ class _Tables:
 
     def _marker_row(self, strengths: np.ndarray, label: str) -> None:
         row = self.markers.loc[label]
-        up = self._positions(row["positive"])
+        up, down = self._positions(row["positive"]), self._positions(row["negative"])
+        up, down = up[self.free[up]], down[self.free[down]]
         strengths[up] = np.maximum(strengths[up], self.cells["marker_strength"])
-        strengths[self._positions(row["negative"])] *= self.cells["negative_factor"]
+        strengths[down] *= self.cells["negative_factor"]
 
     def _signature(self, strengths: np.ndarray, name: str, factor: float) -> None:
         if name not in self.sets:
@@ -187,18 +191,19 @@ def _types(specs: dict) -> pd.DataFrame:
             "family": spec.get("family", spec["lineage"]),
             "depth": spec.get("depth", 1.0),
             "ribosomal": spec.get("ribosomal", 1.0),
-            "background": spec.get("background", 1.0),
         }
         for spec in specs.values()
     ]
     return pd.DataFrame(rows, index=pd.Index(specs, name="type"))
 
 
-def _background(params: dict, specs: dict, n_named: int) -> tuple[np.ndarray, pd.DataFrame]:
-    """Shares (types x background genes, rows sum to 1 before ``background``) and gene names.
+def _background(params: dict, specs: dict, n_named: int):
+    """Background genes: shares without and with what is special to a type, and their names.
 
-    Levels are lognormal; a lineage, a programme and a type each move a share of the genes.
-    Every group draws from a stream of its own name, so groups mean the same in every cohort.
+    Both arrays are types x genes; the first has rows that sum to the factor ``background`` of the
+    type (1 unless given). Levels are lognormal; a lineage, a programme and a type each move a
+    share of the genes. Every group draws from a stream of its own name, so that background genes
+    mean the same in every cohort.
     """
     n = params["n_genes"] - n_named
     if n <= params["n_silent"]:
@@ -211,16 +216,17 @@ def _background(params: dict, specs: dict, n_named: int) -> tuple[np.ndarray, pd
         rng = stream(seed, f"{depth}:{group}")
         return np.where(rng.random(n) < b[f"{depth}_share"], rng.normal(0, b[f"{depth}_sd"], n), 0)
 
-    rows = []
+    common, own = [], []
     for label, spec in specs.items():
-        moved = shift("lineage", spec["lineage"]) + shift("type", label)
         groups = [*spec["share"], *([spec["parent"]] if spec.get("parent") else [])]
-        moved += sum(shift("programme", group) for group in groups)
-        rows.append(np.exp(level + moved))
-    shares = np.array(rows)
-    shares /= shares.sum(1, keepdims=True)
+        moved = shift("lineage", spec["lineage"]) + sum(shift("programme", g) for g in groups)
+        share = np.exp(level + moved)
+        share *= spec.get("background", 1.0) / share.sum()
+        common.append(share)
+        own.append(share * np.exp(shift("type", label)))
     names = [f"SIM{i:05d}" for i in range(1, n + 1)]
-    return shares, pd.DataFrame({"gene": names, "ensembl": names, "kind": "background"})
+    table = pd.DataFrame({"gene": names, "ensembl": names, "kind": "background"})
+    return np.array(common), np.array(own), table
 
 
 def stream(seed: int, *names: str) -> np.random.Generator:

@@ -77,7 +77,7 @@ def draw(
 def _choose(world: World, cells: Cells, factor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Genes drawn cell by cell, and genes dealt out."""
     weights = np.bincount(cells.kind, weights=cells.depth, minlength=len(world.types))
-    average = (weights / len(cells.kind)) @ world.shared * factor
+    average = (weights / len(cells.kind)) @ world.typical * factor
     background = (world.genes["kind"] == "background").to_numpy()
     rare = background & (average <= RARE)
     return np.flatnonzero(~rare), np.flatnonzero(rare & (average > 0))
@@ -164,7 +164,7 @@ def _dealt(world, cells, factor, genes, rng) -> tuple[np.ndarray, np.ndarray]:
     order = np.argsort(cells.kind, kind="stable")
     kinds, first = np.unique(cells.kind[order], return_index=True)
     for kind, members in zip(kinds, np.split(order, first[1:]), strict=True):
-        share = world.shared[kind, genes] * factor[genes]
+        share = world.typical[kind, genes] * factor[genes]
         row, column = _deal(share, cells.depth[members], rng)
         rows.append(members[row])
         columns.append(genes[column])
