@@ -1,75 +1,12 @@
 """Validation: all problems at once, each with its file, place, value, allowed values and mend."""
 
-import copy
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
-from tilt import checks_tables, config, problems, sheets
-
-REPO = Path(__file__).parents[2]
-SHEET = """sample\tdonor\tcondition\tbatch\tage\tsex\tpath
-S1\tD1\tSLE\tB1\t30\tF\tS1
-S2\tD2\tcontrol\tB1\t31\tF\tS2
-S3\tD3\tSLE\tB2\t32\tM\tS3
-"""
-COHORT = {
-    "name": "mine",
-    "title": "My cohort",
-    "format": "10x_dir",
-    "folder": "raw",
-    "samples": "config/samples/mine.tsv",
-    "cells": "pbmc",
-    "contrast": {"case": "SLE", "control": "control"},
-    "covariates": ["age"],
-    "strata": ["batch"],
-}
-MARKERS = """level\tlabel\tparent\tpositive\tnegative\tcompartment
-0\tT\tPBMC\tCD3D CD3E\t\t
-1\tCD4\tT\tCD4\tCD8A\t
-2\tCD4_Naive\tCD4\tCCR7\tCCR10\tnaive
-"""
-SIGNATURES = "gene\tset\tweight\nISG15\tIFN\t1\nMX1\tIFN\t-0.5\n"
-
-
-class Project:
-    """A folder with a configuration, a cohort, a sample sheet and its raw files."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.config = {"cohorts": ["mine"], "resources": {}}
-        self.cohort = copy.deepcopy(COHORT)
-        self.sheet: str | bytes = SHEET
-        self.tables = {}
-        for sample in ("S1", "S2", "S3"):
-            (folder / "raw" / sample).mkdir(parents=True)
-            for name in ("matrix.mtx.gz", "barcodes.tsv.gz", "features.tsv.gz"):
-                (folder / "raw" / sample / name).touch()
-        (folder / "config/cohorts").mkdir(parents=True)
-        (folder / "config/samples").mkdir(parents=True)
-
-    def write(self, name: str, text: str | bytes) -> None:
-        data = text if isinstance(text, bytes) else text.encode()
-        (self.folder / name).write_bytes(data)
-
-    def check(self):
-        self.write("config/cohorts/mine.yaml", yaml.safe_dump(self.cohort))
-        self.write("config/samples/mine.tsv", self.sheet)
-        for name, text in self.tables.items():
-            self.write(f"{name}.tsv", text)
-            self.config["resources"][name] = f"{name}.tsv"
-        return config.check(self.config, [self.folder, REPO])
-
-    def problems(self) -> list[str]:
-        return self.check()[1]
-
-
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return Project(tmp_path)
+from projects import MARKERS, REPO, SHEET, SIGNATURES
+from tilt import checks, checks_tables, config, problems
 
 
 def test_a_sound_project_has_no_problems_and_every_default(project):
@@ -259,6 +196,43 @@ def test_missing_resource(project):
     ]
 
 
+def test_folder_that_cannot_be_written_or_is_full(project, monkeypatch):
+    monkeypatch.setattr(checks.os, "access", lambda path, mode: False)
+    assert project.problems() == [
+        f"{project.folder}: this folder cannot be written\n"
+        "    mend:    start in a folder of your own, or with --directory <folder>"
+    ]
+    monkeypatch.undo()
+    monkeypatch.chdir(project.folder)
+    monkeypatch.setattr(checks, "MIN_FREE", 10**18)
+    (wrong,) = project.problems()
+    assert f"{project.folder}: the disk is full: " in wrong
+
+
+def test_series_that_cannot_answer_are_refused_by_name(project):
+    project.config["cohorts"] = ["mine", "GSE189050", "gse137029"]
+    assert project.problems() == [
+        "config: cohorts: GSE189050 is refused: its cells were depleted of T cells (CD2) before "
+        "sequencing\n    found:   GSE189050\n    mend:    take GSE189050 out",
+        "config: cohorts: GSE137029 is refused: pools without donor names, of the same people as "
+        "Perez 2022 (cohort perez2022_cohort4)\n"
+        "    found:   gse137029\n    mend:    take gse137029 out",
+    ]
+    project.config["cohorts"] = ["mine"]
+    project.cohort["source"] = "GEO GSE189050"
+    (wrong,) = project.problems()
+    assert wrong.startswith("config/cohorts/mine.yaml: GSE189050 is refused: its cells were")
+
+
+def test_fetched_cohorts_live_in_the_download_folder(project, monkeypatch):
+    monkeypatch.setenv("DISK", "/large")
+    project.config["downloads"] = "$DISK/tilt"
+    project.cohort |= {"folder": "GSE1", "retrieve": [{"name": "a.tar", "unpack": True}]}
+    settings, found = project.check()
+    assert found == []
+    assert settings["cohorts"]["mine"]["folder"] == "/large/tilt/GSE1"
+
+
 # The cohort file --------------------------------------------------------------------------------
 
 
@@ -331,273 +305,3 @@ def test_columns_named_in_the_cohort_file(project):
 def test_same_case_and_control(project):
     project.cohort["contrast"] = {"case": "SLE", "control": "SLE"}
     assert "contrast: case and control are the same condition" in project.problems()[0]
-
-
-# The sample sheet -------------------------------------------------------------------------------
-
-
-def test_missing_column(project):
-    project.sheet = SHEET.replace("donor", "doner")
-    assert project.problems() == [
-        "config/samples/mine.tsv: column `donor` is missing (The person; samples of the same "
-        "person share it)\n"
-        "    found:   sample, doner, condition, batch, age, sex, path\n"
-        "    mend:    rename column `doner` to `donor`"
-    ]
-
-
-def test_missing_file_column(project):
-    project.sheet = SHEET.replace("path", "folder")
-    assert project.problems() == [
-        "config/samples/mine.tsv: column `path` is missing: format 10x_dir needs it\n"
-        "    found:   sample, donor, condition, batch, age, sex, folder\n"
-        "    mend:    add a column `path` with the files of each sample"
-    ]
-
-
-def test_duplicate_sample(project):
-    project.sheet = SHEET.replace("S3\tD3", "S1\tD3")
-    assert project.problems() == [
-        "config/samples/mine.tsv: lines 2, 4, column `sample`: sample S1 occurs 2 times\n"
-        "    mend:    give every row its own sample name"
-    ]
-
-
-def test_samples_that_differ_by_case(project):
-    project.sheet = SHEET.replace("S3\tD3", "s1\tD3")
-    assert "S1 and s1 differ only by case (one file on some systems)" in project.problems()[0]
-
-
-def test_donor_with_two_conditions(project):
-    project.sheet = SHEET.replace("D2\tcontrol\tB1\t31", "D1\tcontrol\tB1\t30")
-    assert project.problems() == [
-        "config/samples/mine.tsv: column `condition`: donor D1 has 2 values of `condition`\n"
-        "    found:   SLE (line 2); control (line 3)\n"
-        "    mend:    the donor is the unit: a donor has one value; correct the rows, or, if every "
-        "donor was measured in both conditions, write `contrast: {paired: true}` in "
-        "config/cohorts/mine.yaml"
-    ]
-
-
-def test_donor_with_both_conditions_in_a_paired_design(project):
-    project.cohort["contrast"]["paired"] = True
-    project.sheet = SHEET.replace("D2\tcontrol\tB1\t31", "D1\tcontrol\tB1\t30")
-    assert project.problems() == []
-
-
-def test_composition_table_cohort(project):
-    project.cohort |= {"format": "composition_table", "file": "counts.tsv", "folder": "."}
-    assert project.problems() == [
-        "config/cohorts/mine.yaml: file: the file does not exist\n"
-        "    found:   counts.tsv\n"
-        "    mend:    correct `folder` or `file`"
-    ]
-    project.write("counts.tsv", "donor\tTph\nD1\t4\n")
-    assert project.problems() == []
-    del project.cohort["file"]
-    assert project.problems() == [
-        "config/cohorts/mine.yaml: file: the cohort file lacks `file`, which format "
-        "composition_table needs"
-    ]
-
-
-def test_donor_with_two_ages_or_strata(project):
-    project.sheet = SHEET.replace("S3\tD3", "S3\tD1")
-    assert [p.splitlines()[0].split(": ", 1)[1] for p in project.problems()] == [
-        "column `age`: donor D1 has 2 values of `age`",
-        "column `batch`: donor D1 has 2 values of `batch`",
-    ]
-
-
-def test_condition_that_is_neither_case_nor_control(project):
-    project.sheet = SHEET.replace("D2\tcontrol", "D2\tContrl").replace("D3\tSLE", "D3\tRA")
-    assert project.problems() == [
-        "config/samples/mine.tsv: line 3, column `condition`: neither the case nor the control of "
-        "the cohort\n"
-        "    found:   Contrl\n"
-        "    allowed: SLE (case), control (control)\n"
-        "    mend:    write `control`",
-        "config/samples/mine.tsv: line 4, column `condition`: neither the case nor the control of "
-        "the cohort\n"
-        "    found:   RA\n"
-        "    allowed: SLE (case), control (control)\n"
-        "    mend:    correct the rows, take them out, or correct `contrast` in "
-        "config/cohorts/mine.yaml",
-    ]
-
-
-def test_one_arm_is_a_note_not_a_problem(project):
-    project.sheet = SHEET.replace("D2\tcontrol", "D2\tSLE")
-    settings, found = project.check()
-    assert found == []
-    assert settings["notes"] == [
-        "cohort mine: no donor has condition control: cell types and composition are made, the "
-        "contrast is not possible"
-    ]
-
-
-def test_missing_raw_file(project):
-    (project.folder / "raw/S2/barcodes.tsv.gz").unlink()
-    assert project.problems() == [
-        "config/samples/mine.tsv: line 3 (sample S2): missing file\n"
-        "    found:   raw/S2/barcodes.tsv.gz\n"
-        "    mend:    correct the row, fetch the file, or take the row out"
-    ]
-
-
-def test_wrong_folder_is_one_problem(project):
-    project.cohort["folder"] = "row"
-    assert project.problems() == [
-        "config/cohorts/mine.yaml: folder: the files of none of the 3 samples are there\n"
-        "    found:   row (first missing: row/S1/matrix.mtx.gz)\n"
-        "    mend:    set `folder` to the folder that holds the files"
-    ]
-
-
-def test_simulated_cohort_needs_no_files(project):
-    project.cohort |= {"folder": "not/yet", "simulated": "parameters.yaml"}
-    project.write("parameters.yaml", "{}")
-    assert project.problems() == []
-
-
-@pytest.mark.parametrize(
-    ("name", "safe"),
-    [("S 3", "S_3"), ("Spendér/3", "Spender_3"), ("-S3", "S3"), ("患者3", "3")],
-)
-def test_sample_names_that_are_not_safe_in_paths(project, name, safe):
-    project.sheet = SHEET.replace("S3\tD3", f"{name}\tD3")
-    assert project.problems() == [
-        "config/samples/mine.tsv: line 4, column `sample`: not an allowed value\n"
-        f"    found:   {name}\n"
-        "    allowed: text of letters, digits, . _ and -, starting with a letter or digit\n"
-        f"    mend:    {safe}"
-    ]
-
-
-def test_cells_that_are_empty_or_not_allowed(project):
-    project.sheet = SHEET.replace("S1\tD1", "S1\t").replace("31\tF", "31y\tfemale")
-    assert [p.replace("config/samples/mine.tsv: ", "") for p in project.problems()] == [
-        "line 2 (sample S1), column `donor`: empty\n    allowed: text not empty",
-        "line 3 (sample S2), column `age`: not an allowed value\n"
-        "    found:   31y\n    allowed: text like 34 (Age in years)",
-        "line 3 (sample S2), column `sex`: not an allowed value\n"
-        "    found:   female\n    allowed: F, M, NA, ''",
-    ]
-
-
-def test_windows_line_ends_bom_and_blank_lines_are_tolerated(project):
-    expected = project.check()[0]["cohorts"]["mine"]["samples"]
-    text = SHEET.replace("\n", "\r\n") + "\r\n\t\t\t\r\n"
-    project.sheet = b"\xef\xbb\xbf" + text.encode()
-    settings, found = project.check()
-    assert found == [] and settings["cohorts"]["mine"]["samples"] == expected
-
-
-def test_sheet_saved_with_commas_or_in_another_encoding(project):
-    project.sheet = SHEET.replace("\t", ",")
-    assert project.problems() == [
-        "config/samples/mine.tsv: line 1: columns are separated by commas or semicolons, not by "
-        "tabs\n"
-        "    found:   sample,donor,condition,batch,age,sex,path\n"
-        "    mend:    save the table as tab-separated text (TSV)"
-    ]
-    project.sheet = SHEET.encode("utf-16")
-    assert "config/samples/mine.tsv: not UTF-8 text" in project.problems()[0]
-    project.sheet = "\n"
-    assert "config/samples/mine.tsv: the table is empty" in project.problems()[0]
-
-
-def test_rows_longer_than_the_header(project):
-    project.sheet = SHEET.replace("F\tS1", "F\tS1\textra")
-    assert "line 2: 8 cells for 7 columns" in project.problems()[0]
-
-
-# Several cohorts --------------------------------------------------------------------------------
-
-
-def second(project, sheet):
-    other = {**COHORT, "name": "second", "samples": "config/samples/second.tsv"}
-    project.write("config/cohorts/second.yaml", yaml.safe_dump(other))
-    project.write("config/samples/second.tsv", sheet)
-    project.config["cohorts"] = ["mine", "second"]
-    return other
-
-
-def test_donors_and_samples_in_two_cohorts(project):
-    other = second(project, SHEET)
-    assert project.problems() == [
-        "config/samples/second.tsv: column `sample`: 3 samples are named as in cohort mine\n"
-        "    found:   S1, S2, S3\n"
-        "    mend:    make the names differ, for instance second_S1",
-        "config/samples/second.tsv: column `donor`: 3 donors are named as in cohort mine\n"
-        "    found:   D1, D2, D3\n"
-        "    mend:    other people: make the names differ, for instance second_D1\n"
-        "             same people: write `same_donors_as: [mine]` in config/cohorts/second.yaml",
-    ]
-    project.write("config/samples/second.tsv", SHEET.replace("\nS", "\nT"))
-    project.write(
-        "config/cohorts/second.yaml", yaml.safe_dump({**other, "same_donors_as": ["mine"]})
-    )
-    settings, found = project.check()
-    assert found == []
-    assert settings["notes"] == [
-        "cohorts mine and second share 3 donors: they are not independent of each other"
-    ]
-
-
-# Markers and signatures -------------------------------------------------------------------------
-
-
-def test_marker_table_problems(project):
-    project.tables["markers"] = MARKERS + (
-        "2\tCD4_Naive\tCD4\tSELL\t\tnaive\n"
-        "2\tCD4_Th1\tCD44\tTBX21\t\tmemory\n"
-        "2\tCD4_Th2\tCD4_Naive\tGATA3,CCR4\tCCR7\tmemory\n"
-        "2\tCD4_Th22\tCD4\tCCR10\tCCR10\teffector\n"
-    )
-    assert [p.replace("markers.tsv: ", "") for p in project.problems()] == [
-        "line 8 (label CD4_Th22), column `compartment`: not an allowed value\n"
-        "    found:   effector\n    allowed: '', naive, memory, treg",
-        "lines 4, 5, column `label`: label CD4_Naive occurs 2 times\n"
-        "    mend:    give every row its own label name",
-        "line 6 (label CD4_Th1), column `parent`: parent CD44 is unknown\n"
-        "    found:   CD44\n    allowed: T, CD4, PBMC\n    mend:    write `CD4`",
-        "line 7 (label CD4_Th2), column `parent`: parent CD4_Naive is not of a higher level\n"
-        "    found:   CD4_Naive\n    allowed: T, CD4, PBMC",
-        "line 7 (label CD4_Th2), column `positive`: genes must be separated by spaces\n"
-        "    found:   GATA3,CCR4\n    mend:    GATA3 CCR4",
-        "line 8 (label CD4_Th22): CCR10 is both positive and negative\n"
-        "    mend:    take it out of one of the columns",
-    ]
-
-
-def test_unknown_column_of_the_marker_table(project):
-    project.tables["markers"] = MARKERS.replace("negative", "negatve")
-    assert project.problems() == [
-        "markers.tsv: unknown column `negatve`\n"
-        "    allowed: level, label, parent, positive, negative, compartment, source, evidence, "
-        "note\n"
-        "    mend:    rename it to `negative`"
-    ]
-
-
-def test_signature_table_problems(project):
-    project.tables["signatures"] = SIGNATURES + "MX1\tIFN\t1\nIFI6\tIFN\tup\nIFI6\tmy set\t1\n"
-    assert [p.replace("signatures.tsv: ", "") for p in project.problems()] == [
-        "line 5 (gene IFI6), column `weight`: not an allowed value\n"
-        "    found:   up\n"
-        "    allowed: text like 1 (Weight of the gene, a number)",
-        "line 6 (gene IFI6), column `set`: not an allowed value\n"
-        "    found:   my set\n"
-        "    allowed: text of letters, digits, . _ and -, starting with a letter or digit\n"
-        "    mend:    my_set",
-        "lines 3, 4, column `gene`: gene MX1 occurs 2 times in set IFN\n"
-        "    mend:    keep one of the rows",
-    ]
-
-
-def test_tables_are_read_with_line_numbers(tmp_path):
-    (tmp_path / "t.tsv").write_text("gene\tset\tweight\n\nA\tx\t1\n")
-    columns, rows, found = sheets.read_table(tmp_path / "t.tsv", "signatures")
-    assert columns == ["gene", "set", "weight"] and found == []
-    assert rows == [(3, {"gene": "A", "set": "x", "weight": "1"})]

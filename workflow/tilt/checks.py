@@ -1,5 +1,7 @@
 """Checks that a schema cannot make: between rows, between tables, between cohorts, and files."""
 
+import os
+import shutil
 from collections import defaultdict
 from pathlib import Path
 
@@ -8,6 +10,7 @@ from tilt.problems import nearest, problem
 from tilt.sheets import check_cells, read_table
 
 MISSING = ("", "NA")
+MIN_FREE = 200_000_000  # bytes; the bundled demo takes about a third of it
 # Public series that cannot answer the question, and why (GEO records of the two series).
 REFUSED = {
     "GSE189050": "GSE189050 is refused: its cells were depleted of T cells (CD2) before sequencing",
@@ -19,6 +22,22 @@ REFUSED = {
 def refused(text: str) -> str:
     """Why a public series named in ``text`` cannot be used; empty when none is named."""
     return next((why for name, why in REFUSED.items() if name in text.upper()), "")
+
+
+def place(folder: Path) -> list[str]:
+    """Whether results can be written below ``folder``: allowed, and some room left."""
+    results = folder / "results"
+    target = results if results.is_dir() else folder
+    if not os.access(target, os.W_OK):
+        mend = "start in a folder of your own, or with --directory <folder>"
+        return [problem(target, "", "this folder cannot be written", mend=mend)]
+    free = shutil.disk_usage(target).free
+    if free < MIN_FREE:
+        wrong = (
+            f"the disk is full: {free / 1e6:.0f} MB are free, {MIN_FREE / 1e6:.0f} MB are needed"
+        )
+        return [problem(target, "", wrong, mend="free space, or start in a folder elsewhere")]
+    return []
 
 
 def config(settings: dict, source: str) -> list[str]:

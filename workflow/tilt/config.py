@@ -36,6 +36,7 @@ def check(config: dict, roots: list[Path], source: str = "config") -> tuple[dict
     rules = schema("config")
     problems = violations(config, rules, source)
     sound = not problems
+    problems += checks.place(roots[0])
     settings = filled(config if isinstance(config, dict) else {}, rules)
     problems += checks.config(settings, source)
     if isinstance(settings.get("downloads"), str):

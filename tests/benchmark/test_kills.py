@@ -1,0 +1,23 @@
+"""Ten kills at random moments of a whole run; run with: pytest tests/benchmark/test_kills.py"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import killing
+from running import Workflow, small_cohorts
+
+
+def test_ten_random_kills(tmp_path):
+    quiet, rough = Workflow(tmp_path / "quiet"), Workflow(tmp_path / "rough")
+    for workflow in (quiet, rough):
+        workflow.folder.mkdir()
+        small_cohorts(workflow)
+    quiet.snakemake()
+    kills = killing.disturbed(rough, [], n_kills=10, seed=2)
+    assert len(kills) == 10, kills
+    found, wanted = (killing.contents(w.folder / "results") for w in (rough, quiet))
+    assert set(found) == set(wanted)
+    assert [name for name in wanted if found[name] != wanted[name]] == []
+    assert not list((rough.folder / "results").rglob("*.part"))
