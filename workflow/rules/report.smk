@@ -55,11 +55,18 @@ rule plot_cells:
         labels="results/{cohort}/labels.tsv.gz",
     output:
         multiext("results/figures/{cohort}/umap", ".pdf", ".svg", ".tsv"),
+        multiext("results/figures/{cohort}/author_labels", ".pdf", ".svg", ".tsv"),
         umap=report(
             "results/figures/{cohort}/umap.png",
             caption="../report/umap.rst",
             category="4 Cells",
             labels={"cohort": "{cohort}", "figure": "UMAP"},
+        ),
+        author_labels=report(
+            "results/figures/{cohort}/author_labels.png",
+            caption="../report/author_labels.rst",
+            category="4 Cells",
+            labels={"cohort": "{cohort}", "figure": "Authors' labels"},
         ),
     log:
         "logs/{cohort}/plot_cells.log",
@@ -74,7 +81,7 @@ rule plot_cells:
     params:
         cohort=lambda wildcards: names.describe(cohort_of(wildcards)),
         seed=CONFIG["seed"],
-        code=code("figures.embedding", "blocks"),
+        code=code("figures.embedding", "figures.labels", "blocks"),
     script:
         "../scripts/plot_cells.py"
 
@@ -263,7 +270,7 @@ rule write_report:
             figure=[
                 *("study", "imbalance", "composition", "lineages", "interferon"),
                 *("activity", "volcano", "robustness", "umap", "markers"),
-                *("detectability", "qc_waterfall", "qc_metrics"),
+                *("author_labels", "detectability", "qc_waterfall", "qc_metrics"),
             ],
         ),
         figures_of_tables=expand(
@@ -287,7 +294,7 @@ rule write_report:
             "results/{cohort}/{table}.tsv",
             cohort=CELLS,
             table=[
-                *("qc_samples", "qc_waterfall", "markers_found"),
+                *("inputs", "qc_samples", "qc_waterfall", "markers_found"),
                 *("marker_expression", "detectability", "activity", "lineages"),
             ],
         ),
@@ -309,7 +316,7 @@ rule write_report:
     params:
         config=CONFIG,
         cohorts=COHORTS,
-        results=lambda wildcards, output: str(Path(output[0]).parent),
+        results="results",
         benchmarks="benchmarks",
         code=code("report", "provenance"),
     script:

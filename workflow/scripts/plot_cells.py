@@ -1,4 +1,4 @@
-"""UMAP of a cohort's T cells by subset, condition and batch."""
+"""UMAP of a cohort's T cells, and their labels against those of the authors."""
 
 from tilt import logs
 
@@ -7,16 +7,18 @@ log = logs.begin(snakemake.log[0], snakemake.threads)
 from pathlib import Path
 
 from tilt import blocks, tables
-from tilt.figures import embedding, style
+from tilt.figures import embedding, labels, style
 from tilt.figures.names import Cohort
 
-obs = blocks.open_store(snakemake.input.counts).obs[["donor", "condition", "batch"]]
+wanted = ["donor", "condition", "batch", "author_label"]
+obs = blocks.open_store(snakemake.input.counts).obs.reindex(columns=wanted)
 cells = tables.read(snakemake.input.umap).rename(columns={"umap1": "x", "umap2": "y"})
-labels = tables.read(snakemake.input.labels, usecols=["cell", "subset"])
-cells = cells.merge(labels, on="cell", validate="1:1").merge(
-    obs.astype(str), left_on="cell", right_index=True, validate="1:1"
+subsets = tables.read(snakemake.input.labels, usecols=["cell", "subset"])
+cells = cells.merge(subsets, on="cell", validate="1:1").merge(
+    obs.astype(object), left_on="cell", right_index=True, validate="1:1"
 )
 cohort = Cohort(**snakemake.params.cohort)
 figure, table = embedding.draw(cells, cohort, snakemake.params.seed)
 style.save(figure, table, Path(snakemake.output.umap).with_suffix(""))
+style.save(*labels.draw(cells, cohort), Path(snakemake.output.author_labels).with_suffix(""))
 log.info("%d cells, %d drawn", len(cells), len(table))

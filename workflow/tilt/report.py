@@ -25,7 +25,7 @@ PNG_WIDTH = 1_400
 FORMATS = ("pdf", "svg", "png", "tsv")
 TABLES = ("donors", "composition", "imbalance", "tests", "specifications", "random_sets")
 TABLES += ("qc_samples", "qc_waterfall", "markers_found", "marker_expression", "detectability")
-TABLES += ("activity", "lineages")
+TABLES += ("activity", "lineages", "inputs")
 
 
 def load_cohort(folder: Path, results: CohortResults) -> CohortResults:
@@ -139,6 +139,8 @@ def cohort_tables(results: CohortResults) -> list[tuple[str, str]]:
     if len(get("qc_samples")):
         table = get("qc_samples").drop(columns=["cohort"], errors="ignore").fillna({"message": ""})
         out.append(("Samples", html_table(table, f"Samples of {title}: quality and limits")))
+    if len(get("inputs")):
+        out.append(("Raw files", html_table(get("inputs"), f"Raw files of {title} with SHA-256")))
     if len(get("markers_found")):
         table = get("markers_found")
         lost = table[~report_text.is_true(table["found"])]

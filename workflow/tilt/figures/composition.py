@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 
 from tilt.figures import forest, style
 from tilt.figures.names import (
@@ -76,24 +77,26 @@ def draw(
     rows = int(layout["y"].max()) + 1
     height = np.clip(4.6 * rows + 26, 45, style.MAX_HEIGHT)
     fig = style.figure(cohort, title, "double", height)
-    left, middle, side = fig.subplots(1, 3, width_ratios=(1.5, 1, 0.9), sharey=True)
-    points(left, table, at, cohort, sum(donors.values()))
-    names(left, layout, 6.5 if rows <= 45 else 5.5)
-    style.scale(left, "sqrt")
-    left.set_xlabel("share of the denominator named in bold (%)")
     found = matching_tests(tests, layout)
-    style.mark(left, "a", "each dot a donor, bar the median")
-    if not forest.estimable(found).any():
-        reasons = found.get("reason", pd.Series(dtype=str)).dropna()
-        why = reasons.iloc[0] if len(reasons) and reasons.iloc[0] else "there is no contrast"
-        side.set_axis_off()
-        style.say(middle, f"No effect can be estimated: {why}.".replace("..", "."), 34)
-    else:
-        forest.draw(middle, side, found, size=6.5 if rows <= 45 else 5.5)
+    size = 6.5 if rows <= 45 else 5.5
+    if forest.estimable(found).any():
+        left, middle, side = fig.subplots(1, 3, width_ratios=(1.5, 1, 1), sharey=True)
+        forest.draw(middle, side, found, size=size)
         units = ", ".join(sorted(set(found.loc[forest.estimable(found), "unit"].astype(str))))
         middle.set_xlabel(f"effect ({units})")
         style.mark(middle, "b", f"{cohort.case} − {cohort.control}, 95% CI")
         middle.tick_params(labelleft=False)
+        style.mark(left, "a", "each dot a donor, bar the median")
+    else:
+        left = fig.subplots()
+        reasons = [r for r in found.get("reason", []) if isinstance(r, str) and r]
+        why = (reasons[0] if reasons else "there is no contrast").rstrip(".")
+        told = f"Each dot a donor, bar the median. No effect can be estimated: {why}."
+        left.set_title(style.textwrap.fill(told, 105))
+    points(left, table, at, cohort, sum(donors.values()))
+    names(left, layout, size)
+    style.scale(left, "sqrt")
+    left.set_xlabel("share of the denominator named in bold (%)")
     left.set_ylim(rows - 0.3, -0.7)
     fig.legend(handles=style.arm_handles(cohort, donors), loc="outside lower left", ncols=2)
     return fig, twin(table, found)
@@ -117,11 +120,11 @@ def names(ax, layout: pd.DataFrame, size: float) -> None:
     rows = layout[layout["subset"] != ""]
     ax.set_yticks(rows["y"], [pretty(s) for s in rows["subset"]], fontsize=size)
     ax.tick_params(axis="y", length=0, pad=7)
+    inch = ScaledTranslation(-4 / 72, 0, ax.figure.dpi_scale_trans)
+    beside = ax.get_yaxis_transform() + inch
     for row in rows.itertuples():
-        ax.plot(
-            -0.018, row.y, marker="s", ms=3, color=subset_colour(row.subset), mew=0,
-            transform=ax.get_yaxis_transform(), clip_on=False,
-        )  # fmt: skip
+        ax.plot(0, row.y, marker="s", ms=3, color=subset_colour(row.subset), mew=0,
+                transform=beside, clip_on=False)  # fmt: skip
     for y in rows["y"][::2]:
         ax.axhspan(y - 0.5, y + 0.5, color="#F6F6F6", lw=0, zorder=-1)
     for row in layout[layout["subset"] == ""].itertuples():

@@ -37,7 +37,7 @@ def main(tests: pd.DataFrame) -> pd.DataFrame:
     return rows.drop(columns="rank").merge(shuffled, on=keys, how="left")
 
 
-def missing_text(reason: str, width: int = 46) -> str:
+def missing_text(reason: str, width: int = 42) -> str:
     """Reason of a missing estimate, cut to two lines."""
     lines = textwrap.wrap(f"not estimable: {reason}", width, max_lines=2, placeholder=" …")
     return "\n".join(lines)
