@@ -316,7 +316,7 @@ rule write_report:
     params:
         config=CONFIG,
         cohorts=COHORTS,
-        results="results",
+        results=lambda wildcards, output: str(Path(output[0]).parent),
         benchmarks="benchmarks",
         code=code("report", "provenance"),
     script:
