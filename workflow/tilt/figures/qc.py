@@ -67,7 +67,8 @@ def draw_waterfall(waterfall: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.
         left.barh(place, total[step], color=KEPT_COLOUR, height=0.72)
         left.barh(place, lost[step], left=total[step], color=colours.get(step), height=0.72)
         share = 100 * lost[step] / top
-        text = number(total[step]) + (f"  (−{number(lost[step])}, {share:.1f}%)" if place else "")
+        gone = f"−{number(lost[step])}, {share:.1f}%" if lost[step] else "none removed"
+        text = number(total[step]) + (f"  ({gone})" if place else "")
         inside = total[step] > 0.55 * top
         left.text(
             0.02 * top if inside else total[step] + lost[step] + 0.02 * top,
@@ -88,7 +89,7 @@ def draw_waterfall(waterfall: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.
     )
 
     start = np.zeros(len(samples))
-    for step in ["kept", *steps[1:]]:
+    for step in ["kept", *(step for step in steps[1:] if lost[step])]:
         rows = table[table["step"] == step].set_index("sample")["percent"]
         widths = rows.reindex(samples).fillna(0).to_numpy()
         colour = KEPT_COLOUR if step == "kept" else colours[step]
