@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 from projects import MARKERS, REPO, SHEET, SIGNATURES
 from tilt import checks, checks_tables, config, problems
 
@@ -52,6 +53,7 @@ def test_every_key_of_every_schema_is_described(name):
             walk(rule, [*path, key])
 
     rules = problems.schema(name)
+    Draft202012Validator.check_schema(rules)
     assert rules["additionalProperties"] is False or name == "samples"
     walk(rules, [])
 
@@ -228,6 +230,12 @@ def test_fetched_cohorts_live_in_the_download_folder(project, monkeypatch):
     monkeypatch.setenv("DISK", "/large")
     project.config["downloads"] = "$DISK/tilt"
     project.cohort |= {"folder": "GSE1", "retrieve": [{"name": "a.tar", "unpack": True}]}
+    assert project.problems() == [
+        "config/cohorts/mine.yaml: retrieve: the files of an archive come into one folder, format "
+        "10x_dir wants a folder a sample\n"
+        "    mend:    unpack the archive by hand and take `retrieve` out; or format: triplets"
+    ]
+    del project.cohort["retrieve"][0]["unpack"]
     settings, found = project.check()
     assert found == []
     assert settings["cohorts"]["mine"]["folder"] == "/large/tilt/GSE1"

@@ -275,6 +275,10 @@ def test_a_local_copy_in_place_of_an_address(tmp_path):
     retrieve.retrieve(entries, tmp_path / "d", ["GSM1_m.gz"])
     assert (tmp_path / "d/GSM1_m.gz").read_bytes() == FILES["GSM1_m.gz"]
     assert (tmp_path / "d/GSE1_RAW.tar").resolve() == tmp_path / "copy.tar"
+    (tmp_path / "copy.tar").rename(tmp_path / "moved.tar")
+    entries[0]["urls"] = [str(tmp_path / "moved.tar")]
+    retrieve.retrieve(entries, tmp_path / "d", ["GSM1_m.gz", "GSM2_m.gz"])
+    assert (tmp_path / "d/GSE1_RAW.tar").resolve() == tmp_path / "moved.tar"
 
 
 def test_cellxgene_names_the_current_version(server, tmp_path):

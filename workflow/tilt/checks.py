@@ -53,6 +53,17 @@ def config(settings: dict, source: str) -> list[str]:
     return found
 
 
+def archives(cohort: dict) -> list[str]:
+    """Archives are taken apart into one folder, so their files must differ by name."""
+    entries = cohort.get("retrieve")
+    entries = [e for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
+    if cohort.get("format") != "10x_dir" or not any(entry.get("unpack") for entry in entries):
+        return []
+    wrong = "the files of an archive come into one folder, format 10x_dir wants a folder a sample"
+    mend = "unpack the archive by hand and take `retrieve` out; or format: triplets"
+    return [problem(cohort["path"], "retrieve", wrong, mend=mend)]
+
+
 def sample_sheet(cohort: dict, path: Path) -> tuple[list[dict], list[str], list[str]]:
     """Rows of the sample sheet of a cohort, its problems, and notes that stop nothing."""
     if not path.is_file():

@@ -100,6 +100,7 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
     if isinstance(name, str) and name.lower() in RESERVED:
         wrong = "this name is used for folders of the results"
         problems.append(problem(path, "name", wrong, name, mend=f"name: {name}_cohort"))
+    problems += checks.archives(cohort)
     fetched = "retrieve" in cohort and isinstance(cohort.get("folder"), str)
     if fetched:
         cohort["folder"] = str(Path(settings["downloads"]) / cohort["folder"])

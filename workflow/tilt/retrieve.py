@@ -97,6 +97,7 @@ def _one(entry: dict, folder: Path, lock: dict, fetch_one) -> dict:
             found = digest(source)
             if expected and found != expected:
                 raise RetrievalError(f"{source}: SHA-256 {found}, expected {expected}")
+            target.unlink(missing_ok=True)  # a link to a copy that has moved
             target.symlink_to(source.resolve())
             return _record(target, found, str(source), version)
     remote = [url for url in urls if "://" in url]
