@@ -130,7 +130,7 @@ def label(
         seen=seen,
         embedding=embedding,
         profile=np.flatnonzero(seen & ~np.isin(symbols, list(states))),
-        half=np.random.default_rng(seed).integers(0, 2, len(depth)),
+        fold=np.random.default_rng(seed).integers(0, mixture.FOLDS, len(depth)),
         seed=seed,
     )
     names, chance = _posterior(cohort, names, markers)
@@ -164,7 +164,7 @@ class _Cohort:
     seen: np.ndarray
     embedding: np.ndarray
     profile: np.ndarray
-    half: np.ndarray
+    fold: np.ndarray
     seed: int
 
     def fit(self, markers, names, group, cells, pseudo) -> np.ndarray:
@@ -181,7 +181,7 @@ class _Cohort:
             group,
             self.embedding[rows],
             self.counts[rows][:, self.profile],
-            self.half[rows],
+            self.fold[rows],
             FLOOR,
             pseudo=pseudo,
         )
@@ -194,7 +194,7 @@ class _Cohort:
                 self.depth[part],
                 self.embedding[part],
                 counts[:, self.profile],
-                self.half[part],
+                self.fold[part],
             )
         return out
 

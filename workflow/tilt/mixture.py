@@ -6,9 +6,9 @@ negative-binomial likelihood ratio of its counts against a gene that is on in an
 cells, with the cell's depth as exposure, so a zero in a shallow cell says little. Evidence is
 shared between cells in two ways that are learned without any label from outside: a multinomial
 logistic map from the embedding to groups of labels, and count profiles of the groups over all
-genes given. Both are learned on one half of the cells and used on the other, so that a cell never
-confirms itself. Rates, shares, map and profiles are updated in turn (expectation maximisation);
-marker signs hold the components in place.
+genes given. Both are learned without the fifth of the cells on which they are used, so that a
+cell never confirms itself. Rates, shares, map and profiles are updated in turn (expectation
+maximisation); marker signs hold the components in place.
 
 Sources: marker-anchored mixtures, Zhang 2019 (CellAssign, doi:10.1038/s41592-019-0529-1);
 negative-binomial counts with depth as exposure, Lopez 2018 (doi:10.1038/s41592-018-0229-2).
@@ -23,6 +23,7 @@ from scipy import sparse
 log = logging.getLogger(__name__)
 
 BLOCK = 20_000  # cells a pass
+FOLDS = 5  # parts of the cells; what is shared is learned on the other four
 SIZE = 2.0  # negative-binomial size: typical of UMI counts within a cell type
 FOLD = np.e  # first guess of on and off, as a factor on the mean rate
 APART = 1.15  # on and off stay this far from the mean rate
@@ -41,8 +42,8 @@ class Mixture:
 
     ``signs`` K x G; ``group`` K; ``within`` K (share of a label in its group); ``shares`` Q;
     ``on``, ``off`` G (rates per count); ``scale`` of the embedding; ``gates`` and
-    ``profiles``: for each half of the cells the map and the weighted log profile ratios (H x Q)
-    with their sums (Q) learned on the other half, or None.
+    ``profiles``: for each fold of cells the map and the weighted log profile ratios (H x Q)
+    with their sums (Q) learned on the other folds, or None.
     """
 
     signs: np.ndarray
@@ -53,8 +54,8 @@ class Mixture:
     on: np.ndarray
     off: np.ndarray
     scale: float = 1.0
-    gates: tuple = (None, None)
-    profiles: tuple = (None, None)
+    gates: tuple = (None,) * FOLDS
+    profiles: tuple = (None,) * FOLDS
 
     @property
     def n_groups(self) -> int:
@@ -73,24 +74,24 @@ class Mixture:
             out[start : start + BLOCK] = (on - mixed) @ positive + (off - mixed) @ negative
         return out
 
-    def shared(self, embedding, counts, depth, half) -> np.ndarray:
+    def shared(self, embedding, counts, depth, fold) -> np.ndarray:
         """Log evidence for groups from the map and the profiles: n x Q."""
         out = np.zeros((len(depth), self.n_groups))
-        for side in (0, 1):
-            rows = np.flatnonzero(half == side)
-            gate, profile = self.gates[side], self.profiles[side]
+        for part in range(FOLDS):
+            rows = np.flatnonzero(fold == part)
+            gate, profile = self.gates[part], self.profiles[part]
             if gate is not None and len(rows):
                 chance = np.full((len(rows), self.n_groups), 1e-3)
                 chance[:, gate.classes_] = gate.predict_proba(embedding[rows] / self.scale)
                 out[rows] += np.log(chance + GATE_FLOOR / self.n_groups)
-            if profile is not None:
+            if profile is not None and len(rows):
                 score = counts[rows] @ profile[0] - np.outer(depth[rows], profile[1])
                 out[rows] += PROFILE_POWER * (score - score.max(1, keepdims=True))
         return out
 
-    def posterior(self, marker_counts, depth, embedding, counts, half) -> np.ndarray:
+    def posterior(self, marker_counts, depth, embedding, counts, fold) -> np.ndarray:
         """Probability of each label for each cell (n x K); rows sum to 1."""
-        shared = self.shared(embedding, counts, depth, half)[:, self.group]
+        shared = self.shared(embedding, counts, depth, fold)[:, self.group]
         return self._normalized(self.evidence(marker_counts, depth) + shared)
 
     def alone(self, marker_counts, depth) -> np.ndarray:
@@ -112,7 +113,7 @@ def fit(
     group: np.ndarray,
     embedding: np.ndarray,
     counts: sparse.csr_matrix,
-    half: np.ndarray,
+    fold: np.ndarray,
     floor: float,
     ratio: float = 1.0,
     pseudo: float = PSEUDO_CELLS,
@@ -136,8 +137,8 @@ def fit(
         Cells x dimensions, for example principal components.
     counts
         Cells x genes from which the profiles of the groups are learned.
-    half
-        0 or 1 for each cell: the half it belongs to.
+    fold
+        Part of each cell, from 0 to 4.
     floor
         Least rate of a gene that is on, per count (1e-4 is 1 per 10,000), at the start.
     ratio
@@ -167,11 +168,11 @@ def fit(
     positive, negative = (signs > 0).astype(float), (signs < 0).astype(float)
     alpha = pseudo / len(depth)
     for step in range(rounds):
-        chance = model.posterior(marker_counts, depth, embedding, counts, half)
+        chance = model.posterior(marker_counts, depth, embedding, counts, fold)
         by_group = chance @ member
         if np.isfinite(alpha):
             model.shares = (by_group.mean(0) + alpha * first) / (1 + alpha)
-        others = [half != side for side in (0, 1)]
+        others = [fold != part for part in range(FOLDS)]
         model.gates = tuple(_gate(embedding[o] / model.scale, by_group[o]) for o in others)
         if step >= 2:
             model.profiles = tuple(_profiles(counts[o], depth[o], by_group[o]) for o in others)
