@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 TPH, TH22 = 0.015, 0.010
+# SD whose share varies five times as much between donors as with an SD of 0.5
+FIVEFOLD = float(np.sqrt(np.log1p(5 * np.expm1(0.5**2))))
 STRONG = (0.030, 0.006)
 WEAK = (0.020, 0.008)
 
@@ -41,7 +43,7 @@ NULLS = [
     Scenario("unequal arms 33+11", DESIGNS["33+11"], sd=0.8),
     Scenario("small arms 7+5", DESIGNS["7+5"]),
     Scenario("batch imbalance", DESIGNS["batches"], batch_sd=0.7),
-    Scenario("5x overdispersion", DESIGNS["16+10"], sd=0.5 * 5**0.5),
+    Scenario("5x overdispersion", DESIGNS["16+10"], sd=FIVEFOLD),
 ]
 
 

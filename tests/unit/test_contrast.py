@@ -89,7 +89,7 @@ def test_an_estimator_that_leads_is_the_primary_endpoint():
     tests = run(table, imbalances=values, pole_counts={"E1": poles}).reset_index()
     primary = tests[tests["role"] == "primary"]
     assert primary[["quantity", "method", "unit"]].to_numpy().tolist() == [["E3", "ols_hc3", "SD"]]
-    ratio = tests[(tests["quantity"] == "E1") & (tests["method"] == "beta_binomial")].iloc[0]
+    ratio = tests[(tests["quantity"] == "E1") & (tests["method"] == "logit_normal")].iloc[0]
     assert ratio["role"] == "sensitivity"
     assert ratio["estimable"]
 

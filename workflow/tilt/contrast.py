@@ -3,12 +3,13 @@
 One quantity gives several rows, told apart by ``method``:
 
 arcsine_ols_hc3   arcsine-root share, OLS with covariates, HC3 (co-primary for composition)
-beta_binomial     counts out of their denominator, overdispersed (co-primary); for the ratio
-                  E1/E2: Tph out of Tph + Th22, free of pseudocounts (the tie-breaker)
+beta_binomial     counts out of their denominator, overdispersed (co-primary)
+logit_normal      E1, E2: Tph out of Tph + Th22 cells, donors' log odds normal: the mean log-ratio
+                  without a pseudocount (the tie-breaker)
 ols_hc3           a value per donor (E1, E2, E3, signature), OLS with covariates, HC3
 paired_t          mean within-donor difference (paired designs, in place of the two above)
 permutation       p of the studentised effect, labels permuted within strata
-bootstrap_t       studentised bootstrap interval, donors drawn within arm x stratum
+bootstrap_t       studentised (wild) bootstrap interval, donors keeping arm and stratum
 mann_whitney      Hodges-Lehmann shift, rank p (van Elteren within strata)
 wilcoxon          the same for pairs (signed ranks)
 clr_*             centred log-ratio, the compositional sensitivity
@@ -21,7 +22,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from tilt import betabinomial, composition, design, inference
+from tilt import composition, design, inference, overdispersed
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ COLUMNS = ["cohort", "contrast", "quantity", "denominator", "role", "n_case", "n
 COLUMNS += ["effect", "unit", "ci_low", "ci_high", "p", "q", "method", "covariates", "estimable"]
 COLUMNS += ["reason", "se", "df", "smd", "smd_se", "median_case", "median_control"]
 MAIN = ("arcsine_ols_hc3", "ols_hc3", "paired_t")
+MODELS = {"beta_binomial": "beta", "logit_normal": "normal"}  # of tilt.overdispersed
 POINTS = "percentage points"
 UNITS = {"E1": "ln ratio", "E2": "ln ratio", "E3": "SD"}
 
@@ -126,7 +128,7 @@ def _compare(
     said += f" within {blocks}" if blocks else ""
     out.append(_only(base, "permutation", estimate.effect, p=p, reason=said))
     rng = np.random.default_rng(plan.seed)
-    low, high = inference.bootstrap_t(y, built.matrix, built.cells, plan.bootstraps, rng)
+    low, high = inference.bootstrap_t(y, built.fit, plan.bootstraps, rng)
     if np.isfinite(low):
         out.append(_only(base, "bootstrap_t", estimate.effect, ci_low=low, ci_high=high))
     shift = inference.hodges_lehmann(ranked, built.case, built.strata)
@@ -162,8 +164,8 @@ def _compare_paired(
     rng = np.random.default_rng(plan.seed)
     p, kind = inference.sign_flip_p(difference, plan.permutations, rng)
     out.append(_only(base, "permutation", estimate.effect, p=p, reason=kind))
-    ones, cells = np.ones((len(pairs), 1)), np.zeros(len(pairs), int)
-    low, high = inference.bootstrap_t(difference, ones, cells, plan.bootstraps, rng)
+    fit = inference.project(np.ones((len(pairs), 1)))
+    low, high = inference.bootstrap_t(difference, fit, plan.bootstraps, rng)
     if np.isfinite(low):
         out.append(_only(base, "bootstrap_t", estimate.effect, ci_low=low, ci_high=high))
     ranked = gap(ranks) if ranks else difference
@@ -190,8 +192,10 @@ def _not_estimable(base: dict, method: str, reason: str) -> dict:
     return base | {"method": method, "estimable": False, "reason": reason}
 
 
-def _counts_model(bench: Bench, table: pd.DataFrame, unit: str, notes=()) -> dict:
-    """Beta-binomial row of columns ``n`` out of ``total`` (> 0)."""
+def _counts_model(
+    bench: Bench, table: pd.DataFrame, method: str, unit: str, notes: tuple = ()
+) -> dict:
+    """Row of an overdispersed model of columns ``n`` out of ``total`` (> 0)."""
     contrast = bench.plan.contrast
     if contrast.pair:
         pairs, problem, more = design.pairs(bench.with_pair(table), contrast)
@@ -208,15 +212,15 @@ def _counts_model(bench: Bench, table: pd.DataFrame, unit: str, notes=()) -> dic
     base = {"n_case": n_case, "n_control": n_control, "covariates": label, "unit": unit}
     base |= {"reason": "; ".join(notes), "estimable": True}
     if problem:
-        return _not_estimable(base, "beta_binomial", problem)
+        return _not_estimable(base, method, problem)
     n, total = (table[c].to_numpy(float)[rows] for c in ("n", "total"))
     try:
-        estimate, _ = betabinomial.fit(n, total, matrix)
+        estimate, _ = overdispersed.fit(n, total, matrix, MODELS[method])
     except ValueError as error:
-        return _not_estimable(base, "beta_binomial", str(error))
-    if not np.isfinite(estimate.se):
-        return _not_estimable(base, "beta_binomial", "the model did not converge")
-    return _row(base, "beta_binomial", estimate)
+        return _not_estimable(base, method, str(error))
+    if not np.isfinite([estimate.effect, estimate.p]).all():
+        return _not_estimable(base, method, "the model did not converge")
+    return _row(base, method, estimate)
 
 
 def share(bench: Bench, rows: pd.DataFrame, whole: pd.DataFrame, full: bool) -> list[dict]:
@@ -236,7 +240,7 @@ def share(bench: Bench, rows: pd.DataFrame, whole: pd.DataFrame, full: bool) -> 
     out = _compare(bench, table, "arcsine_ols_hc3", unit, "percent", notes)
     brief = (*MAIN, "permutation", "mann_whitney", "wilcoxon")
     out = out if full else [r for r in out if r["method"] in brief]
-    out.append(_counts_model(bench, table, "ln odds ratio", notes))
+    out.append(_counts_model(bench, table, "beta_binomial", "ln odds ratio", notes))
     if full and out[0]["estimable"]:
         points = table.assign(value=table["percent"])
         main = _compare(bench, points, "ols_hc3", POINTS, "", notes, full=False)[0]
@@ -270,11 +274,11 @@ def ratio(bench: Bench, counts: pd.DataFrame) -> dict:
     table = counts.assign(n=counts["n_tph"], total=counts["n_tph"] + counts["n_th22"])
     gone = int((table["total"] == 0).sum())
     notes = _left_out(gone, "not a cell of either pole")
-    return _counts_model(bench, table[table["total"] > 0], "ln ratio", notes)
+    return _counts_model(bench, table[table["total"] > 0], "logit_normal", "ln ratio", notes)
 
 
 def _role(quantity: str, denominator: str, method: str, plan: Plan, primary) -> str:
-    main = method in MAIN or method == "beta_binomial"
+    main = method in MAIN or method in MODELS
     if primary == (quantity, denominator):
         return "primary" if method in MAIN else "sensitivity"
     if (quantity, denominator) in plan.secondary:

@@ -275,7 +275,7 @@ def curve(cohort: Cohort, lead: str) -> pd.DataFrame:
             counts = imbalance.pole_counts(cohort.composition, poles)
             counts = counts[table["estimable"].to_numpy()]
             bench = contrast.Bench(cohort.donors.reset_index(drop=True), cohort.plan)
-            keep(estimator, "model", "beta-binomial, no pseudocount", contrast.ratio(bench, counts))
+            keep(estimator, "model", "logit-normal, no pseudocount", contrast.ratio(bench, counts))
     out = pd.DataFrame(rows).reindex(columns=COLUMNS)
     out["cohort"] = str(cohort.donors["cohort"].iloc[0])
     out["contrast"] = cohort.plan.contrast.name

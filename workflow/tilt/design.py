@@ -65,11 +65,6 @@ class Design:
         return len(self.units) - self.n_case
 
     @property
-    def cells(self) -> np.ndarray:
-        """Codes of arm x stratum: the cells of the stratified bootstrap."""
-        return self.strata * 2 + self.case
-
-    @property
     def label(self) -> str:
         return ", ".join(self.used) if self.used else "none"
 

@@ -63,7 +63,7 @@ def log_ratio(n_tph: np.ndarray, n_th22: np.ndarray) -> np.ndarray:
     """ln((n_tph + 0.5) / (n_th22 + 0.5)); 0.5 is the usual correction for zeros.
 
     Haldane 1956 (doi:10.1111/j.1469-1809.1955.tb01285.x). The test that needs no such correction
-    is the beta-binomial one of :mod:`tilt.contrast`.
+    is the logit-normal one of :mod:`tilt.contrast`.
     """
     return np.log((np.asarray(n_tph, float) + 0.5) / (np.asarray(n_th22, float) + 0.5))
 

@@ -17,6 +17,7 @@ SCALES = {  # method of tests.tsv -> which of its columns are combined
     "paired_t": ("effect", "se"),
     "arcsine_ols_hc3": ("effect", "se"),
     "beta_binomial": ("effect", "se"),
+    "logit_normal": ("effect", "se"),
 }
 STANDARDISED = ("E3",)  # its unit differs between cohorts: Hedges' g is combined
 
@@ -162,7 +163,7 @@ def across(tests: pd.DataFrame, tau: str = "PM") -> pd.DataFrame:
     for (quantity, home, method), rows in wanted.groupby(
         ["quantity", "denominator", "method"], sort=True, dropna=False
     ):
-        standard = quantity in STANDARDISED and method != "beta_binomial"
+        standard = quantity in STANDARDISED and method != "logit_normal"
         effect, se = ("smd", "smd_se") if standard else SCALES[method]
         scale = (
             "Hedges g"

@@ -1,0 +1,72 @@
+import numpy as np
+import pandas as pd
+import pytest
+from tilt import design, expression, pseudobulk
+
+CONTRAST = design.Contrast("SLE", "control")
+
+
+def bulk(donors=12, cells=50, genes=120, seed=0):
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame(
+        {
+            "cohort": "c",
+            "donor": [f"D{i}" for i in range(donors)],
+            "condition": ["SLE", "control"] * (donors // 2),
+            "batch": ["B1", "B1", "B2", "B2"] * (donors // 4),
+        }
+    )
+    mean = rng.lognormal(4, 1, genes) * rng.lognormal(0, 0.3, (donors, genes))
+    mean[::2, :5] *= 4
+    names = [f"ENSG{i:011d}" for i in range(genes)]
+    var = pd.DataFrame({"gene_symbol": [f"g{i}" for i in range(genes)]}, index=names)
+    obs = table[["donor", "condition"]].assign(subset="cd4", n_cells=cells)
+    return pseudobulk.assemble(rng.poisson(mean), obs, var), table
+
+
+def test_planted_genes_are_found_with_their_size():
+    sums, donors = bulk()
+    table = expression.test(sums, "cd4", donors, design.Contrast("SLE", "control", (), ("batch",)))
+    top = table[table["q"] < 0.05]
+    assert {f"g{i}" for i in range(5)} <= set(top["gene_symbol"])
+    planted = table.set_index("gene_symbol").loc[[f"g{i}" for i in range(5)], "log2fc"]
+    assert planted.mean() == pytest.approx(2, abs=0.5)
+    assert (table["covariates"] == "batch").all()
+
+
+def test_it_is_pydeseq2_with_its_formula():
+    from pydeseq2.dds import DeseqDataSet
+    from pydeseq2.ds import DeseqStats
+
+    sums, donors = bulk()
+    counts = pd.DataFrame(
+        pseudobulk.dense(sums).astype(int), index=donors["donor"], columns=sums.var_names
+    )
+    about = donors.set_index("donor")
+    data = DeseqDataSet(counts=counts, metadata=about, design="~batch + condition", quiet=True)
+    data.deseq2()
+    stats = DeseqStats(data, contrast=["condition", "SLE", "control"], quiet=True)
+    stats.summary()
+    contrast = design.Contrast("SLE", "control", (), ("batch",))
+    found = expression.test(sums, "cd4", donors, contrast).set_index("gene")
+    expected = stats.results_df.loc[found.index]
+    assert found["log2fc"].to_numpy() == pytest.approx(
+        expected["log2FoldChange"], rel=0.01, abs=0.01
+    )
+    assert found["p"].to_numpy() == pytest.approx(expected["pvalue"], rel=0.05, abs=0.01)
+
+
+@pytest.mark.parametrize("cells", [5, 19])
+def test_thin_donors_are_not_tested(cells):
+    sums, donors = bulk(cells=cells)
+    table = expression.test(sums, "cd4", donors, CONTRAST)
+    assert len(table) == 1
+    assert not table["estimable"].iloc[0]
+    assert table["reason"].iloc[0].startswith("0 of 12 donors have 20 cd4 cells")
+
+
+def test_one_arm_is_said():
+    sums, donors = bulk()
+    only = donors["condition"] == "SLE"
+    table = expression.test(sums, "cd4", donors[only], CONTRAST)
+    assert "0 control donor(s)" in table["reason"].iloc[0]
