@@ -20,7 +20,7 @@ __all__ = ["Annotation", "detectability", "label", "lineages", "marker_expressio
 
 log = logging.getLogger(__name__)
 
-FIT_CELLS = 40_000  # cells from which the mixture is learned, shared evenly by donors
+FIT_CELLS = 20_000  # cells from which the mixture is learned, shared evenly by donors
 BLOCK = 50_000  # cells a pass
 FLOOR = 0.3e-4  # a subset marker that is on has at least 0.3 counts in 10,000
 MIN_WITHIN = 50  # cells of a group from which its subsets can be told apart

@@ -30,10 +30,11 @@ APART = 1.15  # on and off stay this far from the mean rate
 PSEUDO_CELLS = 100.0  # weight of the typical shares, in cells
 PSEUDO_COUNTS = 2.0  # weight of the first guess of a rate, in counts
 PROFILE_CELLS = 40.0  # weight of the mean profile, in median cells
-PROFILE_POWER = 0.3  # genes are not independent: the profile likelihood is flattened
+PROFILE_POWER = 0.6  # genes are not independent: the profile likelihood is flattened
+RAMP = 4  # rounds over which profiles come in, so that early errors don't settle
 GATE_FLOOR = 0.05  # share of the map spread evenly, so that no group is shut out
 MIN_SEEDS = 5  # cells a group needs to take part in the map
-LIVELY = 0.5  # extra-Poisson weight of highly expressed genes in profiles
+LIVELY = 0.1  # extra-Poisson weight of highly expressed genes in profiles
 
 
 @dataclasses.dataclass
@@ -56,6 +57,7 @@ class Mixture:
     scale: float = 1.0
     gates: tuple = (None,) * FOLDS
     profiles: tuple = (None,) * FOLDS
+    power: float = 0.0
 
     @property
     def n_groups(self) -> int:
@@ -86,7 +88,7 @@ class Mixture:
                 out[rows] += np.log(chance + GATE_FLOOR / self.n_groups)
             if profile is not None and len(rows):
                 score = counts[rows] @ profile[0] - np.outer(depth[rows], profile[1])
-                out[rows] += PROFILE_POWER * (score - score.max(1, keepdims=True))
+                out[rows] += self.power * (score - score.max(1, keepdims=True))
         return out
 
     def posterior(self, marker_counts, depth, embedding, counts, fold) -> np.ndarray:
@@ -117,7 +119,7 @@ def fit(
     floor: float,
     ratio: float = 1.0,
     pseudo: float = PSEUDO_CELLS,
-    rounds: int = 8,
+    rounds: int = 9,
 ) -> Mixture:
     """Fit the mixture.
 
@@ -172,10 +174,13 @@ def fit(
         by_group = chance @ member
         if np.isfinite(alpha):
             model.shares = (by_group.mean(0) + alpha * first) / (1 + alpha)
-        others = [fold != part for part in range(FOLDS)]
-        model.gates = tuple(_gate(embedding[o] / model.scale, by_group[o]) for o in others)
-        if step >= 2:
-            model.profiles = tuple(_profiles(counts[o], depth[o], by_group[o]) for o in others)
+        model.gates = tuple(
+            _gate(embedding[fold != part] / model.scale, by_group[fold != part], model.gates[part])
+            for part in range(FOLDS)
+        )
+        model.power = PROFILE_POWER * min(1.0, max(0, step - 1) / RAMP)
+        if model.power:
+            model.profiles = _profiles(counts, depth, by_group, fold)
         for name, sign, start in (("on", positive, on), ("off", negative, off)):
             weight = chance @ sign
             seen = np.asarray(marker_counts.multiply(weight).sum(0)).ravel() + PSEUDO_COUNTS
@@ -186,27 +191,48 @@ def fit(
     return model
 
 
-def _gate(embedding: np.ndarray, chance: np.ndarray):
-    """Balanced multinomial logistic map from the embedding to groups, or None."""
+def _gate(embedding: np.ndarray, chance: np.ndarray, last):
+    """Balanced multinomial logistic map from the embedding to groups, or None.
+
+    ``last`` is the map of the round before, from which the search starts.
+    """
     from sklearn.linear_model import LogisticRegression
 
     label, weight = chance.argmax(1), chance.max(1)
     size = np.bincount(label, minlength=chance.shape[1])
     use = size[label] >= MIN_SEEDS
-    if len(np.unique(label[use])) < 2:
+    classes = np.unique(label[use])
+    if len(classes) < 2:
         return None
-    model = LogisticRegression(C=1.0, max_iter=300, class_weight="balanced")
-    return model.fit(embedding[use], label[use], sample_weight=weight[use])
+    if last is None or not np.array_equal(last.classes_, classes):
+        last = LogisticRegression(
+            C=1.0, max_iter=300, tol=1e-3, class_weight="balanced", warm_start=True
+        )
+    return last.fit(embedding[use], label[use], sample_weight=weight[use])
 
 
-def _profiles(counts, depth, chance) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted log ratios of the groups' profiles to the mean profile (H x Q), and their sums."""
+def _profiles(counts, depth, chance, fold) -> tuple:
+    """For each fold, from the cells of the other folds: weighted log ratios of the profiles of the
+    groups to the mean profile (genes x groups), and their sums (groups)."""
     typical = np.median(depth)
-    mean = np.asarray(counts.sum(0)).ravel() / depth.sum() + 1e-9
     lent = PROFILE_CELLS * typical
-    rate = (np.asarray(counts.T @ chance) + lent * mean[:, None]) / (depth @ chance + lent)
-    weight = (1 / (1 + LIVELY * mean * typical))[:, None]
-    return weight * np.log(rate / mean[:, None]), ((rate - mean[:, None]) * weight).sum(0)
+    sums, totals, depths = [], [], []
+    for part in range(FOLDS):
+        rows = np.flatnonzero(fold == part)
+        here = counts[rows]
+        sums.append(np.asarray(here.T @ chance[rows]))
+        totals.append(np.asarray(here.sum(0), dtype=float).ravel())
+        depths.append(depth[rows] @ chance[rows])
+    out = []
+    for part in range(FOLDS):
+        total, size = sum(totals) - totals[part], sum(depths) - depths[part]
+        mean = total / size.sum() + 1e-9
+        rate = (sum(sums) - sums[part] + lent * mean[:, None]) / (size + lent)
+        weight = (1 / (1 + LIVELY * mean * typical))[:, None]
+        out.append(
+            (weight * np.log(rate / mean[:, None]), ((rate - mean[:, None]) * weight).sum(0))
+        )
+    return tuple(out)
 
 
 def _log_nb(x: np.ndarray, mean: np.ndarray) -> np.ndarray:
