@@ -1,5 +1,6 @@
 """Signature activity of donors: interferon by condition, and all signatures by subset."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -88,41 +89,21 @@ def draw_all(
             [s for s in LEADING if s in set(table["denominator"])] + list(table["denominator"])
         )
     )
-    height = 4.6 * len(subsets) + 58
+    shape = (len(subsets), len(signatures))
     wide = len(signatures) > 5
-    fig = style.figure(cohort, title, "double" if wide else "single", height + 8 * (not wide))
+    fig = style.figure(cohort, title, "double" if wide else "single", 5 * len(subsets) + 66)
     ax = fig.subplots()
-    x = table["quantity"].map({s: n for n, s in enumerate(signatures)})
-    y = table["denominator"].map({s: n for n, s in enumerate(subsets)})
-    good = forest.estimable(table)
-    colours = style.diverging(CONTROL_COLOUR, CASE_COLOUR)
-    dots = ax.scatter(
-        x[good],
-        y[good],
-        c=table["standardised"][good],
-        cmap=colours,
-        vmin=-2,
-        vmax=2,
-        s=46,
-        marker="s",
-        lw=0,
-    )
-    clear = good & ((table["ci_low"] > 0) | (table["ci_high"] < 0))
-    ax.scatter(x[clear], y[clear], s=62, facecolors="none", edgecolors=DARK, lw=0.7, marker="s")
-    ax.scatter(x[~good], y[~good], s=8, c=GREY, marker="x", lw=0.5)
-    ax.set_xticks(
-        range(len(signatures)),
-        [pretty(s) for s in signatures],
-        rotation=40,
-        ha="right",
-        rotation_mode="anchor",
-    )
+    image = draw_cells(ax, table, subsets, signatures, shape)
+    names = [pretty(s) for s in signatures]
+    ax.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
     ax.set_yticks(range(len(subsets)), [pretty(s) for s in subsets])
-    ax.set_xlim(-0.6, len(signatures) - 0.4)
-    ax.set_ylim(len(subsets) - 0.4, -0.6)
     ax.tick_params(length=0)
-    bar = fig.colorbar(dots, ax=ax, shrink=0.5, aspect=14, pad=0.01, extend="both")
-    bar.set_label(f"{cohort.case} − {cohort.control} (donor s.d.)")
+    for side in ("left", "bottom"):
+        ax.spines[side].set_visible(False)
+    bar = fig.colorbar(
+        image, ax=ax, extend="both", orientation="horizontal", shrink=0.5, aspect=30, pad=0.02
+    )
+    bar.set_label(f"{cohort.case} − {cohort.control} (SD of donors)")
     bar.outline.set_visible(False)
     n_case, n_control = int(table["n_case"].max()), int(table["n_control"].max())
     text = (
@@ -131,3 +112,28 @@ def draw_all(
     )
     ax.set_title(style.textwrap.fill(text, 105 if wide else 44))
     return fig, table
+
+
+def draw_cells(ax, table: pd.DataFrame, subsets: list, signatures: list, shape: tuple):
+    """Coloured cells with their number, a frame where the interval leaves out zero."""
+    from matplotlib.patches import Rectangle
+
+    values = np.full(shape, np.nan)
+    frames = []
+    for row, good in zip(table.itertuples(), forest.estimable(table), strict=True):
+        y, x = subsets.index(row.denominator), signatures.index(row.quantity)
+        if good and row.standardised == row.standardised:
+            values[y, x] = row.standardised
+            if row.ci_low > 0 or row.ci_high < 0:
+                frames.append((x, y))
+    colours = style.diverging(CONTROL_COLOUR, CASE_COLOUR)
+    image = ax.imshow(values, cmap=colours, vmin=-2, vmax=2, aspect="auto")
+    for y, x in np.ndindex(shape):
+        value = values[y, x]
+        text = forest.signed(value, digits=1) if np.isfinite(value) else "×"
+        colour = GREY if not np.isfinite(value) else "white" if abs(value) > 1.4 else DARK
+        ax.text(x, y, text, ha="center", va="center", fontsize=6, color=colour)
+    for x, y in frames:
+        box = Rectangle((x - 0.46, y - 0.42), 0.92, 0.84, fill=False, ec=DARK, lw=0.9)
+        ax.add_patch(box)
+    return image

@@ -16,12 +16,18 @@ FILLED = {"primary": "D", "secondary": "o"}
 
 def effect_text(row) -> str:
     """Effect, interval and (adjusted) p value of one row of the tests table, in words."""
-    text = f"{row.effect:+.2f} [{row.ci_low:.2f}, {row.ci_high:.2f}]".replace("-", "−")
+    text = f"{signed(row.effect)} [{signed(row.ci_low, '')}, {signed(row.ci_high, '')}]"
     for name, word in (("q", "q"), ("p_permutation", "permutation p"), ("p", "p")):
         p = getattr(row, name, np.nan)
         if p == p:
             return f"{text}  {word} {p_text(p)}"
     return text
+
+
+def signed(value: float, sign: str = "+", digits: int = 2) -> str:
+    """Number with ``digits`` decimals, a true minus, and no sign on what rounds to zero."""
+    text = f"{value:{sign}.{digits}f}"
+    return text.replace("-", "−") if text.strip("+-0.") else text.strip("+-")
 
 
 def main(tests: pd.DataFrame) -> pd.DataFrame:

@@ -113,6 +113,10 @@ NAMES = {
     "TFH_CIRC": "Tfh programme",
     "HANDLING_IEG": "Handling (early genes)",
     "GLUCOCORTICOID_PROXY": "Glucocorticoid proxy",
+    "IFN1_ISG7": "Interferon, seven genes",
+    "IFN2_CONTROL": "Type II interferon",
+    "COLD_STORAGE": "Cold storage",
+    "NAIVE_CD4": "Naive CD4",
 }
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tilt.figures import forest, style
-from tilt.figures.names import CASE_COLOUR, DARK, Cohort, number
+from tilt.figures.names import CASE_COLOUR, DARK, NAMES, Cohort, number, pretty
 
 TITLE = "robustness of the imbalance"
 COLOURS = {"E1": "#0072B2", "E2": "#009E73", "E3": "#D55E00"}
@@ -14,87 +14,102 @@ COLOURS = {"E1": "#0072B2", "E2": "#009E73", "E3": "#D55E00"}
 def draw(curve: pd.DataFrame, random: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
     """Effect of every specification by size, with the choices that made it; the random-set null.
 
-    ``curve``: estimator, family, specification, leads, effect, unit, ci_low, ci_high, estimable,
-    reason; ``random``: draw (0 is the observed axis), effect.
+    ``curve``: estimator, family, specification, leads, effect, unit, ci_low, ci_high, n_case,
+    n_control, estimable, reason; families that end in `` out`` (one donor, batch or gene left out)
+    share a row. ``random``: draw (0 is the observed axis), effect.
     """
     good = curve[forest.estimable(curve)] if len(curve) else curve
     if good.empty:
         reasons = [r for r in curve.get("reason", []) if isinstance(r, str) and r]
         text = f"No specification can be estimated: {reasons[0] if reasons else 'no contrast'}."
         return style.sentence(cohort, TITLE, text)
-    groups = [e for e in COLOURS if (good["estimator"] == e).any()]
-    sizes = [int((good["estimator"] == e).sum()) for e in groups]
-    height = 3.1 * sum(sizes) + 9 * len(groups) + 16
-    with_null = (random["draw"] > 0).sum() >= 20 if len(random) else False
-    shrink = min(1.0, (style.MAX_HEIGHT - 50) / height)
-    fig = style.figure(cohort, TITLE, "double", height * shrink + 44)
-    upper, lower = fig.subfigures(2, 1, height_ratios=(height * shrink, 40))
-    axes = upper.subplots(
-        len(groups), 2, width_ratios=(1, 0.75), height_ratios=sizes, squeeze=False
-    )
+    groups = {e: rows_of(good[good["estimator"] == e]) for e in COLOURS}
+    groups = {e: rows for e, rows in groups.items() if rows}
+    sizes = [len(rows) + 1 for rows in groups.values()]
+    height = 3.4 * sum(sizes) + 11 * len(groups)
+    shrink = min(1.0, (style.MAX_HEIGHT - 58) / height)
+    fig = style.figure(cohort, TITLE, "double", height * shrink + 58)
+    upper, lower = fig.subfigures(2, 1, height_ratios=(height * shrink, 46))
+    axes = upper.subplots(len(groups), 2, width_ratios=(1, 0.8), height_ratios=sizes, squeeze=False)
     for line, (letter, name) in enumerate(zip("abc", groups, strict=False)):
-        rows = good[good["estimator"] == name].sort_values(["effect", "specification"])
-        failed = int((curve["estimator"] == name).sum()) - len(rows)
-        panel(axes[line][0], axes[line][1], rows, name, cohort, 6 * max(shrink, 0.75))
+        mine = curve[curve["estimator"] == name]
+        failed = int((~forest.estimable(mine)).sum())
+        panel(axes[line][0], axes[line][1], groups[name], name, cohort, 6 * max(shrink, 0.75))
         extra = f"; {failed} not estimable" if failed else ""
-        style.mark(axes[line][0], letter, f"{name}: {len(rows)} specifications{extra}")
-    letter = "abcd"[len(groups)]
-    ax, note = lower.subplots(1, 2, width_ratios=(1, 0.75))
+        style.mark(axes[line][0], letter, f"{name}: {len(mine) - failed} specifications{extra}")
+    ax, note = lower.subplots(1, 2, width_ratios=(1, 0.8))
     note.set_axis_off()
-    if with_null:
-        null_panel(ax, note, random, letter)
+    if len(random) and (random["draw"] > 0).sum() >= 20:
+        null_panel(ax, note, random, "abcd"[len(groups)])
     else:
-        style.say(
-            ax,
-            "No random gene sets were drawn, because the pseudobulk axis (E3) is not estimable.",
-            60,
-        )
-    columns = [
-        "estimator",
-        "family",
-        "specification",
-        "leads",
-        "effect",
-        "unit",
-        "ci_low",
-        "ci_high",
-    ]
-    parts = [curve[[*columns, "p", "estimable", "reason"]].assign(panel="specifications")]
-    parts.append(random[["draw", "effect"]].assign(panel="random sets"))
-    return fig, pd.concat([p for p in parts if len(p)], ignore_index=True)
+        text = "No random gene sets were drawn, as the pseudobulk axis (E3) is not estimable."
+        style.say(ax, text, 60)
+    columns = ["estimator", "family", "specification", "leads", "effect", "unit", "ci_low"]
+    columns += ["ci_high", "p", "n_case", "n_control", "estimable", "reason"]
+    parts = [curve[columns].assign(panel="specifications")]
+    if len(random):
+        parts.append(random[["draw", "effect"]].assign(panel="random sets"))
+    return fig, pd.concat(parts, ignore_index=True)
 
 
-def panel(ax, side, rows: pd.DataFrame, name: str, cohort: Cohort, size: float) -> None:
+def rows_of(good: pd.DataFrame) -> list[pd.DataFrame]:
+    """One table a row of the panel, by (median) effect: a specification, or a family left out."""
+    left_out = good["family"].str.endswith(" out")
+    rows = [good[~left_out].iloc[[n]] for n in range(int((~left_out).sum()))]
+    rows += [family for _, family in good[left_out].groupby("family", sort=True)]
+    return sorted(rows, key=lambda r: (r["effect"].median(), r["specification"].iloc[0]))
+
+
+def panel(ax, side, rows: list, name: str, cohort: Cohort, size: float) -> None:
     """Specifications of one estimator in order of their effect; the declared one is a diamond."""
-    y = np.arange(len(rows))
-    main = (rows["family"] == "main").to_numpy()
-    ax.hlines(y, rows["ci_low"], rows["ci_high"], color=COLOURS[name], lw=0.7, alpha=0.7)
-    ax.plot(rows["effect"][~main], y[~main], "o", ms=2.4, color=COLOURS[name], mew=0)
-    ax.plot(rows["effect"][main], y[main], "D", ms=4, color=DARK, mew=0)
+    labels = []
+    for y, row in enumerate(rows):
+        main = row["family"].iloc[0] == "main"
+        several = row["family"].iloc[0].endswith(" out")
+        text = range_text(row) if several else single_text(next(row.itertuples()))
+        side.text(0, y, text, fontsize=size, va="center", transform=side.get_yaxis_transform())
+        labels.append("as declared" if main else spec_name(row))
+        if several:
+            marks = {"marker": "|", "ms": 5, "mew": 0.5}
+        else:
+            ax.plot([row["ci_low"].iloc[0], row["ci_high"].iloc[0]], [y] * 2, color=COLOURS[name])
+            marks = {"marker": "D" if main else "o", "ms": 4 if main else 3, "mew": 0}
+        colour = DARK if main else COLOURS[name]
+        ax.plot(row["effect"], [y] * len(row), ls="", color=colour, zorder=3, **marks)
     style.zero_line(ax)
     ax.set_ylim(len(rows) - 0.3, -0.7)
-    names = [spec_name(row) for row in rows.itertuples()]
-    ax.set_yticks(y, names, fontsize=size)
-    for label, bold in zip(ax.get_yticklabels(), main, strict=True):
-        label.set_weight("bold" if bold else "normal")
+    ax.set_yticks(range(len(rows)), labels, fontsize=size)
+    for label in ax.get_yticklabels():
+        label.set_weight("bold" if label.get_text() == "as declared" else "normal")
     ax.tick_params(axis="y", length=0)
-    unit = rows["unit"].dropna().astype(str)
-    ax.set_xlabel(
-        f"{cohort.case} − {cohort.control} ({unit.iloc[0] if len(unit) else 'effect'}), 95% CI"
-    )
+    unit = rows[0]["unit"].iloc[0]
+    ax.set_xlabel(f"{cohort.case} − {cohort.control} ({unit}), 95% CI; ticks: effects alone")
     ax.xaxis.set_major_locator(style.few_ticks(6))
     side.set_axis_off()
     side.set_ylim(*ax.get_ylim())
-    for place, row in zip(y, rows.itertuples(), strict=True):
-        n = f"n = {int(row.n_case)} + {int(row.n_control)}" if row.n_case == row.n_case else ""
-        text = f"{forest.effect_text(row)}  {n}"
-        side.text(0, place, text, fontsize=size, va="center", transform=side.get_yaxis_transform())
 
 
-def spec_name(row) -> str:
-    """Name of a specification, cut to fit."""
-    text = "as declared" if row.family == "main" else str(row.specification)
-    return text if len(text) <= 52 else text[:51] + "…"
+def spec_name(row: pd.DataFrame) -> str:
+    """Name of a specification, cut to fit; of a family left out, with the number of its runs."""
+    family = row["family"].iloc[0]
+    if family.endswith(" out"):
+        return f"{family} ({len(row)} runs)"
+    words = [pretty(w) if w in NAMES else w for w in row["specification"].iloc[0].split(" ")]
+    text = " ".join(f"{int(w):,}" if w.isdigit() else w for w in words)
+    return text if len(text) <= 46 else text[:45] + "…"
+
+
+def single_text(row) -> str:
+    """Effect, interval, p and n of one specification."""
+    n = f"n = {int(row.n_case)} + {int(row.n_control)}" if row.n_case == row.n_case else ""
+    return f"{forest.effect_text(row)}  {n}"
+
+
+def range_text(rows: pd.DataFrame) -> str:
+    """Range of the effects of a family and how many intervals leave out zero."""
+    clear = int(((rows["ci_low"] > 0) | (rows["ci_high"] < 0)).sum())
+    low, high = forest.signed(rows["effect"].min()), forest.signed(rows["effect"].max())
+    return f"{low} to {high}; 95% CI leaves out 0 in {clear} of {len(rows)}"
 
 
 def null_panel(ax, note, random: pd.DataFrame, letter: str) -> None:

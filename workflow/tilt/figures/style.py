@@ -56,7 +56,7 @@ matplotlib.rcParams.update(
         "svg.fonttype": "path",
         "svg.hashsalt": "tilt",
         "savefig.dpi": DPI,
-        "figure.dpi": 100,
+        "figure.dpi": DPI,  # text is measured as it is drawn
         "figure.constrained_layout.h_pad": 0.03,
         "figure.constrained_layout.w_pad": 0.03,
         "axes.unicode_minus": True,
@@ -97,7 +97,7 @@ def sentence(cohort: Cohort | None, title: str, text: str) -> tuple[Figure, pd.D
     fig = figure(cohort, title, "double", 16 + 4 * wrapped.count("\n"))
     ax = fig.add_subplot()
     ax.set_axis_off()
-    ax.text(0, 0.5, wrapped, va="center", color=DARK, transform=ax.transAxes)
+    ax.text(0.004, 0.5, wrapped, va="center", color=DARK, transform=ax.transAxes)
     return fig, pd.DataFrame({"not_shown": [title], "reason": [text]})
 
 
@@ -267,8 +267,9 @@ def save(fig: Figure, table: pd.DataFrame, stem: str | os.PathLike) -> None:
 
     The same figure and table give the same bytes: no dates, fixed ids.
     """
-    fig.draw_without_rendering()
-    fig.set_layout_engine("none")  # laid out once, not once for each format
+    for _ in range(2):  # ticks change with the size of a panel, so a second pass is needed
+        fig.draw_without_rendering()
+    fig.set_layout_engine("none")  # laid out here and not again for each format
     nothing = {"pdf": {"CreationDate": None, "Producer": None, "Creator": None}}
     nothing |= {"svg": {"Date": None}, "png": {"Software": None}}
     for kind in FORMATS:
