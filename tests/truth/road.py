@@ -1,0 +1,90 @@
+"""The road from simulated counts to donor estimates, without Snakemake: what truth tests walk."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+from anndata import AnnData
+from scipy import sparse
+from tilt import annotate, embed, genes, normalize, samples, simulate
+
+ROOT = Path(__file__).parents[2]
+RESOURCES = ROOT / "resources"
+TARGET = 1e4
+QC = yaml.safe_load((ROOT / "config/config.yaml").read_text())["qc"]
+
+
+@cache
+def tables() -> tuple[pd.DataFrame, pd.DataFrame, dict, pd.DataFrame]:
+    """Markers, signatures, aliases and excluded genes, as shipped."""
+    return (
+        genes.read_markers(RESOURCES / "markers.tsv"),
+        genes.read_signatures(RESOURCES / "signatures.tsv"),
+        genes.read_aliases(RESOURCES / "gene_aliases.tsv"),
+        genes.read_excluded(RESOURCES / "excluded_genes.tsv"),
+    )
+
+
+@dataclass
+class Walked:
+    """``cells``: every barcode with its truth (columns ``true_*``) and what tilt made of it;
+    ``labels``: of the T cells, beside their truth; ``sheet``: one row a donor."""
+
+    cells: pd.DataFrame
+    labels: pd.DataFrame
+    sheet: pd.DataFrame
+
+
+def walk(name: str, sheet: pd.DataFrame, seed: int, null: bool = False, **changes) -> Walked:
+    """Simulate a cohort with the parameters of demo ``name`` and take it to labels."""
+    markers, signatures, aliases, excluded = tables()
+    params = simulate.read_parameters(RESOURCES / f"demo/{name}.yaml")
+    params = simulate.override(simulate.null(params) if null else params, **changes)
+    kept, cells = [], []
+    for raw in simulate.cohort(params, sheet, markers, signatures, seed):
+        row = raw.obs.iloc[0]
+        about = {key: str(row[key]) for key in ("sample", "donor", "condition", "batch")}
+        truth = raw.obs.drop(columns=list(about)).add_prefix("true_")
+        bare = AnnData(raw.X, obs=pd.DataFrame(index=raw.obs_names), var=raw.var)
+        sample, table, _ = samples.process(
+            bare, {"cohort": name, **about}, QC, markers, aliases, seed
+        )
+        truth.index = table.index
+        cells.append(table.join(truth).assign(donor=about["donor"]))
+        kept.append(sample[(sample.obs["lineage"] == "T").to_numpy()])
+    counts = sparse.vstack([part.X for part in kept], format="csr")
+    obs = pd.concat([part.obs for part in kept])
+    var = kept[0].var
+    depth = obs["n_counts"].to_numpy()
+    batch = pd.Categorical(obs["batch"].astype(str)).codes.astype(int)
+
+    def blocks():
+        return ((i, counts[i : i + 5000]) for i in range(0, len(obs), 5000))
+
+    lists = np.asarray(genes.excluded(var["gene_symbol"], excluded), dtype=str)
+    stats = normalize.variable_genes(
+        normalize.moments(blocks(), depth, batch, TARGET), lists != "", 2000
+    )
+    stats.index = var.index
+    stats = stats.assign(gene_symbol=var["gene_symbol"], excluded=lists)
+    chosen = np.flatnonzero(stats["highly_variable"])
+    scores, _, _ = embed.pca(blocks, depth, chosen, 30, TARGET)
+    corrected = embed.harmony(scores, obs["batch"], seed, 1)
+    panel = annotate.panel(stats, markers, signatures, seed)
+    columns = var.index.get_indexer(panel)
+    cohort = AnnData(counts[:, columns], obs=obs[["donor", "n_counts"]], var=var.iloc[columns])
+    branch = "CD4" if name == "demo_cd4" else None
+    found = annotate.label(cohort, corrected, markers, signatures, seed, branch=branch)
+    every = pd.concat(cells)
+    truth = every.filter(like="true_").assign(donor=every["donor"])
+    return Walked(every, found.labels.join(truth, on="cell"), sheet)
+
+
+def log_ratio(labels: pd.DataFrame, column: str) -> pd.Series:
+    """Per donor ln((Tph + Tfh + 0.5) / (Th22 + 0.5)) of the labels in ``column``."""
+    top = labels[column].isin(simulate.TOP).groupby(labels["donor"]).sum()
+    bottom = labels[column].isin(simulate.BOTTOM).groupby(labels["donor"]).sum()
+    return np.log((top + 0.5) / (bottom + 0.5))
