@@ -21,7 +21,16 @@ import donor_cohorts as made  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 from scipy import stats  # noqa: E402
-from tilt import contrast, design, imbalance, meta  # noqa: E402
+from tilt import (  # noqa: E402
+    activity,
+    contrast,
+    controls,
+    design,
+    expression,
+    imbalance,
+    meta,
+    pseudobulk,
+)
 
 RATE, COVER, BIAS = (0.03, 0.07), (0.93, 0.97), (0.9, 1.1)
 LOG_RATIO = float(np.log(made.STRONG[0] / made.TPH) - np.log(made.STRONG[1] / made.TH22))
@@ -227,6 +236,79 @@ def uniform(table: Table, n: int) -> None:
         table.add("permuted labels, uniform p", f"E1 {name}", ks, (0.001, 1.0), n)
 
 
+def pseudobulks(rng: np.random.Generator, genes: int = 400):
+    """Donors of two unbalanced batches and null pseudobulk counts with donor and batch effects."""
+    scenario = made.Scenario("", ((10, 4), (6, 6)))
+    donors, _ = made.draw(scenario, rng)
+    n = len(donors)
+    batch = (donors["batch"] == "B1").to_numpy()[:, None]
+    log_mean = rng.normal(3.5, 1.2, genes) + batch * rng.normal(0, 0.4, genes)
+    factor = rng.normal(0, 1, (n, 3)) @ rng.normal(0, 0.15, (3, genes))  # genes move together
+    log_mean = log_mean + factor + rng.normal(0, 0.3, (n, genes)) + rng.normal(0, 0.4, (n, 1))
+    names = [f"g{i}" for i in range(genes)]
+    obs = donors[["donor", "condition"]].assign(subset="memory_cd4", n_cells=300)
+    var = pd.DataFrame({"gene_symbol": names}, index=names)
+    return donors, pseudobulk.assemble(rng.poisson(np.exp(log_mean)), obs, var)
+
+
+def axis(table: Table, n: int) -> None:
+    """Null of the pseudobulk axis E3, of a signature score, and of the random-set control."""
+    limits = imbalance.Settings(poles=imbalance.POLES)
+    sets = ("TPH_BLOOD", "TH22_BLOOD", "IFN")
+    signatures = pd.DataFrame(
+        {"gene": [f"g{i}" for i in range(60)], "set": np.repeat(sets, 20), "weight": 1.0}
+    )
+    declared = design.Contrast("SLE", "control", strata=("batch",))
+    found = defaultdict(list)
+    for seed in range(n):
+        donors, bulk = pseudobulks(np.random.default_rng(seed))
+        key = pd.MultiIndex.from_frame(donors[["donor", "condition"]])
+        strata = pd.Series(donors["batch"].to_numpy(), key)
+        plan = contrast.Plan(declared, (), None, 499, 399, seed)
+        made_, why = imbalance.axis(bulk, signatures, sets[:2], strata, limits)
+        rows = imbalance.axis_rows(donors, made_, why, limits)
+        scored = activity.score(bulk, donors, signatures, ["memory_cd4"], ["IFN"])
+        bench = contrast.Bench(donors, plan)
+        for name, values in (("E3", rows), ("signature", scored)):
+            for row in contrast.value(bench, values, ""):
+                if np.isfinite(row.get("p", np.nan)):
+                    found[f"{name} {row['method']}"].append(row["p"] < 0.05)
+        study = controls.Cohort(donors, plan, limits, pd.DataFrame(), signatures, bulk)
+        study = replace(study, strata=strata)
+        draws = controls.random_sets(study, 99)
+        found["E3 random sets"].append(controls.random_p(draws) < 0.05)
+    for name, hits in found.items():
+        table.add("false positives, pseudobulk", name, np.mean(hits), RATE, len(hits))
+
+
+def expression_(table: Table, n: int) -> None:
+    """Null of PyDESeq2 gene by gene, and of factor activity with random regulons."""
+    declared = design.Contrast("SLE", "control", strata=("batch",))
+    genes, factors = [], []
+    cohorts = max(n // 50, 2)
+    for seed in range(cohorts):
+        rng = np.random.default_rng(seed)
+        donors, bulk = pseudobulks(rng)
+        tested = expression.test(bulk, "memory_cd4", donors, declared)
+        genes += list(tested["p"].dropna() < 0.05)
+        names = tested["gene_symbol"].to_numpy()
+        regulon = pd.DataFrame(
+            [
+                (f"TF{i}", gene, weight)
+                for i in range(30)
+                for gene, weight in zip(
+                    rng.choice(names, 25, replace=False), rng.choice([1.0, -1.0], 25), strict=True
+                )
+            ],
+            columns=["source", "target", "weight"],
+        )
+        statistic = tested.set_index("gene_symbol")["stat"].astype(float)
+        scored = activity.factor_activity(statistic, regulon, regulon["source"].unique())
+        factors += list(scored["p"] < 0.05)
+    table.add("false positives, expression", "PyDESeq2 genes", np.mean(genes), RATE, cohorts)
+    table.add("false positives, expression", "ULM factors", np.mean(factors), RATE, cohorts)
+
+
 def across(table: Table, n: int) -> None:
     """Random effects over few cohorts: the modified interval may be wide, not narrow."""
     for k in (3, 5, 8):
@@ -256,6 +338,8 @@ TASKS = {
     "pairs": pairs,
     "uniform": uniform,
     "meta": across,
+    "axis": axis,
+    "expression": expression_,
 }
 
 

@@ -111,17 +111,25 @@ class _Model:
 
     def held(
         self, beta: np.ndarray, dispersion: float, nuisance: np.ndarray, offset: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Best nuisance coefficients at a fixed dispersion (Fisher scoring), donors' scores."""
-        for _ in range(50):
-            eta = nuisance @ beta + offset
-            s = self.family.parts(eta, dispersion, self.k, self.n)[1]
-            weight = self.family.weights(eta, dispersion, self.n)
+    ) -> np.ndarray:
+        """Donors' scores at the best nuisance coefficients for a fixed dispersion and effect.
+
+        Fisher scoring, halving a step that does not climb.
+        """
+        value, s, _ = self.family.parts(nuisance @ beta + offset, dispersion, self.k, self.n)
+        for _ in range(100):
+            weight = self.family.weights(nuisance @ beta + offset, dispersion, self.n)
             step = np.linalg.lstsq(nuisance.T @ (weight[:, None] * nuisance), nuisance.T @ s)[0]
-            beta = beta + np.clip(step, -2, 2)
+            for _ in range(20):
+                eta = nuisance @ (beta + step) + offset
+                trial, s_trial, _ = self.family.parts(eta, dispersion, self.k, self.n)
+                if trial >= value - 1e-9:
+                    break
+                step = step / 2
+            beta, value, s = beta + step, trial, s_trial
             if np.abs(step).max() < 1e-6:
                 break
-        return beta, self.family.parts(nuisance @ beta + offset, dispersion, self.k, self.n)[1]
+        return s
 
 
 def _check(k: np.ndarray, n: np.ndarray, design: np.ndarray) -> None:
@@ -178,13 +186,13 @@ def fit(
         if best[1][-1] > model.family.limits[0] + 1:
             break  # a search that starts too high can stop at the binomial: try again lower
     effect, dispersion = float(best[1][-2]), float(best[1][-1])
-    warm = best[1][:-2]
+    lean = np.linalg.lstsq(nuisance, case)[0]  # what nuisance takes over when the effect moves
     scale = projection.partial @ projection.partial
 
     def score_t(value: float) -> float:
         """t of the scores when the effect is held at ``value``; falls with it."""
-        nonlocal warm
-        warm, s = model.held(warm, dispersion, nuisance, value * case)
+        start = best[1][:-2] + (effect - value) * lean
+        s = model.held(start, dispersion, nuisance, value * case)
         spread = np.sqrt(np.square(s @ projection.annihilator).sum() / projection.df / scale)
         return float(s @ projection.partial / scale / spread) if spread > 0 else 0.0
 
@@ -193,18 +201,17 @@ def fit(
     step = abs(effect / t) * critical if abs(t) > 0.5 else 0.5
 
     def limit(sign: float) -> float:
-        """Where the test just rejects, going from the estimate in one direction."""
-        inner, reach = effect, effect
+        """Where the test just rejects, going one way from the estimate; nan if nowhere."""
+
+        def rejection(value: float) -> float:
+            return sign * score_t(value) + critical
+
+        reach = effect
         for _ in range(12):
             inner, reach = reach, reach + sign * step
-            if sign * score_t(reach) < -critical:
-                break
-        else:
-            return sign * np.inf
-        root = optimize.brentq(
-            lambda value: score_t(value) + sign * critical, inner, reach, xtol=step * 1e-3
-        )
-        return float(root)
+            if rejection(reach) < 0 < rejection(inner):
+                return float(optimize.brentq(rejection, inner, reach, xtol=step * 1e-3))
+        return np.nan
 
     low, high = limit(-1.0), limit(1.0)
     p = float(2 * stats.t.sf(abs(t), projection.df))

@@ -1,0 +1,204 @@
+"""Published tables of cells per donor, against an independent computation on the raw table.
+
+Needs TILT_REAL_DATA: the folder with GSE135779_ST4a_official_cluster_counts.csv (Nehar-Belaid
+2020, doi:10.1038/s41590-020-0743-0), GSE135779_GEO_samples.csv, crumblr_IFNCellCounts.*.csv and
+kang_harmony_2000cells_9015genes_ctrl_stim.h5ad (Kang 2018, doi:10.1038/nbt.4042).
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from running import Workflow
+from scipy import optimize, special, stats
+from tilt import activity, composition, contrast, design, genes, pseudobulk, tables
+
+DATA = os.environ.get("TILT_REAL_DATA")
+pytestmark = pytest.mark.skipif(not DATA, reason="TILT_REAL_DATA names no folder of real data")
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def children():
+    """Raw table, donors and tests of the 44 children of GSE135779."""
+    raw = composition.read_published(Path(DATA) / "GSE135779_ST4a_official_cluster_counts.csv")
+    sheet = pd.read_csv(Path(DATA) / "GSE135779_GEO_samples.csv")
+    sheet["donor"] = sheet["title"].str.split().str[0]
+    age = sheet.drop_duplicates("donor").set_index("donor")["age"]
+    donors = pd.DataFrame({"cohort": "children", "donor": raw.iloc[:, 0]})
+    lupus = donors["donor"].str.startswith("cSLE")
+    donors["condition"] = np.where(lupus, "SLE", "control")
+    donors["age"] = donors["donor"].map(age)
+    counted = composition.from_table(raw, donors)
+    family = tuple((s, "total") for s in ("Cluster 0", "Cluster 1", "Cluster 11"))
+    plan = contrast.Plan(design.Contrast("SLE", "control"), family, permutations=1999)
+    tests = contrast.run(donors, plan, counted).set_index(["quantity", "method"])
+    table = raw.set_index(raw.columns[0]).astype(float)
+    return table.div(table.sum(axis=1), axis=0), table, donors, tests, counted
+
+
+def test_children_are_33_and_11(children):
+    _, _, _, tests, _ = children
+    rows = tests[tests["estimable"]]
+    assert set(rows["n_case"]) == {33}
+    assert set(rows["n_control"]) == {11}
+
+
+def test_rank_tests_medians_and_directions_of_every_cluster(children):
+    share, _, _, tests, _ = children
+    case = share.index.str.startswith("cSLE")
+    for cluster in share:
+        row = tests.loc[(cluster, "mann_whitney")]
+        a, b = 100 * share.loc[case, cluster], 100 * share.loc[~case, cluster]
+        assert row["p"] == pytest.approx(stats.mannwhitneyu(a, b).pvalue)
+        assert row["median_case"] == pytest.approx(a.median())
+        assert row["median_control"] == pytest.approx(b.median())
+        assert row["effect"] == pytest.approx(np.median(np.subtract.outer(a.values, b.values)))
+
+
+def test_arcsine_models_are_those_of_statsmodels(children):
+    share, _, donors, tests, counted = children
+    case = (donors["condition"] == "SLE").to_numpy(float)
+    adjusted = contrast.Plan(
+        design.Contrast("SLE", "control", ("age",)), permutations=99, bootstraps=99
+    )
+    aged = contrast.run(donors, adjusted, counted).set_index(["quantity", "method"])
+    designs = {
+        "plain": (tests, np.column_stack([np.ones(44), case])),
+        "age": (aged, np.column_stack([np.ones(44), donors["age"], case])),
+    }
+    for found, matrix in designs.values():
+        for cluster in share:
+            fit = sm.OLS(np.arcsin(np.sqrt(share[cluster].to_numpy())), matrix)
+            fit = fit.fit(cov_type="HC3", use_t=True)
+            row = found.loc[(cluster, "arcsine_ols_hc3")]
+            assert row["effect"] == pytest.approx(fit.params[-1])
+            assert row["p"] == pytest.approx(fit.pvalues[-1])
+            assert row["ci_low"] == pytest.approx(fit.conf_int()[-1][0])
+
+
+def test_beta_binomial_effects_are_those_of_a_direct_maximisation(children):
+    _, table, donors, tests, _ = children
+    case = (donors["condition"] == "SLE").to_numpy(float)
+    total = table.sum(axis=1).to_numpy()
+    for cluster in ("Cluster 0", "Cluster 1", "Cluster 11", "Cluster 17"):
+        k = table[cluster].to_numpy()
+
+        def loss(theta, k=k):
+            mean, size = special.expit(theta[0] + theta[1] * case), np.exp(theta[2])
+            return -stats.betabinom.logpmf(k, total, mean * size, (1 - mean) * size).sum()
+
+        start = [special.logit(k.sum() / total.sum()), 0.0, 3.0]
+        options = {"maxiter": 5000, "xatol": 1e-6, "fatol": 1e-9}
+        direct = optimize.minimize(loss, start, method="Nelder-Mead", options=options)
+        null = optimize.minimize(
+            lambda t: loss([t[0], 0.0, t[1]]), start[::2], method="Nelder-Mead", options=options
+        )
+        row = tests.loc[(cluster, "beta_binomial")]
+        assert row["effect"] == pytest.approx(direct.x[1], abs=0.01)
+        ratio = stats.chi2.sf(2 * (null.fun - direct.fun), 1)
+        assert (row["p"] < 0.05) == (ratio < 0.05)
+
+
+def test_the_expansion_of_interferon_high_t_cells_is_among_the_strongest(children):
+    """Cluster 11 is the one that the paper's children with lupus gain most (fold of medians)."""
+    _, _, _, tests, _ = children
+    row = tests.loc[("Cluster 11", "arcsine_ols_hc3")]
+    assert row["effect"] > 0
+    assert row["q"] < 0.05
+    assert tests.loc[("Cluster 11", "permutation"), "p"] < 0.01
+    assert tests.loc[("Cluster 11", "beta_binomial"), "p"] < 0.05
+
+
+def test_paired_counts_of_kang():
+    raw = composition.read_published(Path(DATA) / "crumblr_IFNCellCounts.df_cellCounts.csv")
+    info = pd.read_csv(Path(DATA) / "crumblr_IFNCellCounts.info.csv", dtype=str)
+    sheet = pd.DataFrame(
+        {
+            "cohort": "kang",
+            "sample": info.iloc[:, 0],
+            "donor": info["ind"],
+            "condition": info["StimStatus"],
+        }
+    )
+    counted = composition.from_table(raw, sheet, unit="sample")
+    plan = contrast.Plan(design.Contrast("stim", "ctrl", pair="donor"), permutations=10_000)
+    units = sheet.drop(columns="sample")
+    tests = contrast.run(units, plan, counted).set_index(["quantity", "method"])
+    table = raw.set_index(raw.columns[0]).astype(float)
+    share = table.div(table.sum(axis=1), axis=0)
+    people = sorted(set(info["ind"]))
+    for cell_type in share:
+        stim = share.loc[[f"stim{p}" for p in people], cell_type].to_numpy()
+        ctrl = share.loc[[f"ctrl{p}" for p in people], cell_type].to_numpy()
+        angles = np.arcsin(np.sqrt(stim)), np.arcsin(np.sqrt(ctrl))
+        main = tests.loc[(cell_type, "paired_t")]
+        assert main["p"] == pytest.approx(stats.ttest_rel(*angles).pvalue)
+        assert main["n_case"] == 8
+        rank = tests.loc[(cell_type, "wilcoxon")]
+        assert rank["p"] == pytest.approx(stats.wilcoxon(stim, ctrl).pvalue)
+        gaps = angles[0] - angles[1]
+        signs = 1 - 2 * ((np.arange(256)[:, None] >> np.arange(8)) & 1)
+        exact = np.mean(np.abs(signs @ gaps) >= np.abs(gaps.sum()) * (1 - 1e-9))
+        assert tests.loc[(cell_type, "permutation"), "p"] == pytest.approx(exact)
+
+
+def test_interferon_rises_in_all_eight_donors_of_kang():
+    import anndata as ad
+
+    cells = ad.read_h5ad(Path(DATA) / "kang_harmony_2000cells_9015genes_ctrl_stim.h5ad")
+    cells = cells[cells.obs["donor"].astype(str).str.isdigit()].copy()  # no doublets
+    about = cells.obs[["donor", "condition"]].astype(str).assign(level1="CD4", subset="all")
+    about = about.assign(compartment="memory", look_alike=False)
+    groups, codes = pseudobulk.groups(about)
+    var = pd.DataFrame({"gene_symbol": cells.var_names}, index=cells.var_names)
+    sums = pseudobulk.sums([(cells.X.tocsr(), codes)], len(groups), cells.n_vars)
+    bulk = pseudobulk.assemble(sums, groups, var)
+    donors = about[["donor", "condition"]].drop_duplicates().assign(cohort="kang")
+    signatures = genes.read_signatures(ROOT / "resources" / "signatures.tsv")
+    scores = activity.score(bulk, donors, signatures, ["cd4"], ["IFN1_ISG7"], min_cells=20)
+    good = scores[scores["estimable"]]
+    assert len(good) == 16, scores[["donor", "reason"]].to_string()
+    names = sorted(good["condition"].unique())
+    stim, ctrl = (
+        next(n for n in names if n.startswith("stim")),
+        next(n for n in names if not n.startswith("stim")),
+    )
+    wide = good.pivot(index="donor", columns="condition", values="value")
+    assert (wide[stim] - wide[ctrl] > 1).all()
+    plan = contrast.Plan(design.Contrast(stim, ctrl, pair="donor"))
+    rows = contrast.value(contrast.Bench(donors, plan), good, "log2 CPM")
+    assert rows[0]["effect"] > 2
+    assert {r["method"]: r for r in rows}["permutation"]["p"] == pytest.approx(2 / 256)
+
+
+def test_a_published_table_goes_through_the_workflow(tmp_path, children):
+    _, _, donors, tests, _ = children
+    workflow = Workflow(tmp_path)
+    sheet = donors.drop(columns="cohort").assign(sample=donors["donor"], batch="B1")
+    sheet.to_csv(tmp_path / "children.tsv", sep="\t", index=False, na_rep="NA")
+    about = {
+        "name": "children",
+        "title": "Published counts of GSE135779",
+        "format": "composition_table",
+        "folder": DATA,
+        "file": "GSE135779_ST4a_official_cluster_counts.csv",
+        "samples": "children.tsv",
+        "cells": "pbmc",
+        "contrast": {"case": "SLE", "control": "control"},
+        "composition": {"denominator": "pbmc", "primary": "Cluster 11"},
+    }
+    workflow.write("children.yaml", about)
+    workflow.write("config.yaml", {"cohorts": ["children.yaml"]})
+    workflow.snakemake("results/meta.tsv", "results/children/specifications.tsv")
+    found = tables.read(tmp_path / "results/children/tests.tsv")
+    primary = found[found["role"] == "primary"].iloc[0]
+    assert (primary["quantity"], primary["denominator"]) == ("Cluster 11", "pbmc")
+    same = tests.loc[("Cluster 11", "arcsine_ols_hc3")]
+    assert primary["effect"] == pytest.approx(same["effect"], rel=1e-4)
+    assert primary["p"] == pytest.approx(same["p"], rel=1e-4)
+    combined = tables.read(tmp_path / "results/meta.tsv")
+    assert combined["reason"].str.contains("two are needed").any()
