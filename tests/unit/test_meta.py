@@ -47,6 +47,8 @@ def test_two_studies_have_no_prediction_interval_and_one_is_refused():
         meta.combine([0.5], [0.2])
     with pytest.raises(ValueError, match="positive standard error"):
         meta.combine([0.5, 0.2], [0.2, 0])
+    with pytest.raises(ValueError, match="positive standard error"):
+        meta.combine([0.5, 0.2], [0.2, np.inf])
 
 
 def test_the_prediction_interval_is_wider_than_the_confidence_interval():

@@ -95,6 +95,17 @@ def test_the_interval_holds_what_the_test_does_not_reject():
     assert other.p == pytest.approx(found.p, rel=1e-2)
 
 
+def test_arms_far_apart_with_few_donors_still_get_finite_limits():
+    k = np.array([90, 120, 80, 100, 1, 0, 2, 1])
+    n = np.full(8, 300)
+    case = np.repeat([1.0, 0.0], 4)
+    sex = np.array([0, 1, 0, 1, 1, 0, 0, 1.0])
+    found, _ = overdispersed.fit(k, n, np.column_stack([np.ones(8), sex, case]))
+    assert found.p < 0.05
+    assert 0 < found.ci_low < found.effect < found.ci_high < np.inf
+    assert found.se > 0
+
+
 def test_p_is_near_the_likelihood_ratio_of_scipys_beta_binomial_with_many_donors():
     k, n, case = draw(np.random.default_rng(3), donors=200, effect=0.25)
     found, _ = overdispersed.fit(k, n, np.column_stack([np.ones(200), case]))

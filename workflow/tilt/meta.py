@@ -92,7 +92,7 @@ def combine(effect: np.ndarray, se: np.ndarray, tau: str = "PM") -> Pooled:
     k = len(effect)
     if k < 2:
         raise ValueError("two studies are needed to combine effects")
-    if not np.all(np.isfinite(effect)) or not np.all(se > 0):
+    if not np.all(np.isfinite(effect) & np.isfinite(se) & (se > 0)):
         raise ValueError("every study needs an effect and a positive standard error")
     variance = se**2
     tau2 = ESTIMATORS[tau](effect, variance)
@@ -172,7 +172,8 @@ def across(tests: pd.DataFrame, tau: str = "PM") -> pd.DataFrame:
             if rows["unit"].notna().any()
             else ""
         )
-        good = rows["estimable"].astype(bool) & rows[effect].notna() & (rows[se] > 0)
+        good = rows["estimable"].astype(bool) & np.isfinite(rows[effect]) & (rows[se] > 0)
+        good &= np.isfinite(rows[se])
         studies = _study_rows(rows, effect, se, scale)
         usable = studies[good]
         if len(usable) < 2:

@@ -165,7 +165,8 @@ def fit(
     fall to 2 % when donors spread wider than the family. So p comes from the score test: donors'
     scores under the null are compared between the arms by a t test with n - columns degrees of
     freedom, which keeps its level in both cases (see the calibration table). The interval
-    holds the values this test does not reject; ``se`` is its width over twice the t quantile.
+    holds the values this test does not reject (mirrored where it rejects on one side only);
+    ``se`` is its width over twice the t quantile.
 
     Raises
     ------
@@ -214,6 +215,8 @@ def fit(
         return np.nan
 
     low, high = limit(-1.0), limit(1.0)
+    if np.isnan(low) != np.isnan(high):  # scores level off: the other side tells the precision
+        low, high = (2 * effect - high, high) if np.isnan(low) else (low, 2 * effect - low)
     p = float(2 * stats.t.sf(abs(t), projection.df))
     se = (high - low) / (2 * critical)
     estimate = inference.Estimate(effect, float(se), projection.df, low, high, p)
