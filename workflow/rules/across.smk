@@ -37,3 +37,24 @@ rule combine_cohorts:
         code=code("meta", "contrast", "declared"),
     script:
         "../scripts/combine_cohorts.py"
+
+
+rule compare_signatures:
+    input:
+        CONFIG["resources"]["signatures"],
+    output:
+        "results/signature_overlaps.tsv",
+    log:
+        "logs/across/compare_signatures.log",
+    benchmark:
+        "benchmarks/across/compare_signatures.tsv"
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=10,
+    params:
+        code=code("activity"),
+    script:
+        "../scripts/compare_signatures.py"
