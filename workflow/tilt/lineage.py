@@ -16,6 +16,7 @@ NEIGHBOURS = 15  # most cells pooled to see whether a marker is on
 POOLED = 15_000  # counts that are enough to see it: deep cells are pooled less, rare ones kept
 HALF_ON = 2.0  # counts per 10,000 at which a lineage marker is half on; ambient RNA stays below
 SHARPNESS = 10.0  # of the softmax from scores to probabilities
+OWN_WEIGHT = 0.5  # of the markers once the map has its say
 ROUNDS = 2  # of learning the map from the embedding to lineages
 MIN_SEEDS = 5  # cells a lineage needs to take part in the map
 MIN_SCORE = 0.5  # probability below which a cell stays unassigned
@@ -54,7 +55,7 @@ def lineages(adata: ad.AnnData, markers: pd.DataFrame, seed: int = 0) -> pd.Data
     half = np.random.default_rng(seed).integers(0, 2, len(depth))
     for _ in range(ROUNDS):
         shared = _map(embedding, chance, half)
-        chance = _softmax(np.log(shared + 1e-3) + 0.5 * SHARPNESS * score)
+        chance = _softmax(np.log(shared + 1e-3) + OWN_WEIGHT * SHARPNESS * score)
     ordered = np.sort(np.column_stack([np.zeros(len(depth)), chance]), axis=1)
     best = chance.argmax(1)
     thin = (ordered[:, -1] < MIN_SCORE) | (score.max(1) < MIN_EVIDENCE)
@@ -105,8 +106,8 @@ def _map(embedding: np.ndarray, chance: np.ndarray, half: np.ndarray) -> np.ndar
         use = other & (size[label] >= MIN_SEEDS)
         if len(np.unique(label[use])) < 2:
             continue
-        model = LogisticRegression(C=np.sqrt(size.max()), max_iter=300)
-        model.fit(scaled[use], label[use], sample_weight=weight[use] / np.sqrt(size[label[use]]))
+        model = LogisticRegression(C=1.0, max_iter=300)
+        model.fit(scaled[use], label[use], sample_weight=weight[use])
         out[np.ix_(mine, model.classes_)] = model.predict_proba(scaled[mine])
     return out
 
