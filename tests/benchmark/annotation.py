@@ -75,7 +75,10 @@ def subset_task(name: str, cells, tables, to_truth, target: float, labels: list[
     for true in sorted(set(truth)):
         yield name, f"F1, {true}", f1_score(truth == true, called == true), np.nan
     yield name, "share assigned", float((found["subset"] != "unassigned").mean()), np.nan
-    order = np.argsort(-found["subset_margin"].to_numpy(), kind="stable")
+    known = [name for name in runs[0].scores if name in set(tables.markers["label"])]
+    word = to_truth(pd.DataFrame({"subset": known, "level1": [x[:3] for x in known]}))
+    chance = runs[0].scores[known].T.groupby(word).sum().T.to_numpy()
+    order = np.argsort(-chance.max(1), kind="stable")
     for share in COVERAGE:
         kept = order[: int(share * len(order))]
         accuracy = float((called[kept] == truth[kept]).mean())

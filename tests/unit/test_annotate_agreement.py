@@ -1,0 +1,59 @@
+"""Author labels beside our own."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from tilt import agreement, genes
+
+MARKERS = Path(__file__).resolve().parents[2] / "resources" / "markers.tsv"
+MAPPING = {"T4 naive": "CD4_Naive", "T4 memory": "CD4_CM", "mait": "MAIT", "junk": "unassigned"}
+AUTHOR = pd.Series(["T4 naive", "T4 memory", "mait", None, "junk", "T4 naive"])
+
+
+@pytest.fixture(scope="module")
+def markers():
+    return genes.read_markers(MARKERS)
+
+
+def test_translate_names_every_problem(markers):
+    assert agreement.translate(AUTHOR, MAPPING, markers).tolist() == [
+        *("CD4_Naive", "CD4_CM", "MAIT", "unassigned", "unassigned", "CD4_Naive")
+    ]
+    with pytest.raises(ValueError) as caught:
+        agreement.translate(AUTHOR, {"T4 naive": "CD4_naif", "mait": "MAIT"}, markers)
+    assert "without a mapping: ['T4 memory', 'junk']" in str(caught.value)
+    assert "does not know: ['CD4_naif']" in str(caught.value)
+
+
+def test_authors_lead_and_ours_are_kept(markers):
+    own = ["CD4_CM", "CD4_CM", "CD8_CM", "CD4_Treg_eff", "CD4_Naive", "CD4_Naive"]
+    labels = pd.DataFrame(
+        {
+            "level1": [name[:3] for name in own],
+            "subset": own,
+            "compartment": ["memory", "memory", "memory", "treg", "naive", "naive"],
+            "tph_high": [True, False, False, False, False, False],
+        }
+    )
+    table = agreement.lead(labels, agreement.translate(AUTHOR, MAPPING, markers), markers)
+    assert table["subset"].tolist() == [
+        *("CD4_Naive", "CD4_CM", "MAIT", "CD4_Treg_eff", "CD4_Naive", "CD4_Naive")
+    ]
+    assert table["level1"].tolist() == ["CD4", "CD4", "MAIT", "CD4", "CD4", "CD4"]
+    assert table["compartment"].tolist() == ["naive", "memory", "", "treg", "naive", "naive"]
+    assert table["own_subset"].tolist() == own
+    assert table["tph_high"].tolist() == labels["tph_high"].tolist()
+
+
+def test_confusion_and_agreement():
+    author = pd.Series(["a", "a", "a", "b", "unassigned"])
+    own = pd.Series(["a", "a", "b", "b", "a"])
+    table = agreement.confusion(author, own).set_index(["author", "own"])
+    assert table.loc[("a", "a"), "n"] == 2
+    assert table.loc[("a", "b"), "share"] == pytest.approx(1 / 3)
+    found = agreement.agreement(author, own)
+    assert found["n"] == 4
+    # F1 of a: precision 1, recall 2/3; of b: precision 1/2, recall 1
+    assert found["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
+    assert agreement.agreement(author, author)["ari"] == 1
