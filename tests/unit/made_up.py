@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from tilt.figures.names import SUBSET_COLOURS, Cohort
 
-SUBSETS = [name for name in SUBSET_COLOURS if name not in ("CD4", "CD8")][:24]
+SUBSETS = [name for name in SUBSET_COLOURS if name not in ("T", "CD4", "CD8")][:24]
 MEMORY = [s for s in SUBSETS if s.startswith("CD4_") and "Naive" not in s and "Treg" not in s]
 STEPS = ["read", "few_counts", "few_genes", "high_mito", "haemoglobin", "doublet"]
 
