@@ -107,7 +107,7 @@ def test_factor_activity_is_the_slope_of_the_linear_model():
     table = activity.factor_activity(statistic, net, ["STAT1", "RORC"]).set_index("factor")
     fit = sm.OLS(statistic.to_numpy(), sm.add_constant(weight)).fit()
     assert table.loc["STAT1", "score"] == pytest.approx(fit.tvalues[1], rel=1e-3)
-    assert table.loc["STAT1", "p"] < 1e-6
+    assert table.loc["STAT1", "p"] == pytest.approx(fit.pvalues[1], rel=1e-2)
     assert table.loc["RORC", "reason"] == "0 targets measured; 5 are needed"
 
 

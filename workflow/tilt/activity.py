@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import anndata as ad
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from tilt import genes, pseudobulk
 
@@ -149,7 +150,8 @@ def factor_activity(
     Returns
     -------
     factor, n_targets, score (t value of the slope), p; factors with fewer than ``min_targets``
-    measured targets have score NaN and the reason.
+    measured targets have score NaN and the reason. p takes genes as independent, which they are
+    not: read it as a ranking.
     """
     import decoupler as dc
 
@@ -162,8 +164,11 @@ def factor_activity(
     able = [f for f in factors if sizes.get(f, 0) >= min_targets]
     if able:
         matrix = known.to_frame("statistic").T
-        value, p = dc.mt.ulm(matrix, net[net["source"].isin(able)], tmin=min_targets)
-        scored = {f: (float(value[f].iloc[0]), float(p[f].iloc[0])) for f in able if f in value}
+        # decoupler's own p are adjusted over the factors: the plain ones are taken from t
+        value, _ = dc.mt.ulm(matrix, net[net["source"].isin(able)], tmin=min_targets)
+        for factor in (f for f in able if f in value):
+            t = float(value[factor].iloc[0])
+            scored[factor] = (t, float(2 * stats.t.sf(abs(t), len(known) - 2)))
     for factor in factors:
         n = int(sizes.get(factor, 0))
         reason = "" if factor in scored else f"{n} targets measured; {min_targets} are needed"
