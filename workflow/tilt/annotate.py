@@ -25,6 +25,7 @@ BLOCK = 50_000  # cells a pass
 FLOOR = 0.3e-4  # a subset marker that is on has at least 0.3 counts in 10,000
 MIN_WITHIN = 50  # cells of a group from which its subsets can be told apart
 PRESENT_FOLD = 3.0  # a group is there when the genes of its branch are this much higher in it
+COMMON = 0.05  # share of cells below which a group is not doubted
 USUAL_BRANCH = "CD4"  # most blood T cells: never doubted
 MIN_SCORE = 0.5  # probability of the branch, and of the compartment, below which none is named
 MEASURED_CELLS = 3  # cells in which a marker must be seen to be of use
@@ -232,7 +233,7 @@ def _absent(cohort: _Cohort, chance: np.ndarray, names, keys, markers) -> str:
     for key, arm in arms.items():
         own = np.isin(cohort.symbols, list(taxonomy.signature_genes(markers, arm))) & cohort.seen
         inside, outside = best == key, arm_of != arm
-        if own.sum() < 2 or not inside.any() or not outside.any() or arm == USUAL_BRANCH:
+        if own.sum() < 2 or inside.mean() < COMMON or arm == USUAL_BRANCH or not outside.any():
             continue
         total = np.asarray(cohort.counts[:, np.flatnonzero(own)].sum(1)).ravel()
         rate = total[inside].sum() / cohort.depth[inside].sum()

@@ -7,6 +7,7 @@ import pandas as pd
 
 MIN_POSITIVE = 3  # measurable positive genes a label needs
 MIN_SHARE = 1 / 3  # share of its positive genes that must be measurable
+MAIN_BRANCH = 0.1  # typical share above which a branch may be inferred without genes of its own
 ALIKE = 0.5  # share of genes in common (Jaccard) above which labels are alike
 MIN_UNIQUE = 2  # positive genes that tell it from each other label
 
@@ -59,12 +60,20 @@ def subset_labels(markers: pd.DataFrame, measured: Collection[str]) -> list[str]
 
     Level-2 labels with enough measurable positive genes, of which some tell it from each other
     label, and level-1 labels none of whose subsets can be called. Of two labels that can't be
-    told apart, the one with fewer genes of its own goes.
+    told apart, the one with fewer genes of its own goes. A rare branch (gamma-delta, MAIT) needs a
+    measurable gene that no other branch has.
     """
     measured = set(measured)
     fine = _callable(
         markers[markers["level"] == 2], markers, measured, MIN_POSITIVE, MIN_SHARE, MIN_UNIQUE
     )
+    share = markers.set_index("label")["share"]
+    fine = [
+        label
+        for label in fine
+        if share[branch(markers, label)] >= MAIN_BRANCH
+        or measured & signature_genes(markers, branch(markers, label))
+    ]
     taken = {branch(markers, label) for label in fine}
     coarse = markers[(markers["level"] == 1) & (markers["parent"] == "T")]
     coarse = coarse[~coarse["label"].isin(taken)]
@@ -74,6 +83,7 @@ def subset_labels(markers: pd.DataFrame, measured: Collection[str]) -> list[str]
             row.label
             for row in coarse.itertuples()
             if len(measured & set(row.positive)) >= MIN_POSITIVE
+            and len(measured & signature_genes(markers, row.label)) >= MIN_UNIQUE
         ),
     ]
     return [label for label in markers["label"] if label in chosen]
