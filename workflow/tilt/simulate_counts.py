@@ -15,7 +15,7 @@ from tilt.simulate_cells import LEAST_SHARE, World
 # Expected counts in an average cell below which background genes are dealt out. The gamma noise
 # left out is RARE * dispersion of the variance of such a gene, a few per cent.
 RARE = 0.3
-LARGE = 5.0  # expected counts above which summing the distribution is slower than drawing twice
+LARGE = 2.0  # expected counts above which summing the distribution is slower than drawing twice
 SLOTS = 1024  # places a cell of average depth has in the table that molecules are dealt from
 BLOCK = 4000  # cells drawn at once: bounds memory
 
