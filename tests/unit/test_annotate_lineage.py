@@ -43,7 +43,7 @@ def test_lineages_of_blood(blood, markers):
 def test_a_sample_of_t_cells_only_is_not_split(blood, markers):
     keep = (blood.obs["true_lineage"] == "T") & ~blood.obs["true_is_doublet"]
     found = annotate.lineages(blood[keep].copy(), markers)
-    assert (found["lineage"] == "T").mean() > 0.99
+    assert (found["lineage"] == "T").mean() > 0.98
     assert (found["look_alike"] == "").mean() > 0.99
 
 
