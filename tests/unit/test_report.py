@@ -158,9 +158,11 @@ def test_caption_counts_cells_and_genes():
 
 def test_table_sorts_by_number_and_escapes():
     table = pd.DataFrame({"gene": ["<b>", "x"], "p": [0.00012, np.nan], "told": [True, False]})
+    table["limit"] = [np.inf, 2.0]
     text = report_tables.html_table(table, "a caption")
     assert "&lt;b&gt;" in text and "<b>" not in text
     assert 'data-v="0.00012"' in text and "0.00012" in text and "–" in text and ">yes<" in text
+    assert "∞" in text and 'data-v="inf"' not in text
 
 
 def test_long_table_says_how_much_is_shown():

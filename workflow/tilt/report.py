@@ -3,6 +3,7 @@
 import base64
 import io
 import logging
+import re
 from pathlib import Path
 
 import jinja2
@@ -20,7 +21,7 @@ log = logging.getLogger(__name__)
 
 ORDER = list(TITLES)
 ACROSS = {"meta": "Effects across cohorts", "detectability": "Detectability by cohort"}
-MOST_SVG = 260_000  # bytes; a larger SVG is embedded as a palette PNG instead
+MOST_SVG = 160_000  # bytes; a larger SVG is embedded as a palette PNG instead
 PNG_WIDTH = 1_400
 FORMATS = ("pdf", "svg", "png", "tsv")
 TABLES = ("donors", "composition", "imbalance", "tests", "specifications", "random_sets")
@@ -54,10 +55,16 @@ def data_uri(stem: Path) -> str:
     if image.width > PNG_WIDTH:
         height = round(image.height * PNG_WIDTH / image.width)
         image = image.resize((PNG_WIDTH, height), Image.Resampling.LANCZOS)
-    image = image.quantize(192, dither=Image.Dither.NONE)
+    image = image.quantize(64, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def is_narrow(stem: Path) -> bool:
+    """Whether a figure is one journal column wide."""
+    width = re.search(rb'width="([0-9.]+)pt"', stem.with_suffix(".svg").read_bytes()[:2000])
+    return bool(width) and float(width[1]) < 300
 
 
 def not_shown(stem: Path) -> str:
@@ -75,8 +82,10 @@ def figure_block(name: str, stem: Path, title: str, text: str, alt: str, anchor:
     folder = f"figures/{stem.parent.name}"
     links = [(kind, f"{folder}/{stem.name}.{kind}") for kind in FORMATS]
     image = "" if reason else data_uri(stem)
+    narrow = is_narrow(stem)
     return {"name": name, "title": title, "caption": text, "alt": alt, "reason": reason} | {
         "image": image,
+        "narrow": narrow,
         "links": links,
         "anchor": anchor,
     }

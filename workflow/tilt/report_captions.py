@@ -216,7 +216,7 @@ def _labels(results: CohortResults) -> str:
 def _study(results: CohortResults) -> str:
     skipped = results.table("qc_samples")
     n = int((skipped["status"] == "skipped").sum()) if len(skipped) else 0
-    return f"{donors_text(results)}; {count(n, 'sample')} skipped."
+    return f"{donors_text(results)}; {count(n, 'sample') if n else 'no sample'} skipped."
 
 
 CAPTIONS = {
@@ -239,7 +239,8 @@ CAPTIONS = {
 
 def across_captions(meta: pd.DataFrame, n_cohorts: int) -> dict[str, str]:
     """Captions of the figures over all cohorts."""
-    kinds = sorted({m.partition(" ")[2] for m in meta.get("method", []) if " " in str(m)})
+    kinds = sorted({m.partition(" ")[2] for m in meta.get("method", []) if "+" in str(m)})
+    kinds = [kind.replace("PM", "Paule-Mandel") for kind in kinds]
     return {
         "meta": (
             f"{count(n_cohorts, 'cohort')}. Effect of each cohort with 95% CI (n: cases + "

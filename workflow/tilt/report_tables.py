@@ -18,6 +18,8 @@ def cell_text(value) -> str:
     if isinstance(value, (int, np.integer)):
         return f"{value:,}"
     if isinstance(value, (float, np.floating)):
+        if np.isinf(value):
+            return "∞" if value > 0 else "−∞"
         if value == int(value) and abs(value) < 1e9:
             return f"{int(value):,}"
         return f"{value:.3g}".replace("-", "−")
@@ -29,7 +31,7 @@ def sort_key(value) -> str:
     number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(
         value, bool
     )
-    return f"{float(value):.12g}" if number and value == value else ""
+    return f"{float(value):.12g}" if number and np.isfinite(value) else ""
 
 
 def html_table(

@@ -81,14 +81,16 @@ def panel(ax, group: pd.DataFrame, labels: dict[str, str]) -> None:
 def cohort_name(row, labels: dict[str, str]) -> str:
     """Title of a cohort with its n, wrapped."""
     name = style.textwrap.fill(labels.get(row.cohort, row.cohort), 24)
-    if row.n_case != row.n_case:
+    if not row.n_case > 0:
         return name
     return f"{name}\nn = {int(row.n_case)} + {int(row.n_control)}"
 
 
 def mean_name(row) -> str:
     """What the mean is a mean of."""
-    text = f"mean of {int(row.n_cohorts)} cohorts" if row.n_cohorts == row.n_cohorts else "mean"
+    text = (
+        f"mean of {int(row.n_cohorts)} cohorts" if row.effect == row.effect else "mean of cohorts"
+    )
     if row.tau2 == row.tau2 and row.i2 == row.i2:
         text += f"\nτ² {row.tau2:.2g}, I² {100 * row.i2:.0f}%"
     return text

@@ -71,7 +71,7 @@ def figure(cohort: Cohort | None, title: str, width: str = "double", height: flo
     """
     inches = WIDTHS[width]
     fig = Figure(figsize=(inches, min(height, MAX_HEIGHT) * MM), layout="constrained")
-    text = f"{cohort.label}: {title}" if cohort else title
+    text = f"{cohort.label}: {title}" if cohort else title[:1].upper() + title[1:]
     letters = int(inches / MM / 1.42)
     fig.suptitle(
         textwrap.fill(text, letters), x=0.008, ha="left", fontsize=7.5, color=DARK, linespacing=1.25
