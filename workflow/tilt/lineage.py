@@ -25,7 +25,7 @@ N_GENES = 1500  # variable genes of the sample's own embedding
 N_COMPONENTS = 30
 PARTNERS = ("B", "Plasma", "Mono_classical", "Mono_nonclassical", "cDC", "pDC", "Platelet", "RBC")
 SIZE = 2.0  # negative-binomial size of background counts
-LOOK_ALIKE_P = 1e-4  # chance of the foreign counts under the sample's own background
+LOOK_ALIKE_P = 1e-3  # chance of the foreign counts under the sample's own background
 LOOK_ALIKE_GENES = 2  # distinct foreign genes
 
 
@@ -124,7 +124,7 @@ def look_alikes(
 
     For each partner lineage the counts of its marker genes that are foreign to T cells are summed.
     A cell is a look-alike when at least two such genes are seen and their sum is improbable
-    (p < 1e-4, negative binomial) given the cell's depth and the background of the other cells,
+    (p < 1e-3, negative binomial) given the cell's depth and the background of the other cells,
     which covers ambient RNA.
     """
     out = np.full(counts.shape[0], "", dtype=object)
