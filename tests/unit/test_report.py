@@ -1,5 +1,7 @@
 """The report from made-up results: what it says, and that it stands alone and is accessible."""
 
+import base64
+import io
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -95,6 +97,21 @@ def test_page_says_that_data_are_simulated(page):
 def test_sentence_figure_is_text_not_an_image(page, outline):
     assert "Lineages per donor is not shown." in page[0]
     assert len(outline.images) == 2
+
+
+def test_embedded_picture_keeps_the_colours_of_rare_subsets(tmp_path, monkeypatch):
+    """The two poles and the conditions stay within 24 of 255 in every channel."""
+    cells = made_up.umap(made_up.donors(3, 3), 200)
+    style.save(*embedding.draw(cells, made_up.cohort()), tmp_path / "umap")
+    monkeypatch.setattr(report, "MOST_SVG", 0)
+    uri = report.data_uri(tmp_path / "umap")
+    picture = Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))).convert("RGB")
+    assert picture.width == report.PNG_WIDTH
+    seen = np.asarray(picture).reshape(-1, 3).astype(int)
+    for subset in ("CD4_Tph_like", "CD4_Th22_like", "CD4_Treg_eff"):
+        colour = subset_colour(subset)
+        wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+        assert np.abs(seen - wanted).max(axis=1).min() <= 24, subset
 
 
 def test_answer_has_effect_interval_and_n():

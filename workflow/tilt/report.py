@@ -45,7 +45,10 @@ def load_cells(umap: Path, labels: Path) -> pd.DataFrame:
 
 
 def data_uri(stem: Path) -> str:
-    """Figure as a data URI: the SVG where it is small, else a PNG of fewer pixels and colours."""
+    """Figure as a data URI: the SVG where it is small, else a PNG of fewer pixels and colours.
+
+    The palette covers the range of colours, so that a rare subset keeps its own.
+    """
     svg = stem.with_suffix(".svg")
     if svg.stat().st_size <= MOST_SVG:
         return "data:image/svg+xml;base64," + base64.b64encode(svg.read_bytes()).decode()
@@ -55,7 +58,7 @@ def data_uri(stem: Path) -> str:
     if image.width > PNG_WIDTH:
         height = round(image.height * PNG_WIDTH / image.width)
         image = image.resize((PNG_WIDTH, height), Image.Resampling.LANCZOS)
-    image = image.quantize(64, dither=Image.Dither.NONE)
+    image = image.quantize(255, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
