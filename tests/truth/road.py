@@ -47,7 +47,7 @@ def walk(name: str, sheet: pd.DataFrame, seed: int, null: bool = False, **change
     for raw in simulate.cohort(params, sheet, markers, signatures, seed):
         row = raw.obs.iloc[0]
         about = {key: str(row[key]) for key in ("sample", "donor", "condition", "batch")}
-        truth = raw.obs.drop(columns=list(about)).add_prefix("true_")
+        truth = raw.obs.filter(like="true_")
         bare = AnnData(raw.X, obs=pd.DataFrame(index=raw.obs_names), var=raw.var)
         sample, table, _ = samples.process(
             bare, {"cohort": name, **about}, QC, markers, aliases, seed

@@ -4,7 +4,6 @@ import subprocess
 import sys
 
 import yaml
-
 from running import ROOT, small_cohorts
 
 

@@ -9,6 +9,7 @@ sys.path.insert(0, str(TILT))
 from snakemake.exceptions import WorkflowError
 from tilt import config as tilt_config
 from tilt import layouts
+from tilt.sheets import read_yaml
 from tilt.provenance import code_digest as code
 
 # Names in the config are looked up from the working directory, then from the checkout.
@@ -96,6 +97,15 @@ def source_of(wildcards):
         return source
     split = {"format": "h5ad_per_sample", "folder": f"results/{wildcards.cohort}/raw"}
     return source | split | {"h5ad": {"counts": "X"}}
+
+
+def simulated_world(wildcards):
+    """Gene and cell tables that the parameter file of a simulated cohort names."""
+    path = Path(cohort_of(wildcards)["simulated"])
+    params = read_yaml(path)[0]
+    return [
+        str(path.parent / params[key]) for key in ("genes", "cells") if key in params
+    ]
 
 
 def split_input(wildcards):

@@ -4,6 +4,7 @@
 rule simulate_cohort:
     input:
         params=lambda wildcards: cohort_of(wildcards)["simulated"],
+        world=simulated_world,
         sheet=lambda wildcards: cohort_of(wildcards)["sheet"],
         markers=MARKERS,
         signatures=CONFIG["resources"]["signatures"],

@@ -24,7 +24,7 @@ try:
     )
     summary = {"sample": row["sample"], "status": "ok", "message": "", **summary}
     summary["inputs"] = [provenance.file_record(path) for path in files.values()]
-except (readers.BadSample, samples.TooFewCells, genes.GenesNotFound) as error:
+except ValueError as error:  # BadSample, TooFewCells, or names that are no genes
     if snakemake.params.on_bad_sample != "skip":
         raise
     log.warning("sample %s is skipped: %s", row["sample"], error)

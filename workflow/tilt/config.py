@@ -104,7 +104,9 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
     fetched = "retrieve" in cohort and isinstance(cohort.get("folder"), str)
     if fetched:
         cohort["folder"] = str(Path(settings["downloads"]) / cohort["folder"])
-    for key in ("simulated", "samples", *(() if fetched else ("folder",))):
+    # Fetched and simulated files are the run's own; those of another run are not looked for.
+    own = fetched or "simulated" in cohort
+    for key in ("simulated", "samples", *(() if own else ("folder",))):
         if isinstance(cohort.get(key), str):
             cohort[key] = find(cohort[key], roots)
     sheet = cohort.pop("samples", None)
