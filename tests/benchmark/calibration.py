@@ -23,12 +23,14 @@ import pandas as pd  # noqa: E402
 from scipy import stats  # noqa: E402
 from tilt import (  # noqa: E402
     activity,
+    composition,
     contrast,
     controls,
     design,
     expression,
     imbalance,
     meta,
+    overdispersed,
     pseudobulk,
 )
 
@@ -50,10 +52,10 @@ def measure(scenario: made.Scenario, seed: int) -> dict[str, dict]:
     declared = design.Contrast("SLE", "control", strata=strata)
     plan = contrast.Plan(declared, permutations=499, bootstraps=399, seed=seed)
     bench = contrast.Bench(donors, plan)
-    composition = made.composition(counts)
+    whole = made.composition(counts)
     rows = {}
-    own = composition[composition["subset"] == "CD4_Tph_like"]
-    for row in contrast.share(bench, own, composition, True):
+    own = whole[whole["subset"] == "CD4_Tph_like"]
+    for row in contrast.share(bench, own, whole, True):
         rows[f"Tph share {row['method']}"] = row
     values = counts.assign(
         value=imbalance.log_ratio(counts["n_tph"], counts["n_th22"]), estimable=True, reason=""
@@ -94,39 +96,45 @@ def error_rates(table: Table, n: int) -> None:
 
 
 def truths(scenario: made.Scenario) -> dict[str, float]:
-    """What each method estimates, from a cohort of 3,000 donors."""
-    arm = 1500
-    total = sum(c for c, _ in scenario.batches), sum(c for _, c in scenario.batches)
-    many = tuple((arm * a // total[0], arm * b // total[1]) for a, b in scenario.batches)
-    donors, counts = made.draw(replace(scenario, batches=many), np.random.default_rng(10**6))
-    plan = contrast.Plan(design.Contrast("SLE", "control"), permutations=9, bootstraps=9)
-    bench = contrast.Bench(donors, plan)
-    composition = made.composition(counts)
+    """What each method estimates, from 200,000 donors."""
+    many = ((100_000, 100_000),)
+    _, counts = made.draw(replace(scenario, batches=many), np.random.default_rng(10**6))
     case = (counts["condition"] == "SLE").to_numpy()
-    own = composition[composition["subset"] == "CD4_Tph_like"]
+
+    def gap(values) -> float:
+        values = np.asarray(values)
+        return float(values[case].mean() - values[~case].mean())
+
+    def shift(values) -> float:
+        """Median difference over pairs of donors, 2,000 of each arm at a time."""
+        arms = np.asarray(values)[case], np.asarray(values)[~case]
+        parts = [slice(i, i + 2000) for i in range(0, 100_000, 2000)]
+        return float(np.mean([np.median(np.subtract.outer(arms[0][p], arms[1][p])) for p in parts]))
+
     share = (counts["n_tph"] / counts["n_cells"]).to_numpy()
-    angle = np.arcsin(np.sqrt(share))
-    ratio = contrast.composition.clr(composition, "CD4_Tph_like", "memory_cd4")
-    ratio = counts.merge(ratio, on=["cohort", "donor", "condition"])["value"].to_numpy()
-    odds = contrast.share(bench, own, composition, False)[-1]["effect"]
-    out = {
-        "Tph share arcsine_ols_hc3": angle[case].mean() - angle[~case].mean(),
-        "Tph share bootstrap_t": angle[case].mean() - angle[~case].mean(),
-        "Tph share points_ols_hc3": 100 * (share[case].mean() - share[~case].mean()),
-        "Tph share mann_whitney": 100 * _shift(share[case], share[~case]),
-        "Tph share clr_ols_hc3": ratio[case].mean() - ratio[~case].mean(),
-        "Tph share beta_binomial": odds,
+    angle = composition.arcsine(counts["n_tph"], counts["n_cells"])
+    rest = counts["n_cells"] - counts["n_tph"] - counts["n_th22"]
+    logs = np.log(np.column_stack([counts["n_tph"], counts["n_th22"], rest]) + 0.5)
+    ratio = imbalance.log_ratio(counts["n_tph"], counts["n_th22"])
+    model = overdispersed._Model(
+        overdispersed.FAMILIES["beta"],
+        counts["n_tph"].to_numpy(float),
+        counts["n_cells"].to_numpy(float),
+    )
+    design_ = np.column_stack([np.ones(len(case)), case])
+    beta = model.maximise(design_, np.array([np.log(share.mean()), 0.0, -4.0]))[1][1]
+    return {
+        "Tph share arcsine_ols_hc3": gap(angle),
+        "Tph share bootstrap_t": gap(angle),
+        "Tph share points_ols_hc3": gap(100 * share),
+        "Tph share mann_whitney": shift(100 * share),
+        "Tph share clr_ols_hc3": gap(logs[:, 0] - logs.mean(axis=1)),
+        "Tph share beta_binomial": float(beta),
+        "E1 ols_hc3": gap(ratio),
+        "E1 bootstrap_t": gap(ratio),
+        "E1 mann_whitney": shift(ratio),
+        "E1 logit_normal": LOG_RATIO,
     }
-    lr = imbalance.log_ratio(counts["n_tph"], counts["n_th22"])
-    for method in ("ols_hc3", "bootstrap_t"):
-        out[f"E1 {method}"] = lr[case].mean() - lr[~case].mean()
-    out["E1 mann_whitney"] = _shift(lr[case], lr[~case])
-    out["E1 logit_normal"] = LOG_RATIO
-    return out
-
-
-def _shift(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.median(np.subtract.outer(a, b)))
 
 
 def coverage(table: Table, n: int) -> None:

@@ -19,6 +19,7 @@ REACH = 6.0  # the normal is integrated from -6 to 6 standard deviations
 class Beta:
     """Beta-binomial; the dispersion is the intra-donor correlation rho, on the logit scale."""
 
+    same_spread = False  # the arm with more of the cells has the wider scores
     limits = tuple(special.logit((1e-6, 0.95)))
     starts = tuple(special.logit((0.02, 0.0005)))
 
@@ -48,6 +49,7 @@ class Beta:
 class Normal:
     """Logistic-normal binomial; the dispersion is the log of the SD of donors' log odds."""
 
+    same_spread = True  # donors' log odds spread alike in both arms
     limits = (np.log(1e-3), np.log(5.0))
     starts = (np.log(0.5), np.log(0.05))
 
@@ -164,7 +166,8 @@ def fit(
     likelihood-ratio tests of these models err with few donors (up to 9 % at a nominal 5 %), or
     fall to 2 % when donors spread wider than the family. So p comes from the score test: donors'
     scores under the null are compared between the arms by a t test with n - columns degrees of
-    freedom, which keeps its level in both cases (see the calibration table). The interval
+    freedom (variance pooled for ``normal``, HC2 for ``beta``), which keeps its level in both
+    cases (see the calibration table). The interval
     holds the values this test does not reject (mirrored where it rejects on one side only);
     ``se`` is its width over twice the t quantile.
 
@@ -194,8 +197,12 @@ def fit(
         """t of the scores when the effect is held at ``value``; falls with it."""
         start = best[1][:-2] + (effect - value) * lean
         s = model.held(start, dispersion, nuisance, value * case)
-        spread = np.sqrt(np.square(s @ projection.annihilator).sum() / projection.df / scale)
-        return float(s @ projection.partial / scale / spread) if spread > 0 else 0.0
+        squares = np.square(s @ projection.annihilator)
+        if model.family.same_spread:
+            variance = squares.sum() / projection.df * scale
+        else:  # HC2
+            variance = (squares / projection.slack) @ np.square(projection.partial)
+        return float(s @ projection.partial / np.sqrt(variance)) if variance > 0 else 0.0
 
     t = score_t(0.0)
     critical = float(stats.t.ppf(0.5 + inference.LEVEL / 2, projection.df))
