@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_up_report import CONFIG, SETTINGS, build_page, results
+from PIL import Image
 from tilt import (
+    report,
     report_captions,
     report_methods,
     report_provenance,
@@ -19,6 +21,8 @@ from tilt import (
     report_tables,
     report_text,
 )
+from tilt.figures import embedding, style
+from tilt.figures.names import subset_colour
 from tilt.report_text import CohortResults
 
 

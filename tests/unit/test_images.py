@@ -1,0 +1,130 @@
+"""Figures compared with stored pictures, from fixed tables that include ugly ones.
+
+Tolerance: root mean square of 2.5 (of 255 grey levels) over the page at 80 dpi. The same figure
+on the same libraries differs by 0; the fonts come with matplotlib. A panel title moved by two
+pixels gives more than 3 (asserted below). After a wanted change, look at the new pictures and
+store them: ``TILT_STORE_IMAGES=1 pytest tests/unit/test_images.py``.
+"""
+
+import os
+from pathlib import Path
+
+import made_up
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.testing.compare import compare_images
+from tilt.figures import (
+    activity,
+    composition,
+    embedding,
+    imbalance,
+    markers,
+    meta,
+    qc,
+    robustness,
+    study,
+    volcano,
+)
+
+STORED = Path(__file__).parent / "images"
+TOLERANCE = 2.5
+DPI = 80
+COHORT = made_up.cohort()
+
+
+def donors_figures(n_control: int, n_case: int, subsets) -> dict:
+    people = made_up.donors(n_control, n_case)
+    shares = made_up.composition(people, [*subsets, "tph_high", "th22_high"])
+    values = made_up.imbalance(people, e1=n_control > 1)
+    scores = made_up.activity(people)
+    tests = pd.concat(
+        [
+            made_up.imbalance_tests(people, values),
+            made_up.tests(people, shares),
+            made_up.activity_tests(people, scores),
+        ],
+        ignore_index=True,
+    )
+    return {
+        "people": people,
+        "shares": shares,
+        "values": values,
+        "scores": scores,
+        "tests": tests,
+        "interferon": activity.donor_scores(scores),
+    }
+
+
+def imbalance_of(n_control: int, n_case: int):
+    d = donors_figures(n_control, n_case, made_up.SUBSETS)
+    return imbalance.draw(d["shares"], d["values"], d["tests"], d["interferon"], COHORT)[0]
+
+
+def composition_of(n_control: int, n_case: int, subsets):
+    d = donors_figures(n_control, n_case, subsets)
+    return composition.draw(d["shares"], d["tests"], COHORT)[0]
+
+
+def interferon_with_gaps():
+    """A missing arm in one group, a missing value, and an arm without variance."""
+    d = donors_figures(4, 5, made_up.SUBSETS)
+    scores = d["scores"]
+    interferon = scores["signature"] == "IFN1_T_CORE"
+    case = scores["condition"] == "SLE"
+    scores.loc[interferon & case & (scores["subset"] == "t"), "value"] = np.nan
+    scores.loc[interferon & ~case & (scores["subset"] == "memory_cd4"), "value"] = 5.0
+    scores.loc[scores.index[1], "value"] = np.nan
+    return activity.draw_interferon(scores, d["tests"], COHORT)[0]
+
+
+FORTY = [f"subset_with_a_long_name_{n}" for n in range(40)]
+DRAWINGS = {
+    "imbalance": lambda: imbalance_of(8, 10),
+    "imbalance_one_donor": lambda: imbalance_of(1, 0),
+    "imbalance_200_donors": lambda: imbalance_of(90, 110),
+    "composition_one_arm": lambda: composition_of(5, 0, made_up.SUBSETS),
+    "composition_40_subsets": lambda: composition_of(90, 110, FORTY),
+    "interferon_with_gaps": interferon_with_gaps,
+    "waterfall": lambda: qc.draw_waterfall(made_up.waterfall(made_up.donors(8, 10)), COHORT)[0],
+    "umap": lambda: embedding.draw(made_up.umap(made_up.donors(3, 3), 150), COHORT)[0],
+    "markers": lambda: markers.draw_dots(made_up.expression(), COHORT)[0],
+    "meta": lambda: meta.draw(made_up.meta(), {"demo": "Demo, simulated data"})[0],
+    "robustness": lambda: robustness.draw(made_up.specifications(), made_up.random_sets(), COHORT)[
+        0
+    ],
+    "volcano": lambda: volcano.draw({"memory_cd4": made_up.genes()}, COHORT)[0],
+    "study": lambda: study.draw(
+        made_up.samples(people := made_up.donors(8, 10)), made_up.waterfall(people), people, COHORT
+    )[0],
+}
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_figure_looks_as_stored(name, tmp_path):
+    stored, drawn = STORED / f"{name}.png", tmp_path / f"{name}.png"
+    DRAWINGS[name]().savefig(drawn, dpi=DPI, metadata={"Software": None})
+    if os.environ.get("TILT_STORE_IMAGES"):
+        STORED.mkdir(exist_ok=True)
+        stored.write_bytes(drawn.read_bytes())
+    assert compare_images(str(stored), str(drawn), TOLERANCE) is None
+
+
+def test_tolerance_sees_a_moved_title_and_a_changed_colour(tmp_path):
+    drawn = tmp_path / "meta.png"
+    fig = DRAWINGS["meta"]()
+    fig.draw_without_rendering()
+    fig.set_layout_engine("none")
+    for ax in fig.axes:
+        box = ax.get_position()
+        ax.set_position([box.x0 + 2 / (DPI * fig.get_figwidth()), *box.bounds[1:]])
+    fig.savefig(drawn, dpi=DPI)
+    assert compare_images(str(STORED / "meta.png"), str(drawn), TOLERANCE) is not None
+    fig = DRAWINGS["volcano"]()
+    for points in fig.axes[0].collections:
+        points.set_facecolor("#00FF00")
+    fig.savefig(tmp_path / "volcano.png", dpi=DPI)
+    assert (
+        compare_images(str(STORED / "volcano.png"), str(tmp_path / "volcano.png"), TOLERANCE)
+        is not None
+    )
