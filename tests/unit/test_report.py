@@ -173,6 +173,9 @@ def test_caption_counts_cells_and_genes():
     text = report_captions.caption("qc_waterfall", one)
     kept = one.table("qc_waterfall").groupby("sample").tail(1)["n_left"].sum()
     assert f"in 18 samples, {kept:,} kept" in text
+    others = one.table("specifications").query("estimable and family != 'main'")
+    text = report_captions.caption("robustness", one)
+    assert f"measured in {len(others)} other ways" in text
     low = report_captions.caption("detectability", one)
     assert "CXCL13, IL22, IL21, IL26." in low
 
