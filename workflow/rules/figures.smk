@@ -1,0 +1,123 @@
+# Figures of the cells of a cohort, each as PDF, SVG, PNG and the table of what it shows.
+
+from tilt.figures import names
+
+
+rule plot_quality:
+    input:
+        waterfall="results/{cohort}/qc_waterfall.tsv",
+        samples="results/{cohort}/qc_samples.tsv",
+        cells="results/{cohort}/qc_cells.tsv.gz",
+        donors="results/{cohort}/donors.tsv",
+    output:
+        multiext("results/figures/{cohort}/study", ".pdf", ".svg", ".tsv"),
+        multiext("results/figures/{cohort}/qc_waterfall", ".pdf", ".svg", ".tsv"),
+        multiext("results/figures/{cohort}/qc_metrics", ".pdf", ".svg", ".tsv"),
+        study=report(
+            "results/figures/{cohort}/study.png",
+            caption="../report/study.rst",
+            category="1 Answer",
+            labels={"cohort": "{cohort}", "figure": "Study flow and donors"},
+        ),
+        qc_waterfall=report(
+            "results/figures/{cohort}/qc_waterfall.png",
+            caption="../report/qc_waterfall.rst",
+            category="5 Quality",
+            labels={"cohort": "{cohort}", "figure": "Cells left"},
+        ),
+        qc_metrics=report(
+            "results/figures/{cohort}/qc_metrics.png",
+            caption="../report/qc_metrics.rst",
+            category="5 Quality",
+            labels={"cohort": "{cohort}", "figure": "Metrics"},
+        ),
+    log:
+        "logs/{cohort}/plot_quality.log",
+    benchmark:
+        "benchmarks/{cohort}/plot_quality.tsv"
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000, per_input=20),
+        runtime=30,
+    params:
+        cohort=lambda wildcards: names.describe(cohort_of(wildcards)),
+        code=code("figures.qc", "figures.study"),
+    script:
+        "../scripts/plot_quality.py"
+
+
+rule plot_cells:
+    input:
+        counts="results/{cohort}/counts.zarr",
+        umap="results/{cohort}/umap.tsv.gz",
+        labels="results/{cohort}/labels.tsv.gz",
+        donors="results/{cohort}/donors.tsv",
+    output:
+        multiext("results/figures/{cohort}/umap", ".pdf", ".svg", ".tsv"),
+        multiext("results/figures/{cohort}/author_labels", ".pdf", ".svg", ".tsv"),
+        umap=report(
+            "results/figures/{cohort}/umap.png",
+            caption="../report/umap.rst",
+            category="4 Cells",
+            labels={"cohort": "{cohort}", "figure": "UMAP"},
+        ),
+        author_labels=report(
+            "results/figures/{cohort}/author_labels.png",
+            caption="../report/author_labels.rst",
+            category="4 Cells",
+            labels={"cohort": "{cohort}", "figure": "Authors' labels"},
+        ),
+    log:
+        "logs/{cohort}/plot_cells.log",
+    benchmark:
+        "benchmarks/{cohort}/plot_cells.tsv"
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000, per_input=20),
+        runtime=30,
+    params:
+        cohort=lambda wildcards: names.describe(cohort_of(wildcards)),
+        seed=CONFIG["seed"],
+        code=code("figures.embedding", "figures.labels", "blocks"),
+    script:
+        "../scripts/plot_cells.py"
+
+
+rule plot_markers:
+    input:
+        expression="results/{cohort}/marker_expression.tsv",
+        detectability="results/{cohort}/detectability.tsv",
+    output:
+        multiext("results/figures/{cohort}/markers", ".pdf", ".svg", ".tsv"),
+        multiext("results/figures/{cohort}/detectability", ".pdf", ".svg", ".tsv"),
+        markers=report(
+            "results/figures/{cohort}/markers.png",
+            caption="../report/markers.rst",
+            category="4 Cells",
+            labels={"cohort": "{cohort}", "figure": "Markers"},
+        ),
+        detectability=report(
+            "results/figures/{cohort}/detectability.png",
+            caption="../report/detectability.rst",
+            category="4 Cells",
+            labels={"cohort": "{cohort}", "figure": "Detectability"},
+        ),
+    log:
+        "logs/{cohort}/plot_markers.log",
+    benchmark:
+        "benchmarks/{cohort}/plot_markers.tsv"
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=30,
+    params:
+        cohort=lambda wildcards: names.describe(cohort_of(wildcards)),
+        code=code("figures.markers"),
+    script:
+        "../scripts/plot_markers.py"
