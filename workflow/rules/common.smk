@@ -7,6 +7,7 @@ TILT = Path(workflow.current_basedir).parent
 sys.path.insert(0, str(TILT))
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from tilt import config as tilt_config
 from tilt import layouts
 from tilt.sheets import read_yaml
@@ -16,6 +17,10 @@ from tilt.provenance import code_digest as code
 SETTINGS, PROBLEMS = tilt_config.check(config, [Path.cwd(), TILT.parent])
 if PROBLEMS:
     raise WorkflowError(tilt_config.report(PROBLEMS))
+
+if workflow.is_main_process:
+    for note in SETTINGS["notes"]:
+        logger.info(f"note: {note}")
 
 CONFIG = SETTINGS["config"]
 COHORTS = SETTINGS["cohorts"]

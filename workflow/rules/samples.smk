@@ -76,7 +76,7 @@ rule process_sample:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500, per_input=20),
+        mem_mb=memory(2500, per_input=20),
         runtime=30,
     params:
         row=row_of,
