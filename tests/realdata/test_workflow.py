@@ -107,14 +107,17 @@ def test_one_arm_gives_composition_and_says_no_contrast(tmp_path):
     tests = results(workflow, "kang", "tests.tsv")
     assert len(tests)
     assert not tests["estimable"].astype(bool).any()
-    assert tests["reason"].str.contains("control").all()
-    assert "not possible" in (workflow.folder / "results/report.html").read_text()
+    assert tests["reason"].str.len().gt(10).all()
+    primary = tests[tests["role"] == "primary"]
+    assert primary["reason"].str.contains("control donor|genes of").all()
+    report = (workflow.folder / "results/report.html").read_text()
+    assert "the imbalance could not be compared: 0 control donor(s)" in report
 
 
 def test_single_donor_without_labels(tmp_path):
     file = "speck_hao2021_1000cells_33538genes_unlabelled.h5ad"
     sheet = pd.DataFrame(
-        {"sample": ["hao"], "donor": ["hao"], "condition": ["control"], "path": [file]}
+        {"sample": ["hao"], "donor": "hao", "condition": "control", "batch": "1", "path": file}
     )
     qc = {"min_counts": 500, "min_genes": 200}
     workflow = run(tmp_path, "hao", file, sheet, format="h5ad_per_sample", qc=qc)
