@@ -6,6 +6,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from tilt import tables
 
 COHORTS = ("small_cd4", "small_pbmc")
@@ -85,7 +86,9 @@ def test_deleted_sample_reruns_what_depends_on_it_alone(small_copy):
 
 
 def test_a_changed_threshold_reruns_from_there(small_copy):
-    jobs = small_copy.planned("--config", "normalize={n_hvgs: 900}")
+    config = yaml.safe_load((small_copy.folder / "config.yaml").read_text())
+    small_copy.write("config.yaml", config | {"normalize": {"n_hvgs": 900}})
+    jobs = small_copy.planned()
     assert "process_sample" not in jobs
     assert "gather_cohort" not in jobs
     assert jobs["select_genes"] == 2

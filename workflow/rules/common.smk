@@ -64,6 +64,15 @@ def samples_of(pattern):
     return files
 
 
+def sample_objects():
+    """Objects of all samples: targets of a run, so that a deleted one is made again."""
+    return [
+        f"results/{cohort}/samples/{row['sample']}.h5ad"
+        for cohort in CELLS
+        for row in COHORTS[cohort]["samples"]
+    ]
+
+
 def memory(base_mb, per_input=0.0):
     """Memory in MB from the size of the inputs, growing with each attempt."""
 
