@@ -23,7 +23,9 @@ lint: $(READY)
 	$(RUN) snakemake --lint
 
 bench: $(READY)
-	$(RUN) tests/benchmark/run_all.sh
+	mkdir -p results/benchmark
+	$(RUN) python tests/benchmark/annotation.py --out results/benchmark/annotation.tsv
+	$(RUN) python tests/benchmark/calibration.py --out results/benchmark/calibration.tsv
 
 environment: $(READY)
 

@@ -10,6 +10,7 @@ import yaml
 from anndata import AnnData
 from scipy import sparse
 from tilt import annotate, embed, genes, normalize, samples, simulate
+from tilt.config import merged
 
 ROOT = Path(__file__).parents[2]
 RESOURCES = ROOT / "resources"
@@ -41,6 +42,8 @@ class Walked:
 def walk(name: str, sheet: pd.DataFrame, seed: int, null: bool = False, **changes) -> Walked:
     """Simulate a cohort with the parameters of demo ``name`` and take it to labels."""
     markers, signatures, aliases, excluded = tables()
+    cohort = yaml.safe_load((ROOT / f"config/cohorts/{name}.yaml").read_text())
+    qc = merged(QC, cohort.get("qc", {}))
     params = simulate.read_parameters(RESOURCES / f"demo/{name}.yaml")
     params = simulate.override(simulate.null(params) if null else params, **changes)
     kept, cells = [], []
@@ -50,7 +53,7 @@ def walk(name: str, sheet: pd.DataFrame, seed: int, null: bool = False, **change
         truth = raw.obs.filter(like="true_")
         bare = AnnData(raw.X, obs=pd.DataFrame(index=raw.obs_names), var=raw.var)
         sample, table, _ = samples.process(
-            bare, {"cohort": name, **about}, QC, markers, aliases, seed
+            bare, {"cohort": name, **about}, qc, markers, aliases, seed
         )
         truth.index = table.index
         cells.append(table.join(truth).assign(donor=about["donor"]))
@@ -75,9 +78,9 @@ def walk(name: str, sheet: pd.DataFrame, seed: int, null: bool = False, **change
     corrected = embed.harmony(scores, obs["batch"], seed, 1)
     panel = annotate.panel(stats, markers, signatures, seed)
     columns = var.index.get_indexer(panel)
-    cohort = AnnData(counts[:, columns], obs=obs[["donor", "n_counts"]], var=var.iloc[columns])
+    shown = AnnData(counts[:, columns], obs=obs[["donor", "n_counts"]], var=var.iloc[columns])
     branch = "CD4" if name == "demo_cd4" else None
-    found = annotate.label(cohort, corrected, markers, signatures, seed, branch=branch)
+    found = annotate.label(shown, corrected, markers, signatures, seed, branch=branch)
     every = pd.concat(cells)
     truth = every.filter(like="true_").assign(donor=every["donor"])
     return Walked(every, found.labels.join(truth, on="cell"), sheet)

@@ -169,6 +169,7 @@ def statistics_files():
     folders = ["de", "factors"] if CONFIG["stats"]["regulon"] else ["de"]
     return [
         "results/meta.tsv",
+        "results/signature_overlaps.tsv",
         *expand(
             "results/{cohort}/{table}.tsv",
             cohort=COHORTS,
