@@ -114,7 +114,9 @@ def test_bad_sample_stops_with_its_name_or_is_skipped_and_told(small_copy):
     assert samples.loc[sample, "status"] == "skipped"
     assert (samples["status"] == "ok").sum() == 6
     donor = samples.loc[sample, "donor"]
-    assert donor not in set(table(small_copy, "small_cd4", "composition.tsv")["donor"])
+    composition = table(small_copy, "small_cd4", "composition.tsv").set_index("donor")
+    assert (composition.loc[donor, "n_denominator"] == 0).all()
+    assert (composition.drop(donor)["n_denominator"] > 0).all()
     report = (folder / "results/report.html").read_text()
     assert sample in report
     assert "skipped" in report

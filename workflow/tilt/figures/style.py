@@ -22,46 +22,44 @@ FORMATS = ("pdf", "svg", "png")
 DPI = 300
 
 # Text as outlines in SVG (looks the same in every browser), as text in PDF (can be edited).
-matplotlib.rcParams.update(
-    {
-        "font.family": "DejaVu Sans",
-        "font.size": 7,
-        "axes.titlesize": 7,
-        "axes.labelsize": 7,
-        "xtick.labelsize": 6.5,
-        "ytick.labelsize": 6.5,
-        "legend.fontsize": 6.5,
-        "legend.frameon": False,
-        "legend.handletextpad": 0.4,
-        "legend.columnspacing": 1.0,
-        "axes.linewidth": 0.5,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.labelpad": 2.5,
-        "axes.titlepad": 4,
-        "axes.titlelocation": "left",
-        "xtick.major.width": 0.5,
-        "ytick.major.width": 0.5,
-        "xtick.major.size": 2,
-        "ytick.major.size": 2,
-        "xtick.minor.size": 1.2,
-        "ytick.minor.size": 1.2,
-        "xtick.minor.width": 0.4,
-        "ytick.minor.width": 0.4,
-        "xtick.major.pad": 2,
-        "ytick.major.pad": 2,
-        "lines.linewidth": 0.8,
-        "patch.linewidth": 0.5,
-        "pdf.fonttype": 42,
-        "svg.fonttype": "path",
-        "svg.hashsalt": "tilt",
-        "savefig.dpi": DPI,
-        "figure.dpi": DPI,  # text is measured as it is drawn
-        "figure.constrained_layout.h_pad": 0.03,
-        "figure.constrained_layout.w_pad": 0.03,
-        "axes.unicode_minus": True,
-    }
-)
+HOUSE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 7,
+    "axes.titlesize": 7,
+    "axes.labelsize": 7,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "legend.fontsize": 6.5,
+    "legend.frameon": False,
+    "legend.handletextpad": 0.4,
+    "legend.columnspacing": 1.0,
+    "axes.linewidth": 0.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.labelpad": 2.5,
+    "axes.titlepad": 4,
+    "axes.titlelocation": "left",
+    "xtick.major.width": 0.5,
+    "ytick.major.width": 0.5,
+    "xtick.major.size": 2,
+    "ytick.major.size": 2,
+    "xtick.minor.size": 1.2,
+    "ytick.minor.size": 1.2,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
+    "xtick.major.pad": 2,
+    "ytick.major.pad": 2,
+    "lines.linewidth": 0.8,
+    "patch.linewidth": 0.5,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "tilt",
+    "savefig.dpi": DPI,
+    "figure.dpi": DPI,  # text is measured as it is drawn
+    "figure.constrained_layout.h_pad": 0.03,
+    "figure.constrained_layout.w_pad": 0.03,
+    "axes.unicode_minus": True,
+}
 
 
 def figure(cohort: Cohort | None, title: str, width: str = "double", height: float = 90) -> Figure:
@@ -69,6 +67,8 @@ def figure(cohort: Cohort | None, title: str, width: str = "double", height: flo
 
     The heading says so when the cohort is simulated.
     """
+    matplotlib.rcdefaults()  # other libraries in the process may have left theirs
+    matplotlib.rcParams.update(HOUSE)
     inches = WIDTHS[width]
     fig = Figure(figsize=(inches, min(height, MAX_HEIGHT) * MM), layout="constrained")
     text = f"{cohort.label}: {title}" if cohort else title[:1].upper() + title[1:]
