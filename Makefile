@@ -14,7 +14,7 @@ demo: $(READY)
 	$(RUN) snakemake --cores $(CORES)
 
 test: lint
-	$(RUN) pytest
+	$(RUN) OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 pytest
 
 lint: $(READY)
 	$(RUN) ruff check .
