@@ -2,7 +2,7 @@
 
 Written for small jobs: no just-in-time compilation and no scanpy import, which would cost more
 than the work itself for a library of a few thousand cells. Scores agree with ``sc.pp.scrublet``
-(tests/truth/test_qc.py).
+(tests/truth/test_qc_truth.py).
 """
 
 import logging
