@@ -48,16 +48,44 @@ def test_pca_with_fewer_cells_than_components(counts):
     assert share.sum() == pytest.approx(1, abs=1e-6)
 
 
-def test_nearest_cells_are_the_nearest():
+@pytest.fixture(scope="module")
+def points():
     points = np.random.default_rng(0).normal(size=(300, 5)).astype(np.float32)
     points[7] = points[3]  # twins: a cell must not be its own neighbour
-    found = embed.NearestCells(10, 1).fit_transform(points)
-    distance, near = NearestNeighbors(n_neighbors=11).fit(points).kneighbors(points)
-    assert (np.diff(found.indptr) == 10).all()
-    assert (found.indices.reshape(300, 10) != np.arange(300)[:, None]).all()
-    assert np.allclose(np.sort(found.data.reshape(300, 10)), distance[:, 1:], atol=1e-3)
+    return points
+
+
+def test_nearest_cells_are_the_nearest(points):
+    near, distance = embed.nearest_cells(points, 10)
+    true_distance, true = NearestNeighbors(n_neighbors=11).fit(points).kneighbors(points)
+    assert near.shape == distance.shape == (300, 10)
+    assert (near != np.arange(300)[:, None]).all()
+    assert np.allclose(distance, true_distance[:, 1:], atol=1e-3)
     others = [i for i in range(300) if i not in (3, 7)]
-    assert all(set(found[i].indices) == set(near[i, 1:]) for i in others)
+    assert all(set(near[i]) == set(true[i, 1:]) for i in others)
+
+
+def test_connectivities_are_those_of_umap(points):
+    from umap.umap_ import fuzzy_simplicial_set
+
+    near, distance = embed.nearest_cells(points, 14)
+    itself = np.arange(300)[:, None]
+    theirs = fuzzy_simplicial_set(
+        points,
+        15,
+        None,
+        "precomputed",
+        knn_indices=np.hstack([itself, near]),
+        knn_dists=np.hstack([0 * itself, distance]).astype(np.float32),
+    )[0]
+    ours = embed.connectivities(near, distance)
+    assert abs(ours - theirs).max() < 1e-4
+    assert ours.nnz == theirs.nnz
+
+
+def test_connectivities_of_identical_cells_are_one():
+    near, distance = embed.nearest_cells(np.ones((6, 3)), 3)
+    assert np.allclose(embed.connectivities(near, distance).data, 1)
 
 
 def test_harmony_moves_batches_together_and_keeps_shape():
@@ -91,9 +119,12 @@ def test_graph_and_leiden_find_separate_groups():
     cells = ad.AnnData(obs=pd.DataFrame(index=[f"c{i}" for i in range(180)]))
     cells.obsm["X_harmony"] = rng.normal(0, 0.2, (180, 4)).astype(np.float32)
     cells.obsm["X_harmony"][np.arange(180), group] += 5
-    embed.graph(cells, 10, seed=0, threads=1)
-    table = embed.leiden(cells, [0.1, 3.0], seed=0)
+    embed.graph(cells, 10, threads=1)
+    assert (np.diff(cells.obsp["distances"].indptr) == 9).all()
+    table = embed.leiden(cells.obsp["connectivities"], cells.obs_names, [0.1, 3.0], seed=0)
     assert list(table) == ["leiden_0.1", "leiden_3"]
     assert pd.crosstab(table["leiden_0.1"], group).astype(bool).sum().tolist() == [1, 1, 1]
     assert table["leiden_3"].nunique() > 3
-    assert "leiden" not in cells.obs
+    sizes = table["leiden_3"].value_counts(sort=False)
+    assert sizes.sort_index(key=lambda name: name.astype(int)).is_monotonic_decreasing
+    assert (table.index == cells.obs_names).all()

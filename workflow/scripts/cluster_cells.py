@@ -9,7 +9,12 @@ import anndata as ad
 from tilt import embed, tables
 
 cells = ad.read_h5ad(snakemake.input[0])
-found = embed.leiden(cells, snakemake.params.resolutions, snakemake.params.seed)
+found = embed.leiden(
+    cells.obsp["connectivities"],
+    cells.obs_names,
+    snakemake.params.resolutions,
+    snakemake.params.seed,
+)
 log.info("clusters: %s", found.nunique().to_dict())
 found.insert(0, "cell", cells.obs_names)
 tables.write(found, snakemake.output[0])

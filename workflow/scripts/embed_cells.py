@@ -25,6 +25,6 @@ if snakemake.params.harmony:
     cells.obsm["X_harmony"] = embed.harmony(
         scores, store.obs["batch"], snakemake.params.seed, snakemake.threads
     )
-embed.graph(cells, snakemake.params.n_neighbors, snakemake.params.seed, snakemake.threads)
+embed.graph(cells, snakemake.params.n_neighbors, snakemake.threads)
 with tables.atomic(snakemake.output[0]) as part:
     cells.write_h5ad(part)

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 EXACT_LIMIT = 50_000  # cells up to which neighbours are found by comparing all with all
 HNSW_LINKS = 16  # links per cell of the approximate index: recall 0.93 of 15 neighbours
 LEIDEN_ITERATIONS = 2  # as scanpy advises; more change labels of few cells
+BISECTIONS = 64  # steps in the search for a cell's kernel width, as in UMAP
+NARROWEST = 1e-3  # least kernel width, as a share of the mean distance, as in UMAP
 
 Blocks = Iterable[tuple[int, sparse.csr_matrix]]
 
@@ -106,80 +108,109 @@ def harmony(scores: np.ndarray, batch: pd.Series, seed: int, threads: int) -> np
     return corrected.astype(np.float32)
 
 
-class NearestCells:
-    """Nearest neighbours with faiss, in the form that ``scanpy.pp.neighbors`` takes.
+def nearest_cells(points: np.ndarray, k: int, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """The ``k`` nearest other cells of every cell, with faiss.
 
-    Exact up to ``EXACT_LIMIT`` cells, a navigable graph (HNSW) beyond. Nothing is compiled.
+    Exact up to ``EXACT_LIMIT`` cells, a navigable graph (HNSW) beyond.
+
+    Returns
+    -------
+    Rows of the nearest cells and Euclidean distances to them, both cells x k, nearest first.
     """
+    import faiss
 
-    def __init__(self, n_neighbors: int, threads: int):
-        self.n_neighbors = n_neighbors
-        self.threads = threads
-
-    def get_params(self, deep: bool = True) -> dict:
-        return {"n_neighbors": self.n_neighbors, "threads": self.threads}
-
-    def fit(self, points: np.ndarray) -> "NearestCells":
-        import faiss
-
-        faiss.omp_set_num_threads(self.threads)
-        self.points = np.ascontiguousarray(points, dtype=np.float32)
-        dim = self.points.shape[1]
-        small = len(self.points) <= EXACT_LIMIT
-        self.index = faiss.IndexFlatL2(dim) if small else faiss.IndexHNSWFlat(dim, HNSW_LINKS)
-        self.index.add(self.points)
-        return self
-
-    def transform(self, points: np.ndarray) -> sparse.csr_matrix:
-        n = len(self.points)
-        k = min(self.n_neighbors, n - 1)
-        square, near = self.index.search(self.points, k + 1)
-        itself = near == np.arange(n)[:, None]
-        # The cell itself comes first unless a twin does; then the last neighbour gives way.
-        itself[~itself.any(axis=1), -1] = True
-        square, near = square[~itself].reshape(n, k), near[~itself].reshape(n, k)
-        start = np.arange(0, n * k + 1, k)
-        distance = np.sqrt(np.maximum(square, 0)).ravel()
-        return sparse.csr_matrix((distance, near.ravel(), start), shape=(n, n))
-
-    def fit_transform(self, points: np.ndarray) -> sparse.csr_matrix:
-        return self.fit(points).transform(points)
+    faiss.omp_set_num_threads(threads)
+    points = np.ascontiguousarray(points, dtype=np.float32)
+    n, dim = points.shape
+    index = faiss.IndexFlatL2(dim) if n <= EXACT_LIMIT else faiss.IndexHNSWFlat(dim, HNSW_LINKS)
+    index.add(points)
+    square, near = index.search(points, k + 1)
+    itself = near == np.arange(n)[:, None]
+    # The cell itself comes first unless a twin does; then the last neighbour gives way.
+    itself[~itself.any(axis=1), -1] = True
+    square, near = square[~itself].reshape(n, k), near[~itself].reshape(n, k)
+    return near, np.sqrt(np.maximum(square, 0))
 
 
-def graph(cells: AnnData, n_neighbors: int, seed: int, threads: int) -> None:
-    """Add the graph of nearest cells in ``obsm['X_harmony']`` to ``obsp`` (in place)."""
-    import scanpy as sc
+def connectivities(near: np.ndarray, distance: np.ndarray) -> sparse.csr_matrix:
+    """Symmetric weights of the links between nearest cells, as UMAP defines them.
 
-    k = min(n_neighbors, cells.n_obs - 1)
-    sc.pp.neighbors(
-        cells,
-        n_neighbors=k,
-        use_rep="X_harmony",
-        transformer=NearestCells(k, threads),
-        random_state=seed,
+    The fuzzy union of McInnes 2018 (doi:10.48550/arXiv.1802.03426, algorithms 2 and 3), equal to
+    ``umap.umap_.fuzzy_simplicial_set`` but without compiling: each cell's kernel is as wide as
+    makes the weights of its neighbours sum to log2(neighbours, itself included).
+
+    Parameters: ``near`` and ``distance`` of :func:`nearest_cells` (cells x k).
+    Returns cells x cells, weights from 0 to 1.
+    """
+    n, k = near.shape
+    wanted = np.log2(k + 1)
+    closest = np.where(distance > 0, distance, np.inf).min(axis=1)
+    closest[~np.isfinite(closest)] = 0
+    beyond = np.maximum(distance - closest[:, None], 0).astype(float)
+    low, high, width = np.zeros(n), np.full(n, np.inf), np.ones(n)
+    for _ in range(BISECTIONS):
+        wide = np.exp(-beyond / width[:, None]).sum(axis=1) > wanted
+        high, low = np.where(wide, width, high), np.where(wide, low, width)
+        width = np.where(np.isfinite(high), (low + high) / 2, 2 * width)
+    mean = distance.sum(axis=1) / (k + 1)
+    width = np.maximum(width, NARROWEST * np.where(closest > 0, mean, mean.mean()))
+    weight = np.exp(-beyond / np.maximum(width, np.finfo(float).tiny)[:, None])
+    links = sparse.csr_matrix((weight.ravel(), near.ravel(), np.arange(0, n * k + 1, k)), (n, n))
+    both = links.multiply(links.T)
+    return (links + links.T - both).tocsr().astype(np.float32)
+
+
+def graph(cells: AnnData, n_neighbors: int, threads: int) -> None:
+    """Add the graph of nearest cells in ``obsm['X_harmony']`` to ``obsp`` (in place).
+
+    As after ``scanpy.pp.neighbors``: a cell counts as one of its own ``n_neighbors``.
+    """
+    n_neighbors = min(n_neighbors, cells.n_obs - 1)
+    near, distance = nearest_cells(cells.obsm["X_harmony"], n_neighbors - 1, threads)
+    n, k = near.shape
+    cells.obsp["distances"] = sparse.csr_matrix(
+        (distance.ravel(), near.ravel(), np.arange(0, n * k + 1, k)), (n, n)
     )
+    cells.obsp["connectivities"] = connectivities(near, distance)
+    cells.uns["neighbors"] = {
+        "connectivities_key": "connectivities",
+        "distances_key": "distances",
+        "params": {
+            "n_neighbors": n_neighbors,
+            "method": "umap",
+            "metric": "euclidean",
+            "use_rep": "X_harmony",
+        },
+    }
 
 
-def leiden(cells: AnnData, resolutions: list[float], seed: int) -> pd.DataFrame:
-    """Leiden clusters (Traag 2019, PMID 30914743) of the graph at several resolutions.
+def leiden(
+    weights: sparse.csr_matrix, names: pd.Index, resolutions: list[float], seed: int
+) -> pd.DataFrame:
+    """Leiden clusters (Traag 2019, PMID 30914743) of a graph at several resolutions.
+
+    Parameters: ``weights`` symmetric links between cells; ``names`` of the cells.
 
     Returns
     -------
     One row a cell; a column ``leiden_<resolution>`` each, clusters numbered from the largest.
     """
-    import scanpy as sc
+    import igraph
+    import leidenalg
 
-    table = pd.DataFrame(index=cells.obs_names)
+    upper = sparse.triu(weights, k=1).tocoo()
+    links = igraph.Graph(n=len(names), edges=np.column_stack([upper.row, upper.col]))
+    table = pd.DataFrame(index=names)
     for resolution in resolutions:
-        sc.tl.leiden(
-            cells,
-            resolution=resolution,
-            random_state=seed,
-            flavor="leidenalg",
+        found = leidenalg.find_partition(
+            links,
+            leidenalg.RBConfigurationVertexPartition,
+            weights=upper.data.astype(float).tolist(),
+            resolution_parameter=resolution,
             n_iterations=LEIDEN_ITERATIONS,
-            key_added="leiden",
+            seed=seed,
         )
-        table[f"leiden_{resolution:g}"] = cells.obs.pop("leiden").astype(str)
+        table[f"leiden_{resolution:g}"] = np.array(found.membership).astype(str)
     return table
 
 
