@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
-from sklearn.neighbors import NearestNeighbors
 from tilt import embed
 
 TARGET = 1e4
@@ -46,46 +45,6 @@ def test_pca_with_fewer_cells_than_components(counts):
     scores, _, share = embed.pca(blocks_of(counts[:4], 2), depth, np.arange(120), 30, TARGET)
     assert scores.shape == (4, 3)
     assert share.sum() == pytest.approx(1, abs=1e-6)
-
-
-@pytest.fixture(scope="module")
-def points():
-    points = np.random.default_rng(0).normal(size=(300, 5)).astype(np.float32)
-    points[7] = points[3]  # twins: a cell must not be its own neighbour
-    return points
-
-
-def test_nearest_cells_are_the_nearest(points):
-    near, distance = embed.nearest_cells(points, 10)
-    true_distance, true = NearestNeighbors(n_neighbors=11).fit(points).kneighbors(points)
-    assert near.shape == distance.shape == (300, 10)
-    assert (near != np.arange(300)[:, None]).all()
-    assert np.allclose(distance, true_distance[:, 1:], atol=1e-3)
-    others = [i for i in range(300) if i not in (3, 7)]
-    assert all(set(near[i]) == set(true[i, 1:]) for i in others)
-
-
-def test_connectivities_are_those_of_umap(points):
-    from umap.umap_ import fuzzy_simplicial_set
-
-    near, distance = embed.nearest_cells(points, 14)
-    itself = np.arange(300)[:, None]
-    theirs = fuzzy_simplicial_set(
-        points,
-        15,
-        None,
-        "precomputed",
-        knn_indices=np.hstack([itself, near]),
-        knn_dists=np.hstack([0 * itself, distance]).astype(np.float32),
-    )[0]
-    ours = embed.connectivities(near, distance)
-    assert abs(ours - theirs).max() < 1e-4
-    assert ours.nnz == theirs.nnz
-
-
-def test_connectivities_of_identical_cells_are_one():
-    near, distance = embed.nearest_cells(np.ones((6, 3)), 3)
-    assert np.allclose(embed.connectivities(near, distance).data, 1)
 
 
 def test_harmony_moves_batches_together_and_keeps_shape():

@@ -10,6 +10,8 @@ import logging
 import numpy as np
 from scipy import sparse
 
+from tilt.neighbors import nearest_cells
+
 log = logging.getLogger(__name__)
 
 N_GENES = 1_000  # most variable genes used
@@ -68,8 +70,6 @@ def scores(counts: sparse.csr_matrix, rate: float, seed: int) -> tuple[np.ndarra
     Scores of the cells (n_cells,) and of the simulated doublets (2 * n_cells,), in 0..1: the
     posterior probability of being a doublet given the share of simulated neighbours.
     """
-    import faiss
-
     rng = np.random.default_rng(seed)
     n_cells = counts.shape[0]
     n_simulated = SIMULATED_PER_CELL * n_cells
@@ -85,16 +85,10 @@ def scores(counts: sparse.csr_matrix, rate: float, seed: int) -> tuple[np.ndarra
     n_components = min(N_COMPONENTS, len(genes), n_cells - 1)
     cells, doublets = _project(cells, doublets, n_components)
 
-    space = np.ascontiguousarray(np.vstack([cells, doublets]), dtype=np.float32)
     ratio = n_simulated / n_cells
-    k = max(1, round(0.5 * np.sqrt(n_cells)))
-    k_adjusted = round(k * (1 + ratio))
-    index = faiss.IndexFlatL2(space.shape[1])
-    index.add(space)
-    _, near = index.search(space, k_adjusted + 1)
-    near_simulated = near >= n_cells
-    itself = near == np.arange(len(space))[:, None]
-    share = ((near_simulated & ~itself).sum(axis=1) + 1) / (k_adjusted + 2)
+    k = round(max(1, round(0.5 * np.sqrt(n_cells))) * (1 + ratio))
+    near, _ = nearest_cells(np.vstack([cells, doublets]), k)
+    share = ((near >= n_cells).sum(axis=1) + 1) / (k + 2)
     score = share * rate / ratio / (1 - rate - share * (1 - rate - rate / ratio))
     return score[:n_cells], score[n_cells:]
 

@@ -5,9 +5,12 @@ import logging
 import anndata as ad
 import numpy as np
 import pandas as pd
-from scipy import sparse, stats
+from scipy import sparse, special
+from scipy.sparse import linalg
 
-from tilt import taxonomy
+from tilt import logistic, taxonomy
+from tilt.logistic import softmax
+from tilt.neighbors import nearest_cells
 
 log = logging.getLogger(__name__)
 
@@ -51,11 +54,11 @@ def lineages(adata: ad.AnnData, markers: pd.DataFrame, seed: int = 0) -> pd.Data
     signs = taxonomy.design(markers, labels, symbols)
     embedding = embed(counts, depth, seed)
     score = marker_score(counts, depth, signs, embedding)
-    chance = _softmax(SHARPNESS * score)
+    chance = softmax(SHARPNESS * score)
     half = np.random.default_rng(seed).integers(0, 2, len(depth))
     for _ in range(ROUNDS):
         shared = _map(embedding, chance, half)
-        chance = _softmax(np.log(shared + 1e-3) + OWN_WEIGHT * SHARPNESS * score)
+        chance = softmax(np.log(shared + 1e-3) + OWN_WEIGHT * SHARPNESS * score)
     ordered = np.sort(np.column_stack([np.zeros(len(depth)), chance]), axis=1)
     best = chance.argmax(1)
     thin = (ordered[:, -1] < MIN_SCORE) | (score.max(1) < MIN_EVIDENCE)
@@ -78,10 +81,11 @@ def marker_score(
     counts: sparse.csr_matrix, depth: np.ndarray, signs: np.ndarray, embedding: np.ndarray
 ) -> np.ndarray:
     """Share of positive markers on minus share of negative markers on (cells x labels)."""
-    from sklearn.neighbors import NearestNeighbors
-
     near = int(np.clip(POOLED / np.median(depth), 1, min(NEIGHBOURS, max(1, len(depth) // 6))))
-    graph = NearestNeighbors(n_neighbors=near).fit(embedding).kneighbors_graph(embedding)
+    others, _ = nearest_cells(embedding, near - 1)
+    pool = np.column_stack([np.arange(len(depth)), others]).ravel()
+    start = np.arange(0, len(pool) + 1, near)
+    graph = sparse.csr_matrix((np.ones(len(pool)), pool, start), (len(depth), len(depth)))
     use = np.flatnonzero((signs != 0).any(0))
     pooled = (graph @ counts[:, use].astype(float)).tocsr()
     pooled = sparse.diags(1e4 / (graph @ depth)) @ pooled
@@ -95,8 +99,6 @@ def marker_score(
 
 def _map(embedding: np.ndarray, chance: np.ndarray, half: np.ndarray) -> np.ndarray:
     """Probabilities of the lineages from the embedding, each half learned on the other."""
-    from sklearn.linear_model import LogisticRegression
-
     scaled = embedding / (embedding[:, 0].std() or 1.0)
     label, weight = chance.argmax(1), chance.max(1)
     out = chance.copy()
@@ -106,15 +108,9 @@ def _map(embedding: np.ndarray, chance: np.ndarray, half: np.ndarray) -> np.ndar
         use = other & (size[label] >= MIN_SEEDS)
         if len(np.unique(label[use])) < 2:
             continue
-        model = LogisticRegression(C=1.0, max_iter=300)
-        model.fit(scaled[use], label[use], sample_weight=weight[use])
-        out[np.ix_(mine, model.classes_)] = model.predict_proba(scaled[mine])
+        model = logistic.fit(scaled[use], label[use], weight[use])
+        out[np.ix_(mine, model.classes)] = model.probabilities(scaled[mine])
     return out
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    out = np.exp(logits - logits.max(1, keepdims=True))
-    return out / out.sum(1, keepdims=True)
 
 
 def look_alikes(
@@ -147,7 +143,7 @@ def look_alikes(
         usual = rate <= np.quantile(rate, 0.95)
         background = (total[usual].sum() + 0.5) / depth[usual].sum()
         mean = depth * background
-        chance = stats.nbinom.sf(total - 1, SIZE, SIZE / (SIZE + mean))
+        chance = special.betainc(total, SIZE, mean / (SIZE + mean))  # of so many or more
         better = (distinct >= LOOK_ALIKE_GENES) & (chance < best)
         out[better] = f"T_{label}"
         best[better] = chance[better]
@@ -163,8 +159,6 @@ def embed(counts: sparse.csr_matrix, depth: np.ndarray, seed: int) -> np.ndarray
 
     Genes are ranked by the variance of their counts over what a Poisson of the same mean gives.
     """
-    from sklearn.utils.extmath import randomized_svd
-
     mean = np.asarray(counts.mean(0), dtype=float).ravel()
     square = counts.astype(float)
     square.data **= 2
@@ -176,7 +170,8 @@ def embed(counts: sparse.csr_matrix, depth: np.ndarray, seed: int) -> np.ndarray
     size = min(N_COMPONENTS, len(depth) // 10, scaled.shape[1] - 2)
     if size < 2:
         return np.zeros((counts.shape[0], 1))
-    _, _, axes = randomized_svd(scaled, size + 1, random_state=seed, n_iter=4)
+    first = np.random.default_rng(seed).normal(size=min(scaled.shape))
+    _, _, axes = linalg.svds(scaled, size + 1, v0=first, random_state=seed)
     scores = np.asarray(scaled @ axes.T)
     scores -= scores.mean(0)
     left, singular, _ = np.linalg.svd(scores, full_matrices=False)

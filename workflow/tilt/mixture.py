@@ -20,6 +20,8 @@ import logging
 import numpy as np
 from scipy import sparse
 
+from tilt import logistic
+
 log = logging.getLogger(__name__)
 
 BLOCK = 20_000  # cells a pass
@@ -34,6 +36,7 @@ PROFILE_POWER = 0.6  # genes are not independent: the profile likelihood is flat
 RAMP = 4  # rounds over which profiles come in, so that early errors don't settle
 GATE_FLOOR = 0.05  # share of the map spread evenly, so that no group is shut out
 MIN_SEEDS = 5  # cells a group needs to take part in the map
+GATE_TOLERANCE = 1e-3  # the map of a round need not be exact
 LIVELY = 0.1  # extra-Poisson weight of highly expressed genes in profiles
 
 
@@ -84,7 +87,7 @@ class Mixture:
             gate, profile = self.gates[part], self.profiles[part]
             if gate is not None and len(rows):
                 chance = np.full((len(rows), self.n_groups), 1e-3)
-                chance[:, gate.classes_] = gate.predict_proba(embedding[rows] / self.scale)
+                chance[:, gate.classes] = gate.probabilities(embedding[rows] / self.scale)
                 out[rows] += np.log(chance + GATE_FLOOR / self.n_groups)
             if profile is not None and len(rows):
                 score = counts[rows] @ profile[0] - np.outer(depth[rows], profile[1])
@@ -196,19 +199,14 @@ def _gate(embedding: np.ndarray, chance: np.ndarray, last):
 
     ``last`` is the map of the round before, from which the search starts.
     """
-    from sklearn.linear_model import LogisticRegression
-
     label, weight = chance.argmax(1), chance.max(1)
     size = np.bincount(label, minlength=chance.shape[1])
     use = size[label] >= MIN_SEEDS
-    classes = np.unique(label[use])
-    if len(classes) < 2:
+    if len(np.unique(label[use])) < 2:
         return None
-    if last is None or not np.array_equal(last.classes_, classes):
-        last = LogisticRegression(
-            C=1.0, max_iter=300, tol=1e-3, class_weight="balanced", warm_start=True
-        )
-    return last.fit(embedding[use], label[use], sample_weight=weight[use])
+    weight = weight / np.bincount(label, weight)[label]
+    weight *= use.sum() / weight[use].sum()
+    return logistic.fit(embedding[use], label[use], weight[use], last, GATE_TOLERANCE)
 
 
 def _profiles(counts, depth, chance, fold) -> tuple:

@@ -1,0 +1,46 @@
+"""Nearest cells are the nearest; the weights of their links are those of UMAP."""
+
+import numpy as np
+import pytest
+from sklearn.neighbors import NearestNeighbors
+from tilt import neighbors
+
+
+@pytest.fixture(scope="module")
+def points():
+    points = np.random.default_rng(0).normal(size=(300, 5)).astype(np.float32)
+    points[7] = points[3]  # twins: a cell must not be its own neighbour
+    return points
+
+
+def test_nearest_cells_are_the_nearest(points):
+    near, distance = neighbors.nearest_cells(points, 10)
+    true_distance, true = NearestNeighbors(n_neighbors=11).fit(points).kneighbors(points)
+    assert near.shape == distance.shape == (300, 10)
+    assert (near != np.arange(300)[:, None]).all()
+    assert np.allclose(distance, true_distance[:, 1:], atol=1e-3)
+    others = [i for i in range(300) if i not in (3, 7)]
+    assert all(set(near[i]) == set(true[i, 1:]) for i in others)
+
+
+def test_connectivities_are_those_of_umap(points):
+    from umap.umap_ import fuzzy_simplicial_set
+
+    near, distance = neighbors.nearest_cells(points, 14)
+    itself = np.arange(300)[:, None]
+    theirs = fuzzy_simplicial_set(
+        points,
+        15,
+        None,
+        "precomputed",
+        knn_indices=np.hstack([itself, near]),
+        knn_dists=np.hstack([0 * itself, distance]).astype(np.float32),
+    )[0]
+    ours = neighbors.connectivities(near, distance)
+    assert abs(ours - theirs).max() < 1e-4
+    assert ours.nnz == theirs.nnz
+
+
+def test_connectivities_of_identical_cells_are_one():
+    near, distance = neighbors.nearest_cells(np.ones((6, 3)), 3)
+    assert np.allclose(neighbors.connectivities(near, distance).data, 1)

@@ -1,0 +1,61 @@
+"""The nearest cells of every cell, and the weights of the links between them."""
+
+import numpy as np
+from scipy import sparse
+
+EXACT_LIMIT = 50_000  # cells up to which neighbours are found by comparing all with all
+HNSW_LINKS = 16  # links per cell of the approximate index: recall 0.93 of 15 neighbours
+BISECTIONS = 64  # steps in the search for a cell's kernel width, as in UMAP
+NARROWEST = 1e-3  # least kernel width, as a share of the mean distance, as in UMAP
+
+
+def nearest_cells(points: np.ndarray, k: int, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """The ``k`` nearest other cells of every cell, with faiss.
+
+    Exact up to ``EXACT_LIMIT`` cells, a navigable graph (HNSW) beyond.
+
+    Returns
+    -------
+    Rows of the nearest cells and Euclidean distances to them, both cells x k, nearest first.
+    """
+    import faiss
+
+    faiss.omp_set_num_threads(threads)
+    points = np.ascontiguousarray(points, dtype=np.float32)
+    n, dim = points.shape
+    index = faiss.IndexFlatL2(dim) if n <= EXACT_LIMIT else faiss.IndexHNSWFlat(dim, HNSW_LINKS)
+    index.add(points)
+    square, near = index.search(points, k + 1)
+    itself = near == np.arange(n)[:, None]
+    # The cell itself comes first unless a twin does; then the last neighbour gives way.
+    itself[~itself.any(axis=1), -1] = True
+    square, near = square[~itself].reshape(n, k), near[~itself].reshape(n, k)
+    return near, np.sqrt(np.maximum(square, 0))
+
+
+def connectivities(near: np.ndarray, distance: np.ndarray) -> sparse.csr_matrix:
+    """Symmetric weights of the links between nearest cells, as UMAP defines them.
+
+    The fuzzy union of McInnes 2018 (doi:10.48550/arXiv.1802.03426, algorithms 2 and 3), equal to
+    ``umap.umap_.fuzzy_simplicial_set`` but without compiling: each cell's kernel is as wide as
+    makes the weights of its neighbours sum to log2(neighbours, itself included).
+
+    Parameters: ``near`` and ``distance`` of :func:`nearest_cells` (cells x k).
+    Returns cells x cells, weights from 0 to 1.
+    """
+    n, k = near.shape
+    wanted = np.log2(k + 1)
+    closest = np.where(distance > 0, distance, np.inf).min(axis=1)
+    closest[~np.isfinite(closest)] = 0
+    beyond = np.maximum(distance - closest[:, None], 0).astype(float)
+    low, high, width = np.zeros(n), np.full(n, np.inf), np.ones(n)
+    for _ in range(BISECTIONS):
+        wide = np.exp(-beyond / width[:, None]).sum(axis=1) > wanted
+        high, low = np.where(wide, width, high), np.where(wide, low, width)
+        width = np.where(np.isfinite(high), (low + high) / 2, 2 * width)
+    mean = distance.sum(axis=1) / (k + 1)
+    width = np.maximum(width, NARROWEST * np.where(closest > 0, mean, mean.mean()))
+    weight = np.exp(-beyond / np.maximum(width, np.finfo(float).tiny)[:, None])
+    links = sparse.csr_matrix((weight.ravel(), near.ravel(), np.arange(0, n * k + 1, k)), (n, n))
+    both = links.multiply(links.T)
+    return (links + links.T - both).tocsr().astype(np.float32)
