@@ -6,7 +6,6 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 from scipy import sparse, special
-from scipy.sparse import linalg
 
 from tilt import logistic, taxonomy
 from tilt.logistic import softmax
@@ -26,6 +25,7 @@ MIN_SCORE = 0.5  # probability below which a cell stays unassigned
 MIN_EVIDENCE = 0.1  # marker score below which a cell stays unassigned
 N_GENES = 1500  # variable genes of the sample's own embedding
 N_COMPONENTS = 30
+POWER_STEPS = 6  # of the randomized search for components (Halko 2011, doi:10.1137/090771806)
 PARTNERS = ("B", "Plasma", "Mono_classical", "Mono_nonclassical", "cDC", "pDC", "Platelet", "RBC")
 SIZE = 2.0  # negative-binomial size of background counts
 LOOK_ALIKE_P = 1e-3  # chance of the foreign counts under the sample's own background
@@ -170,9 +170,10 @@ def embed(counts: sparse.csr_matrix, depth: np.ndarray, seed: int) -> np.ndarray
     size = min(N_COMPONENTS, len(depth) // 10, scaled.shape[1] - 2)
     if size < 2:
         return np.zeros((counts.shape[0], 1))
-    first = np.random.default_rng(seed).normal(size=min(scaled.shape))
-    _, _, axes = linalg.svds(scaled, size + 1, v0=first, random_state=seed)
-    scores = np.asarray(scaled @ axes.T)
+    axes = np.random.default_rng(seed).normal(size=(scaled.shape[1], size + 1))
+    for _ in range(POWER_STEPS):
+        axes, _ = np.linalg.qr(scaled.T @ (scaled @ axes))
+    scores = np.asarray(scaled @ axes)
     scores -= scores.mean(0)
     left, singular, _ = np.linalg.svd(scores, full_matrices=False)
     return (left * singular)[:, :size]
