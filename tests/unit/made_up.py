@@ -5,6 +5,7 @@ import pandas as pd
 from tilt.figures.names import SUBSET_COLOURS, Cohort
 
 SUBSETS = [name for name in SUBSET_COLOURS if name not in ("T", "CD4", "CD8")][:24]
+POLES = ["tph_high", "th22_high"]
 MEMORY = [s for s in SUBSETS if s.startswith("CD4_") and "Naive" not in s and "Treg" not in s]
 STEPS = ["read", "few_counts", "few_genes", "high_mito", "haemoglobin", "doublet"]
 
@@ -237,6 +238,22 @@ def activity_tests(people: pd.DataFrame, values: pd.DataFrame, seed: int = 5) ->
     table = table.reset_index(drop=True).assign(contrast="SLE vs control", role="exploratory")
     table["n_case"], table["n_control"] = n.get("SLE", 0), n.get("control", 0)
     return effects(table, random, "log2 CPM")
+
+
+def study(n_control: int, n_case: int, subsets=SUBSETS, e1: bool = True) -> dict:
+    """Tables of one cohort that belong together."""
+    people = donors(n_control, n_case)
+    shares = composition(people, subsets)
+    values = imbalance(people, e1=e1)
+    scores = activity(people)
+    parts = [imbalance_tests(people, values), tests(people, shares), activity_tests(people, scores)]
+    return {
+        "donors": people,
+        "composition": shares,
+        "imbalance": values,
+        "activity": scores,
+        "tests": pd.concat(parts, ignore_index=True),
+    }
 
 
 def genes(n: int = 3000, seed: int = 6) -> pd.DataFrame:

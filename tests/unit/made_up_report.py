@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import made_up
-import pandas as pd
 from tilt import report, tables
 from tilt.figures import composition, imbalance, style
 from tilt.report_text import CohortResults
@@ -54,25 +53,10 @@ CONFIG = {
 
 
 def results(n_control=8, n_case=10, simulated=True) -> CohortResults:
-    people = made_up.donors(n_control, n_case)
-    shares = made_up.composition(people, [*made_up.SUBSETS, "tph_high", "th22_high"])
-    values = made_up.imbalance(people)
-    scores = made_up.activity(people)
-    tests = pd.concat(
-        [
-            made_up.imbalance_tests(people, values),
-            made_up.tests(people, shares),
-            made_up.activity_tests(people, scores),
-        ],
-        ignore_index=True,
-    )
+    made = made_up.study(n_control, n_case, [*made_up.SUBSETS, *made_up.POLES])
+    people = made["donors"]
     one = CohortResults(made_up.cohort(simulated), SETTINGS)
-    one.tables = {
-        "donors": people,
-        "composition": shares,
-        "imbalance": values,
-        "activity": scores,
-        "tests": tests,
+    one.tables = made | {
         "detectability": made_up.detectability(),
         "qc_samples": made_up.samples(people),
         "qc_waterfall": made_up.waterfall(people),

@@ -40,18 +40,8 @@ def words(fig) -> str:
 
 def everything(n_control: int, n_case: int, subsets=made_up.SUBSETS) -> dict:
     """All figures of a cohort with so many donors: name -> (figure, table)."""
-    people = made_up.donors(n_control, n_case)
-    shares = made_up.composition(people, [*subsets, "tph_high", "th22_high", "isg_high"])
-    values = made_up.imbalance(people, e1=n_control > 1)
-    scores = made_up.activity(people)
-    tests = pd.concat(
-        [
-            made_up.imbalance_tests(people, values),
-            made_up.tests(people, shares),
-            made_up.activity_tests(people, scores),
-        ],
-        ignore_index=True,
-    )
+    made = made_up.study(n_control, n_case, [*subsets, *made_up.POLES, "isg_high"], n_control > 1)
+    people, shares, values, scores, tests = made.values()
     drawn = made_up.waterfall(people)
     interferon = activity.donor_scores(scores)
     return {

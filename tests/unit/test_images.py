@@ -11,7 +11,6 @@ from pathlib import Path
 
 import made_up
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.testing.compare import compare_images
 from tilt.figures import (
@@ -33,49 +32,33 @@ DPI = 80
 COHORT = made_up.cohort()
 
 
-def donors_figures(n_control: int, n_case: int, subsets) -> dict:
-    people = made_up.donors(n_control, n_case)
-    shares = made_up.composition(people, [*subsets, "tph_high", "th22_high"])
-    values = made_up.imbalance(people, e1=n_control > 1)
-    scores = made_up.activity(people)
-    tests = pd.concat(
-        [
-            made_up.imbalance_tests(people, values),
-            made_up.tests(people, shares),
-            made_up.activity_tests(people, scores),
-        ],
-        ignore_index=True,
-    )
-    return {
-        "people": people,
-        "shares": shares,
-        "values": values,
-        "scores": scores,
-        "tests": tests,
-        "interferon": activity.donor_scores(scores),
-    }
+def study_of(n_control: int, n_case: int, subsets=made_up.SUBSETS) -> dict:
+    return made_up.study(n_control, n_case, [*subsets, *made_up.POLES], n_control > 1)
 
 
 def imbalance_of(n_control: int, n_case: int):
-    d = donors_figures(n_control, n_case, made_up.SUBSETS)
-    return imbalance.draw(d["shares"], d["values"], d["tests"], d["interferon"], COHORT)[0]
+    made = study_of(n_control, n_case)
+    interferon = activity.donor_scores(made["activity"])
+    return imbalance.draw(
+        made["composition"], made["imbalance"], made["tests"], interferon, COHORT
+    )[0]
 
 
 def composition_of(n_control: int, n_case: int, subsets):
-    d = donors_figures(n_control, n_case, subsets)
-    return composition.draw(d["shares"], d["tests"], COHORT)[0]
+    made = study_of(n_control, n_case, subsets)
+    return composition.draw(made["composition"], made["tests"], COHORT)[0]
 
 
 def interferon_with_gaps():
     """A missing arm in one group, a missing value, and an arm without variance."""
-    d = donors_figures(4, 5, made_up.SUBSETS)
-    scores = d["scores"]
+    made = study_of(4, 5)
+    scores = made["activity"]
     interferon = scores["signature"] == "IFN1_T_CORE"
     case = scores["condition"] == "SLE"
     scores.loc[interferon & case & (scores["subset"] == "t"), "value"] = np.nan
     scores.loc[interferon & ~case & (scores["subset"] == "memory_cd4"), "value"] = 5.0
     scores.loc[scores.index[1], "value"] = np.nan
-    return activity.draw_interferon(scores, d["tests"], COHORT)[0]
+    return activity.draw_interferon(scores, made["tests"], COHORT)[0]
 
 
 FORTY = [f"subset_with_a_long_name_{n}" for n in range(40)]

@@ -83,30 +83,12 @@ def panel(ax, table: pd.DataFrame, cohort: Cohort) -> None:
     ax.set_ylim(-0.03 * y.max(), y.max() * 1.2 + 0.2)
     name_genes(ax, table[clear], y[clear], reach)
     style.zero_line(ax)
-    ups, downs = (
-        int((clear & (table["log2fc"] > 0)).sum()),
-        int((clear & (table["log2fc"] < 0)).sum()),
-    )
-    ax.text(
-        0.99,
-        0.99,
-        f"{number(ups)} up",
-        ha="right",
-        va="top",
-        fontsize=6,
-        transform=ax.transAxes,
-        color=cohort.colour(cohort.case),
-    )
-    ax.text(
-        0.01,
-        0.99,
-        f"{number(downs)} down",
-        ha="left",
-        va="top",
-        fontsize=6,
-        transform=ax.transAxes,
-        color=cohort.colour(cohort.control),
-    )
+    for sign, word, arm in ((1, "up", cohort.case), (-1, "down", cohort.control)):
+        n = int((clear & (np.sign(table["log2fc"]) == sign)).sum())
+        ax.text(
+            0.5 + 0.49 * sign, 0.99, f"{number(n)} {word}", ha="right" if sign > 0 else "left",
+            va="top", fontsize=6, transform=ax.transAxes, color=cohort.colour(arm),
+        )  # fmt: skip
     ax.set_xlabel(f"log2 fold change, {cohort.case} / {cohort.control}")
     ax.set_ylabel("−log10 p (coloured: q < 0.05)")
     ax.xaxis.set_major_locator(style.few_ticks(5))
