@@ -2,9 +2,12 @@
 
     python tests/benchmark/calibration.py --out calibration.tsv [--cohorts 1000] [--task fpr]
 
-Writes rows of task, metric, value, target_low, target_high, cohorts. Cohorts are drawn at the
-level of donors (tests/truth/donor_cohorts.py); the tables go through the functions that the
-workflow calls. Standard error of a rate of 0.05 over 1,000 cohorts: 0.007.
+Writes rows of task, metric, value, target_low, target_high, cohorts, seed, version. Cohorts are
+drawn at the level of donors (tests/truth/donor_cohorts.py); the tables go through the functions
+that the workflow calls. Standard error of a rate of 0.05 over 1,000 cohorts: 0.007. The file is
+written whenever a scenario is done; rows of an existing file stay unless they are made anew, so
+tasks can be run one by one into the same file. resources/calibration.tsv is made by
+``--out resources/calibration.tsv --cohorts 1000``.
 """
 
 import argparse
@@ -21,6 +24,7 @@ import donor_cohorts as made  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 from scipy import stats  # noqa: E402
+from tilt import __version__ as version  # noqa: E402
 from tilt import (  # noqa: E402
     activity,
     composition,
@@ -34,6 +38,7 @@ from tilt import (  # noqa: E402
     pseudobulk,
 )
 
+OTHER = 10**8  # permutations and replicates don't share the numbers the cohort was drawn with
 RATE, COVER, BIAS = (0.03, 0.07), (0.93, 0.97), (0.9, 1.1)
 LOG_RATIO = float(np.log(made.STRONG[0] / made.TPH) - np.log(made.STRONG[1] / made.TH22))
 POWER = {  # SCIENCE section 6: (strong, weak, Th22 alone strong) at SD 0.5 / 0.8
@@ -50,7 +55,7 @@ def measure(scenario: made.Scenario, seed: int) -> dict[str, dict]:
     donors, counts = made.draw(scenario, np.random.default_rng(seed))
     strata = ("batch",) if len(scenario.batches) > 1 else ()
     declared = design.Contrast("SLE", "control", strata=strata)
-    plan = contrast.Plan(declared, permutations=499, bootstraps=399, seed=seed)
+    plan = contrast.Plan(declared, permutations=499, bootstraps=399, seed=seed + OTHER)
     bench = contrast.Bench(donors, plan)
     whole = made.composition(counts)
     rows = {}
@@ -66,24 +71,37 @@ def measure(scenario: made.Scenario, seed: int) -> dict[str, dict]:
 
 
 class Table:
-    """Rows of the calibration table as they come."""
+    """Rows of the calibration table, kept in a file as they come."""
 
-    def __init__(self):
-        self.rows = []
+    names = ("task", "metric", "value", "target_low", "target_high", "cohorts", "seed", "version")
+
+    def __init__(self, path: Path, n: int, seed: int):
+        self.path, self.n, self.seed = path, n, seed
+        self.rows = {}
+        if path.exists():
+            for row in pd.read_csv(path, sep="\t").itertuples(index=False):
+                self.rows[row.task, row.metric] = tuple(row)
+
+    @property
+    def seeds(self) -> range:
+        """One seed a cohort; runs with another seed share none."""
+        return range(self.seed * 10**5, self.seed * 10**5 + self.n)
 
     def add(self, task, metric, value, target, n):
-        self.rows.append((task, metric, value, *target, n))
+        """Take a row and write the file: a run that is stopped keeps what it has."""
+        row = (task, metric, float(f"{value:.4g}"), *target, n, self.seed, version)
+        self.rows[task, metric] = row
+        self.frame().to_csv(self.path, sep="\t", index=False, float_format="%.4g")
 
     def frame(self) -> pd.DataFrame:
-        names = ["task", "metric", "value", "target_low", "target_high", "cohorts"]
-        return pd.DataFrame(self.rows, columns=names)
+        return pd.DataFrame(list(self.rows.values()), columns=list(self.names))
 
 
-def error_rates(table: Table, n: int) -> None:
+def error_rates(table: Table) -> None:
     """Share of null cohorts with p < 0.05, and of intervals that hold zero."""
     for scenario in made.NULLS:
         p, holds = defaultdict(list), defaultdict(list)
-        for seed in range(n):
+        for seed in table.seeds:
             for name, row in measure(scenario, seed).items():
                 if row["estimable"] and np.isfinite(row.get("p", np.nan)):
                     p[name].append(row["p"] < 0.05)
@@ -137,7 +155,7 @@ def truths(scenario: made.Scenario) -> dict[str, float]:
     }
 
 
-def coverage(table: Table, n: int) -> None:
+def coverage(table: Table) -> None:
     """Intervals that hold the truth of the strong effect, and the bias of the estimates."""
     scenarios = [
         made.Scenario("balanced", made.DESIGNS["12+12"], case=made.STRONG),
@@ -147,7 +165,7 @@ def coverage(table: Table, n: int) -> None:
     for scenario in scenarios:
         truth = truths(scenario)
         holds, effects = defaultdict(list), defaultdict(list)
-        for seed in range(n):
+        for seed in table.seeds:
             for name, row in measure(scenario, seed).items():
                 if not row["estimable"]:
                     continue
@@ -164,7 +182,7 @@ def coverage(table: Table, n: int) -> None:
             table.add(f"effect / planted, {scenario.name}", name, ratio, BIAS, len(effects[name]))
 
 
-def power(table: Table, n: int) -> None:
+def power(table: Table) -> None:
     """Power of the rank test and of OLS at the designs of SCIENCE section 6."""
     for name, (strong, weak, _, cells) in POWER.items():
         for effect, case, expected in (
@@ -174,13 +192,13 @@ def power(table: Table, n: int) -> None:
             for sd, known in zip((0.5, 0.8), expected, strict=True):
                 scenario = made.Scenario("", made.DESIGNS[name], sd, cells, case=case)
                 found = defaultdict(list)
-                for seed in range(n):
+                for seed in table.seeds:
                     for key, row in measure_ratio(scenario, seed).items():
                         found[key].append(row < 0.05)
                 for key, hits in found.items():
                     target = (known - 0.12, min(known + 0.12, 1.0))
                     said = f"{effect} SD {sd} {key}"
-                    table.add(f"power, {name}", said, np.mean(hits), target, n)
+                    table.add(f"power, {name}", said, np.mean(hits), target, table.n)
 
 
 def measure_ratio(scenario: made.Scenario, seed: int) -> dict[str, float]:
@@ -193,10 +211,10 @@ def measure_ratio(scenario: made.Scenario, seed: int) -> dict[str, float]:
     return {"mann_whitney": ranks, "ols_hc3": contrast.inference.ols_hc3(value, matrix).p}
 
 
-def pairs(table: Table, n: int) -> None:
+def pairs(table: Table) -> None:
     """Null of a paired design of eight donors (as Kang 2018)."""
     found = defaultdict(list)
-    for seed in range(n):
+    for seed in table.seeds:
         rng = np.random.default_rng(seed)
         donors = pd.DataFrame(
             {
@@ -212,7 +230,7 @@ def pairs(table: Table, n: int) -> None:
             subset="x", n=rng.binomial(total, share), denominator="total", n_denominator=total
         ).assign(kind="subset")
         plan = contrast.Plan(
-            design.Contrast("SLE", "control", pair="donor"), (), None, 499, 399, seed
+            design.Contrast("SLE", "control", pair="donor"), (), None, 499, 399, seed + OTHER
         )
         for row in contrast.share(contrast.Bench(donors, plan), counted, counted, True):
             if row["estimable"] and np.isfinite(row.get("p", np.nan)):
@@ -221,11 +239,11 @@ def pairs(table: Table, n: int) -> None:
         table.add("false positives, 8 pairs", name, np.mean(hits), RATE, len(hits))
 
 
-def uniform(table: Table, n: int) -> None:
+def uniform(table: Table) -> None:
     """p of permuted labels of one cohort: Kolmogorov-Smirnov p against the uniform."""
     donors, counts = made.draw(replace(made.NULLS[2], case=made.STRONG), np.random.default_rng(0))
     found = defaultdict(list)
-    for seed in range(n):
+    for seed in table.seeds:
         rng = np.random.default_rng(seed)
         shuffled = donors.assign(condition=rng.permutation(donors["condition"].to_numpy()))
         values = counts.assign(
@@ -234,14 +252,14 @@ def uniform(table: Table, n: int) -> None:
             estimable=True,
             reason="",
         )
-        plan = contrast.Plan(design.Contrast("SLE", "control"), (), None, 999, 200, seed)
+        plan = contrast.Plan(design.Contrast("SLE", "control"), (), None, 999, 200, seed + OTHER)
         bench = contrast.Bench(shuffled, plan)
         for row in [*contrast.value(bench, values, ""), contrast.ratio(bench, values)]:
             if np.isfinite(row.get("p", np.nan)):
                 found[row["method"]].append(row["p"])
     for name, p in found.items():
         ks = stats.kstest(p, "uniform").pvalue
-        table.add("permuted labels, uniform p", f"E1 {name}", ks, (0.001, 1.0), n)
+        table.add("permuted labels, uniform p", f"E1 {name}", ks, (0.001, 1.0), len(p))
 
 
 def pseudobulks(rng: np.random.Generator, genes: int = 400):
@@ -259,7 +277,7 @@ def pseudobulks(rng: np.random.Generator, genes: int = 400):
     return donors, pseudobulk.assemble(rng.poisson(np.exp(log_mean)), obs, var)
 
 
-def axis(table: Table, n: int) -> None:
+def axis(table: Table) -> None:
     """Null of the pseudobulk axis E3, of a signature score, and of the random-set control."""
     limits = imbalance.Settings(poles=imbalance.POLES)
     sets = ("TPH_BLOOD", "TH22_BLOOD", "IFN")
@@ -268,11 +286,11 @@ def axis(table: Table, n: int) -> None:
     )
     declared = design.Contrast("SLE", "control", strata=("batch",))
     found = defaultdict(list)
-    for seed in range(n):
+    for seed in table.seeds:
         donors, bulk = pseudobulks(np.random.default_rng(seed))
         key = pd.MultiIndex.from_frame(donors[["donor", "condition"]])
         strata = pd.Series(donors["batch"].to_numpy(), key)
-        plan = contrast.Plan(declared, (), None, 499, 399, seed)
+        plan = contrast.Plan(declared, (), None, 499, 399, seed + OTHER)
         made_, why = imbalance.axis(bulk, signatures, sets[:2], strata, limits)
         rows = imbalance.axis_rows(donors, made_, why, limits)
         scored = activity.score(bulk, donors, signatures, ["memory_cd4"], ["IFN"])
@@ -289,12 +307,12 @@ def axis(table: Table, n: int) -> None:
         table.add("false positives, pseudobulk", name, np.mean(hits), RATE, len(hits))
 
 
-def expression_(table: Table, n: int) -> None:
+def expression_(table: Table) -> None:
     """Null of PyDESeq2 gene by gene, and of factor activity with random regulons."""
     declared = design.Contrast("SLE", "control", strata=("batch",))
     genes, factors = [], []
-    cohorts = max(n // 50, 2)
-    for seed in range(cohorts):
+    cohorts = max(table.n // 50, 2)
+    for seed in table.seeds[:cohorts]:
         rng = np.random.default_rng(seed)
         donors, bulk = pseudobulks(rng)
         tested = expression.test(bulk, "memory_cd4", donors, declared)
@@ -317,21 +335,21 @@ def expression_(table: Table, n: int) -> None:
     table.add("false positives, expression", "ULM factors", np.mean(factors), RATE, cohorts)
 
 
-def across(table: Table, n: int) -> None:
+def across(table: Table) -> None:
     """Random effects over few cohorts: the modified interval may be wide, not narrow."""
     for k in (3, 5, 8):
         for tau in (0.0, 0.3):
-            rng = np.random.default_rng(k)
+            rng = np.random.default_rng((table.seed, k, int(10 * tau)))
             hits, holds = [], []
-            for _ in range(n):
+            for _ in range(table.n):
                 se = rng.uniform(0.15, 0.5, k)
                 true = rng.normal(0.4, tau, k)
                 estimate = rng.normal(true, se)
                 holds.append(abs(meta.combine(estimate, se).effect - 0.4) <= _half(estimate, se))
                 hits.append(meta.combine(estimate - 0.4, se).p < 0.05)
             said = f"{k} cohorts, tau {tau}"
-            table.add("meta-analysis, false positives", said, np.mean(hits), (0.0, 0.07), n)
-            table.add("meta-analysis, coverage", said, np.mean(holds), (0.93, 1.0), n)
+            table.add("meta-analysis, false positives", said, np.mean(hits), (0.0, 0.07), table.n)
+            table.add("meta-analysis, coverage", said, np.mean(holds), (0.93, 1.0), table.n)
 
 
 def _half(effect: np.ndarray, se: np.ndarray) -> float:
@@ -356,15 +374,15 @@ def main() -> None:
     parser.add_argument("--out", required=True, help="TSV to write")
     parser.add_argument("--cohorts", type=int, default=1000, help="cohorts per scenario")
     parser.add_argument("--task", choices=TASKS, action="append", help="only these")
+    parser.add_argument("--seed", type=int, default=0, help="another seed, other cohorts")
     words = parser.parse_args()
-    table = Table()
+    table = Table(Path(words.out), words.cohorts, words.seed)
     for name in words.task or TASKS:
         start = time.perf_counter()
-        TASKS[name](table, words.cohorts)
+        TASKS[name](table)
         print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
     frame = table.frame()
     inside = frame["value"].between(frame["target_low"], frame["target_high"])
-    frame.to_csv(words.out, sep="\t", index=False, float_format="%.4g")
     print(f"{inside.sum()} of {len(frame)} within their targets", file=sys.stderr)
 
 
