@@ -61,14 +61,16 @@ def test_triplets_with_files_named_one_by_one(tmp_path, matrix):
     same_as(read(cohort(tmp_path, "triplets", genes_file="features.tsv.gz"), row), matrix)
 
 
+@pytest.mark.parametrize("separator", ["\t", ",", ";", " "])
 @pytest.mark.parametrize("cells_in_rows", [True, False])
-def test_dense_table_either_way_round(tmp_path, matrix, cells_in_rows):
+def test_dense_table_either_way_round(tmp_path, matrix, cells_in_rows, separator):
     names = raw.barcodes(len(matrix))
     rows, columns, values = (
         (names, raw.GENES, matrix) if cells_in_rows else (raw.GENES, names, matrix.T)
     )
     table = [["", *columns]] + [[r, *map(str, v)] for r, v in zip(rows, values, strict=True)]
-    raw.save(tmp_path / "S1.tsv.gz", raw.lines(table))
+    text = raw.lines(table).replace(b"\t", separator.encode())
+    raw.save(tmp_path / "S1.tsv.gz", text)
     adata = read(cohort(tmp_path, "table"), {"sample": "S1", "path": "S1.tsv.gz"})
     np.testing.assert_array_equal(adata.X.toarray(), matrix)
     assert list(adata.var_names) == raw.GENES and list(adata.obs_names) == names
@@ -88,6 +90,39 @@ def test_only_genes_are_kept_and_versions_leave_the_ids(tmp_path, matrix):
     rows = [[f"{i}.4", g, k] for i, g, k in raw.features()]
     rows.append(["CD4_TotalSeqB", "CD4_TotalSeqB", "Antibody Capture"])
     raw.save(folder / "features.tsv.gz", raw.lines(rows))
+    same_as(read(cohort(tmp_path), ROW), matrix)
+
+
+@pytest.mark.parametrize("columns", [[0], [1], [0, 1], [1, 0], [1, 1]])
+def test_features_of_one_or_two_columns(tmp_path, matrix, columns):
+    """Ids alone, symbols alone, both, both the other way round, symbols in the place of ids."""
+    folder = raw.write_10x(tmp_path / "S1", matrix)
+    raw.save(folder / "features.tsv.gz", raw.lines([f[i] for i in columns] for f in raw.features()))
+    adata = read(cohort(tmp_path), ROW)
+    np.testing.assert_array_equal(adata.X.toarray(), matrix)
+    assert list(adata.var_names) == (raw.IDS if 0 in columns else raw.GENES)
+    assert list(adata.var["gene_symbol"]) == (raw.GENES if 1 in columns else raw.IDS)
+
+
+@pytest.mark.parametrize(
+    "unpacked", [["matrix.mtx"], ["matrix.mtx", "barcodes.tsv", "features.tsv"]]
+)
+def test_files_unpacked_by_hand_or_misnamed(tmp_path, matrix, unpacked):
+    folder = raw.write_10x(tmp_path / "S1", matrix)
+    for name in unpacked:
+        packed = folder / f"{name}.gz"
+        (folder / name).write_bytes(gzip.decompress(packed.read_bytes()))
+        packed.unlink()
+    same_as(read(cohort(tmp_path), ROW), matrix)
+    (folder / "matrix.mtx").write_bytes(gzip.compress((folder / "matrix.mtx").read_bytes()))
+    same_as(read(cohort(tmp_path), ROW), matrix)
+
+
+def test_matrix_written_densely(tmp_path, matrix):
+    values = "\n".join(str(value) for value in matrix.ravel())
+    text = f"%%MatrixMarket matrix array integer general\n8 {len(matrix)}\n{values}\n"
+    folder = raw.write_10x(tmp_path / "S1", matrix)
+    raw.save(folder / "matrix.mtx.gz", text.encode())
     same_as(read(cohort(tmp_path), ROW), matrix)
 
 
@@ -302,45 +337,45 @@ def test_mouse_symbols(tmp_path):
     assert "genes are mouse genes" in failure(tmp_path, features=zipped(raw.lines(rows)))
 
 
-def test_dense_table_of_words(tmp_path):
-    table = [["gene", "A", "B"], ["CD4", "1", "two"]]
-    raw.save(tmp_path / "S1.tsv", raw.lines(table))
-    with pytest.raises(readers.BadSample, match="not a table of numbers"):
+@pytest.mark.parametrize("kind", ["pattern", "complex"])
+def test_matrix_without_numbers_of_molecules(tmp_path, kind):
+    text = f"%%MatrixMarket matrix coordinate {kind} general\n8 12 1\n1 1 1 0\n"
+    assert failure(tmp_path, matrix=zipped(text.encode())) == (
+        "sample S1: matrix.mtx.gz: the matrix holds no numbers of molecules (pattern or complex "
+        "entries). Mend: give the matrix of raw counts (UMIs)."
+    )
+
+
+def test_file_that_may_not_be_read(tmp_path, monkeypatch):
+    def refuse(*args, **options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(readers, "open", refuse, raising=False)
+    wrong = failure(tmp_path)
+    assert "sample S1: matrix.mtx.gz: the file cannot be read (Permission denied). Mend: " in wrong
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"gene\tA\tB\nCD4\t1\ttwo\n", "not a table of numbers with names in its first row and"),
+        (b"gene\nCD4\nMAF\n", "names in its first row or column only. Mend: fetch it again; col"),
+        (
+            "gene\tA\nCD4\t1\n".encode("utf-16"),
+            "the file is not text .UTF-8.. Mend: fetch it again",
+        ),
+        (
+            b"PK\x03\x04" + bytes(99),
+            "an Excel table or a zip archive. Mend: save an Excel table as",
+        ),
+    ],
+)
+def test_dense_table_that_is_none(tmp_path, data, words):
+    raw.save(tmp_path / "S1.tsv", data)
+    with pytest.raises(readers.BadSample, match=f"sample S1: .*{words}"):
         read(cohort(tmp_path, "table"), {"sample": "S1", "path": "S1.tsv"})
 
 
 def test_format_that_is_not_known():
     with pytest.raises(ValueError, match="unknown format '10X'; known: 10x_dir, triplets, 10x_h5"):
         readers.read_sample("10X", {})
-
-
-# Which files a sample has ----------------------------------------------------------------------
-
-
-def test_files_that_are_not_there_yet_get_their_usual_names(tmp_path):
-    assert layouts.sample_files(cohort("raw"), ROW) == {
-        "matrix": "raw/S1/matrix.mtx.gz",
-        "barcodes": "raw/S1/barcodes.tsv.gz",
-        "features": "raw/S1/features.tsv.gz",
-    }
-    series = cohort("raw", "triplets", genes_file="genes.tsv.gz")
-    assert layouts.sample_files(series, {"sample": "S1", "prefix": "GSM1_S1"}) == {
-        "matrix": "raw/GSM1_S1_matrix.mtx.gz",
-        "barcodes": "raw/GSM1_S1_barcodes.tsv.gz",
-        "features": "raw/genes.tsv.gz",
-    }
-    h5ad = cohort("raw", "h5ad", file="all.h5ad", h5ad={"counts": "raw/X", "sample_column": "id"})
-    assert layouts.sample_files(h5ad, {"sample": "S1"}) == {"h5ad": "raw/all.h5ad"}
-    assert layouts.read_options(h5ad, {"sample": "S1"}) == {
-        "sample": "S1",
-        "counts": "raw/X",
-        "where": {},
-        "sample_column": "id",
-    }
-
-
-def test_rows_that_name_no_file():
-    with pytest.raises(layouts.LayoutError, match="10x_dir needs a value in column 'path'"):
-        layouts.sample_files(cohort("raw"), {"sample": "S1", "path": ""})
-    with pytest.raises(layouts.LayoutError, match="lacks `file`, which format h5ad needs"):
-        layouts.sample_files(cohort("raw", "h5ad"), {"sample": "S1"})

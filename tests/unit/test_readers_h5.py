@@ -136,6 +136,73 @@ def test_h5ad_without_the_layer(tmp_path):
     )
 
 
+@pytest.mark.parametrize("part", ["obs", "var"])
+def test_h5ad_that_lacks_a_part(tmp_path, part):
+    release().write_h5ad(tmp_path / "all.h5ad")
+    with h5py.File(tmp_path / "all.h5ad", "a") as file:
+        del file[part]
+    wrong = failure(tmp_path / "all.h5ad", sample_column="sample_uuid")
+    assert wrong.startswith("sample s1: all.h5ad: a part of the file is missing or damaged (")
+    assert wrong.endswith(
+        "Mend: fetch it again; if it is whole, another `format` in the cohort file may fit."
+    )
+
+
+def test_10x_file_in_place_of_an_h5ad(tmp_path):
+    raw.write_10x_h5(tmp_path / "all.h5ad", raw.counts())
+    assert failure(tmp_path / "all.h5ad") == (
+        "sample s1: all.h5ad: has no X. Mend: give an h5ad that holds counts; a 10x HDF5 file is "
+        "read by format: 10x_h5."
+    )
+
+
+WHO = {
+    "numbers": (np.array([7, 7, 8, 8]), "7"),
+    "numbers with gaps": (np.array([7, 7, np.nan, 8]), "7"),
+    "numbers as categories": (pd.Categorical([7, 7, 8, 8]), "7"),
+    "leading zeros": (["007", "007", "7", "7"], "007"),
+    "spaces": (["patient 3", "patient 3", "patient 4", "patient 4"], "patient_3"),
+    "umlauts": (["Müller", "Müller", "Meier", "Meier"], "Muller"),
+}
+
+
+@pytest.mark.parametrize("kind", WHO)
+def test_sample_names_of_every_kind(tmp_path, kind):
+    """Also those that the sheet cannot hold as they are: they are found by their safe name."""
+    column, name = WHO[kind]
+    obs = pd.DataFrame({"who": column}, index=raw.barcodes(4))
+    path, out = tmp_path / "all.h5ad", tmp_path / "one.h5ad"
+    full = ad.AnnData(raw.counts(4), obs=obs, var=pd.DataFrame(index=raw.GENES))
+    full.write_h5ad(path)
+    found = readers.read_sample("h5ad", {"h5ad": path}, sample=name, sample_column="who")
+    np.testing.assert_array_equal(found.X.toarray(), full.X[:2])
+    assert readers_h5.split_h5ad(path, "who", "X", {name: out}) == {name: 2}
+    split = readers.read_sample("h5ad_per_sample", {"h5ad": out}, sample=name)
+    np.testing.assert_array_equal(split.X.toarray(), full.X[:2])
+
+
+def test_two_values_that_would_be_the_same_sample(tmp_path):
+    obs = pd.DataFrame({"who": ["s 1", "s 1", "s-1", "s/1"]}, index=raw.barcodes(4))
+    full = ad.AnnData(raw.counts(4), obs=obs, var=pd.DataFrame(index=raw.GENES))
+    full.write_h5ad(tmp_path / "all.h5ad")
+    with pytest.raises(readers.BadSample, match=r"sample s_1: .* 's 1' and 's/1' are both s_1 as"):
+        readers_h5.split_h5ad(tmp_path / "all.h5ad", "who", "X", {"s_1": tmp_path / "o.h5ad"})
+
+
+def test_values_wanted_are_compared_as_numbers(tmp_path):
+    full = release(6)
+    full.obs["cohort"] = pd.Categorical([1.0, 4.0] * 3)
+    full.write_h5ad(tmp_path / "all.h5ad")
+    for wanted in (["4.0"], ["4"], [4], [4.0]):
+        found = readers.read_sample(
+            "h5ad_per_sample",
+            {"h5ad": tmp_path / "all.h5ad"},
+            counts="raw/X",
+            where={"cohort": wanted},
+        )
+        assert list(found.obs_names) == list(full.obs_names[1::2])
+
+
 def test_sample_without_cells(tmp_path):
     release().write_h5ad(tmp_path / "all.h5ad")
     wrong = failure(tmp_path / "all.h5ad", counts="raw/X", sample_column="ct_cov")

@@ -25,11 +25,15 @@ try:
     summary = {"sample": row["sample"], "status": "ok", "message": "", **summary}
     summary["inputs"] = [provenance.file_record(path) for path in files.values()]
 except ValueError as error:  # BadSample, TooFewCells, or names that are no genes
+    named = str(error).startswith(f"sample {row['sample']}:")
+    told = str(error) if named else f"sample {row['sample']}: {error}"
     if snakemake.params.on_bad_sample != "skip":
-        raise
-    log.warning("sample %s is skipped: %s", row["sample"], error)
+        if named:
+            raise
+        raise ValueError(told) from error
+    log.warning("skipped: %s", told)
     sample, cells = samples.empty(about), pd.DataFrame({"cell": []})
-    summary = {"sample": row["sample"], "status": "skipped", "message": str(error), "steps": []}
+    summary = {"sample": row["sample"], "status": "skipped", "message": told, "steps": []}
 
 for name, value in about.items():
     if name not in cells:

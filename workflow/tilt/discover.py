@@ -167,7 +167,7 @@ def _h5ad(path: Path) -> tuple[dict, list[dict], list[str]]:
         row = {what: _only(mine[what]) for what in COLUMNS} | {"sample": sample}
         row["age"] = "".join(re.findall(r"^\d+", row["age"]))
         row["sex"] = row["sex"][:1].upper() if row["sex"][:1].lower() in ("f", "m") else ""
-        rows.append({**row, "batch": row["batch"] or "one"})
+        rows.append({**row, "sample": safe_name(sample), "batch": row["batch"] or "one"})
     return {"format": "h5ad", "h5ad": {"counts": counts[0], "sample_column": key}}, rows, guesses
 
 

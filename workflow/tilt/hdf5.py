@@ -3,12 +3,14 @@
 Only h5py is used, so that a file far larger than the memory costs one block of rows.
 """
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
 
+from tilt.problems import safe_name
 from tilt.readers import ENSEMBL, BadSample, not_counts
 
 BLOCK_ROWS = 20_000
@@ -26,24 +28,33 @@ SYMBOL_COLUMNS = (
 ID_COLUMNS = ("gene_ids", "gene_id", "ensembl", "ensembl_id", "feature_id", "ensembl_ids")
 
 
+@contextlib.contextmanager
 def opened(path: Path, sample: str):
-    """The file, open for reading; raises BadSample if it is not HDF5."""
+    """The file, open for reading; raises BadSample if it or a part of it cannot be read."""
     import h5py
 
     try:
-        return h5py.File(path, "r")
+        file = h5py.File(path, "r")
     except OSError as error:
-        raise BadSample(
-            sample,
-            path,
-            f"the file cannot be opened as HDF5 ({error})",
-            "delete it and fetch it again",
-        ) from error
+        wrong = f"the file cannot be opened as HDF5 ({error})"
+        raise BadSample(sample, path, wrong, "delete it and fetch it again") from error
+    with file:
+        try:
+            yield file
+        except (KeyError, OSError) as error:
+            if getattr(error, "errno", None):
+                raise  # of the disk, not of the content
+            wrong = f"a part of the file is missing or damaged ({error.args[0]})"
+            mend = "fetch it again; if it is whole, another `format` in the cohort file may fit"
+            raise BadSample(sample, path, wrong, mend) from error
 
 
 def texts(dataset) -> list[str]:
-    """Values of a dataset as text."""
-    return [v.decode() if isinstance(v, bytes) else str(v) for v in dataset[:]]
+    """Values of a dataset as text; whole numbers without a decimal point."""
+    values = dataset[:]
+    if values.dtype.kind == "f":
+        return [str(value).removesuffix(".0") for value in values]
+    return [v.decode() if isinstance(v, bytes) else str(v) for v in values]
 
 
 def counts_group(file, counts: str, sample: str, path: Path):
@@ -51,12 +62,10 @@ def counts_group(file, counts: str, sample: str, path: Path):
     if counts not in file:
         places = [name for name in ("X", "raw/X") if name in file]
         places += [f"layers/{name}" for name in file.get("layers", {})]
-        raise BadSample(
-            sample,
-            path,
-            f"has no {counts}",
-            f"set h5ad: counts: to one of {', '.join(places)} in the cohort file",
-        )
+        mend = f"set h5ad: counts: to one of {', '.join(places)} in the cohort file"
+        if not places:
+            mend = "give an h5ad that holds counts; a 10x HDF5 file is read by format: 10x_h5"
+        raise BadSample(sample, path, f"has no {counts}", mend)
     return file[counts]
 
 
@@ -104,7 +113,8 @@ def chosen(file, where: dict, n_cells: int, sample: str, path: Path) -> np.ndarr
     chosen = np.ones(n_cells, dtype=bool)
     for name, wanted in where.items():
         values = column(file, name, sample, path)
-        chosen &= np.isin(np.array(values, dtype=str), [str(value) for value in wanted])
+        among = {str(value).removesuffix(".0") for value in wanted}
+        chosen &= np.array([value.removesuffix(".0") in among for value in values], dtype=bool)
         if not chosen.any():
             shown = ", ".join(sorted(set(values) - {""})[:8])
             raise BadSample(
@@ -114,6 +124,26 @@ def chosen(file, where: dict, n_cells: int, sample: str, path: Path) -> np.ndarr
                 f"correct h5ad: where in the cohort file; values of {name}: {shown}",
             )
     return chosen
+
+
+def of_samples(values: Iterable[str], samples: Iterable[str], path: Path) -> dict[str, str]:
+    """Which value of a column is which sample: the same text, else the text as a safe name.
+
+    Sample names of the sheet become file names, so `patient 3` of the file is `patient_3` of the
+    sheet. Raises BadSample if two values would be the same sample.
+    """
+    values, samples = set(values) - {""}, set(samples)
+    same = {value: value for value in values & samples}
+    for value in sorted(values - samples):
+        name = safe_name(value)
+        if name not in samples or name in values:
+            continue
+        other = next((v for v, known in same.items() if known == name), None)
+        if other:
+            wrong = f"its values {other!r} and {value!r} are both {name} as a name of a file"
+            raise BadSample(name, path, wrong, "rename one of them in the h5ad")
+        same[value] = name
+    return same
 
 
 def _values(element) -> list[str]:

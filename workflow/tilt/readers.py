@@ -180,13 +180,20 @@ def _check_file(path: Path, sample: str) -> None:
         )
     if path.stat().st_size == 0:
         raise BadSample(sample, path, "the file is empty", "fetch it again")
-    with open(path, "rb") as handle:
-        head = handle.read(512)
+    try:
+        with open(path, "rb") as handle:
+            head = handle.read(512)
+    except OSError as error:
+        wrong = f"the file cannot be read ({error.strerror})"
+        raise BadSample(sample, path, wrong, "give yourself the right to read it") from error
     packed = head[:2] == b"\x1f\x8b"
     if head.lstrip()[:14].lower().startswith((b"<!doctype", b"<html", b"<?xml")):
         raise BadSample(
             sample, path, "the file is a web page, not data", "delete it and fetch it again"
         )
+    if head[:4] == b"PK\x03\x04":
+        mend = "save an Excel table as tab-separated text (TSV); unpack a zip archive"
+        raise BadSample(sample, path, "the file is an Excel table or a zip archive", mend)
     if path.suffix == ".gz" and not packed:
         raise BadSample(
             sample,
@@ -213,9 +220,14 @@ def read_lines(path: Path, sample: str) -> list[list[str]]:
     except TRUNCATED as error:
         raise _truncated(sample, path) from error
     except UnicodeDecodeError as error:
-        raise BadSample(sample, path, "the file is not text (UTF-8)", "fetch it again") from error
+        raise _not_text(sample, path) from error
     lines = (line.rstrip("\r\n") for line in text.split("\n"))
     return [[part.strip().strip('"') for part in line.split("\t")] for line in lines if line]
+
+
+def _not_text(sample: str, path: Path) -> BadSample:
+    mend = "fetch it again, or save it as plain text in UTF-8"
+    return BadSample(sample, path, "the file is not text (UTF-8)", mend)
 
 
 def _truncated(sample: str, path: Path) -> BadSample:
@@ -270,9 +282,16 @@ def _read_matrix(path: Path, sample: str):
 
     try:
         with _open(path) as handle:
-            return mmread(handle)
+            head = handle.readline().lower()
+            if b"pattern" in head or b"complex" in head:
+                wrong = "the matrix holds no numbers of molecules (pattern or complex entries)"
+                raise BadSample(sample, path, wrong, "give the matrix of raw counts (UMIs)")
+            handle.seek(0)
+            return sp.coo_matrix(mmread(handle))
     except TRUNCATED as error:
         raise _truncated(sample, path) from error
+    except BadSample:
+        raise
     except (ValueError, OverflowError) as error:
         raise BadSample(
             sample,
@@ -335,28 +354,27 @@ def _of_lane(found, path: Path, sample: str, where: dict, keep: list[str]):
 def _read_table(path: Path, sample: str, block: int = 2000):
     import pandas as pd
 
-    with _open(path) as handle:
-        try:
-            head = handle.readline().decode("utf-8-sig")
-        except TRUNCATED as error:
-            raise _truncated(sample, path) from error
-    separator = "\t" if "\t" in head else ","
     blocks, rows, columns = [], [], []
     try:
         with _open(path) as handle:
+            head = handle.readline().decode("utf-8-sig")
+            handle.seek(0)
+            separator = next((mark for mark in "\t,;" if mark in head), " ")
             for part in pd.read_csv(handle, sep=separator, index_col=0, chunksize=block):
                 columns = [str(name) for name in part.columns]
                 rows.extend(map(str, part.index))
                 blocks.append(sp.csr_matrix(part.to_numpy(dtype=np.float64)))
     except TRUNCATED as error:
         raise _truncated(sample, path) from error
+    except UnicodeDecodeError as error:
+        raise _not_text(sample, path) from error
     except (ValueError, pd.errors.ParserError) as error:
-        raise BadSample(
-            sample,
-            path,
-            f"the file is not a table of numbers with names in its first row and column ({error})",
-            "give genes as rows, barcodes as columns",
-        ) from error
+        wrong = "the file is not a table of numbers with names in its first row and column"
+        mend = "give genes as rows, barcodes as columns, parted by tabs"
+        raise BadSample(sample, path, f"{wrong} ({str(error).strip()})", mend) from error
+    if not blocks or not columns:
+        wrong = "the table holds names in its first row or column only"
+        raise BadSample(sample, path, wrong, "fetch it again; columns must be parted by tabs")
     matrix = sp.vstack(blocks).tocsr()
     genes_in_columns = sum(map(_is_gene, columns)) > sum(map(_is_gene, rows))
     cells, genes = (rows, columns) if genes_in_columns else (columns, rows)

@@ -74,7 +74,7 @@ def read_h5ad(
         chosen = hdf5.chosen(file, where, len(barcodes), sample, path)
         if column is not None:
             values = np.array(hdf5.column(file, column, sample, path), dtype=object)
-            chosen &= values == sample
+            chosen &= np.isin(values, list(hdf5.of_samples(values, [sample], path)))
             if not chosen.any():
                 raise _no_cells(path, sample, column, values)
         rows = np.flatnonzero(chosen)
@@ -116,11 +116,12 @@ def split_h5ad(
         paths = dict(out) if isinstance(out, dict) else {s: out(s) for s in found}
         paths = {name: Path(target) for name, target in paths.items() if target is not None}
         codes = {name: i for i, name in enumerate(paths)}
-        code = np.array([codes.get(value, -1) for value in values], dtype=np.int32)
+        known = hdf5.of_samples(found, paths, path)
+        code = np.array([codes.get(known.get(value), -1) for value in values], dtype=np.int32)
         code[~chosen] = -1
         if not (code >= 0).any():
             raise _no_cells(path, next(iter(paths), ""), sample_column, values)
-        others = [name for name in found if name not in paths]
+        others = [value for value in found if value not in known]
         if others:
             many = f"{len(others)} values of {sample_column} are not samples of the sheet"
             log.warning("%s and are left out: %s", many, ", ".join(others[:10]))
