@@ -40,6 +40,7 @@ rule test_contrast:
         imbalance="results/{cohort}/imbalance.tsv",
     output:
         "results/{cohort}/tests.tsv",
+        permuted="results/{cohort}/permuted.tsv",
     log:
         "logs/{cohort}/test_contrast.log",
     benchmark:
@@ -56,7 +57,7 @@ rule test_contrast:
         limits=CONFIG["imbalance"],
         stats=CONFIG["stats"],
         seed=CONFIG["seed"],
-        code=code("contrast", "declared"),
+        code=code("contrast", "permuted", "declared"),
     script:
         "../scripts/test_contrast.py"
 

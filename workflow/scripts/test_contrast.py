@@ -4,7 +4,7 @@ from tilt import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
-from tilt import contrast, declared, imbalance, tables
+from tilt import contrast, declared, imbalance, permuted, tables
 
 cohort, settings = snakemake.params.cohort, snakemake.params.stats
 donors = declared.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
@@ -12,11 +12,12 @@ composition = tables.read(snakemake.input.composition)
 plan = declared.plan_of(settings, cohort, donors, snakemake.params.seed)
 limits = declared.limits_of(snakemake.params.limits, cohort)
 given = snakemake.input.get
+imbalances = tables.read(snakemake.input.imbalance)
 tests = contrast.run(
     donors,
     plan,
     composition,
-    tables.read(snakemake.input.imbalance),
+    imbalances,
     tables.read(given("activity")) if given("activity") else None,
     {
         "E1": imbalance.pole_counts(composition, limits.poles),
@@ -27,3 +28,4 @@ for row in tests[tests["role"] == "primary"].itertuples():
     said = f"{row.effect:.3g} [{row.ci_low:.3g}, {row.ci_high:.3g}], p {row.p:.3g}"
     log.info("primary: %s: %s", row.quantity, said if row.estimable else row.reason)
 tables.write(tests, snakemake.output[0])
+tables.write(permuted.histograms(donors, plan, imbalances), snakemake.output.permuted)

@@ -174,17 +174,24 @@ def permutation_p(
     return _tail(float(observed[0] / observed_se[0]), null, complete), effect
 
 
-def sign_flip_p(
+def sign_flips(
     difference: np.ndarray, n_random: int, rng: np.random.Generator
-) -> tuple[float, str]:
-    """Permutation p of a paired design (signs are flipped, exact if few) and how it was made."""
+) -> tuple[np.ndarray, bool]:
+    """Means of paired differences under flipped signs (m,), and whether they are all there are."""
     n = len(difference)
     complete = 2**n <= n_random
     if complete:
         bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
     else:
         bits = rng.integers(0, 2, (n_random, n))
-    null = (1 - 2 * bits) @ difference / n
+    return (1 - 2 * bits) @ difference / n, complete
+
+
+def sign_flip_p(
+    difference: np.ndarray, n_random: int, rng: np.random.Generator
+) -> tuple[float, str]:
+    """Permutation p of a paired design (signs are flipped, exact if few) and how it was made."""
+    null, complete = sign_flips(difference, n_random, rng)
     kind = f"{'all ' if complete else ''}{len(null)} sign flips of the pairs"
     return _tail(float(np.mean(difference)), null, complete), kind
 

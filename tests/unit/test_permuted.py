@@ -1,0 +1,55 @@
+"""The permuted effects that a figure shows are those from which the p value comes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from tilt import contrast, design, permuted
+
+
+def donors(paired: bool = False) -> pd.DataFrame:
+    names = [f"D{n % 6 if paired else n}" for n in range(12)]
+    table = pd.DataFrame({"cohort": "c", "donor": names})
+    table["condition"] = ["SLE"] * 6 + ["control"] * 6
+    table["batch"] = ["b1", "b2"] * 6
+    return table
+
+
+def values(people: pd.DataFrame) -> pd.DataFrame:
+    table = people.assign(estimator="E1", estimable=True, reason="", leads=True)
+    table["value"] = np.random.default_rng(2).normal(size=12) + (people["condition"] == "SLE")
+    return table
+
+
+def plan(paired: bool = False) -> contrast.Plan:
+    by = {"pair": "donor"} if paired else {"strata": ("batch",)}
+    made = design.Contrast("SLE", "control", **by)
+    return contrast.Plan(made, permutations=3000, bootstraps=50)
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_histogram_counts_every_permutation_around_zero(paired):
+    people = donors(paired)
+    table = permuted.histograms(people, plan(paired), values(people))
+    assert list(table.columns) == permuted.COLUMNS and len(table) == permuted.BINS
+    # all sign flips of six pairs; all ways to give three of six labels in two batches
+    assert table["n"].sum() == (2**6 if paired else 20**2)
+    middle = (table["bin_low"] + table["bin_high"]) / 2
+    assert abs(np.average(middle, weights=table["n"])) < 0.1
+
+
+def test_share_beyond_the_effect_is_the_p_of_the_mean_difference():
+    """Without covariates and with equal arms, ranks of effect and of studentised effect agree."""
+    people = donors(paired=True)
+    rows, given = values(people), plan(paired=True)
+    bench = contrast.Bench(people, given)
+    null = permuted.effects(bench, rows)
+    tests = contrast.value(bench, rows, "ln ratio")
+    row = next(r for r in tests if r["method"] == "permutation")
+    share = np.mean(np.abs(null) >= abs(row["effect"]) - 1e-12)
+    assert share == pytest.approx(row["p"])
+
+
+def test_no_test_no_histogram():
+    people = donors().assign(condition="SLE")
+    assert permuted.histograms(people, plan(), values(donors()).assign(estimable=False)).empty
+    assert permuted.histograms(people, plan(), values(people)).empty
