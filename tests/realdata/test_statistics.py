@@ -14,7 +14,7 @@ import pytest
 import statsmodels.api as sm
 from running import Workflow
 from scipy import optimize, special, stats
-from tilt import activity, composition, contrast, design, genes, pseudobulk, tables
+from tilt import activity, contrast, design, genes, pseudobulk, published, tables
 
 DATA = os.environ.get("TILT_REAL_DATA")
 pytestmark = pytest.mark.skipif(not DATA, reason="TILT_REAL_DATA names no folder of real data")
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def children():
     """Raw table, donors and tests of the 44 children of GSE135779."""
-    raw = composition.read_published(Path(DATA) / "GSE135779_ST4a_official_cluster_counts.csv")
+    raw = published.read_published(Path(DATA) / "GSE135779_ST4a_official_cluster_counts.csv")
     sheet = pd.read_csv(Path(DATA) / "GSE135779_GEO_samples.csv")
     sheet["donor"] = sheet["title"].str.split().str[0]
     age = sheet.drop_duplicates("donor").set_index("donor")["age"]
@@ -32,7 +32,7 @@ def children():
     lupus = donors["donor"].str.startswith("cSLE")
     donors["condition"] = np.where(lupus, "SLE", "control")
     donors["age"] = donors["donor"].map(age)
-    counted = composition.from_table(raw, donors)
+    counted = published.from_table(raw, donors)
     family = tuple((s, "total") for s in ("Cluster 0", "Cluster 1", "Cluster 11"))
     plan = contrast.Plan(design.Contrast("SLE", "control"), family, permutations=1999)
     tests = contrast.run(donors, plan, counted).set_index(["quantity", "method"])
@@ -114,7 +114,7 @@ def test_the_expansion_of_interferon_high_t_cells_is_among_the_strongest(childre
 
 
 def test_paired_counts_of_kang():
-    raw = composition.read_published(Path(DATA) / "crumblr_IFNCellCounts.df_cellCounts.csv")
+    raw = published.read_published(Path(DATA) / "crumblr_IFNCellCounts.df_cellCounts.csv")
     info = pd.read_csv(Path(DATA) / "crumblr_IFNCellCounts.info.csv", dtype=str)
     sheet = pd.DataFrame(
         {
@@ -124,7 +124,7 @@ def test_paired_counts_of_kang():
             "condition": info["StimStatus"],
         }
     )
-    counted = composition.from_table(raw, sheet, unit="sample")
+    counted = published.from_table(raw, sheet, unit="sample")
     plan = contrast.Plan(design.Contrast("stim", "ctrl", pair="donor"), permutations=10_000)
     units = sheet.drop(columns="sample")
     tests = contrast.run(units, plan, counted).set_index(["quantity", "method"])

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tilt import composition
+from tilt import composition, published
 
 MARKERS = pd.DataFrame(
     [
@@ -102,66 +102,9 @@ def test_cells_of_unknown_donors_are_refused():
         composition.count(cells(), MARKERS, DONORS.iloc[:1], "t_cells")
 
 
-def published(**more):
-    return pd.DataFrame({"id": ["A", "B", "C"], "x": [5, 0, 7], "y": [5, 20, 3]} | more)
-
-
-def test_a_published_table_becomes_a_composition():
-    table = composition.from_table(published(), DONORS, groups={"both": ["x", "y"]})
-    assert find(table, "A", "x", "total") == (5, 10)
-    assert find(table, "B", "x", "total") == (0, 20)
-    assert find(table, "C", "both", "total") == (10, 10)
-    assert set(table["kind"]) == {"subset", "group"}
-
-
-def test_the_long_form_and_samples_of_one_donor_add_up():
-    sheet = DONORS.iloc[[0, 0, 1]].assign(sample=["s1", "s2", "s3"])
-    long = pd.DataFrame(
-        {
-            "sample": ["s1", "s1", "s2", "s2", "s3", "s3"],
-            "subset": ["x", "y"] * 3,
-            "n": [1, 2, 3, 4, 5, 6],
-        }
-    )
-    table = composition.from_table(long, sheet, unit="sample")
-    assert find(table, "A", "x", "total") == (4, 10)
-    assert find(table, "B", "y", "total") == (6, 11)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"x": [50.5, 20.0, 30.25], "y": [49.5, 80.0, 69.75]}, "look like percentages"),
-        ({"x": [0.5, 0.2, 0.3], "y": [0.5, 0.8, 0.7]}, "look like fractions"),
-        ({"x": [5.5, 2, 3]}, "donor A, x: 5.5 is not a whole number"),
-        ({"x": [5, -2, 3]}, "donor B, x: -2 is negative"),
-        ({"x": [5, None, 3]}, "donor B, x: .* is not a count"),
-        ({"x": ["5", "many", "3"]}, "donor B, x: 'many' is not a count"),
-        ({"id": ["A", "A", "C"]}, "row A is there twice"),
-        ({"id": ["A", "B", "Z"]}, "row Z: no such donor"),
-        ({"id": ["A", "B", "Z"]}, "donor C of the sample sheet has no row"),
-    ],
-)
-def test_bad_published_tables_are_refused_in_words(change, words):
-    with pytest.raises(ValueError, match=words):
-        composition.from_table(published(**change), DONORS)
-
-
-def test_unknown_group_members_are_named():
-    with pytest.raises(ValueError, match="group T: no column"):
-        composition.from_table(published(), DONORS, groups={"T": ["z"]})
-
-
-def test_any_separator_is_read(tmp_path):
-    for sep in ",;\t":
-        path = tmp_path / "t.csv"
-        path.write_text(sep.join(["", "x", "y"]) + "\n" + sep.join(["A", "1", "2"]) + "\n")
-        table = composition.read_published(path)
-        assert table.iloc[0].tolist() == ["A", "1", "2"]
-
-
 def test_clr_is_taken_over_the_parts_and_the_rest():
-    table = composition.from_table(published(), DONORS, groups={"g": ["x"]})
+    wide = pd.DataFrame({"id": ["A", "B", "C"], "x": [5, 0, 7], "y": [5, 20, 3]})
+    table = published.from_table(wide, DONORS, groups={"g": ["x"]})
     found = composition.clr(table, "x", "total").set_index("donor")["value"]
     parts = np.log([5.5, 5.5])
     assert found["A"] == pytest.approx(parts[0] - parts.mean())

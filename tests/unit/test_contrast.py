@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from tilt import composition, contrast, design
+from tilt import contrast, design, published
 
 CONTRAST = design.Contrast("SLE", "control")
 PLAN = contrast.Plan(CONTRAST, (("x", "total"),), permutations=999, bootstraps=300, seed=1)
@@ -27,7 +27,7 @@ def counts(table, seed=0):
     x = rng.binomial(900, share)
     y = rng.binomial(900 - x, 0.4)
     wide = pd.DataFrame({"donor": table["donor"], "x": x, "y": y, "z": 900 - x - y})
-    return composition.from_table(wide, table)
+    return published.from_table(wide, table)
 
 
 def run(table=None, plan=PLAN, comp=None, **more):

@@ -52,7 +52,7 @@ rule read_composition:
     params:
         samples=sheet,
         options=lambda wildcards: cohort_of(wildcards).get("composition") or {},
-        code=code("composition", "declared"),
+        code=code("published", "declared"),
     script:
         "../scripts/read_composition.py"
 

@@ -6,12 +6,12 @@ log = logs.begin(snakemake.log[0], snakemake.threads)
 
 import pandas as pd
 
-from tilt import composition, declared, tables
+from tilt import declared, published, tables
 
 options = dict(snakemake.params.options)
 sheet = pd.DataFrame(snakemake.params.samples).assign(cohort=snakemake.wildcards.cohort)
-table = composition.read_published(snakemake.input[0])
-counted = composition.from_table(
+table = published.read_published(snakemake.input[0])
+counted = published.from_table(
     table,
     sheet,
     groups=options.get("groups") or {},

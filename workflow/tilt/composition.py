@@ -5,13 +5,8 @@ in lupus (lymphopenia), so every share names its own: memory_cd4, cd4, t, pbmc, 
 published table.
 """
 
-import logging
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
-
-log = logging.getLogger(__name__)
 
 UNIT = ["cohort", "donor", "condition"]
 COLUMNS = [*UNIT, "subset", "n", "denominator", "n_denominator", "kind"]
@@ -136,125 +131,6 @@ def count(
         for label, home, kind, n in rows
     ]
     return pd.concat(tables, ignore_index=True)[COLUMNS]
-
-
-def _bad_counts(table: pd.DataFrame) -> list[str]:
-    """Everything that keeps a donors x subsets table from being counts, in words."""
-    problems = []
-    numbers = table.apply(pd.to_numeric, errors="coerce")
-    lost = numbers.isna()
-    for donor, subset in zip(*np.nonzero(lost.to_numpy()), strict=True):
-        value = table.iloc[donor, subset]
-        problems.append(
-            f"donor {table.index[donor]}, {table.columns[subset]}: {value!r} is not a count "
-            "(write 0 where no cell was seen)"
-        )
-    sums = numbers.sum(axis=1)
-    fractional = ((numbers % 1) != 0) & ~lost
-    for whole, word in ((100, "percentages"), (1, "fractions")):
-        if fractional.any().any() and np.allclose(sums, whole, rtol=0.02):
-            return [
-                *problems,
-                f"these look like {word} (every row adds up to about {whole}), not counts: "
-                "tilt needs the numbers of cells, the precision of a share depends on them",
-            ]
-    for flags, word in ((fractional, "is not a whole number"), (numbers < 0, "is negative")):
-        for donor, subset in zip(*np.nonzero(flags.to_numpy()), strict=True):
-            problems.append(
-                f"donor {table.index[donor]}, {table.columns[subset]}: "
-                f"{numbers.iloc[donor, subset]:g} {word}"
-            )
-    return problems
-
-
-def read_published(path: str | Path) -> pd.DataFrame:
-    """A published table of counts: tab, comma or semicolon separated, everything as text.
-
-    An unnamed first column keeps the place of the donor or sample.
-    """
-    table = pd.read_csv(path, sep=None, engine="python", dtype=str, encoding="utf-8-sig")
-    return table.dropna(how="all").rename(columns=lambda name: str(name).strip())
-
-
-def from_table(
-    table: pd.DataFrame,
-    donors: pd.DataFrame,
-    groups: dict[str, list[str]] | None = None,
-    unit: str = "donor",
-    denominator: str = "total",
-) -> pd.DataFrame:
-    """Composition of a cohort whose per-donor counts are published, not its cells.
-
-    Parameters
-    ----------
-    table
-        Published counts: first column the donor or sample, one column a subset; or the long
-        form with the columns donor (or sample), subset, n.
-    donors
-        One row a sample: cohort, donor, condition and, with ``unit="sample"``, sample.
-    groups
-        Sums of subsets to test as well, e.g. ``{"T": ["Cluster 0", "Cluster 3"]}``.
-    unit
-        Whether rows of ``table`` are named by ``donor`` or by ``sample`` of the sheet; samples
-        of the same donor and condition are summed.
-    denominator
-        What all columns of the table together are called.
-
-    Returns
-    -------
-    As :func:`count`, one denominator: the sum of all columns.
-
-    Raises
-    ------
-    ValueError
-        Naming every bad entry: percentages, fractions, negative or missing counts, rows twice,
-        rows without a donor in the sheet, donors of the sheet without a row, unknown groups.
-    """
-    first = table.columns[0]
-    long = {"subset", "n"} <= set(table.columns)
-    name = unit if long else first
-    if long:
-        repeated = table.duplicated([name, "subset"])
-        if repeated.any():
-            twice = table.loc[repeated, [name, "subset"]].agg(" / ".join, axis=1).tolist()
-            raise ValueError(f"composition table: given twice: {', '.join(twice)}")
-        wide = table.pivot(index=name, columns="subset", values="n")
-    else:
-        wide = table.set_index(first)
-    wide.index = wide.index.astype(str).str.strip()
-    wide.columns = wide.columns.astype(str)
-    sheet = donors.assign(**{unit: donors[unit].astype(str)})
-    problems = [f"row {r} is there twice" for r in wide.index[wide.index.duplicated()].unique()]
-    problems += [
-        f"row {r}: no such {unit} in the sample sheet" for r in wide.index.difference(sheet[unit])
-    ]
-    problems += [
-        f"{unit} {r} of the sample sheet has no row"
-        for r in pd.Index(sheet[unit].unique()).difference(wide.index)
-    ]
-    problems += _bad_counts(wide)
-    for group, members in (groups or {}).items():
-        unknown = sorted(set(members) - set(wide.columns))
-        if unknown:
-            problems.append(f"group {group}: no column {unknown}; there are {list(wide.columns)}")
-        if group in wide.columns:
-            problems.append(f"group {group} has the name of a column")
-    if problems:
-        raise ValueError("composition table:\n  " + "\n  ".join(problems))
-    counts = wide.apply(pd.to_numeric).astype(int)
-    rows = sheet[[*UNIT, unit] if unit not in UNIT else UNIT].drop_duplicates()
-    joined = rows.join(counts, on=unit).groupby(UNIT, sort=False)[list(counts.columns)].sum()
-    total = joined.sum(axis=1)
-    tables = []
-    for subset in joined.columns:
-        tables.append(joined[subset].rename("n").reset_index().assign(subset=subset, kind="subset"))
-    for group, members in (groups or {}).items():
-        n = joined[list(members)].sum(axis=1).rename("n")
-        tables.append(n.reset_index().assign(subset=group, kind="group"))
-    out = pd.concat(tables, ignore_index=True).assign(denominator=denominator)
-    out["n_denominator"] = out.set_index(UNIT).index.map(total).to_numpy()
-    log.info("%d donors, %d subsets, %d cells", len(joined), counts.shape[1], int(total.sum()))
-    return out[COLUMNS]
 
 
 def arcsine(n: np.ndarray, total: np.ndarray) -> np.ndarray:

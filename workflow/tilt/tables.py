@@ -42,9 +42,9 @@ def write(table: pd.DataFrame, path: str | Path, float_format: str | None = "%.6
 def read(path: str | Path, **options) -> pd.DataFrame:
     """Read a TSV written by :func:`write`; ``NA`` is the only missing value.
 
-    Columns named cell, sample, donor, cohort and batch are identifiers and stay strings.
+    Columns of identifiers and of names that users give stay strings, also where all are digits.
     """
-    names = ("cell", "sample", "donor", "cohort", "batch")
+    names = ("cell", "sample", "donor", "cohort", "batch", "condition", "subset", "quantity")
     gz = str(path).endswith(".gz")
     return pd.read_csv(
         path,
