@@ -157,6 +157,43 @@ def test_cells_that_are_empty_or_not_allowed(project):
     ]
 
 
+def test_names_that_say_missing(project):
+    project.sheet = SHEET.replace("S1\tD1", "S1\tNA").replace("S3\tD3\tSLE\tB2", "S3\tD3\tSLE\tnan")
+    assert [p.replace("config/samples/mine.tsv: ", "") for p in project.problems()] == [
+        "line 2, column `donor`: missing\n"
+        "    found:   NA\n    mend:    write the name of the donor, or take the row out",
+        "line 4, column `batch`: missing\n"
+        "    found:   nan\n"
+        "    mend:    write the batch, or the sample's own name if it is not known",
+    ]
+
+
+def test_names_of_donors_are_text_and_never_numbers(project):
+    project.sheet = SHEET.replace("D1", "007").replace("D2", "7").replace("D3", "Pat. 3 ü")
+    settings, found = project.check()
+    assert found == []
+    donors = [row["donor"] for row in settings["cohorts"]["mine"]["samples"]]
+    assert donors == ["007", "7", "Pat. 3 ü"]
+
+
+def test_donors_that_differ_by_case(project):
+    project.sheet = SHEET.replace("D3", "d1")
+    assert project.problems() == [
+        "config/samples/mine.tsv: column `donor`: D1 and d1 differ only by case\n"
+        "    mend:    one person: write the name in one way; two people: make the names differ more"
+    ]
+
+
+def test_two_samples_with_the_same_file(project):
+    project.sheet = SHEET.replace("M\tS3", "M\tS1")
+    assert project.problems() == [
+        "config/samples/mine.tsv: lines 2, 4: samples S1 and S3 have the same file\n"
+        "    found:   raw/S1/matrix.mtx.gz\n"
+        "    mend:    give each sample its own file; a library of several samples needs "
+        "`cell_table`, the table of its barcodes"
+    ]
+
+
 def test_windows_line_ends_bom_and_blank_lines_are_tolerated(project):
     expected = project.check()[0]["cohorts"]["mine"]["samples"]
     text = SHEET.replace("\n", "\r\n") + "\r\n\t\t\t\r\n"
@@ -166,13 +203,14 @@ def test_windows_line_ends_bom_and_blank_lines_are_tolerated(project):
 
 
 def test_sheet_saved_with_commas_or_in_another_encoding(project):
-    project.sheet = SHEET.replace("\t", ",")
-    assert project.problems() == [
-        "config/samples/mine.tsv: line 1: columns are separated by commas or semicolons, not by "
-        "tabs\n"
-        "    found:   sample,donor,condition,batch,age,sex,path\n"
-        "    mend:    save the table as tab-separated text (TSV)"
-    ]
+    for mark in (",", ";", "  "):
+        project.sheet = SHEET.replace("\t", mark)
+        assert project.problems() == [
+            "config/samples/mine.tsv: line 1: columns are separated by commas, semicolons or "
+            "spaces, not by tabs\n"
+            f"    found:   {SHEET.splitlines()[0].replace(chr(9), mark)}\n"
+            "    mend:    save the table as tab-separated text (TSV)"
+        ]
     project.sheet = SHEET.encode("utf-16")
     assert "config/samples/mine.tsv: not UTF-8 text" in project.problems()[0]
     project.sheet = "\n"

@@ -10,6 +10,7 @@ from tilt.problems import nearest, problem
 from tilt.sheets import check_cells, read_table
 
 MISSING = ("", "NA")
+NOBODY = {"na", "n/a", "nan", "none", "null"}  # no name of a sample, donor or batch
 MIN_FREE = 200_000_000  # bytes; the bundled demo takes about a third of it
 # Public series that cannot answer the question, and why (GEO records of the two series).
 REFUSED = {
@@ -73,16 +74,70 @@ def sample_sheet(cohort: dict, path: Path) -> tuple[list[dict], list[str], list[
     if not columns:
         return [], found, []
     found += check_cells(path, numbered, "samples", "sample")
+    found += _nameless(path, numbered)
     found += _columns(cohort, columns, path)
     found += repeats(path, numbered, "sample")
     notes = []
     if {"sample", "donor", "condition"} <= set(columns):
         more, notes = _conditions(cohort, path, numbered)
-        found += more + _donors(cohort, path, numbered)
+        found += more + _donors(cohort, path, numbered) + _alike(path, numbered)
     rows = [{name: "" if v == "NA" else v for name, v in row.items()} for _, row in numbered]
     if not layouts.columns_needed(cohort, columns):
-        found += _raw_files(cohort, path, numbered)
+        found += _same_files(cohort, path, numbered) + _raw_files(cohort, path, numbered)
     return rows, found, notes
+
+
+def _nameless(path: Path, rows: list) -> list[str]:
+    """Cells of a required column that say `missing` in words."""
+    mends = {"batch": "write the batch, or the sample's own name if it is not known"}
+    found = []
+    for number, row in rows:
+        for column in ("sample", "donor", "batch"):
+            if row.get(column, "").lower() in NOBODY:
+                where = f"line {number}, column `{column}`"
+                mend = mends.get(column, f"write the name of the {column}, or take the row out")
+                found.append(problem(path, where, "missing", row[column], mend=mend))
+    return found
+
+
+def _alike(path: Path, rows: list) -> list[str]:
+    """Donors whose names differ only by case: one person in two spellings would count as two."""
+    spellings = defaultdict(set)
+    for _, row in rows:
+        spellings[row["donor"].lower()].add(row["donor"])
+    mend = "one person: write the name in one way; two people: make the names differ more"
+    return [
+        problem(
+            path, "column `donor`", f"{' and '.join(sorted(names))} differ only by case", mend=mend
+        )
+        for names in spellings.values()
+        if len(names) > 1
+    ]
+
+
+def _same_files(cohort: dict, path: Path, rows: list) -> list[str]:
+    """Samples that name the same file: its cells would be counted twice."""
+    one_each = cohort.get("format") in layouts.FORMATS and not cohort.get("cell_table")
+    if not one_each or cohort["format"] in layouts.WHOLE_COHORT:
+        return []
+    users = defaultdict(list)
+    for number, row in rows:
+        try:
+            files = layouts.sample_files(cohort, row)
+        except layouts.LayoutError:
+            continue
+        users[next(iter(files.values()))].append((number, row.get("sample")))
+    found = []
+    for file, same in users.items():
+        if len(same) > 1:
+            where = "lines " + ", ".join(str(number) for number, _ in same)
+            wrong = f"samples {' and '.join(str(name) for _, name in same)} have the same file"
+            mend = (
+                "give each sample its own file; a library of several samples needs `cell_table`, "
+                "the table of its barcodes"
+            )
+            found.append(problem(path, where, wrong, file, mend=mend))
+    return found
 
 
 def _columns(cohort: dict, columns: list[str], path: Path) -> list[str]:

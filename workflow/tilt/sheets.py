@@ -71,20 +71,10 @@ def read_table(path: Path, kind: str) -> tuple[list[str], list[tuple[int, dict]]
     while header and not header[-1]:
         header.pop()
     rules = schema(kind)
-    if len(header) == 1 and ("," in header[0] or ";" in header[0]):
-        return (
-            [],
-            [],
-            [
-                problem(
-                    path,
-                    "line 1",
-                    "columns are separated by commas or semicolons, not by tabs",
-                    header[0],
-                    mend="save the table as tab-separated text (TSV)",
-                )
-            ],
-        )
+    if len(header) == 1 and set(",; ") & set(header[0]):
+        wrong = "columns are separated by commas, semicolons or spaces, not by tabs"
+        mend = "save the table as tab-separated text (TSV)"
+        return [], [], [problem(path, "line 1", wrong, header[0], mend=mend)]
     known = rules["properties"]
     missing = [name for name in rules["required"] if name not in header]
     unknown = [name for name in header if name not in known]
