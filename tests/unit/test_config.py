@@ -84,52 +84,61 @@ def test_all_problems_are_shown_at_once(project):
 # The configuration ------------------------------------------------------------------------------
 
 
-def test_unknown_key(project):
-    project.config["qc"] = {"min_gens": 300}
-    assert project.problems() == [
-        "config: qc: unknown key `min_gens`; did you mean `min_genes`?\n"
+WRONG = {
+    "unknown key": (
+        {"qc": {"min_gens": 300}},
+        "qc: unknown key `min_gens`; did you mean `min_genes`?\n"
         "    allowed: min_counts, max_counts, min_genes, max_genes, max_pct_mito, n_mads, "
         "min_cells, doublets\n"
         "    mend:    qc:\n"
-        "               min_genes: 300"
-    ]
-
-
-def test_wrong_type_and_its_mend(project):
-    project.config["seed"] = "7"
-    project.config["embed"] = {"resolutions": 1.0}
-    assert project.problems() == [
-        "config: embed: resolutions: wrong kind of value\n"
+        "               min_genes: 300",
+    ),
+    "a number for a list": (
+        {"embed": {"resolutions": 1.0}},
+        "embed: resolutions: wrong kind of value\n"
         "    found:   1.0\n"
         "    allowed: a list with an entry or more, without repeats\n"
         "    mend:    embed:\n"
         "               resolutions: [1.0]",
-        "config: seed: wrong kind of value\n"
+    ),
+    "text for a number": (
+        {"seed": "7"},
+        "seed: wrong kind of value\n"
         "    found:   '7'\n"
         "    allowed: a whole number at least 0, at most 4294967295\n"
         "    mend:    seed: 7",
-    ]
-
-
-def test_value_out_of_range(project):
-    project.config["qc"] = {"max_pct_mito": 120}
-    assert project.problems() == [
-        "config: qc: max_pct_mito: out of range\n"
+    ),
+    "out of range": (
+        {"qc": {"max_pct_mito": 120}},
+        "qc: max_pct_mito: out of range\n"
         "    found:   120\n"
         "    allowed: a number above 0, at most 100\n"
         "    mend:    qc:\n"
-        "               max_pct_mito: 20"
-    ]
-
-
-def test_value_that_is_not_a_choice(project):
-    project.config["on_bad_sample"] = "Skip"
-    assert project.problems() == [
-        "config: on_bad_sample: not one of the allowed values\n"
+        "               max_pct_mito: 20",
+    ),
+    "not a choice": (
+        {"on_bad_sample": "Skip"},
+        "on_bad_sample: not one of the allowed values\n"
         "    found:   'Skip'\n"
         "    allowed: stop, skip\n"
-        "    mend:    on_bad_sample: skip"
-    ]
+        "    mend:    on_bad_sample: skip",
+    ),
+    "limits that contradict each other": (
+        {"qc": {"min_counts": 500, "max_counts": 400}},
+        "qc: max_counts must be above min_counts\n    found:   min_counts: 500, max_counts: 400",
+    ),
+    "no such table": (
+        {"resources": {"markers": "no/markers.tsv"}},
+        "resources: markers: the file does not exist\n    found:   no/markers.tsv",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_value_and_its_mend(project, case):
+    values, told = WRONG[case]
+    project.config |= values
+    assert project.problems() == [f"config: {told}"]
 
 
 def test_no_cohorts(project):
@@ -151,14 +160,6 @@ def test_cohort_by_path(project):
     assert list(project.check()[0]["cohorts"]) == ["mine"]
     project.config["cohorts"] = ["elsewhere/theirs.yaml"]
     assert "there is no cohort file elsewhere/theirs.yaml" in project.problems()[0]
-
-
-def test_limits_that_contradict_each_other(project):
-    project.config["qc"] = {"min_counts": 500, "max_counts": 400}
-    assert project.problems() == [
-        "config: qc: max_counts must be above min_counts\n"
-        "    found:   min_counts: 500, max_counts: 400"
-    ]
 
 
 def test_names_that_no_table_defines(project):
@@ -188,13 +189,6 @@ def test_keys_inside_lists(project):
         "    mend:    denominator: t",
         "config: stats: secondary: the key `denominator` is missing (What it is a part of)\n"
         "    mend:    denominator: memory_cd4",
-    ]
-
-
-def test_missing_resource(project):
-    project.config["resources"]["markers"] = "no/markers.tsv"
-    assert project.problems() == [
-        "config: resources: markers: the file does not exist\n    found:   no/markers.tsv"
     ]
 
 

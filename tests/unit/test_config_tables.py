@@ -8,46 +8,96 @@ from tilt import sheets
 # The sample sheet -------------------------------------------------------------------------------
 
 
-def test_missing_column(project):
-    project.sheet = SHEET.replace("donor", "doner")
-    assert project.problems() == [
-        "config/samples/mine.tsv: column `donor` is missing (The person; samples of the same "
-        "person share it)\n"
+SHEETS = {
+    "column missing": (
+        ("donor", "doner"),
+        "column `donor` is missing (The person; samples of the same person share it)\n"
         "    found:   sample, doner, condition, batch, age, sex, path\n"
-        "    mend:    rename column `doner` to `donor`"
-    ]
-
-
-def test_missing_file_column(project):
-    project.sheet = SHEET.replace("path", "folder")
-    assert project.problems() == [
-        "config/samples/mine.tsv: column `path` is missing: format 10x_dir needs it\n"
+        "    mend:    rename column `doner` to `donor`",
+    ),
+    "column of files missing": (
+        ("path", "folder"),
+        "column `path` is missing: format 10x_dir needs it\n"
         "    found:   sample, donor, condition, batch, age, sex, folder\n"
-        "    mend:    add a column `path` with the files of each sample"
-    ]
-
-
-def test_duplicate_sample(project):
-    project.sheet = SHEET.replace("S3\tD3", "S1\tD3")
-    assert project.problems() == [
-        "config/samples/mine.tsv: lines 2, 4, column `sample`: sample S1 occurs 2 times\n"
-        "    mend:    give every row its own sample name"
-    ]
-
-
-def test_samples_that_differ_by_case(project):
-    project.sheet = SHEET.replace("S3\tD3", "s1\tD3")
-    assert "S1 and s1 differ only by case (one file on some systems)" in project.problems()[0]
-
-
-def test_donor_with_two_conditions(project):
-    project.sheet = SHEET.replace("D2\tcontrol\tB1\t31", "D1\tcontrol\tB1\t30")
-    assert project.problems() == [
-        "config/samples/mine.tsv: column `condition`: donor D1 has 2 values of `condition`\n"
+        "    mend:    add a column `path` with the files of each sample",
+    ),
+    "sample twice": (
+        ("S3\tD3", "S1\tD3"),
+        "lines 2, 4, column `sample`: sample S1 occurs 2 times\n"
+        "    mend:    give every row its own sample name",
+    ),
+    "samples that differ by case": (
+        ("S3\tD3", "s1\tD3"),
+        "lines 2, 4, column `sample`: S1 and s1 differ only by case (one file on some systems)\n"
+        "    mend:    give every row its own sample name",
+    ),
+    "donors that differ by case": (
+        ("D3", "d1"),
+        "column `donor`: D1 and d1 differ only by case\n"
+        "    mend:    one person: write the name in one way; two people: make the names differ "
+        "more",
+    ),
+    "donor missing": (
+        ("S1\tD1", "S1\tNA"),
+        "line 2, column `donor`: missing\n"
+        "    found:   NA\n"
+        "    mend:    write the name of the donor, or take the row out",
+    ),
+    "batch missing": (
+        ("D3\tSLE\tB2", "D3\tSLE\tnan"),
+        "line 4, column `batch`: missing\n"
+        "    found:   nan\n"
+        "    mend:    write the batch, or the sample's own name if it is not known",
+    ),
+    "two samples with the same file": (
+        ("M\tS3", "M\tS1"),
+        "lines 2, 4: samples S1 and S3 have the same file\n"
+        "    found:   raw/S1/matrix.mtx.gz\n"
+        "    mend:    give each sample its own file; a library of several samples needs "
+        "`cell_table`, the table of its barcodes",
+    ),
+    "condition of neither arm, nearly right": (
+        ("D2\tcontrol", "D2\tContrl"),
+        "line 3, column `condition`: neither the case nor the control of the cohort\n"
+        "    found:   Contrl\n"
+        "    allowed: SLE (case), control (control)\n"
+        "    mend:    write `control`",
+    ),
+    "condition of neither arm": (
+        ("D3\tSLE", "D3\tRA"),
+        "line 4, column `condition`: neither the case nor the control of the cohort\n"
+        "    found:   RA\n"
+        "    allowed: SLE (case), control (control)\n"
+        "    mend:    correct the rows, take them out, or correct `contrast` in "
+        "config/cohorts/mine.yaml",
+    ),
+    "donor with two conditions": (
+        ("D2\tcontrol\tB1\t31", "D1\tcontrol\tB1\t30"),
+        "column `condition`: donor D1 has 2 values of `condition`\n"
         "    found:   SLE (line 2); control (line 3)\n"
         "    mend:    the donor is the unit: a donor has one value; correct the rows, or, if every "
         "donor was measured in both conditions, write `contrast: {paired: true}` in "
-        "config/cohorts/mine.yaml"
+        "config/cohorts/mine.yaml",
+    ),
+    "rows longer than the header": (
+        ("F\tS1", "F\tS1\textra"),
+        "line 2: 8 cells for 7 columns\n    found:   S1  D1  SLE  B1  30  F  S1  extra",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SHEETS)
+def test_wrong_sheet_and_its_mend(project, case):
+    (before, after), told = SHEETS[case]
+    project.sheet = SHEET.replace(before, after)
+    assert project.problems() == [f"config/samples/mine.tsv: {told}"]
+
+
+def test_all_wrong_rows_are_told_at_once(project):
+    project.sheet = SHEET.replace("D2\tcontrol", "D2\tContrl").replace("D3\tSLE", "D3\tRA")
+    assert [p.split(": ")[1] for p in project.problems()] == [
+        "line 3, column `condition`",
+        "line 4, column `condition`",
     ]
 
 
@@ -78,23 +128,6 @@ def test_donor_with_two_ages_or_strata(project):
     assert [p.splitlines()[0].split(": ", 1)[1] for p in project.problems()] == [
         "column `age`: donor D1 has 2 values of `age`",
         "column `batch`: donor D1 has 2 values of `batch`",
-    ]
-
-
-def test_condition_that_is_neither_case_nor_control(project):
-    project.sheet = SHEET.replace("D2\tcontrol", "D2\tContrl").replace("D3\tSLE", "D3\tRA")
-    assert project.problems() == [
-        "config/samples/mine.tsv: line 3, column `condition`: neither the case nor the control of "
-        "the cohort\n"
-        "    found:   Contrl\n"
-        "    allowed: SLE (case), control (control)\n"
-        "    mend:    write `control`",
-        "config/samples/mine.tsv: line 4, column `condition`: neither the case nor the control of "
-        "the cohort\n"
-        "    found:   RA\n"
-        "    allowed: SLE (case), control (control)\n"
-        "    mend:    correct the rows, take them out, or correct `contrast` in "
-        "config/cohorts/mine.yaml",
     ]
 
 
@@ -157,41 +190,12 @@ def test_cells_that_are_empty_or_not_allowed(project):
     ]
 
 
-def test_names_that_say_missing(project):
-    project.sheet = SHEET.replace("S1\tD1", "S1\tNA").replace("S3\tD3\tSLE\tB2", "S3\tD3\tSLE\tnan")
-    assert [p.replace("config/samples/mine.tsv: ", "") for p in project.problems()] == [
-        "line 2, column `donor`: missing\n"
-        "    found:   NA\n    mend:    write the name of the donor, or take the row out",
-        "line 4, column `batch`: missing\n"
-        "    found:   nan\n"
-        "    mend:    write the batch, or the sample's own name if it is not known",
-    ]
-
-
 def test_names_of_donors_are_text_and_never_numbers(project):
     project.sheet = SHEET.replace("D1", "007").replace("D2", "7").replace("D3", "Pat. 3 ü")
     settings, found = project.check()
     assert found == []
     donors = [row["donor"] for row in settings["cohorts"]["mine"]["samples"]]
     assert donors == ["007", "7", "Pat. 3 ü"]
-
-
-def test_donors_that_differ_by_case(project):
-    project.sheet = SHEET.replace("D3", "d1")
-    assert project.problems() == [
-        "config/samples/mine.tsv: column `donor`: D1 and d1 differ only by case\n"
-        "    mend:    one person: write the name in one way; two people: make the names differ more"
-    ]
-
-
-def test_two_samples_with_the_same_file(project):
-    project.sheet = SHEET.replace("M\tS3", "M\tS1")
-    assert project.problems() == [
-        "config/samples/mine.tsv: lines 2, 4: samples S1 and S3 have the same file\n"
-        "    found:   raw/S1/matrix.mtx.gz\n"
-        "    mend:    give each sample its own file; a library of several samples needs "
-        "`cell_table`, the table of its barcodes"
-    ]
 
 
 def test_windows_line_ends_bom_and_blank_lines_are_tolerated(project):
@@ -215,11 +219,6 @@ def test_sheet_saved_with_commas_or_in_another_encoding(project):
     assert "config/samples/mine.tsv: not UTF-8 text" in project.problems()[0]
     project.sheet = "\n"
     assert "config/samples/mine.tsv: the table is empty" in project.problems()[0]
-
-
-def test_rows_longer_than_the_header(project):
-    project.sheet = SHEET.replace("F\tS1", "F\tS1\textra")
-    assert "line 2: 8 cells for 7 columns" in project.problems()[0]
 
 
 # Several cohorts --------------------------------------------------------------------------------
