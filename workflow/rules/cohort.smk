@@ -18,6 +18,8 @@ rule gather_cohort:
         "logs/{cohort}/gather_cohort.log",
     benchmark:
         "benchmarks/{cohort}/gather_cohort.tsv"
+    wildcard_constraints:
+        cohort=one_of(CELLS),
     conda:
         "../../envs/tilt.yaml"
     threads: 1
