@@ -215,6 +215,47 @@ def imbalance_tests(people: pd.DataFrame, values: pd.DataFrame, seed: int = 3) -
     return table
 
 
+def permuted(seed: int = 9) -> pd.DataFrame:
+    """Histogram of 2,000 permuted effects of each estimator."""
+    parts = []
+    for place, estimator in enumerate(("E1", "E2", "E3")):
+        null = np.random.default_rng(seed + place).normal(0, 0.3, 2000)
+        n, edges = np.histogram(null, 40)
+        part = pd.DataFrame({"bin_low": edges[:-1], "bin_high": edges[1:], "n": n})
+        parts.append(part.assign(cohort="demo", estimator=estimator))
+    return pd.concat(parts, ignore_index=True)
+
+
+def ambient(people: pd.DataFrame, seed: int = 10) -> pd.DataFrame:
+    """Sentinel genes in the T cells of each donor; SIGLEC1 is not in the matrix."""
+    random = np.random.default_rng(seed)
+    parts = []
+    sources = ["red blood cells", "platelets", "myeloid cells", "monocytes", "B, plasma cells"]
+    genes = ["HBB", "PPBP", "S100A8 + S100A9", "LYZ", "IGKC", "SIGLEC1"]
+    for place, gene in enumerate(genes):
+        table = people[["donor", "condition"]].copy()
+        table["genes"], table["source"] = gene, [*sources, "interferon monocytes"][place]
+        table["n_total"] = random.integers(500_000, 3_000_000, len(table))
+        mean = table["n_total"] * 10.0 ** (-place) * 1e-4 * (1 + (table["condition"] == "SLE"))
+        table["n_counts"] = np.nan if gene == "SIGLEC1" else random.poisson(mean).astype(float)
+        parts.append(table)
+    return pd.concat(parts, ignore_index=True)
+
+
+def factors() -> pd.DataFrame:
+    """Scores of five factors, one with too few targets."""
+    table = pd.DataFrame({"factor": ["AHR", "JUN", "STAT1", "MAF", "BACH2"]})
+    table["n_targets"] = [22, 130, 80, 3, 1]
+    table["score"], table["p"] = (
+        [-1.2, 3.1, 9.4, np.nan, np.nan],
+        [0.2, 0.002, 1e-9, np.nan, np.nan],
+    )
+    table["estimable"] = table["score"].notna()
+    few = [f"{n} targets measured; 5 are needed" for n in table["n_targets"]]
+    table["reason"] = np.where(table["estimable"], "", few)
+    return table
+
+
 def activity(people: pd.DataFrame, seed: int = 4) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     parts = []
@@ -284,7 +325,8 @@ def specifications(n: int = 14, seed: int = 7) -> pd.DataFrame:
 
 def random_sets(n: int = 500, seed: int = 8) -> pd.DataFrame:
     effect = np.append(0.9, np.random.default_rng(seed).normal(0, 0.3, n))
-    return pd.DataFrame({"cohort": "demo", "draw": np.arange(n + 1), "effect": effect})
+    table = pd.DataFrame({"cohort": "demo", "draw": np.arange(n + 1), "effect": effect})
+    return table.assign(t=effect / 0.28)
 
 
 def samples(people: pd.DataFrame, skipped: int = 1) -> pd.DataFrame:

@@ -13,8 +13,10 @@ from matplotlib.text import Text
 from tilt import tables
 from tilt.figures import (
     activity,
+    ambient,
     composition,
     embedding,
+    factors,
     forest,
     imbalance,
     labels,
@@ -121,6 +123,54 @@ def test_imbalance_shows_effects_and_n():
     assert pole["pct_tph"] == pytest.approx(100 * (n + 0.5) / (total + 1))
 
 
+def test_imbalance_shows_the_null_of_permuted_labels():
+    made = made_up.study(8, 10)
+    null = made_up.permuted()
+    arguments = [made[name] for name in ("composition", "imbalance", "tests")]
+    scores = activity.donor_scores(made["activity"])
+    fig, table = imbalance.draw(*arguments, scores, COHORT, permuted=null)
+    assert "grey: labels permuted" in words(fig)
+    shown = table[table["panel"] == "b, permuted"]
+    assert shown["n"].sum() == 3 * 2000
+    # the histogram is on the axis of the effect: both are divided by the same deviation
+    patches = [p for p in fig.axes[1].patches if hasattr(p, "get_data")]
+    row = made["tests"].set_index("quantity").loc["E3"]
+    edges = patches[2].get_data().edges
+    assert edges[0] == pytest.approx(
+        null.loc[null["estimator"] == "E3", "bin_low"].min() * row["smd"] / row["effect"]
+    )
+    without, _ = imbalance.draw(*arguments, scores, COHORT)
+    assert "permuted" not in words(without)
+
+
+def test_ambient_ratio_is_that_of_geometric_means():
+    case, control = np.log10([2.0, 4.0, 8.0]), np.log10([1.0, 2.0, 4.0])
+    ratio, low, high = ambient.fold(case, control)
+    assert ratio == pytest.approx(2) and low < 1 < high
+    assert low * high == pytest.approx(4)
+    assert np.isnan(ambient.fold(case[:2], control)[0])
+    fig, table = ambient.draw(made_up.ambient(made_up.donors(8, 10)), COHORT)
+    text = words(fig)
+    assert "not in the\nmatrix" in text and "SLE (n = 10 donors)" in text
+    found = table[table["panel"] == "ratios"].set_index("genes")["ratio"]
+    assert found["HBB"] == pytest.approx(2, rel=0.1) and "SIGLEC1" not in found
+
+
+def test_factors_say_targets_and_reasons():
+    fig, table = factors.draw({"t": made_up.factors()}, {"t": "T cells"}, COHORT)
+    text = words(fig)
+    assert "+9.4  p < 0.0001, 80 targets" in text and "−1.2  p = 0.20, 22 targets" in text
+    assert "3 targets measured; 5 are" in text
+    assert len(table) == 5
+
+
+def test_random_sets_are_judged_by_the_t_that_p_is_made_of():
+    null = made_up.random_sets(99)
+    null.loc[1, "t"] = -99.0
+    fig, _ = robustness.draw(made_up.specifications(), null, COHORT)
+    assert "1 of 99 random pairs lie as far from 0 (p = 0.02)" in words(fig)
+
+
 def test_imbalance_not_estimable_is_text():
     text = words(everything(1, 0)["imbalance"][0])
     assert "not estimable: fewer than 3 donors in an arm" in text
@@ -169,6 +219,8 @@ def test_what_cannot_be_shown_is_a_sentence():
     for fig, table in (
         activity.draw_interferon(none, empty, COHORT),
         activity.draw_all(none, empty, COHORT),
+        factors.draw({}, {}, COHORT),
+        ambient.draw(made_up.ambient(people)[:0], COHORT),
         volcano.draw({}, COHORT),
         labels.draw(pd.DataFrame(columns=["author_label", "subset"]), COHORT),
         robustness.draw(made_up.specifications().assign(estimable=False), pd.DataFrame(), COHORT),

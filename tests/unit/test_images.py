@@ -11,13 +11,17 @@ from pathlib import Path
 
 import made_up
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.testing.compare import compare_images
 from tilt.figures import (
     activity,
+    ambient,
     composition,
     embedding,
+    factors,
     imbalance,
+    labels,
     markers,
     meta,
     qc,
@@ -39,14 +43,27 @@ def study_of(n_control: int, n_case: int, subsets=made_up.SUBSETS) -> dict:
 def imbalance_of(n_control: int, n_case: int):
     made = study_of(n_control, n_case)
     interferon = activity.donor_scores(made["activity"])
-    return imbalance.draw(
-        made["composition"], made["imbalance"], made["tests"], interferon, COHORT
-    )[0]
+    shares, values, tests = (made[name] for name in ("composition", "imbalance", "tests"))
+    null = made_up.permuted()
+    return imbalance.draw(shares, values, tests, interferon, COHORT, permuted=null)[0]
 
 
 def composition_of(n_control: int, n_case: int, subsets):
     made = study_of(n_control, n_case, subsets)
     return composition.draw(made["composition"], made["tests"], COHORT)[0]
+
+
+def factors_of_two_groups():
+    found = {"memory_cd4": made_up.factors(), "CD4_Naive": made_up.factors()[:2]}
+    headings = {"memory_cd4": "memory CD4 T cells, n = 10 SLE, 8 control", "CD4_Naive": "CD4 naive"}
+    return factors.draw(found, headings, COHORT)[0]
+
+
+def authors_labels():
+    cells = made_up.umap(made_up.donors(2, 2), 200, made_up.SUBSETS[:8])
+    cells["author_label"] = "T4 " + cells["subset"].str[-6:]
+    cells.loc[::5, "author_label"] = "something long that the authors called T cells"
+    return labels.draw(cells, COHORT)[0]
 
 
 def interferon_with_gaps():
@@ -69,6 +86,13 @@ DRAWINGS = {
     "composition_one_arm": lambda: composition_of(5, 0, made_up.SUBSETS),
     "composition_40_subsets": lambda: composition_of(90, 110, FORTY),
     "interferon_with_gaps": interferon_with_gaps,
+    "ambient": lambda: ambient.draw(made_up.ambient(made_up.donors(8, 10)), COHORT)[0],
+    "ambient_one_arm": lambda: ambient.draw(made_up.ambient(made_up.donors(0, 2)), COHORT)[0],
+    "factors": factors_of_two_groups,
+    "author_labels": authors_labels,
+    "detectability_across": lambda: markers.draw_detectability_across(
+        pd.concat(made_up.detectability().assign(cohort=c) for c in "ab"), {"a": "A", "b": "B"}
+    )[0],
     "waterfall": lambda: qc.draw_waterfall(made_up.waterfall(made_up.donors(8, 10)), COHORT)[0],
     "umap": lambda: embedding.draw(made_up.umap(made_up.donors(3, 3), 150), COHORT)[0],
     "markers": lambda: markers.draw_dots(made_up.expression(), COHORT)[0],

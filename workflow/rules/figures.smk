@@ -91,9 +91,11 @@ rule plot_markers:
     input:
         expression="results/{cohort}/marker_expression.tsv",
         detectability="results/{cohort}/detectability.tsv",
+        pseudobulk="results/{cohort}/pseudobulk.h5ad",
     output:
         multiext("results/figures/{cohort}/markers", ".pdf", ".svg", ".tsv"),
         multiext("results/figures/{cohort}/detectability", ".pdf", ".svg", ".tsv"),
+        multiext("results/figures/{cohort}/ambient", ".pdf", ".svg", ".tsv"),
         markers=report(
             "results/figures/{cohort}/markers.png",
             caption="../report/markers.rst",
@@ -106,6 +108,12 @@ rule plot_markers:
             category="4 Cells",
             labels={"cohort": "{cohort}", "figure": "Detectability"},
         ),
+        ambient=report(
+            "results/figures/{cohort}/ambient.png",
+            caption="../report/ambient.rst",
+            category="5 Quality",
+            labels={"cohort": "{cohort}", "figure": "Ambient RNA"},
+        ),
     log:
         "logs/{cohort}/plot_markers.log",
     benchmark:
@@ -114,10 +122,10 @@ rule plot_markers:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000),
+        mem_mb=memory(1000, per_input=4),
         runtime=30,
     params:
         cohort=lambda wildcards: names.describe(cohort_of(wildcards)),
-        code=code("figures.markers"),
+        code=code("figures.markers", "figures.ambient", "ambient"),
     script:
         "../scripts/plot_markers.py"

@@ -7,6 +7,7 @@ rule plot_donors:
         composition="results/{cohort}/composition.tsv",
         imbalance="results/{cohort}/imbalance.tsv",
         tests="results/{cohort}/tests.tsv",
+        permuted="results/{cohort}/permuted.tsv",
         donors="results/{cohort}/donors.tsv",
     output:
         multiext("results/figures/{cohort}/imbalance", ".pdf", ".svg", ".tsv"),
@@ -69,16 +70,28 @@ rule plot_controls:
             cohort=[c for c in CELLS if c == wildcards.cohort],
             subset=CONFIG["stats"]["de_subsets"],
         ),
+        factors=lambda wildcards: expand(
+            "results/{cohort}/factors/{subset}.tsv",
+            cohort=[c for c in CELLS if c == wildcards.cohort],
+            subset=CONFIG["stats"]["de_subsets"] if CONFIG["stats"]["regulon"] else [],
+        ),
         curve="results/{cohort}/specifications.tsv",
         random="results/{cohort}/random_sets.tsv",
     output:
         multiext("results/figures/{cohort}/volcano", ".pdf", ".svg", ".tsv"),
+        multiext("results/figures/{cohort}/factors", ".pdf", ".svg", ".tsv"),
         multiext("results/figures/{cohort}/robustness", ".pdf", ".svg", ".tsv"),
         volcano=report(
             "results/figures/{cohort}/volcano.png",
             caption="../report/volcano.rst",
             category="3 Controls",
             labels={"cohort": "{cohort}", "figure": "Genes between conditions"},
+        ),
+        factors=report(
+            "results/figures/{cohort}/factors.png",
+            caption="../report/factors.rst",
+            category="3 Controls",
+            labels={"cohort": "{cohort}", "figure": "Transcription factors"},
         ),
         robustness=report(
             "results/figures/{cohort}/robustness.png",
@@ -99,7 +112,7 @@ rule plot_controls:
     params:
         cohort=lambda wildcards: names.describe(cohort_of(wildcards)),
         subsets=CONFIG["stats"]["de_subsets"],
-        code=code("figures.volcano", "figures.robustness"),
+        code=code("figures.volcano", "figures.factors", "figures.robustness"),
     script:
         "../scripts/plot_controls.py"
 

@@ -12,8 +12,9 @@ rule write_report:
             cohort=CELLS,
             figure=[
                 *("study", "imbalance", "composition", "lineages", "interferon"),
-                *("activity", "volcano", "robustness", "umap", "markers"),
-                *("author_labels", "detectability", "qc_waterfall", "qc_metrics"),
+                *("activity", "volcano", "factors", "robustness", "umap", "markers"),
+                *("author_labels", "detectability"),
+                *("qc_waterfall", "qc_metrics", "ambient"),
             ],
         ),
         figures_of_tables=expand(

@@ -13,16 +13,22 @@ from tilt.figures import activity, composition, imbalance, style
 from tilt.figures.names import Cohort
 
 cohort = Cohort(**snakemake.params.cohort)
-shares, values, tests, donors = (
-    tables.read(snakemake.input[name]) for name in ("composition", "imbalance", "tests", "donors")
-)
+names = ("composition", "imbalance", "tests", "donors", "permuted")
+shares, values, tests, donors, permuted = (tables.read(snakemake.input[name]) for name in names)
 given = snakemake.input.get("activity")
 scores = tables.read(given) if given else pd.DataFrame(columns=activity.COLUMNS)
 drawn = {
     "composition": composition.draw(shares, tests, cohort, "subset"),
     "lineages": composition.draw(shares, tests, cohort, "group"),
     "imbalance": imbalance.draw(
-        shares, values, tests, activity.donor_scores(scores), cohort, donors, snakemake.params.poles
+        shares,
+        values,
+        tests,
+        activity.donor_scores(scores),
+        cohort,
+        donors,
+        snakemake.params.poles,
+        permuted,
     ),
     "interferon": activity.draw_interferon(scores, tests, cohort),
     "activity": activity.draw_all(scores, tests, cohort),

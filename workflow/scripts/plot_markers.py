@@ -1,4 +1,4 @@
-"""Figures of the annotation: marker dot plot and detectability."""
+"""Figures of the genes in cells: marker dot plot, detectability, and ambient RNA."""
 
 from tilt import logs
 
@@ -6,7 +6,10 @@ log = logs.begin(snakemake.log[0], snakemake.threads)
 
 from pathlib import Path
 
-from tilt import tables
+import anndata as ad
+
+from tilt import ambient, tables
+from tilt.figures import ambient as ambient_figure
 from tilt.figures import markers, style
 from tilt.figures.names import Cohort
 
@@ -18,3 +21,6 @@ for draw, source, target in (
     table = tables.read(source)
     style.save(*draw(table, cohort), Path(target).with_suffix(""))
     log.info("%s: %d rows drawn", Path(target).stem, len(table))
+found = ambient.sentinels(ad.read_h5ad(snakemake.input.pseudobulk))
+figure = ambient_figure.draw(found, cohort)
+style.save(*figure, Path(snakemake.output.ambient).with_suffix(""))

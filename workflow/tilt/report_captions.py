@@ -21,6 +21,7 @@ TITLES = {
     "interferon": "Type I interferon",
     "activity": "Signature activity",
     "volcano": "Genes between conditions",
+    "factors": "Transcription factors",
     "robustness": "Robustness",
     "umap": "T cells",
     "markers": "Markers of the subsets",
@@ -28,6 +29,7 @@ TITLES = {
     "author_labels": "Own and authors' labels",
     "qc_waterfall": "Cells left after quality control",
     "qc_metrics": "Quality metrics",
+    "ambient": "Ambient RNA in T cells",
 }
 ALTS = {
     "study": "Flow of samples and donors, and a table of the donors by condition",
@@ -40,6 +42,7 @@ ALTS = {
     "interferon": "Interferon score of donors by condition in several cell groups",
     "activity": "Map of the difference between conditions of each signature in each cell group",
     "volcano": "Volcano plots of pseudobulk differential expression",
+    "factors": "Activity of transcription factors between conditions in groups of cells",
     "robustness": "Effects of all specifications in order of size, and the random-set null",
     "umap": "UMAP of T cells by subset, density by condition, and batch",
     "markers": "Dot plot of marker genes by subset with negative markers crossed",
@@ -47,6 +50,7 @@ ALTS = {
     "author_labels": "Confusion of own and authors' labels",
     "qc_waterfall": "Bars of barcodes left after each filter, in all and by sample",
     "qc_metrics": "Quantile bars of quality metrics by sample before and after filtering",
+    "ambient": "Dots per donor of counts of genes of other blood cells in T cells, by condition",
 }
 
 
@@ -84,7 +88,8 @@ def _imbalance(results: CohortResults) -> str:
     return (
         f"{donors_text(results)}. (a) Each dot a donor: share of memory CD4 T cells (naive and "
         "regulatory T cells left out) at the two poles, half a cell added; lines of equal ratio. "
-        "(b) Standardised difference (Hedges g, 95% CI) and, in words, the effect in its own unit. "
+        "(b) Standardised difference (Hedges g, 95% CI) and, in words, the effect in its own unit; "
+        "grey, the same with the labels of donors permuted. "
         "(c–e) Each estimator by condition, mean with 95% t interval. (f) Leading estimator "
         "against "
         "interferon score or SLEDAI, Spearman's rho: an association. OLS with HC3 standard errors, "
@@ -198,6 +203,24 @@ def _volcano(results: CohortResults) -> str:
     )
 
 
+def _factors(results: CohortResults) -> str:
+    return (
+        f"{donors_text(results)}. Univariate linear model (decoupler) of the Wald statistics of "
+        "each group of cells on the targets of a factor, without targets that define the "
+        "imbalance. Genes are not independent: p ranks the factors and proves nothing."
+    )
+
+
+def _ambient(results: CohortResults) -> str:
+    return (
+        f"{donors_text(results)}. Genes that T cells do not transcribe, in the summed counts of "
+        "each donor's T cells, half a count added; mean with 95% t interval; ×: ratio of the "
+        "geometric means with Welch's 95% CI, not adjusted. A ratio away from one means that "
+        "ambient RNA differs between the conditions; where SIGLEC1 rises, monocytes in interferon "
+        "may lend T cells a part of their interferon score."
+    )
+
+
 def _robustness(results: CohortResults) -> str:
     rows = results.table("specifications")
     n = 0
@@ -208,7 +231,7 @@ def _robustness(results: CohortResults) -> str:
         "size, "
         "with 95% CI; the dark diamond is the declared one, and runs with one donor, batch or gene "
         "left out share a row of ticks. Last panel: the pseudobulk axis with random pairs of gene "
-        "sets matched for expression; the line is the observed effect."
+        "sets matched for expression, by their t; the line is the axis of the question."
     )
 
 
@@ -230,6 +253,7 @@ CAPTIONS = {
     "interferon": _interferon,
     "activity": _activity,
     "volcano": _volcano,
+    "factors": _factors,
     "robustness": _robustness,
     "umap": _umap,
     "markers": _markers,
@@ -237,6 +261,7 @@ CAPTIONS = {
     "author_labels": _labels,
     "qc_waterfall": _waterfall,
     "qc_metrics": _metrics,
+    "ambient": _ambient,
 }
 
 

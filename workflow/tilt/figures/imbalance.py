@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tilt.figures import forest, strips, style
-from tilt.figures.names import DARK, GREY, Cohort, count, pretty
+from tilt.figures.names import DARK, GREY, LIGHT, Cohort, count, pretty
 
 TITLE = "the Tph/Th22 imbalance"
 ESTIMATORS = ("E1", "E2", "E3")
@@ -128,11 +128,13 @@ def draw(
     cohort: Cohort,
     donors: pd.DataFrame | None = None,
     poles: dict | None = None,
+    permuted: pd.DataFrame | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """Scatter of the two poles; E1, E2 and E3 by condition; their effects; axis and interferon.
 
     ``interferon``: donor, condition, value (score of each donor). ``donors`` may carry a column
     ``sledai``, which then takes the last panel. ``poles``: labels of ``tph`` and ``th22`` in E1.
+    ``permuted``: histogram of the effects with permuted labels (estimator, bin_low, bin_high, n).
     """
     values = {name: values_of(imbalance, name) for name in ESTIMATORS}
     effects = forest.main(tests[tests["quantity"].isin(ESTIMATORS)])
@@ -146,7 +148,7 @@ def draw(
     draw_poles(left, pole, cohort, labelled)
     style.mark(left, "a", f"{count(len(pole), 'donor')}; lines: equal Tph to Th22 ratio")
     left.set_title(left.get_title(loc="left"), loc="left", pad=11)  # room for the ratios
-    draw_effects(right, effects, values, cohort)
+    null = draw_effects(right, effects, values, cohort, permuted)
     axes = bottom.subplots(1, 4)
     for ax, letter, name in zip(axes, "cde", ESTIMATORS, strict=False):
         draw_estimator(ax, values[name], effects[effects["quantity"] == name], name, cohort)
@@ -155,12 +157,16 @@ def draw(
     related = relate(axes[3], values[lead], interferon, donors, lead, cohort)
     counts = pole["condition"].value_counts().to_dict()
     fig.legend(handles=style.arm_handles(cohort, counts), loc="outside lower left", ncols=2)
-    return fig, twin(pole, values, effects, related)
+    return fig, twin(pole, values, effects, null, related)
 
 
-def draw_effects(ax, effects: pd.DataFrame, values: dict, cohort: Cohort) -> None:
-    """Standardised effects on one axis; the effect in its own unit is written above each."""
-    style.mark(ax, "b", f"{cohort.case} − {cohort.control}, 95% CI")
+def draw_effects(
+    ax, effects: pd.DataFrame, values: dict, cohort: Cohort, permuted: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Standardised effects on one axis; the effect in its own unit is written above each.
+
+    Below each, what permuted labels give. Returns the histogram that is drawn.
+    """
     rows = effects.set_index("quantity").reindex(ESTIMATORS).reset_index()
     rows["y"] = np.arange(len(rows)) * 1.0
     rows["estimable"] = rows["estimable"].fillna(False)
@@ -174,6 +180,10 @@ def draw_effects(ax, effects: pd.DataFrame, values: dict, cohort: Cohort) -> Non
         bars["smd"] + half,
     )
     forest.draw(ax, None, bars[bars["effect"].notna()])
+    null = [draw_null(ax, row, permuted) for row in rows[good].itertuples()]
+    null = pd.concat([pd.DataFrame(), *null], ignore_index=True)
+    more = "; grey: labels permuted" if len(null) else ""
+    style.mark(ax, "b", f"{cohort.case} − {cohort.control}, 95% CI{more}")
     names = []
     for row, fine in zip(rows.itertuples(), good, strict=True):
         names.append(pretty(row.quantity) + ("\n(leads)" if row.role == "primary" else ""))
@@ -186,12 +196,33 @@ def draw_effects(ax, effects: pd.DataFrame, values: dict, cohort: Cohort) -> Non
             bbox={"fc": "white", "ec": "none", "pad": 0.8, "alpha": 0.85},
         )  # fmt: skip
     ax.set_yticks(rows["y"], names)
-    ax.set_ylim(len(rows) - 0.6, -0.7)
+    ax.set_ylim(len(rows) - 0.5, -0.7)
     if len(bars):
         ax.set_xlabel("standardised difference (Hedges g)")
     else:
         ax.spines["bottom"].set_visible(False)
         ax.set_xticks([])
+    return null
+
+
+def draw_null(ax, row, permuted: pd.DataFrame | None) -> pd.DataFrame:
+    """Histogram of the effects with permuted labels below the row of one estimator.
+
+    Drawn on the axis of the standardised effect, so both are divided by the same deviation.
+    """
+    if permuted is None or not (row.smd == row.smd and row.effect):
+        return pd.DataFrame()
+    null = permuted[permuted["estimator"] == row.quantity]
+    if null.empty:
+        return null
+    scale = row.smd / row.effect
+    height = 0.3 * null["n"] / null["n"].max()
+    floor = row.y + 0.42
+    steps = scale * np.append(null["bin_low"], null["bin_high"].iloc[-1])
+    ax.stairs(floor - height, steps, baseline=floor, fill=True, color=LIGHT, lw=0, zorder=0)
+    low, high = ax.get_xlim()
+    ax.set_xlim(min(low, 1.05 * steps.min()), max(high, 1.05 * steps.max()))
+    return null
 
 
 def reason_of(row, values: dict) -> str:
@@ -229,9 +260,9 @@ def relate(ax, values, interferon, donors, lead: str, cohort: Cohort) -> pd.Data
     return pd.concat([rows.assign(panel="f", y_is=lead, x_is=label), found.assign(panel="f")])
 
 
-def twin(pole, values, effects, related) -> pd.DataFrame:
+def twin(pole, values, effects, null, related) -> pd.DataFrame:
     """Everything plotted, by panel, in one table."""
-    parts = [pole.assign(panel="a"), effects.assign(panel="b")]
+    parts = [pole.assign(panel="a"), effects.assign(panel="b"), null.assign(panel="b, permuted")]
     for letter, name in zip("cde", ESTIMATORS, strict=True):
         columns = ["donor", "condition", "estimator", "value", "estimable", "reason"]
         rows = values[name]

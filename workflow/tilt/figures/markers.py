@@ -152,8 +152,10 @@ def draw_detectability_across(
     )
     ax = fig.subplots()
     heat(ax, wide.to_numpy(), list(wide.index))
-    names = [style.textwrap.fill(labels[c], 22) for c in wide.columns]
-    ax.set_xticks(range(len(names)), names, rotation=35, ha="right", rotation_mode="anchor")
+    few = len(labels) <= 3
+    names = [style.textwrap.fill(labels[c], 48 // len(labels) if few else 22) for c in wide.columns]
+    turned = {} if few else {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
+    ax.set_xticks(range(len(names)), names, **turned)
     return fig, table
 
 

@@ -92,8 +92,13 @@ def mean_name(row) -> str:
         f"mean of {int(row.n_cohorts)} cohorts" if row.effect == row.effect else "mean of cohorts"
     )
     if row.tau2 == row.tau2 and row.i2 == row.i2:
-        text += f"\nτ² {row.tau2:.2g}, I² {100 * row.i2:.0f}%"
+        text += f"\nτ² {tau2_text(row.tau2)}, I² {100 * row.i2:.0f}%"
     return text
+
+
+def tau2_text(value: float) -> str:
+    """Variance between cohorts, in full."""
+    return "0" if value == 0 else "< 0.001" if value < 0.001 else f"{value:.2g}"
 
 
 def row_text(row) -> str:

@@ -58,17 +58,17 @@ SUBSET_COLOURS = {
     "th22_high": "#00686F",
     "isg_high": "#E69F00",
 }
-SPARE_COLOURS = (
-    "#4C78A8",
-    "#F58518",
+SPARE_COLOURS = (  # of batches and donors: none that could be taken for a condition
     "#54A24B",
     "#B279A2",
-    "#9D755D",
-    "#72B7B2",
     "#EECA3B",
+    "#72B7B2",
+    "#9D755D",
     "#D67195",
     "#79706E",
-    "#439894",
+    "#3F6B4C",
+    "#6A4C93",
+    "#A7C957",
 )
 STEP_COLOURS = (
     "#882255",

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tilt.figures import forest, style
-from tilt.figures.names import CASE_COLOUR, DARK, NAMES, Cohort, number, pretty
+from tilt.figures.names import CASE_COLOUR, DARK, NAMES, Cohort, number, p_text, pretty
 
 TITLE = "robustness of the imbalance"
 COLOURS = {"E1": "#0072B2", "E2": "#009E73", "E3": "#D55E00"}
@@ -16,7 +16,7 @@ def draw(curve: pd.DataFrame, random: pd.DataFrame, cohort: Cohort) -> tuple[Fig
 
     ``curve``: estimator, family, specification, leads, effect, unit, ci_low, ci_high, n_case,
     n_control, estimable, reason; families that end in `` out`` (one donor, batch or gene left out)
-    share a row. ``random``: draw (0 is the observed axis), effect.
+    share a row. ``random``: draw (0 is the observed axis), effect, t.
     """
     good = curve[forest.estimable(curve)] if len(curve) else curve
     if good.empty:
@@ -96,6 +96,7 @@ def spec_name(row: pd.DataFrame) -> str:
         return f"{family} ({len(row)} runs)"
     words = [pretty(w) if w in NAMES else w for w in row["specification"].iloc[0].split(" ")]
     text = " ".join(f"{int(w):,}" if w.isdigit() else w for w in words)
+    text = text.replace("T cells cells", "T cells")
     return text if len(text) <= 46 else text[:45] + "…"
 
 
@@ -113,15 +114,20 @@ def range_text(rows: pd.DataFrame) -> str:
 
 
 def null_panel(ax, note, random: pd.DataFrame, letter: str) -> None:
-    """Histogram of the effects of random set pairs and the line of the observed effect."""
-    observed = float(random.loc[random["draw"] == 0, "effect"].iloc[0])
-    null = random.loc[random["draw"] > 0, "effect"].dropna().to_numpy()
+    """Histogram of the t of random set pairs, which p is made of, and the line of the observed."""
+    first = random[random["draw"] == 0].iloc[0]
+    observed = float(first["t"])
+    null = random.loc[random["draw"] > 0, "t"].dropna().to_numpy()
     ax.hist(null, bins=40, color="#C7CED6")
     ax.axvline(observed, color=CASE_COLOUR, lw=1.2)
-    ax.set_xlabel("effect of the axis (SD)")
+    ax.set_xlabel("t of the difference between conditions")
     ax.set_ylabel("random set pairs")
     ax.set_xlim(min(null.min(), observed) - 0.1, max(null.max(), observed) + 0.1)
     style.mark(ax, letter, f"{number(len(null))} random gene-set pairs matched for expression")
-    beyond = (np.abs(null) >= abs(observed)).mean()
-    text = f"observed {observed:+.2f} (line)\n{100 * beyond:.1f}% of random pairs lie as far from 0"
+    beyond = int((np.abs(null) >= abs(observed)).sum())
+    p = (beyond + 1) / (len(null) + 1)
+    text = (
+        f"line: the axis of the question, t {observed:+.2f} (effect {first['effect']:+.2f} SD)\n"
+        f"{number(beyond)} of {number(len(null))} random pairs lie as far from 0 (p {p_text(p)})"
+    )
     note.text(0, 0.6, text.replace("-", "−"), color=DARK, transform=note.transAxes)

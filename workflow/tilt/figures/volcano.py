@@ -38,7 +38,7 @@ def draw(tables: dict[str, pd.DataFrame], cohort: Cohort) -> tuple[Figure, pd.Da
             style.say(ax, f"Not tested: {reason_of(tables[name])}", 28)
         else:
             panel(ax, table, cohort)
-        style.mark(ax, letter, heading(name, table))
+        style.mark(ax, letter, style.textwrap.fill(heading(name, table, cohort), 120 // columns))
     fig.get_layout_engine().set(wspace=0.04)
     kept = ["gene_symbol", "log2fc", "p", "q"]
     parts = [t[kept].assign(subset=name) for name, t in tested.items() if len(t)]
@@ -58,12 +58,13 @@ def reason_of(table: pd.DataFrame) -> str:
     return reasons[0] if reasons else "no reason given"
 
 
-def heading(name: str, table: pd.DataFrame) -> str:
+def heading(name: str, table: pd.DataFrame, cohort: Cohort) -> str:
     """Group of cells with the n of both conditions."""
     if table.empty:
         return pretty(name)
     row = table.iloc[0]
-    return f"{pretty(name)}, n = {int(row['n_case'])} + {int(row['n_control'])}"
+    n = f"n = {int(row['n_case'])} {cohort.case}, {int(row['n_control'])} {cohort.control}"
+    return f"{pretty(name)}, {n}"
 
 
 def panel(ax, table: pd.DataFrame, cohort: Cohort) -> None:

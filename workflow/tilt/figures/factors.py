@@ -1,0 +1,70 @@
+"""Activity of transcription factors, inferred from the genes between conditions."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from tilt.figures import forest, style
+from tilt.figures.names import DARK, GREY, Cohort, count, p_text
+
+TITLE = "transcription factors between conditions"
+NO_TABLE = (
+    "No table of regulons is given (configuration: stats, regulon), so the activity of "
+    "transcription factors was not inferred."
+)
+MOST_PANELS = 6
+
+
+def draw(
+    tables: dict[str, pd.DataFrame], headings: dict[str, str], cohort: Cohort
+) -> tuple[Figure, pd.DataFrame]:
+    """Score of each factor in each group of cells, from zero; its targets and p beside it.
+
+    ``tables``: by group of cells, factor, n_targets, score (t of the slope of the genes' Wald
+    statistic on the factor's targets), p, estimable, reason. ``headings``: title of each group,
+    with its n of donors.
+    """
+    tables = dict(list(tables.items())[:MOST_PANELS])
+    if not tables:
+        return style.sentence(cohort, TITLE, NO_TABLE)
+    most = max(len(table) for table in tables.values())
+    columns = min(len(tables), 2)
+    lines = -(-len(tables) // columns)
+    height = lines * (4.6 * most + 24) + 6
+    fig = style.figure(cohort, TITLE, "double" if columns > 1 else "single", height)
+    axes = np.ravel(fig.subplots(lines, columns, squeeze=False))
+    for ax in axes[len(tables) :]:
+        ax.set_axis_off()
+    known = pd.concat(list(tables.values()))["score"].abs()
+    reach = 1.1 * max(float(known.max()) if known.notna().any() else 0, 2)
+    for ax, letter, (name, table) in zip(axes, "abcdefgh", tables.items(), strict=False):
+        panel(ax, table, reach, cohort)
+        style.mark(ax, letter, headings.get(name, name))
+    parts = [table.assign(subset=name) for name, table in tables.items()]
+    return fig, pd.concat(parts, ignore_index=True)
+
+
+def panel(ax, table: pd.DataFrame, reach: float, cohort: Cohort) -> None:
+    """One line a factor from zero to its score; text right of the axis."""
+    told = table["estimable"].astype(str).str.lower().isin(["true", "1"])
+    for y, (row, good) in enumerate(zip(table.itertuples(), told, strict=True)):
+        if good:
+            colour = cohort.colour(cohort.case if row.score > 0 else cohort.control)
+            ax.plot([0, row.score], [y, y], color=colour, lw=1.4)
+            ax.plot(row.score, y, "o", ms=3.6, color=colour, mew=0)
+            p = f"p {p_text(row.p)}"
+            text = f"{forest.signed(row.score, digits=1)}  {p}, {count(row.n_targets, 'target')}"
+        else:
+            text = forest.missing_text(row.reason, 40)
+        ax.text(
+            1.02, y, text, va="center", fontsize=6, color=DARK if good else GREY,
+            transform=ax.get_yaxis_transform(), style="normal" if good else "italic",
+        )  # fmt: skip
+    style.zero_line(ax)
+    ax.set_yticks(range(len(table)), table["factor"], style="italic")
+    ax.set_ylim(len(table) - 0.4, -0.6)
+    ax.set_xlim(-reach, reach)
+    ax.xaxis.set_major_locator(style.few_ticks(5))
+    ax.set_xlabel(f"activity, {cohort.case} − {cohort.control} (t over the targets)")
+    ax.spines["left"].set_visible(False)
+    ax.tick_params(axis="y", length=0)
