@@ -23,8 +23,13 @@ class Workflow:
         path.write_text(text)
         return path
 
-    def snakemake(self, *words: str, check: bool = True) -> subprocess.CompletedProcess:
-        """Run ``snakemake`` here; its standard error is part of ``stdout``."""
+    def snakemake(
+        self, *words: str, check: bool = True, before=None
+    ) -> subprocess.CompletedProcess:
+        """Run ``snakemake`` here; its standard error is part of ``stdout``.
+
+        ``before`` is a function that the new process calls first, to limit what it may do.
+        """
         command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile")]
         config = self.folder / "config.yaml"
         command += ["--configfile", str(config)] if config.exists() else []
@@ -35,6 +40,7 @@ class Workflow:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
+            preexec_fn=before,
         )
         if check and done.returncode:
             raise AssertionError(done.stdout[-6000:])

@@ -1,5 +1,6 @@
 """One log per job: to the rule's log file and to the console, tracebacks included."""
 
+import errno
 import logging
 import os
 import sys
@@ -12,6 +13,14 @@ THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
 )
+
+DISK = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "your share of the disk is used up",
+    errno.EFBIG: "the file would be larger than is allowed here",
+    errno.EROFS: "the disk can only be read",
+    errno.EACCES: "this place may not be written or read by you",
+}
 
 
 def begin(path: str | Path, threads: int = 1) -> logging.Logger:
@@ -26,6 +35,7 @@ def begin(path: str | Path, threads: int = 1) -> logging.Logger:
     log = logging.getLogger("tilt")
     log.setLevel(logging.INFO)
     log.propagate = False
+    logging.raiseExceptions = False  # a log that cannot be written must not hide why
     log.handlers.clear()
     shape = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S")
     to_file = logging.FileHandler(path, mode="w")
@@ -40,6 +50,20 @@ def begin(path: str | Path, threads: int = 1) -> logging.Logger:
 
     def report(kind, error, trace):
         log.error("%s", error, exc_info=(kind, error, trace))
+        if disk(error):
+            log.error("%s", disk(error))
 
     sys.excepthook = report
     return log
+
+
+def disk(error: BaseException | None) -> str:
+    """What is wrong with the disk and how to mend it, if that is why ``error`` came; else empty."""
+    while error is not None:
+        words = DISK.get(getattr(error, "errno", None))
+        if words:
+            mend = "Mend: make room, or start in a folder elsewhere, and run again"
+            where = f" ({error.filename})" if getattr(error, "filename", None) else ""
+            return f"{words}{where}. {mend}: what is finished is kept."
+        error = error.__cause__ or error.__context__
+    return ""
