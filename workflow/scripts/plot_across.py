@@ -17,6 +17,10 @@ effects = tables.read(snakemake.input.meta)
 style.save(*meta.draw(effects, labels), Path(snakemake.output.meta).with_suffix(""))
 parts = zip(snakemake.params.with_cells, snakemake.input.detectability, strict=True)
 found = [tables.read(path).assign(cohort=name) for name, path in parts]
-figure = markers.draw_detectability_across(pd.concat(found, ignore_index=True), labels)
+if found:
+    figure = markers.draw_detectability_across(pd.concat(found, ignore_index=True), labels)
+else:
+    none = "No cohort has cells here: of published counts there is no detection to show."
+    figure = style.sentence(None, "detection in memory CD4 T cells", none)
 style.save(*figure, Path(snakemake.output.detectability).with_suffix(""))
 log.info("%d cohorts", len(labels))
