@@ -21,29 +21,28 @@ COHORTS = (
     "perez2022_cohort4",
     "gse96583_interferon",
 )
-N_CELLS = 150
 
 
-def shipped(name: str) -> tuple[dict, list[dict]]:
-    """A cohort file as shipped, and the first rows of each arm of its sheet.
+def shipped(name: str, per_arm: int) -> tuple[dict, list[dict]]:
+    """A cohort file as shipped, and rows from all over each arm of its sheet.
 
-    One donor an arm; two of GSE96583, as its lanes hold several.
+    At least two donors an arm of GSE96583, as its lanes hold several.
     """
     cohort = yaml.safe_load((ROOT / f"config/cohorts/{name}.yaml").read_text())
     with open(ROOT / cohort["samples"], newline="") as handle:
         rows = list(csv.DictReader(handle, delimiter="\t"))
-    arms, n = cohort["contrast"], 2 if "cell_table" in cohort else 1
-    return cohort, [
-        row
-        for arm in (arms["control"], arms["case"])
-        for row in [r for r in rows if r["condition"] == arm][:n]
-    ]
+    chosen = []
+    for arm in ("control", "case"):
+        mine = [row for row in rows if row["condition"] == cohort["contrast"][arm]]
+        n = min(len(mine), max(per_arm, 2 if "cell_table" in cohort else 1))
+        chosen += [mine[i * len(mine) // n] for i in range(n)]
+    return cohort, chosen
 
 
-def build(web: Path) -> dict[str, int]:
+def build(web: Path, per_arm: int, n_cells: int) -> dict[str, int]:
     """Write every archive to the folder ``web``; returns cells per sample."""
     params = simulate.read_parameters(ROOT / "resources/demo/demo_pbmc.yaml")
-    params = simulate.override(params, n_cells=N_CELLS)
+    params = simulate.override(params, n_cells=n_cells)
     tables = (
         genes.read_markers(ROOT / "resources/markers.tsv"),
         genes.read_signatures(ROOT / "resources/signatures.tsv"),
@@ -51,11 +50,11 @@ def build(web: Path) -> dict[str, int]:
     members: dict[str, dict[str, bytes]] = {"GSE285773": {}, "GSE135779": {}}
     expected = {}
     for name in COHORTS:
-        _, rows = shipped(name)
+        _, rows = shipped(name, per_arm)
         sheet = pd.DataFrame(rows).assign(case=lambda t: t["condition"])
         sheet["condition"] = sheet["condition"].replace({"stim": "SLE", "ctrl": "control"})
         parts = list(simulate.cohort(params, sheet, *tables, seed=3))
-        expected |= {row["sample"]: N_CELLS for row in rows}
+        expected |= {row["sample"]: n_cells for row in rows}
         if name == "perez2022_cohort4":
             _write_release(parts, rows, web / "perez2022.h5ad")
         elif name == "gse96583_interferon":
@@ -101,7 +100,8 @@ def _triplet(part: ad.AnnData, prefix: str, with_features: bool) -> dict[str, by
 
 def _write_lanes(parts: list[ad.AnnData], rows: list[dict], web: Path) -> dict[str, int]:
     """GSE96583 batch 2: two lanes, a table of cells, and barcodes that occur in both lanes."""
-    codes = _codes(parts[0]) + _codes(parts[1])
+    n_cells, n_donors = parts[0].n_obs, len(parts) // 2
+    codes = [code for part in parts[:n_donors] for code in _codes(part)]
     n = len(codes)
     kinds = np.where(
         np.arange(n) % 10 == 9, np.where(np.arange(n) % 20 == 9, "doublet", "ambs"), ""
@@ -114,13 +114,13 @@ def _write_lanes(parts: list[ad.AnnData], rows: list[dict], web: Path) -> dict[s
         files[f"{prefix}.mtx.gz"] = _packed(simulate_write.matrix_market(counts))
         names = "".join(f"{code}\n" for code in codes)
         files[f"{prefix.split('_')[0]}_barcodes.tsv.gz"] = _packed(names)
-        donors = [rows[i]["donor"] for i in mine for _ in range(N_CELLS)]
+        donors = [rows[i]["donor"] for i in mine for _ in range(n_cells)]
         for i, (code, donor) in enumerate(zip(codes, donors, strict=True)):
             name = code if condition == "ctrl" else f"{code}1"  # the authors' -11
             cells = (name, "0.1", "0.2", donor, condition, "5", "CD4 T cells", kinds[i])
             lines.append("\t".join(cells) + "\n")
         for number, i in enumerate(mine):
-            at = slice(number * N_CELLS, (number + 1) * N_CELLS)
+            at = slice(number * n_cells, (number + 1) * n_cells)
             expected[rows[i]["sample"]] = int((kinds[at] == "singlet").sum())
     head = "tsne1\ttsne2\tind\tstim\tcluster\tcell\tmultiplets\n"
     (web / "GSE96583_batch2.total.tsne.df.tsv.gz").write_bytes(_packed(head + "".join(lines)))
@@ -132,8 +132,9 @@ def _write_lanes(parts: list[ad.AnnData], rows: list[dict], web: Path) -> dict[s
 def _write_release(parts: list[ad.AnnData], rows: list[dict], path: Path) -> None:
     """The CELLxGENE release: counts in raw/X, adjusted X, categoricals, NaN, other cohorts."""
     counts = sparse.vstack([part.X for part in parts], format="csr").astype(np.float32)
-    donor = np.repeat([row["donor"] for row in rows], N_CELLS)
-    case = np.repeat([row["condition"] == "SLE" for row in rows], N_CELLS)
+    n_cells = parts[0].n_obs
+    donor = np.repeat([row["donor"] for row in rows], n_cells)
+    case = np.repeat([row["condition"] == "SLE" for row in rows], n_cells)
     obs = pd.DataFrame(
         {
             "donor_id": pd.Categorical(donor),
