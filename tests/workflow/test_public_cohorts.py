@@ -23,7 +23,7 @@ SETTINGS = {
     "qc": {"min_cells": 10},
     "embed": {"resolutions": [1.0]},
     "imbalance": {"min_memory_cells": 10},
-    "stats": {"permutations": 200, "bootstraps": 100, "random_sets": 20, "de_subsets": ["cd4"]},
+    "stats": {"permutations": 1000, "bootstraps": 200, "random_sets": 100, "de_subsets": ["cd4"]},
 }
 
 

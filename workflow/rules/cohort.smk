@@ -172,7 +172,7 @@ rule assemble_tcells:
         clusters="results/{cohort}/clusters.tsv.gz",
         labels="results/{cohort}/labels.tsv.gz",
         scores="results/{cohort}/scores.tsv.gz",
-        donors="results/{cohort}/donors.tsv",
+        samples="results/{cohort}/qc_samples.tsv",
         inputs="results/{cohort}/inputs.tsv",
     output:
         "results/{cohort}/tcells.h5ad",

@@ -53,7 +53,7 @@ rule plot_cells:
         counts="results/{cohort}/counts.zarr",
         umap="results/{cohort}/umap.tsv.gz",
         labels="results/{cohort}/labels.tsv.gz",
-        donors="results/{cohort}/donors.tsv",
+        samples="results/{cohort}/qc_samples.tsv",
     output:
         multiext("results/figures/{cohort}/umap", ".pdf", ".svg", ".tsv"),
         multiext("results/figures/{cohort}/author_labels", ".pdf", ".svg", ".tsv"),

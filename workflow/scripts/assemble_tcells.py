@@ -14,8 +14,8 @@ from tilt.figures import names
 
 store = blocks.open_store(snakemake.input.counts)
 obs = store.obs.copy()
-donors = tables.read(snakemake.input.donors).set_index("donor")
-obs["condition"] = obs["donor"].astype(str).map(donors["condition"]).astype("category")
+samples = tables.read(snakemake.input.samples).set_index("sample")
+obs["condition"] = obs["sample"].astype(str).map(samples["condition"]).astype("category")
 for kind in ("labels", "clusters", "scores"):
     table = tables.read(snakemake.input[kind]).set_index("cell")
     obs = obs.join(table.loc[obs.index])

@@ -10,10 +10,10 @@ from tilt import blocks, tables
 from tilt.figures import embedding, labels, style
 from tilt.figures.names import Cohort
 
-wanted = ["donor", "batch", "author_label"]
+wanted = ["sample", "donor", "batch", "author_label"]
 obs = blocks.open_store(snakemake.input.counts).obs.reindex(columns=wanted)
-conditions = tables.read(snakemake.input.donors).set_index("donor")["condition"]
-obs["condition"] = obs["donor"].astype(str).map(conditions)
+conditions = tables.read(snakemake.input.samples).set_index("sample")["condition"]
+obs["condition"] = obs["sample"].astype(str).map(conditions)
 cells = tables.read(snakemake.input.umap).rename(columns={"umap1": "x", "umap2": "y"})
 subsets = tables.read(snakemake.input.labels, usecols=["cell", "subset"])
 cells = cells.merge(subsets, on="cell", validate="1:1").merge(

@@ -93,18 +93,18 @@ def lineage_counts(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def donor_table(about: pd.DataFrame) -> pd.DataFrame:
-    """One row a donor from one row a sample.
+    """One row a donor (a donor x condition in paired designs) from one row a sample.
 
-    Columns whose values differ between samples of a donor are joined with ``;``.
+    Columns whose values differ between samples of a donor are joined with ``;``; empty text is
+    missing.
     """
-    unique = about.groupby("donor", sort=False).agg(
-        lambda values: (
-            values.iloc[0]
-            if values.nunique(dropna=False) == 1
-            else ";".join(sorted(map(str, set(values))))
-        )
-    )
-    return unique.reset_index()
+
+    def joined(values: pd.Series) -> str | None:
+        return ";".join(sorted(set(values.dropna()))) or None
+
+    keys = ["donor", "condition"]
+    unique = about.replace({"": None}).groupby(keys, sort=False).agg(joined).reset_index()
+    return unique[list(about.columns)]
 
 
 def sample_table(summaries: list[dict], about: pd.DataFrame) -> pd.DataFrame:
