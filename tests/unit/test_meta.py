@@ -9,6 +9,14 @@ EFFECT = np.array([0.61, 0.10, 0.95, 0.35, -0.20])
 SE = np.array([0.15, 0.20, 0.30, 0.12, 0.25])
 
 
+# cohorts, tau, and the share of intervals that must hold the truth: at and above 95 %, close to
+# all for two or three cohorts that agree (as published; see tilt.meta.combine)
+COVERAGE = [
+    *((2, 0.0, 0.99, 1.0), (2, 0.3, 0.99, 1.0), (3, 0.0, 0.985, 1.0), (3, 0.3, 0.975, 1.0)),
+    *((5, 0.0, 0.98, 1.0), (5, 0.3, 0.94, 0.99), (8, 0.0, 0.965, 1.0), (8, 0.3, 0.92, 0.975)),
+]
+
+
 def test_paule_mandel_and_hartung_knapp_are_those_of_statsmodels():
     check = combine_effects(EFFECT, SE**2, method_re="iterated", use_t=True)
     found = meta.combine(EFFECT, SE)
@@ -111,3 +119,44 @@ def test_a_cohort_that_is_not_estimable_is_shown_and_not_counted():
     rows = meta.across(tests).set_index(["quantity", "cohort"])
     assert rows.loc[("E1", "all"), "n_cohorts"] == 2
     assert ("E1", "c1") in rows.index
+
+
+def test_pairs_are_not_combined_with_cases_and_controls():
+    rows = []
+    for i, main in enumerate(("ols_hc3", "ols_hc3", "paired_t", "paired_t")):
+        base = {"cohort": f"c{i}", "quantity": "x", "denominator": "t", "unit": "u", "df": 9}
+        base |= {"estimable": True, "n_case": 5, "n_control": 5, "contrast": "a vs b"}
+        for method in (main, "beta_binomial"):
+            rows.append(base | {"method": method, "effect": EFFECT[i], "se": SE[i]})
+    table = meta.across(pd.DataFrame(rows))
+    totals = table[table["cohort"] == "all"].set_index("method")
+    assert totals["n_cohorts"].tolist() == [2, 2, 2, 2]
+    apart = totals.loc["beta_binomial (pairs) PM + modified Knapp-Hartung", "effect"]
+    assert apart == pytest.approx(meta.combine(EFFECT[2:4], SE[2:4]).effect)
+
+
+def test_contrasts_of_other_names_are_said():
+    tests = made_table().assign(contrast=["SLE vs HC"] * 2 + ["SLE vs control"] * 4)
+    row = meta.across(tests).set_index(["quantity", "cohort"]).loc[("E1", "all")]
+    assert "contrasts of different names: SLE vs HC, SLE vs control" in row["reason"]
+
+
+def test_a_cohort_without_a_model_of_the_ratio_is_listed():
+    tests = made_table()
+    model = tests[tests["quantity"] == "E1"].assign(method="logit_normal").iloc[:2]
+    tests.loc[tests["cohort"] == "c2", ["estimable", "reason"]] = [False, "too few cells"]
+    table = meta.across(pd.concat([tests, model], ignore_index=True))
+    row = table[(table["method"] == "logit_normal") & (table["cohort"] == "c2")].iloc[0]
+    assert row["reason"] == "too few cells"
+    assert not row["estimable"]
+
+
+@pytest.mark.parametrize(("k", "tau", "low", "high"), COVERAGE)
+def test_intervals_of_few_cohorts_cover_as_published(k, tau, low, high):
+    rng = np.random.default_rng((k, int(10 * tau)))
+    held = []
+    for _ in range(400):
+        se = rng.uniform(0.15, 0.5, k)
+        found = meta.combine(rng.normal(rng.normal(0.4, tau, k), se), se)
+        held.append(found.ci_low <= 0.4 <= found.ci_high)
+    assert low <= np.mean(held) <= high
