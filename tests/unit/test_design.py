@@ -123,3 +123,15 @@ def test_pairs_are_found_in_a_stratum_and_by_donor():
 def test_permutations_are_drawn_once():
     built = design.build(donors(), contrast(strata=("batch",)))
     assert built.orders(1000, 1)[0] is built.orders(1000, 1)[0]
+
+
+def test_donors_of_a_stratum_with_one_arm_are_said_to_inform_nothing():
+    batch = ["B1"] * 3 + ["B2"] * 2 + ["B1"] * 2 + ["B1"] * 5
+    built = design.build(donors(batch=batch), contrast(strata=("batch",)))
+    assert built.notes == ("2 donor(s) inform no difference, being in a batch of one arm: B2",)
+    y = np.arange(12.0)
+    kept = np.array(batch) == "B1"
+    alone = design.build(donors(batch=batch)[kept], contrast())
+    whole = y @ built.fit.partial / (built.fit.partial @ built.fit.partial)
+    part = y[kept] @ alone.fit.partial / (alone.fit.partial @ alone.fit.partial)
+    assert whole == pytest.approx(part)

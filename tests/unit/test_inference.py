@@ -172,3 +172,39 @@ def test_hedges_g_of_two_arms():
     pooled = np.sqrt((14 * a.var(ddof=1) + 11 * b.var(ddof=1)) / 25)
     assert g == pytest.approx((a.mean() - b.mean()) / pooled * (1 - 3 / (4 * 25 - 1)))
     assert se == pytest.approx(np.sqrt(1 / 15 + 1 / 12 + g**2 / 50), rel=0.15)
+
+
+@pytest.mark.parametrize(("m", "n"), [(4, 4), (5, 3), (7, 5), (12, 12), (16, 10)])
+def test_the_rank_interval_leaves_out_the_shifts_that_the_exact_test_rejects(m, n):
+    rng = np.random.default_rng(m)
+    case = np.repeat([1, 0], [m, n])
+    y = rng.normal(size=m + n)
+    found = inference.hodges_lehmann(y, case)
+    for limit, inside in ((found.ci_low, 1e-9), (found.ci_high, -1e-9)):
+        for step, kept in ((inside, True), (-inside, False)):
+            moved = y - (limit + step) * case
+            p = stats.mannwhitneyu(moved[:m], moved[m:], method="exact").pvalue
+            assert (p > 0.05) == kept
+
+
+def test_three_against_three_have_no_rank_interval():
+    found = inference.hodges_lehmann(np.arange(6.0), np.array([1, 1, 1, 0, 0, 0]))
+    assert found.p == pytest.approx(0.1)
+    assert np.isnan(found.ci_low)
+
+
+@pytest.mark.parametrize("strata", [None, np.tile([0, 1, 2], 20)])
+def test_the_rank_interval_turns_with_the_sign(strata):
+    rng = np.random.default_rng(5)
+    case = np.repeat([1, 0], 30)
+    y = rng.normal(size=60)
+    one, other = (inference.hodges_lehmann(sign * y, case, strata) for sign in (1, -1))
+    assert one.ci_low == pytest.approx(-other.ci_high)
+    assert one.ci_high == pytest.approx(-other.ci_low)
+
+
+def test_no_spread_gives_no_p():
+    case = np.repeat([1.0, 0.0], 5)
+    found = inference.ols_hc3(0.3 * case, np.column_stack([np.ones(10), case]))
+    assert found.effect == pytest.approx(0.3)
+    assert np.isnan(found.p)

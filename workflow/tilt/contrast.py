@@ -116,6 +116,8 @@ def _compare(
     ranked = table[ranks].to_numpy(float)[rows] if ranks else y
     base |= _medians(ranked[built.case == 1], ranked[built.case == 0])
     estimate = inference.ols_hc3(y, built.matrix)
+    if not np.isfinite(estimate.p):
+        return [_not_estimable(base, method, "no spread within the arms")]
     sd = float(np.sqrt(np.square(y @ built.fit.annihilator).sum() / built.fit.df))
     g, g_se = inference.standardised(estimate.effect, estimate.se, sd, built.fit.df)
     out = [_row(base, method, estimate, smd=g, smd_se=g_se)]

@@ -153,6 +153,20 @@ def _arms_problem(units: pd.DataFrame, contrast: Contrast) -> str:
     return ""
 
 
+def _one_armed(units: pd.DataFrame, condition: np.ndarray, blocks: list[str]) -> list[str]:
+    """Strata that hold one arm only: their donors are counted but tell of no difference."""
+    notes = []
+    for name in blocks:
+        arms = pd.Series(condition).groupby(units[name].astype(str).to_numpy())
+        alone = arms.size()[arms.nunique() == 1]
+        if len(alone):
+            notes.append(
+                f"{int(alone.sum())} donor(s) inform no difference, being in a {name} of one arm: "
+                f"{', '.join(alone.index[:8])}{' ...' if len(alone) > 8 else ''}"
+            )
+    return notes
+
+
 def build(donors: pd.DataFrame, contrast: Contrast) -> Design:
     """Design of a two-arm comparison of the donors given (one row a donor x condition).
 
@@ -222,6 +236,7 @@ def build(donors: pd.DataFrame, contrast: Contrast) -> Design:
         nuisance = joint
         used.append(name)
     blocks = [name for name in contrast.strata if name in used]
+    notes += _one_armed(units, condition, blocks)
     strata = np.zeros(len(units), int)
     if blocks:
         strata = units.groupby(blocks, sort=True).ngroup().to_numpy()
