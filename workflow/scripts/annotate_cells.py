@@ -16,6 +16,7 @@ cells = blocks.select_genes(
     blocks.open_store(snakemake.input.counts), annotate.panel(stats, markers, signatures, seed)
 )
 cells.obs = cells.obs[["donor", "n_counts"]]
+log.info("%d cells, %d genes of interest", *cells.shape)
 embedding = ad.read_h5ad(snakemake.input.embedding).obsm["X_harmony"]
 found = annotate.label(cells, embedding, markers, signatures, seed, branch=snakemake.params.branch)
 log.info("cells per subset: %s", found.labels["subset"].value_counts().to_dict())

@@ -9,6 +9,7 @@ import anndata as ad
 from tilt import embed, tables
 
 cells = ad.read_h5ad(snakemake.input[0])
+log.info("%d cells at resolutions %s", cells.n_obs, snakemake.params.resolutions)
 found = embed.leiden(
     cells.obsp["connectivities"],
     cells.obs_names,

@@ -30,6 +30,7 @@ study = controls.Cohort(
     tables.read(given("detectability")) if given("detectability") else None,
     declared.strata_of(donors, plan.contrast),
 )
+log.info("every other way to measure the imbalance, then random gene sets")
 lead = imbalances.loc[imbalances["leads"], "estimator"].unique()
 curve = controls.curve(study, lead[0] if len(lead) else "")
 null = controls.random_sets(study, snakemake.params.random_sets)

@@ -7,12 +7,12 @@ log = logs.begin(snakemake.log[0], snakemake.threads)
 import numpy as np
 import pandas as pd
 
-from tilt import blocks, genes, normalize, tables
+from tilt import blocks, genes, normalize, progress, tables
 
 store = blocks.open_store(snakemake.input.counts)
 batch = pd.Categorical(store.obs["batch"].astype(str)).codes.astype(int)
 found = normalize.moments(
-    blocks.iter_rows(store),
+    progress.watch(blocks.iter_rows(store), store.n_obs, "moments of genes"),
     store.obs["n_counts"].to_numpy(),
     batch,
     snakemake.params.target_sum,

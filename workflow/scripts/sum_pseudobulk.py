@@ -4,13 +4,14 @@ from tilt import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
-from tilt import blocks, declared, pseudobulk, tables
+from tilt import blocks, declared, progress, pseudobulk, tables
 
 store = blocks.open_store(snakemake.input.counts)
 labels = tables.read(snakemake.input.labels)
 cells = declared.labelled_cells(store.obs, labels, snakemake.params.samples)
 groups, codes = pseudobulk.groups(cells, snakemake.params.min_cells, snakemake.params.min_whole)
-parts = ((counts, codes[i : i + counts.shape[0]]) for i, counts in blocks.iter_rows(store))
+read = progress.watch(blocks.iter_rows(store), store.n_obs, "counts summed")
+parts = ((counts, codes[i : i + counts.shape[0]]) for i, counts in read)
 sums = pseudobulk.sums(parts, len(groups), store.n_vars)
 bulk = pseudobulk.assemble(sums, groups, store.var)
 log.info("%d cells summed into %d groups of %d genes", len(cells), *bulk.shape)

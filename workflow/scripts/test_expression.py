@@ -9,8 +9,11 @@ import anndata as ad
 from tilt import declared, expression, tables
 
 donors = declared.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
+bulk = ad.read_h5ad(snakemake.input.pseudobulk)
+n = int((bulk.obs["subset"] == snakemake.wildcards.subset).sum())
+log.info("%s: %d genes in %d donors", snakemake.wildcards.subset, bulk.n_vars, n)
 tested = expression.test(
-    ad.read_h5ad(snakemake.input.pseudobulk),
+    bulk,
     snakemake.wildcards.subset,
     donors,
     declared.contrast_of(snakemake.params.cohort, snakemake.params.min_donors, donors),
