@@ -1,0 +1,51 @@
+"""The pages under docs/ name what there is: figures, files, modules, links, all fifteen answers."""
+
+import re
+from pathlib import Path
+
+import pytest
+from tilt import report, report_captions
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "config/README.md", *sorted((ROOT / "docs").glob("*.md"))]
+RULES = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_lead_to_files(path):
+    links = re.findall(r"\]\(([^)#]+)", path.read_text())
+    inner = [link for link in links if not link.startswith("http")]
+    assert all((path.parent / link).exists() for link in inner), inner
+
+
+def test_every_figure_is_explained():
+    text = page("figures.md")
+    names = [*report_captions.TITLES, *(f"across/{name}" for name in report.ACROSS)]
+    names.remove("across/detectability")  # explained with that of a cohort
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_files_and_modules_of_the_numbers_exist():
+    text = page("numbers.md")
+    table = [line.split("|") for line in text.splitlines() if line.startswith("| ")][2:]
+    files = {name for row in table for name in re.findall(r"`([^`]+)`", row[3])}
+    modules = {name for row in table for name in re.findall(r"`([^`]+)`", row[4])}
+    assert len(files) > 12 and len(modules) > 12
+    assert [name for name in files if f"/{name}" not in RULES] == []
+    assert [m for m in modules if not (ROOT / f"workflow/tilt/{m}.py").exists()] == []
+
+
+def test_all_fifteen_complaints_are_answered():
+    numbers = re.findall(r"^\*\*(\d+)\. ", page("faq.md"), re.M)
+    assert numbers == [str(n) for n in range(1, 16)]
+
+
+def test_files_named_in_the_readme_are_made():
+    text = (ROOT / "README.md").read_text().split("## What comes out")[1].split("## ")[0]
+    files = re.findall(r"^results/(?:<cohort>/)?(\S+\.\S+)", text, re.M)
+    assert len(files) >= 6
+    assert [name for name in files if f"/{name}" not in RULES] == []
