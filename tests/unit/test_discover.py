@@ -34,7 +34,13 @@ def test_folders_of_10x(tmp_path):
         ("SLE_01", "SLE"),
     ]
     assert rows[0]["path"] == "HC-02/outs/filtered_feature_bc_matrix"
-    assert guesses[0] == "format 10x_dir: 2 folders with a matrix"
+    assert guesses == [
+        "format 10x_dir: 2 folders with a matrix",
+        "donor: every sample a person of its own (samples of one person share it)",
+        "batch: one for all samples (else name what was processed together)",
+        "contrast: case SLE, control control",
+        "cells: pbmc, that is, unsorted blood (t_cells or cd4 if they were sorted)",
+    ]
     assert first_sample(cohort, rows).shape == (12, 8)
 
 
@@ -64,7 +70,7 @@ def test_h5ad_of_a_cohort(tmp_path):
     counts = raw.counts(20)
     obs = pd.DataFrame(
         {
-            "donor_id": [f"D{i % 4}" for i in range(20)],
+            "donor_id": [f"D {i % 4}" for i in range(20)],
             "disease": [
                 "normal" if i % 4 < 2 else "systemic lupus erythematosus" for i in range(20)
             ],
@@ -81,8 +87,8 @@ def test_h5ad_of_a_cohort(tmp_path):
     assert cohort["h5ad"] == {"counts": "layers/counts", "sample_column": "donor_id"}
     assert cohort["contrast"] == {"case": "systemic lupus erythematosus", "control": "normal"}
     assert rows[0] == {
-        "sample": "D0",
-        "donor": "D0",
+        "sample": "D_0",
+        "donor": "D 0",
         "condition": "normal",
         "batch": "one",
         "age": "34",
@@ -105,6 +111,9 @@ def test_the_command_writes_files_that_pass_validation(tmp_path, monkeypatch):
     command = [sys.executable, REPO / "workflow/scripts/new_cohort.py", "data", "mine"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert run.returncode == 0 and "2 samples found. Guessed:" in run.stdout, run.stderr
+    advice = f"  snakemake -s {REPO / 'Snakefile'} --config 'cohorts=[mine]' -n\n"
+    assert "  config/samples/mine.tsv\n  config/cohorts/mine.yaml\n" in run.stdout
+    assert advice in run.stdout
     monkeypatch.chdir(tmp_path)
     settings, found = config.check({"cohorts": ["mine"]}, [tmp_path, REPO])
     assert found == [] and len(settings["cohorts"]["mine"]["samples"]) == 2

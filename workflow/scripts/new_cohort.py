@@ -4,11 +4,13 @@
 
 DATA is a folder with the raw files of the samples, or an h5ad of the whole cohort; NAME a short
 name. Writes config/cohorts/NAME.yaml and config/samples/NAME.tsv in the current folder and says
-what it guessed. Complete the two files, add NAME to `cohorts` in config/config.yaml, and start
-`snakemake -n`: everything is checked before anything runs.
+what it guessed. Complete the two files and start the command that it prints: everything is
+checked before anything runs.
 """
 
 import argparse
+import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -39,9 +41,20 @@ def write(data: Path, name: str, here: Path) -> list[str]:
     return [
         f"{len(rows)} samples found. Guessed:",
         *(f"  {guess}" for guess in guesses),
-        f"Now complete {sheet} and {file},",
-        f"add {name} to `cohorts` in your configuration, and run: snakemake -n",
+        "Now complete these two files:",
+        *(f"  {path.relative_to(here)}" for path in (sheet, file)),
+        "check them and see the plan:",
+        f"  {command(name, here)} -n",
+        "and start:",
+        f"  {command(name, here)} --cores {os.cpu_count()}",
     ]
+
+
+def command(name: str, here: Path) -> str:
+    """The words that run tilt on this cohort alone, from the folder ``here``."""
+    checkout = Path(__file__).resolve().parents[2]
+    where = "" if here.resolve() == checkout else f" -s {shlex.quote(str(checkout / 'Snakefile'))}"
+    return f"snakemake{where} --config 'cohorts=[{name}]'"
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def discover(path: Path, name: str) -> tuple[dict, list[dict], list[str]]:
     else:
         raise NothingFound(f"{path} is neither a folder nor an .h5ad file")
     contrast, told = _contrast(rows)
-    guesses += told
+    guesses += [*_donors(rows), *told]
     more = {key: layout.pop(key) for key in ("genes_file", "h5ad") if key in layout}
     cohort = {
         "name": name,
@@ -169,6 +169,17 @@ def _h5ad(path: Path) -> tuple[dict, list[dict], list[str]]:
         row["sex"] = row["sex"][:1].upper() if row["sex"][:1].lower() in ("f", "m") else ""
         rows.append({**row, "sample": safe_name(sample), "batch": row["batch"] or "one"})
     return {"format": "h5ad", "h5ad": {"counts": counts[0], "sample_column": key}}, rows, guesses
+
+
+def _donors(rows: list[dict]) -> list[str]:
+    """What was taken for granted about people and batches."""
+    people, batches = {row["donor"] for row in rows}, {row["batch"] for row in rows}
+    told = []
+    if len(people) == len(rows) > 1:
+        told.append("donor: every sample a person of its own (samples of one person share it)")
+    if batches == {"one"}:
+        told.append("batch: one for all samples (else name what was processed together)")
+    return told
 
 
 def _only(values: set) -> str:
