@@ -224,7 +224,7 @@ def pairs(table: Table) -> None:
             }
         )
         own = np.tile(rng.normal(np.log(0.1), 0.5, 8), 2)
-        share = np.exp(own + rng.normal(0, 0.2, 16))
+        share = np.minimum(np.exp(own + rng.normal(0, 0.2, 16)), 0.6)
         total = rng.integers(800, 3000, 16)
         counted = donors.assign(
             subset="x", n=rng.binomial(total, share), denominator="total", n_denominator=total

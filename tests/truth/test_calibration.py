@@ -76,16 +76,38 @@ def test_the_planted_ratio_is_recovered():
 
 
 def test_permuted_labels_of_a_cohort_with_an_effect_give_uniform_p():
+    """Kolmogorov-Smirnov of every p reported; a test of cells, not donors, fails the same check."""
     scenario = made.Scenario("", made.DESIGNS["33+11"], case=made.STRONG)
     donors, counts = made.draw(scenario, np.random.default_rng(3))
+    share = composition.arcsine(counts["n_tph"], counts["n_cells"])
     value = np.asarray(imbalance.log_ratio(counts["n_tph"], counts["n_th22"]))
+    poles = (counts["n_tph"] + counts["n_th22"]).to_numpy()
     case = (donors["condition"] == "SLE").to_numpy().astype(float)
     rng = np.random.default_rng(4)
-    p = []
-    for _ in range(400):
-        matrix = np.column_stack([np.ones(len(case)), rng.permutation(case)])
-        p.append(inference.ols_hc3(value, matrix).p)
-    assert stats.kstest(p, "uniform").pvalue > 0.001
+    p = defaultdict(list)
+    for seed in range(200):
+        label = rng.permutation(case)
+        matrix = np.column_stack([np.ones(len(case)), label])
+        p["arcsine"].append(inference.ols_hc3(share, matrix).p)
+        p["ratio"].append(inference.ols_hc3(value, matrix).p)
+        p["ranks"].append(inference.hodges_lehmann(value, label).p)
+        p["beta"].append(overdispersed.fit(counts["n_tph"], counts["n_cells"], matrix)[0].p)
+        p["normal"].append(overdispersed.fit(counts["n_tph"], poles, matrix, "normal")[0].p)
+        draws = np.random.default_rng(seed)
+        one = np.zeros(len(case), int)
+        orders, complete = inference.permutations(label, one, 199, draws, exact=False)
+        fit = inference.project(matrix)
+        p["permutation"].append(inference.permutation_p(value, fit, orders, complete)[0])
+        of_arm = [[counts["n_tph"][label == i].sum(), poles[label == i].sum()] for i in (0, 1)]
+        cells = [[k, n - k] for k, n in of_arm]
+        p["cells"].append(stats.chi2_contingency(cells).pvalue)
+    away = {name: stats.kstest(found, "uniform").pvalue for name, found in p.items()}
+    assert away.pop("cells") < 1e-12
+    assert min(away.values()) > 0.005, away
+    for name, found in p.items():
+        if name != "cells":  # binomial bounds: 99.9 % of such counts
+            low, high = stats.binom.interval(0.999, len(found), 0.05)
+            assert low <= np.sum(np.array(found) < 0.05) <= high, name
 
 
 def test_a_batch_effect_is_not_taken_for_the_condition():
