@@ -52,13 +52,18 @@ def kill(run: subprocess.Popen, what: str) -> str:
     return f"{what}: {len(victims)} processes"
 
 
-def disturbed(workflow: Workflow, targets: list[str], n_kills: int, seed: int) -> list[str]:
-    """Run with ``n_kills`` kills at random moments of work, then to the end; returns the kills."""
+def disturbed(
+    workflow: Workflow, targets: list[str], n_kills: int, seed: int, longest: float = 6.0
+) -> list[str]:
+    """Run with ``n_kills`` kills at random moments of work, then to the end; returns the kills.
+
+    A kill comes at most about ``longest`` seconds after a start.
+    """
     rng, done = random.Random(seed), []
     while len(done) < n_kills:
         run = start(workflow, *targets)
         what = "job" if len(done) % 2 else "run"
-        waited_for = time.monotonic() + rng.uniform(0.2, 6)
+        waited_for = time.monotonic() + rng.uniform(0.2, longest)
         while run.poll() is None:
             working = bool(jobs(psutil.Process(run.pid)))
             if working and time.monotonic() > waited_for:

@@ -1,6 +1,7 @@
-"""Ten kills at random moments of a whole run; run with: pytest tests/benchmark/test_kills.py"""
+"""Ten kills spread at random over a whole run; run with: pytest tests/benchmark/test_kills.py"""
 
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -14,8 +15,10 @@ def test_ten_random_kills(tmp_path):
     for workflow in (quiet, rough):
         workflow.folder.mkdir()
         small_cohorts(workflow)
+    begun = time.monotonic()
     quiet.snakemake()
-    kills = killing.disturbed(rough, [], n_kills=10, seed=2)
+    longest = 1.5 * (time.monotonic() - begun) / 10
+    kills = killing.disturbed(rough, [], n_kills=10, seed=2, longest=longest)
     assert len(kills) == 10, kills
     found, wanted = (killing.contents(w.folder / "results") for w in (rough, quiet))
     assert set(found) == set(wanted)
