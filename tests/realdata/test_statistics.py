@@ -14,7 +14,7 @@ import pytest
 import statsmodels.api as sm
 from running import Workflow
 from scipy import optimize, special, stats
-from tilt import activity, contrast, design, genes, pseudobulk, published, tables
+from tilt import activity, contrast, design, genes, overdispersed, pseudobulk, published, tables
 
 DATA = os.environ.get("TILT_REAL_DATA")
 pytestmark = pytest.mark.skipif(not DATA, reason="TILT_REAL_DATA names no folder of real data")
@@ -80,6 +80,26 @@ def test_arcsine_models_are_those_of_statsmodels(children):
             assert row["ci_low"] == pytest.approx(fit.conf_int()[-1][0])
 
 
+def test_permutation_p_are_those_of_a_plain_loop_over_shuffled_labels(children):
+    """Studentised mean difference, written out; two estimates of one p differ by chance only."""
+    share, _, _, tests, _ = children
+    case = share.index.str.startswith("cSLE")
+    rng = np.random.default_rng(8)
+
+    def studentised(y, label):
+        arms = y[label], y[~label]
+        variance = sum(np.sum((a - a.mean()) ** 2) / (len(a) - 1) ** 2 for a in arms)
+        return (arms[0].mean() - arms[1].mean()) / np.sqrt(variance)
+
+    for cluster in ("Cluster 0", "Cluster 4", "Cluster 7", "Cluster 11"):
+        y = np.arcsin(np.sqrt(share[cluster].to_numpy()))
+        seen = abs(studentised(y, case))
+        null = [abs(studentised(y, rng.permutation(case))) for _ in range(4000)]
+        expected, found = np.mean(null >= seen), tests.loc[(cluster, "permutation"), "p"]
+        error = np.sqrt(max(expected, 1 / 4000) * (1 - expected) * (1 / 4000 + 1 / 1999))
+        assert abs(found - expected) < 4 * error + 1 / 2000, cluster
+
+
 def test_beta_binomial_effects_are_those_of_a_direct_maximisation(children):
     _, table, donors, tests, _ = children
     case = (donors["condition"] == "SLE").to_numpy(float)
@@ -136,14 +156,49 @@ def test_paired_counts_of_kang():
         ctrl = share.loc[[f"ctrl{p}" for p in people], cell_type].to_numpy()
         angles = np.arcsin(np.sqrt(stim)), np.arcsin(np.sqrt(ctrl))
         main = tests.loc[(cell_type, "paired_t")]
-        assert main["p"] == pytest.approx(stats.ttest_rel(*angles).pvalue)
+        known = stats.ttest_rel(*angles)
+        assert main["p"] == pytest.approx(known.pvalue)
+        assert main["effect"] == pytest.approx(np.mean(angles[0] - angles[1]))
+        interval = known.confidence_interval()
+        assert (main["ci_low"], main["ci_high"]) == pytest.approx((interval.low, interval.high))
         assert main["n_case"] == 8
         rank = tests.loc[(cell_type, "wilcoxon")]
         assert rank["p"] == pytest.approx(stats.wilcoxon(stim, ctrl).pvalue)
+        assert rank["median_case"] == pytest.approx(100 * np.median(stim))
+        assert rank["median_control"] == pytest.approx(100 * np.median(ctrl))
+        points = 100 * (stim - ctrl)
+        means = np.sort([(points[i] + points[j]) / 2 for i in range(8) for j in range(i + 1)])
+        assert rank["effect"] == pytest.approx(np.median(means))
+        # signed ranks of eight pairs: P(sum <= 3) = 5/256, so the fourth mean from either end
+        assert (rank["ci_low"], rank["ci_high"]) == pytest.approx((means[3], means[-4]))
         gaps = angles[0] - angles[1]
         signs = 1 - 2 * ((np.arange(256)[:, None] >> np.arange(8)) & 1)
         exact = np.mean(np.abs(signs @ gaps) >= np.abs(gaps.sum()) * (1 - 1e-9))
         assert tests.loc[(cell_type, "permutation"), "p"] == pytest.approx(exact)
+
+
+def test_paired_models_of_kang_are_those_of_a_direct_maximisation():
+    """Beta-binomial with a level for every donor."""
+    raw = published.read_published(Path(DATA) / "crumblr_IFNCellCounts.df_cellCounts.csv")
+    table = raw.set_index(raw.columns[0]).astype(float)
+    donor = pd.Series(table.index.str[4:], table.index)
+    stim = table.index.str.startswith("stim").astype(float)
+    matrix = np.column_stack([pd.get_dummies(donor).to_numpy(float), stim])
+    total = table.sum(axis=1).to_numpy()
+    for cell_type in ("CD4 T cells", "B cells", "Megakaryocytes"):
+        k = table[cell_type].to_numpy()
+
+        def loss(theta, k=k):
+            mean, size = special.expit(matrix @ theta[:-1]), np.exp(theta[-1])
+            return -stats.betabinom.logpmf(k, total, mean * size, (1 - mean) * size).sum()
+
+        start = np.r_[np.full(8, special.logit(k.sum() / total.sum())), 0.0, 5.0]
+        bounds = [(-15, 15)] * 9 + [(0, 13)]
+        direct = optimize.minimize(loss, start, method="L-BFGS-B", bounds=bounds)
+        found, _ = overdispersed.fit(k, total, matrix)
+        assert found.effect == pytest.approx(direct.x[-2], abs=0.01)
+        assert found.ci_low < direct.x[-2] < found.ci_high
+        assert found.df == 7
 
 
 def test_interferon_rises_in_all_eight_donors_of_kang():
