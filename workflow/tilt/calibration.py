@@ -1,0 +1,32 @@
+"""The calibration table: what simulated cohorts say about every reported p and interval."""
+
+from pathlib import Path
+
+import pandas as pd
+
+COLUMNS = ["task", "metric", "value", "target_low", "target_high", "within", "cohorts", "note"]
+PATH = Path(__file__).parents[2] / "resources" / "calibration.tsv"
+
+
+def read(path: str | Path = PATH) -> tuple[pd.DataFrame, str]:
+    """The calibration table and how it was made.
+
+    Returns
+    -------
+    One row a metric with the columns of ``COLUMNS`` (``within``: whether the value lies in its
+    target; ``note``: why not, else ""), and the comment lines of the file as one sentence: the
+    command, the version and the date.
+
+    Raises
+    ------
+    ValueError
+        A column is missing.
+    """
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    made = " ".join(line.lstrip("# ") for line in lines if line.startswith("#"))
+    table = pd.read_csv(path, sep="\t", comment="#", keep_default_na=False)
+    table["within"] = table["value"].between(table["target_low"], table["target_high"])
+    absent = sorted(set(COLUMNS) - set(table.columns))
+    if absent:
+        raise ValueError(f"{path}: no column {absent}")
+    return table[COLUMNS], made
