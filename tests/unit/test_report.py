@@ -21,7 +21,7 @@ from tilt import (
     report_tables,
     report_text,
 )
-from tilt.figures import embedding, style
+from tilt.figures import composition, embedding, style
 from tilt.figures.names import subset_colour
 from tilt.report_text import CohortResults
 
@@ -116,6 +116,23 @@ def test_embedded_picture_keeps_the_colours_of_rare_subsets(tmp_path, monkeypatc
         colour = subset_colour(subset)
         wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
         assert np.abs(seen - wanted).max(axis=1).min() <= 24, subset
+
+
+def test_embedded_picture_keeps_its_greys(tmp_path, monkeypatch):
+    """Bands behind the rows stay grey, within 1 of 255."""
+    made = made_up.study(3, 3)
+    style.save(
+        *composition.draw(made["composition"], made["tests"], made_up.cohort()), tmp_path / "c"
+    )
+    monkeypatch.setattr(report, "MOST_SVG", 0)
+    picture = Image.open(
+        io.BytesIO(base64.b64decode(report.data_uri(tmp_path / "c").split(",")[1]))
+    )
+    colours, n = np.unique(
+        np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0, return_counts=True
+    )
+    band = colours[np.argsort(-n)[1]].astype(int)
+    assert np.abs(band - 246).max() <= 1
 
 
 def test_answer_has_effect_interval_and_n():

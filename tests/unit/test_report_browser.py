@@ -142,3 +142,15 @@ def test_scatter_zooms_and_tells_its_donor(visit):
 
 def test_everything_can_be_reached_by_keyboard(visit):
     assert visit["wide"]["focus"] and visit["narrow"]["focus"]
+
+
+def test_print_has_every_figure_whole_and_nothing_to_click(tmp_path):
+    """Two figures, two sections and the text: few pages, as zoomable maps and tables stay away."""
+    if BROWSER is None:
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+    page, target = build_page(tmp_path), tmp_path / "report.pdf"
+    options = [f"--user-data-dir={tmp_path / 'profile'}", f"--print-to-pdf={target}"]
+    command = [BROWSER, *QUIET, *options, page.as_uri()]
+    subprocess.run(command, check=True, capture_output=True, timeout=180)
+    pages = len(re.findall(rb"/Type /Page\b", target.read_bytes()))
+    assert 4 <= pages <= 7  # 9 with the maps

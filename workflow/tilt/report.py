@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import jinja2
+import numpy as np
 import pandas as pd
 
 from tilt import report_provenance as made
@@ -47,7 +48,8 @@ def load_cells(umap: Path, labels: Path) -> pd.DataFrame:
 def data_uri(stem: Path) -> str:
     """Figure as a data URI: the SVG where it is small, else a PNG of fewer pixels and colours.
 
-    The palette covers the range of colours, so that a rare subset keeps its own.
+    The palette covers the range of colours, so that a rare subset keeps its own, and is then moved
+    to the middle of what it stands for, so that pale greys stay grey.
     """
     svg = stem.with_suffix(".svg")
     if svg.stat().st_size <= MOST_SVG:
@@ -58,9 +60,13 @@ def data_uri(stem: Path) -> str:
     if image.width > PNG_WIDTH:
         height = round(image.height * PNG_WIDTH / image.width)
         image = image.resize((PNG_WIDTH, height), Image.Resampling.LANCZOS)
-    image = image.quantize(255, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    flat = image.quantize(255, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    place, colour = np.asarray(flat).ravel(), np.asarray(image).reshape(-1, 3)
+    sums = [np.bincount(place, colour[:, n], 256) for n in range(3)]
+    means = np.stack(sums, 1) / np.maximum(np.bincount(place, minlength=256), 1)[:, None]
+    flat.putpalette(means.round().astype(np.uint8).tobytes())
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True)
+    flat.save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

@@ -48,7 +48,7 @@ def draw(table: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
         arms = [rows.loc[rows["condition"] == a, "value"].to_numpy() for a in cohort.arms]
         ratio = fold(arms[1], arms[0])
         if ratio[0] == ratio[0]:
-            text = f"×{ratio[0]:.2g}\n[{ratio[1]:.2g}, {ratio[2]:.2g}]"
+            text = f"×{ratio[0]:.2f}\n[{ratio[1]:.2f}, {ratio[2]:.2f}]"
             ax.text(0.5, 1, text, transform=ax.transAxes, fontsize=6, va="top", ha="center")
             ax.texts[-1].set_color(DARK)
         columns = {"ratio": ratio[0], "ci_low": ratio[1], "ci_high": ratio[2]}

@@ -55,7 +55,7 @@ def panel(ax, table: pd.DataFrame, reach: float, cohort: Cohort) -> None:
             p = f"p {p_text(row.p)}"
             text = f"{forest.signed(row.score, digits=1)}  {p}, {count(row.n_targets, 'target')}"
         else:
-            text = forest.missing_text(row.reason, 40)
+            text = forest.missing_text(row.reason, 48)
         ax.text(
             1.02, y, text, va="center", fontsize=6, color=DARK if good else GREY,
             transform=ax.get_yaxis_transform(), style="normal" if good else "italic",
