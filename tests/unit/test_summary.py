@@ -45,6 +45,17 @@ def test_summary_gives_the_reason_of_what_is_not_estimable(tmp_path):
     assert len(lines) == 2
 
 
+def test_several_cohorts_are_summed_up_in_one_sentence(tmp_path):
+    finished(tmp_path)
+    finished(tmp_path / "more")
+    (tmp_path / "more" / "demo").rename(tmp_path / "pbmc")
+    tables.write(made_up.meta(), tmp_path / "meta.tsv")
+    both = COHORTS | {"pbmc": COHORTS["demo"] | {"name": "pbmc"}}
+    lines = report_summary.lines(tmp_path, both)
+    assert len(lines) == 5 and lines[2].startswith("pbmc (simulated): ")
+    assert lines[4].startswith("Across 3 cohorts (30 cases, 24 controls), the pseudobulk axis")
+
+
 def test_nothing_finished_nothing_said(tmp_path):
     assert report_summary.lines(tmp_path, COHORTS) == []
     tables.write(made_up.donors(1, 1), tmp_path / "demo" / "donors.tsv")

@@ -15,13 +15,17 @@ def lines(folder: Path, cohorts: dict[str, dict]) -> list[str]:
     A cohort without a table of tests is not finished and is left out, and so is the report when
     it is not there; the list is empty when nothing is finished.
     """
-    out = []
+    out, finished = [], []
     for name, settings in cohorts.items():
         found = report_provenance.read_all(folder / name, TABLES)
         if "tests" in found:
             results = CohortResults(Cohort(**describe(settings)), settings, found)
             simulated = " (simulated)" if results.cohort.simulated else ""
             out += [f"{name}{simulated}: {cells(results)}", f"  {headline(results)}"]
+            finished.append(results)
+    meta = report_provenance.read_all(folder, ["meta"])
+    if meta and len(finished) > 1:
+        out.append(report_text.across(meta["meta"], finished)[0])
     report = folder / "report.html"
     if report.exists():
         out.append(f"report: {report} ({report.stat().st_size / 1e6:.1f} MB)")
