@@ -234,6 +234,9 @@ def test_methods_follow_the_config():
     text = " ".join(report_methods.methods(CONFIG, [one]))
     assert "at least 500 UMIs and 200 genes and at most 20% mitochondrial UMIs" in text
     assert "Harmony" in text and "10,000 permutations" in text
+    assert "Ambient RNA was not removed" in text and "decoupler" not in text
+    factors = {**CONFIG, "stats": {**CONFIG["stats"], "regulon": "regulons.tsv"}}
+    assert "decoupler" in " ".join(report_methods.methods(factors, [one]))
     bare = {**CONFIG, "embed": {**CONFIG["embed"], "harmony": False}}
     assert "Harmony" not in " ".join(report_methods.methods(bare, [one]))
     cited = " ".join(report_methods.citations(bare, [one]))

@@ -78,8 +78,13 @@ def methods(config: dict, cohorts: list[CohortResults]) -> list[str]:
     first = [f"Each sample was read and filtered alone: {kept}."] if kept else []
     if doublets and kept:
         first.append(
-            "Doublets were called by Scrublet in samples of at least "
+            "Doublets were called by the algorithm of Scrublet in samples of at least "
             f"{doublets[0].settings['qc']['doublets']['min_cells']} cells."
+        )
+    if kept:
+        first.append(
+            "Ambient RNA was not removed; genes of other blood cells in T cells were compared "
+            "between conditions (ratio of geometric means, Welch's interval)."
         )
     tables = [c.cohort.name for c in cohorts if c.settings["format"] == "composition_table"]
     if tables:
@@ -117,6 +122,12 @@ def methods(config: dict, cohorts: list[CohortResults]) -> list[str]:
         "follows "
         "from detectability: E1 if estimable in half of the donors, else E3, else E2."
     )
+    factors = ""
+    if stats["regulon"]:
+        factors = (
+            "Activity of transcription factors: decoupler's univariate linear model of the Wald "
+            "statistics, without targets that define the imbalance. "
+        )
     fourth = (
         "The donor is the unit. Values were compared by ordinary least squares with HC3 standard "
         "errors "
@@ -129,7 +140,7 @@ def methods(config: dict, cohorts: list[CohortResults]) -> list[str]:
         "an arm were required. One endpoint a cohort is primary; the secondary family is adjusted "
         "by "
         "Benjamini-Hochberg; all else is exploratory. Differential expression: PyDESeq2 on "
-        "pseudobulk. "
+        f"pseudobulk. {factors}"
         "Cohorts were combined by random effects (Paule-Mandel, modified Knapp-Hartung interval) "
         "and "
         "never pooled at the level of cells. All tests are two-sided. Seed "
