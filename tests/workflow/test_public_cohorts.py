@@ -103,6 +103,12 @@ def test_every_donor_comes_to_the_statistics(run, name):
     assert cohort["title"] in report and cohort["citation"].split(",")[0] in report
 
 
+def test_cells_of_two_lanes_with_the_same_barcode_stay_apart(run):
+    cells = table(run, "gse96583_interferon/qc_cells.tsv.gz")
+    assert cells["cell"].is_unique
+    assert cells["cell"].str.rsplit("_", n=1).str[1].duplicated().any()
+
+
 def test_archives_are_fetched_once_and_gone_on_with(run):
     names = [name for name, _ in run.requests]
     assert names.count("GSE135779_RAW.tar") == 1
