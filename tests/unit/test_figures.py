@@ -162,6 +162,8 @@ def test_factors_say_targets_and_reasons():
     assert "+9.4  p < 0.0001, 80 targets" in text and "−1.2  p = 0.20, 22 targets" in text
     assert "3 targets measured; 5 are" in text
     assert len(table) == 5
+    assert "No table of regulons" in words(factors.draw({}, {"t": "T cells"}, COHORT)[0])
+    assert "Only a table of counts" in words(factors.draw({}, {}, COHORT)[0])
 
 
 def test_random_sets_are_judged_by_the_t_that_p_is_made_of():

@@ -12,6 +12,7 @@ NO_TABLE = (
     "No table of regulons is given (configuration: stats, regulon), so the activity of "
     "transcription factors was not inferred."
 )
+ONLY_COUNTS = "Only a table of counts is published, so there are no genes to infer factors from."
 MOST_PANELS = 6
 
 
@@ -21,12 +22,12 @@ def draw(
     """Score of each factor in each group of cells, from zero; its targets and p beside it.
 
     ``tables``: by group of cells, factor, n_targets, score (t of the slope of the genes' Wald
-    statistic on the factor's targets), p, estimable, reason. ``headings``: title of each group,
-    with its n of donors.
+    statistic on the factor's targets), p, estimable, reason. ``headings``: title of each group
+    that was tested for genes, with its n of donors.
     """
     tables = dict(list(tables.items())[:MOST_PANELS])
     if not tables:
-        return style.sentence(cohort, TITLE, NO_TABLE)
+        return style.sentence(cohort, TITLE, NO_TABLE if headings else ONLY_COUNTS)
     most = max(len(table) for table in tables.values())
     columns = min(len(tables), 2)
     lines = -(-len(tables) // columns)
