@@ -166,6 +166,13 @@ def test_factors_say_targets_and_reasons():
     assert "Only a table of counts" in words(factors.draw({}, {}, COHORT)[0])
 
 
+def test_a_group_that_was_not_tested_has_a_title_without_n():
+    untested = pd.DataFrame({"gene_symbol": [np.nan], "log2fc": np.nan, "p": np.nan})
+    untested["n_case"] = untested["n_control"] = np.nan
+    found = volcano.headings({"t": untested, "cd4": made_up.genes(50)}, COHORT)
+    assert found == {"t": "T cells", "cd4": "CD4 T cells, n = 10 SLE, 8 control"}
+
+
 def test_random_sets_are_judged_by_the_t_that_p_is_made_of():
     null = made_up.random_sets(99)
     null.loc[1, "t"] = -99.0

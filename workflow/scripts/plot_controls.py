@@ -14,7 +14,7 @@ cohort = Cohort(**snakemake.params.cohort)
 genes = {Path(path).stem: tables.read(path) for path in snakemake.input.de}
 style.save(*volcano.draw(genes, cohort), Path(snakemake.output.volcano).with_suffix(""))
 scored = {Path(path).stem: tables.read(path) for path in snakemake.input.factors}
-headings = {name: volcano.heading(name, table, cohort) for name, table in genes.items()}
+headings = volcano.headings(genes, cohort)
 figure = factors.draw(scored, headings, cohort)
 style.save(*figure, Path(snakemake.output.factors).with_suffix(""))
 curve, random = tables.read(snakemake.input.curve), tables.read(snakemake.input.random)

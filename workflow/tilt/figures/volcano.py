@@ -58,6 +58,11 @@ def reason_of(table: pd.DataFrame) -> str:
     return reasons[0] if reasons else "no reason given"
 
 
+def headings(tables: dict[str, pd.DataFrame], cohort: Cohort) -> dict[str, str]:
+    """Title of each group of cells, tested or not."""
+    return {name: heading(name, usable(table), cohort) for name, table in tables.items()}
+
+
 def heading(name: str, table: pd.DataFrame, cohort: Cohort) -> str:
     """Group of cells with the n of both conditions."""
     if table.empty:
