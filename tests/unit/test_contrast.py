@@ -192,3 +192,22 @@ def test_values_without_spread_in_the_arms_are_marked():
     rows = contrast.value(contrast.Bench(table, PLAN), values, "SD")
     assert [r["estimable"] for r in rows] == [False]
     assert rows[0]["reason"] == "no spread within the arms"
+
+
+@pytest.mark.parametrize(("case", "control"), [(20, 20), (30, 20)])
+def test_shares_without_spread_in_the_arms_are_marked_in_both_models(case, control):
+    table = donors(10)
+    n = np.where(table["condition"] == "SLE", case, control)
+    wide = pd.DataFrame({"donor": table["donor"], "x": n, "y": 100 - n})
+    tests = run(table, comp=published.from_table(wide, table)).loc["x"]
+    assert not tests["estimable"].any()
+    assert tests.loc["beta_binomial", "reason"] == "no spread between donors within the arms"
+
+
+def test_a_model_without_an_interval_says_so():
+    table = donors(6)
+    wide = pd.DataFrame({"donor": table["donor"], "x": [1, 0, 0, 2, 1, 1], "y": [2, 3, 1, 1, 0, 4]})
+    row = run(table, comp=published.from_table(wide, table)).loc[("x", "beta_binomial")]
+    assert np.isfinite(row["p"])
+    assert np.isnan(row["ci_low"])
+    assert "no interval ends" in row["reason"]

@@ -174,12 +174,15 @@ def fit(
     Raises
     ------
     ValueError
-        Counts above their total, nothing counted in an arm, or too few donors.
+        Counts above their total, nothing counted in an arm, too few donors, or donors that do
+        not differ within the arms.
     """
     k, n = np.asarray(k, float), np.asarray(n, float)
     _check(k, n, design)
     nuisance, case = design[:, :-1], design[:, -1]
     projection = inference.project(design)
+    if np.abs(projection.annihilator @ (k / n)).max() < 1e-12:
+        raise ValueError("no spread between donors within the arms")
     model = _Model(FAMILIES[family], k, n)
     level = special.logit(np.clip(k.sum() / n.sum(), 1e-6, 1 - 1e-6))
     begin = np.linalg.lstsq(nuisance, np.full(len(k), level), rcond=None)[0]
