@@ -1,7 +1,11 @@
 """The calibration table that the report shows, and its reader."""
 
+from pathlib import Path
+
 import pytest
 from tilt import calibration
+
+SHIPPED = Path(__file__).parents[2] / "resources" / "calibration.tsv"
 
 TEXT = """# made by a command
 # of version 9
@@ -26,3 +30,15 @@ def test_a_table_without_targets_is_refused(tmp_path):
     path.write_text(TEXT.replace("note", "remark"))
     with pytest.raises(ValueError, match=r"no column \['note'\]"):
         calibration.read(path)
+
+
+def test_the_table_that_ships_explains_every_row_outside_its_target():
+    table, made = calibration.read(SHIPPED)
+    assert "tests/benchmark/calibration.py" in made
+    rates = table[table["task"].str.startswith("false positives")]
+    assert rates["cohorts"].min() >= 200
+    assert rates["within"].all()  # of every p reported
+    outside = table[~table["within"]]
+    assert len(outside) < 0.03 * len(table)
+    assert not outside["note"].isin(["", "not explained"]).any(), outside.to_string()
+    assert (table.loc[table["within"], "note"] == "").all()

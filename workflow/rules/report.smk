@@ -45,6 +45,7 @@ rule write_report:
         umaps=expand("results/{cohort}/umap.tsv.gz", cohort=CELLS),
         labels=expand("results/{cohort}/labels.tsv.gz", cohort=CELLS),
         template=workflow.source_path("../report/report.html.j2"),
+        calibration=str(TILT.parent / "resources" / "calibration.tsv"),
     output:
         "results/report.html",
     log:
@@ -62,6 +63,6 @@ rule write_report:
         cohorts=COHORTS,
         results=lambda wildcards, output: str(Path(output[0]).parent),
         benchmarks="benchmarks",
-        code=code("report", "provenance"),
+        code=code("report", "provenance", "calibration"),
     script:
         "../scripts/write_report.py"

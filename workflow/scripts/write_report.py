@@ -6,7 +6,7 @@ log = logs.begin(snakemake.log[0], snakemake.threads)
 
 from pathlib import Path
 
-from tilt import report, tables
+from tilt import calibration, report, tables
 from tilt.figures.names import Cohort, describe
 from tilt.report_text import CohortResults
 
@@ -25,6 +25,7 @@ page = report.build(
     snakemake.params.config,
     Path(snakemake.params.benchmarks),
     Path(snakemake.input.template).read_text(),
+    calibration.read(snakemake.input.calibration),
 )
 with tables.atomic(snakemake.output[0]) as part:
     part.write_text(page)

@@ -5,10 +5,9 @@ from pathlib import Path
 import pandas as pd
 
 COLUMNS = ["task", "metric", "value", "target_low", "target_high", "within", "cohorts", "note"]
-PATH = Path(__file__).parents[2] / "resources" / "calibration.tsv"
 
 
-def read(path: str | Path = PATH) -> tuple[pd.DataFrame, str]:
+def read(path: str | Path) -> tuple[pd.DataFrame, str]:
     """The calibration table and how it was made.
 
     Returns

@@ -177,6 +177,7 @@ def build(
     config: dict,
     benchmarks: Path,
     template: str,
+    calibration: tuple[pd.DataFrame, str] | None = None,
 ) -> str:
     """The page as one string of HTML that needs no other file.
 
@@ -196,6 +197,8 @@ def build(
         Folder of benchmark files; may be absent.
     template
         Text of the Jinja template.
+    calibration
+        The calibration table and how it was made (:func:`tilt.calibration.read`).
     """
     captions = across_captions(meta, len(results))
     across_figures = [
@@ -221,6 +224,7 @@ def build(
         "hashes": html_table(
             made.hashes(made.hashed_inputs(config, settings)), "SHA-256 of configuration and tables"
         ),
+        "calibration": html_table(*calibration) if calibration else "",
         "config": made.config_text(config),
     }
     environment = jinja2.Environment(
