@@ -30,7 +30,7 @@ def test_zheng_lineages(tables):
     found = annotate.lineages(cells, tables.markers)["lineage"]
     truth = cells.obs["truth"].to_numpy()
     called = found.where(~found.str.startswith("Mono"), "Mono").to_numpy()
-    assert macro(truth, called) > 0.92  # reached 0.94; the CD34 sort holds monocytes and B cells
+    assert macro(truth, called) > 0.94  # reached 0.95; the CD34 sort holds monocytes and B cells
     assert f1_score(truth == "T", called == "T") > 0.99
 
 
@@ -44,7 +44,7 @@ def test_kang_lineages(tables):
     cells = cases.read_cells(cases.KANG, "cell_type", cases.KANG_LINEAGE, tables)
     found = annotate.lineages(cells, tables.markers)["lineage"].to_numpy()
     truth = cells.obs["truth"].to_numpy()
-    assert macro(truth, found) > 0.77
+    assert macro(truth, found) > 0.79
     for name, least in (("T", 0.97), ("B", 0.96), ("NK", 0.88), ("Mono_classical", 0.92)):
         assert f1_score(truth == name, found == name) > least, name
 

@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score, f1_score
 from tilt import annotate, genes, simulate
 
 RESOURCES = Path(__file__).resolve().parents[2] / "resources"
-RARE = {"CD4_Tph_like": 0.6, "CD4_Th22_like": 0.2, "CD4_Tfh_circ": 0.6}
+RARE = {"CD4_Tph_like": 0.7, "CD4_Th22_like": 0.5, "CD4_Tfh_circ": 0.7}  # recall
 
 
 @pytest.fixture(scope="module")
@@ -20,14 +20,14 @@ def tables():
 
 @pytest.fixture(scope="module")
 def cells(tables):
-    """T cells of four sorted-CD4 donors, without doublets and damaged cells."""
+    """T cells of eight sorted-CD4 donors, without doublets and damaged cells."""
     params = simulate.read_parameters(RESOURCES / "demo" / "demo_cd4.yaml")
     sheet = pd.DataFrame(
         {
-            "sample": list("abcd"),
-            "donor": list("abcd"),
-            "condition": ["SLE", "control"] * 2,
-            "batch": ["b1", "b1", "b2", "b2"],
+            "sample": list("abcdefgh"),
+            "donor": list("abcdefgh"),
+            "condition": ["SLE", "control"] * 4,
+            "batch": ["b1", "b1", "b2", "b2"] * 2,
             "sex": "F",
         }
     )
@@ -53,7 +53,7 @@ def test_subsets_agree_with_the_truth(cells, found):
     truth = cells.obs["true_subset"].astype(str).to_numpy()
     called = found.labels["subset"].to_numpy().astype(str)
     often = [name for name in np.unique(truth) if (truth == name).sum() >= 20]
-    # reached: 0.87 with 6 donors; identities of simulated types differ from the marker table
+    # reached: 0.81 to 0.90 over seeds; identities of simulated types differ from the marker table
     assert f1_score(truth, called, labels=often, average="macro", zero_division=0) > 0.75
     assert f1_score(truth == "CD4_Naive", called == "CD4_Naive") > 0.97
     treg = np.array(["Treg" in name for name in truth])
@@ -77,7 +77,10 @@ def test_interferon_state_is_a_state_not_a_subset(cells, found):
     truth = cells.obs["true_isg_high"].to_numpy(bool)
     high = found.labels["isg_high"].to_numpy()
     assert high[truth].mean() > 0.8
-    assert high[~truth].mean() < 0.05
+    # In a donor with much interferon the other cells are raised too, so false calls count where
+    # there is little.
+    calm = (cells.obs["condition"] == "control").to_numpy() & ~truth
+    assert high[calm].mean() < 0.02
     called = found.labels["subset"].to_numpy().astype(str)
     right = called == cells.obs["true_subset"].astype(str).to_numpy()
     assert right[truth].mean() > right[~truth].mean() - 0.1

@@ -24,6 +24,10 @@ FIT_CELLS = 20_000  # cells from which the mixture is learned, shared evenly by 
 BLOCK = 50_000  # cells a pass
 FLOOR = 0.3e-4  # a subset marker that is on has at least 0.3 counts in 10,000
 MIN_WITHIN = 50  # cells of a group from which its subsets can be told apart
+# Of the groups: one profile stands for several labels, so it counts for less.
+GROUP_POWER = 0.3
+# Within a group: typical shares stay, and rare labels are taught mostly by markers.
+WITHIN = {"pseudo": np.inf, "power": 0.6, "trust": 0.3}
 PRESENT_FOLD = 3.0  # a group is there when the genes of its branch are this much higher in it
 COMMON = 0.05  # share of cells below which a group is not doubted
 USUAL_BRANCH = "CD4"  # most blood T cells: never doubted
@@ -168,7 +172,7 @@ class _Cohort:
     fold: np.ndarray
     seed: int
 
-    def fit(self, markers, names, group, cells, pseudo) -> np.ndarray:
+    def fit(self, markers, names, group, cells, **how) -> np.ndarray:
         """Fit a mixture on some of the cells of every donor, apply it to all (cells x names)."""
         signs = taxonomy.design(markers, names, self.symbols) * self.seen
         differ = (signs != signs[0]).any(0)
@@ -184,7 +188,7 @@ class _Cohort:
             self.counts[rows][:, self.profile],
             self.fold[rows],
             FLOOR,
-            pseudo=pseudo,
+            **how,
         )
         out = np.empty((len(cells), len(names)))
         for start in range(0, len(cells), BLOCK):
@@ -206,7 +210,7 @@ def _posterior(cohort: _Cohort, names: list[str], markers: pd.DataFrame):
     while True:
         keys = taxonomy.groups(markers, names)
         group, _ = pd.factorize(np.array(keys))
-        chance = cohort.fit(markers, names, group, everyone, mixture.PSEUDO_CELLS)
+        chance = cohort.fit(markers, names, group, everyone, power=GROUP_POWER)
         absent = _absent(cohort, chance, names, keys, markers)
         if not absent:
             break
@@ -219,7 +223,7 @@ def _posterior(cohort: _Cohort, names: list[str], markers: pd.DataFrame):
         cells = np.flatnonzero(best == number)
         if len(members) > 1 and len(cells) >= MIN_WITHIN:
             inside = [names[k] for k in members]
-            within = cohort.fit(markers, inside, np.arange(len(members)), cells, np.inf)
+            within = cohort.fit(markers, inside, np.arange(len(members)), cells, **WITHIN)
             chance[np.ix_(cells, members)] = by_group[cells, number][:, None] * within
     return names, chance
 

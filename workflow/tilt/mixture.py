@@ -32,7 +32,6 @@ APART = 1.15  # on and off stay this far from the mean rate
 PSEUDO_CELLS = 100.0  # weight of the typical shares, in cells
 PSEUDO_COUNTS = 2.0  # weight of the first guess of a rate, in counts
 PROFILE_CELLS = 40.0  # weight of the mean profile, in median cells
-PROFILE_POWER = 0.6  # genes are not independent: the profile likelihood is flattened
 RAMP = 4  # rounds over which profiles come in, so that early errors don't settle
 GATE_FLOOR = 0.05  # share of the map spread evenly, so that no group is shut out
 MIN_SEEDS = 5  # cells a group needs to take part in the map
@@ -97,13 +96,14 @@ class Mixture:
     def posterior(self, marker_counts, depth, embedding, counts, fold) -> np.ndarray:
         """Probability of each label for each cell (n x K); rows sum to 1."""
         shared = self.shared(embedding, counts, depth, fold)[:, self.group]
-        return self._normalized(self.evidence(marker_counts, depth) + shared)
+        return self.normalized(self.evidence(marker_counts, depth) + shared)
 
     def alone(self, marker_counts, depth) -> np.ndarray:
         """Probability of each label from the cell's own markers only (n x K)."""
-        return self._normalized(self.evidence(marker_counts, depth))
+        return self.normalized(self.evidence(marker_counts, depth))
 
-    def _normalized(self, logits: np.ndarray) -> np.ndarray:
+    def normalized(self, logits: np.ndarray) -> np.ndarray:
+        """Log evidence for labels (n x K) to probabilities, given the typical shares."""
         logits = logits + np.log(self.shares[self.group] * self.within)
         logits -= logits.max(1, keepdims=True)
         np.exp(logits, out=logits)
@@ -122,6 +122,8 @@ def fit(
     floor: float,
     ratio: float = 1.0,
     pseudo: float = PSEUDO_CELLS,
+    power: float = 0.3,
+    trust: float = 1.0,
     rounds: int = 9,
 ) -> Mixture:
     """Fit the mixture.
@@ -151,6 +153,12 @@ def fit(
         or nothing, so that a sample of one kind of cell only is not split.
     pseudo
         Weight of the typical shares, in cells; infinite to keep them, which protects rare labels.
+    power
+        Of the profile likelihood: genes are not independent, so it is flattened.
+    trust
+        Weight of map and profiles, beside a cell's own markers, in what cells teach to the map
+        and the profiles of the next round. Below 1 a label with few cells can't drift away from
+        its markers.
     rounds
         Rounds of expectation maximisation.
     """
@@ -173,17 +181,20 @@ def fit(
     positive, negative = (signs > 0).astype(float), (signs < 0).astype(float)
     alpha = pseudo / len(depth)
     for step in range(rounds):
-        chance = model.posterior(marker_counts, depth, embedding, counts, fold)
+        evidence = model.evidence(marker_counts, depth)
+        shared = model.shared(embedding, counts, depth, fold)[:, group]
+        chance = model.normalized(evidence + shared)
         by_group = chance @ member
+        taught = model.normalized(evidence + trust * shared) @ member
         if np.isfinite(alpha):
             model.shares = (by_group.mean(0) + alpha * first) / (1 + alpha)
         model.gates = tuple(
-            _gate(embedding[fold != part] / model.scale, by_group[fold != part], model.gates[part])
+            _gate(embedding[fold != part] / model.scale, taught[fold != part], model.gates[part])
             for part in range(FOLDS)
         )
-        model.power = PROFILE_POWER * min(1.0, max(0, step - 1) / RAMP)
+        model.power = power * min(1.0, max(0, step - 1) / RAMP)
         if model.power:
-            model.profiles = _profiles(counts, depth, by_group, fold)
+            model.profiles = _profiles(counts, depth, taught, fold)
         for name, sign, start in (("on", positive, on), ("off", negative, off)):
             weight = chance @ sign
             seen = np.asarray(marker_counts.multiply(weight).sum(0)).ravel() + PSEUDO_COUNTS
