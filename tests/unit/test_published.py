@@ -202,3 +202,11 @@ def test_a_spreadsheet_is_not_read_as_text(tmp_path):
     path.write_bytes(b"PK\x03\x04\xff\xfe")
     with pytest.raises(ValueError, match="save the table as CSV or TSV"):
         published.read_published(path)
+
+
+def test_rows_named_by_sample_are_told_from_strangers():
+    sheet = DONORS.assign(sample=["s1", "s2", "s3"])
+    with pytest.raises(ValueError, match="named by sample: write `unit: sample`"):
+        published.from_table(table(id=["s1", "s2", "s3"]), sheet)
+    made = published.from_table(table(id=["s1", "s2", "s3"]), sheet, unit="sample")
+    assert find(made, "A", "x", "total") == (5, 10)

@@ -230,7 +230,12 @@ def from_table(
     problems = [f"row {r} is there twice" for r in wide.index[wide.index.duplicated()].unique()]
     if len(absent):
         problems += [f"row {r}: no such {unit} in the sample sheet" for r in strangers[:SHOWN]]
-        problems += [f"{unit} {r} of the sample sheet has no row" for r in absent]
+        problems += [f"{unit} {r} of the sample sheet has no row" for r in absent[:SHOWN]]
+        if len(absent) > SHOWN:
+            problems.append(f"... and {len(absent) - SHOWN} more without a row")
+        other = "sample" if unit == "donor" else "donor"
+        if len(strangers) and other in sheet and set(strangers) <= set(sheet[other].astype(str)):
+            problems.append(f"the rows are named by {other}: write `unit: {other}` (composition)")
     elif len(strangers):
         notes.append(
             f"{len(strangers)} rows are not in the sample sheet: {_few(list(strangers))} left out"
