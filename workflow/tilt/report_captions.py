@@ -114,8 +114,7 @@ def _composition(results: CohortResults) -> str:
 def _lineages(results: CohortResults) -> str:
     return (
         f"{donors_text(results)}. As for the subsets, with the denominator named in bold. "
-        "Lymphopenia "
-        "moves every share of all cells at once."
+        "Lymphopenia moves every share of all cells at once."
     )
 
 
