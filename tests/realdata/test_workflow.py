@@ -6,6 +6,7 @@ from pathlib import Path
 import anndata as ad
 import pandas as pd
 import pytest
+import yaml
 from running import Workflow
 from tilt import tables
 
@@ -95,7 +96,8 @@ def test_one_arm_gives_composition_and_says_no_contrast(tmp_path):
     sheet = pd.DataFrame({"sample": sorted(cells["donor"].astype(str).unique())})
     sheet = sheet.assign(donor=sheet["sample"], condition="SLE", batch="1")
     h5ad = {"counts": "X", "sample_column": "donor"}
-    workflow = run(tmp_path, "kang", file, sheet, format="h5ad", h5ad=h5ad)
+    about = {"format": "h5ad", "h5ad": h5ad, "author_labels": "cell_type"}
+    workflow = run(tmp_path, "kang", file, sheet, **about)
     composition = results(workflow, "kang", "composition.tsv")
     assert composition["donor"].nunique() == 8
     labels = results(workflow, "kang", "labels.tsv.gz")
@@ -112,6 +114,35 @@ def test_one_arm_gives_composition_and_says_no_contrast(tmp_path):
     assert primary["reason"].str.contains("control donor|genes of").all()
     report = (workflow.folder / "results/report.html").read_text()
     assert "the imbalance could not be compared: 0 control donor(s)" in report
+    authors_lead(workflow, cells)
+
+
+def authors_lead(workflow: Workflow, cells: pd.DataFrame) -> None:
+    """With a map the authors' labels lead, ours are kept, and only what follows runs again."""
+    ours = results(workflow, "kang", "labels.tsv.gz").set_index("cell")
+    meant = {"CD4 T cells": "CD4", "CD8 T cells": "CD8", "NK cells": "NK"}
+    meant |= dict.fromkeys(set(cells["cell_type"]) - set(meant), "unassigned")
+    cohort = yaml.safe_load((workflow.folder / "kang.yaml").read_text())
+    workflow.write("kang.yaml", cohort | {"label_map": meant})
+    target = "results/kang/agreement.tsv"
+    assert workflow.planned(target) == {"annotate_cells": 1}
+    workflow.snakemake(target)
+    labels = results(workflow, "kang", "labels.tsv.gz").set_index("cell")
+    for column in ("level1", "subset", "compartment"):
+        pd.testing.assert_series_equal(labels[f"own_{column}"], ours[column], check_names=False)
+    agreement = results(workflow, "kang", "agreement.tsv").set_index("level")
+    assert agreement.at["level1", "macro_f1"] > 0.6  # of three labels; NK among T is never ours
+    assert agreement.at["level1", "ari"] > 0.75
+    confusion = results(workflow, "kang", "confusion.tsv")
+    assert confusion.groupby("author")["share"].sum().to_numpy() == pytest.approx(1)
+    theirs = confusion.groupby("author")["n"].sum()
+    for name in ("CD4", "CD8", "NK"):
+        word = "NK cells" if name == "NK" else f"{name} T cells"
+        # a cell that they did not label as one of the three keeps ours
+        assert labels["level1"].eq(name).sum() >= theirs[word] > 50
+    assert theirs["CD4 T cells"] == pytest.approx(
+        (cells["cell_type"] == "CD4 T cells").sum(), rel=0.02
+    )
 
 
 def test_single_donor_without_labels(tmp_path):

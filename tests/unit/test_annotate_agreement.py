@@ -57,3 +57,27 @@ def test_confusion_and_agreement():
     # F1 of a: precision 1, recall 2/3; of b: precision 1/2, recall 1
     assert found["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
     assert agreement.agreement(author, author)["ari"] == 1
+
+
+def test_comparison_with_and_without_a_map(markers):
+    own = ["CD4_CM", "CD4_CM", "CD8_CM", "CD4_Treg_eff", "CD4_Naive", "CD4_Naive"]
+    labels = pd.DataFrame(
+        {
+            "level1": [name[:3] for name in own],
+            "subset": own,
+            "compartment": ["memory", "memory", "memory", "treg", "naive", "naive"],
+        }
+    )
+    meant = agreement.translate(AUTHOR, MAPPING, markers)
+    found, pairs = agreement.compare(AUTHOR, labels, meant, markers)
+    found = found.set_index("level")
+    assert found["n"].tolist() == [4, 4]  # one cell without a label, one called junk
+    # branches: CD4 right three times (F1 1), MAIT never; subsets: F1 of 2/3, 2/3 and 0
+    assert found["macro_f1"].tolist() == pytest.approx([0.5, 4 / 9])
+    assert pairs["n"].sum() == 5
+    plain, _ = agreement.compare(AUTHOR, labels, None, markers)
+    assert plain["n"].tolist() == [5, 5]
+    assert plain["macro_f1"].isna().all()
+    none, pairs = agreement.compare(pd.Series([""] * 6), labels, None, markers)
+    assert none.empty and pairs.empty
+    assert list(none) == ["level", "n", "ari", "macro_f1"]

@@ -181,6 +181,16 @@ def test_names_that_no_table_defines(project):
     ]
 
 
+def test_map_of_author_labels(project):
+    project.cohort["label_map"] = {"Th": "CD4_Tph", "B cells": "B", "junk": "unassigned"}
+    where = "config/cohorts/mine.yaml: label_map"
+    assert project.problems() == [
+        f"{where}: there are no labels to map\n    mend:    name their column as `author_labels`",
+        f"{where}: Th: CD4_Tph is not defined in the table of markers\n"
+        "    found:   CD4_Tph\n    mend:    write `CD4_Tph_like`",
+    ]
+
+
 def test_keys_inside_lists(project):
     project.config["stats"] = {"secondary": [{"quantity": "MAIT", "denominatr": "t"}]}
     assert project.problems() == [

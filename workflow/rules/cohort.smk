@@ -141,6 +141,8 @@ rule annotate_cells:
         labels="results/{cohort}/labels.tsv.gz",
         scores="results/{cohort}/scores.tsv.gz",
         found="results/{cohort}/markers_found.tsv",
+        agreement="results/{cohort}/agreement.tsv",
+        confusion="results/{cohort}/confusion.tsv",
         expression="results/{cohort}/marker_expression.tsv",
         detectability="results/{cohort}/detectability.tsv",
     log:
@@ -157,8 +159,9 @@ rule annotate_cells:
         branch=lambda wildcards: (
             "CD4" if cohort_of(wildcards)["cells"] == "cd4" else None
         ),
+        label_map=lambda wildcards: cohort_of(wildcards).get("label_map") or {},
         seed=CONFIG["seed"],
-        code=code("annotate", "blocks"),
+        code=code("annotate", "agreement", "blocks"),
     script:
         "../scripts/annotate_cells.py"
 

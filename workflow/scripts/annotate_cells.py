@@ -5,8 +5,9 @@ from tilt import logs
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
 import anndata as ad
+import pandas as pd
 
-from tilt import annotate, blocks, genes, tables
+from tilt import agreement, annotate, blocks, genes, tables
 
 markers = genes.read_markers(snakemake.input.markers[0])
 signatures = genes.read_signatures(snakemake.input.signatures)
@@ -15,14 +16,22 @@ seed = snakemake.params.seed
 cells = blocks.select_genes(
     blocks.open_store(snakemake.input.counts), annotate.panel(stats, markers, signatures, seed)
 )
+author = cells.obs.get("author_label", pd.Series("", index=cells.obs_names))
 cells.obs = cells.obs[["donor", "n_counts"]]
 log.info("%d cells, %d genes of interest", *cells.shape)
 embedding = ad.read_h5ad(snakemake.input.embedding).obsm["X_harmony"]
 found = annotate.label(cells, embedding, markers, signatures, seed, branch=snakemake.params.branch)
 log.info("cells per subset: %s", found.labels["subset"].value_counts().to_dict())
-tables.write(found.labels, snakemake.output.labels)
+labels, meant = found.labels, None
+if snakemake.params.label_map:
+    meant = agreement.translate(author, snakemake.params.label_map, markers)
+    labels = agreement.lead(found.labels, meant, markers)
+compared, pairs = agreement.compare(author, found.labels, meant, markers)
+tables.write(labels, snakemake.output.labels)
+tables.write(compared, snakemake.output.agreement)
+tables.write(pairs, snakemake.output.confusion)
 tables.write(found.scores, snakemake.output.scores)
 tables.write(found.markers_found, snakemake.output.found)
-expression = annotate.marker_expression(cells, found.labels, markers)
+expression = annotate.marker_expression(cells, labels, markers)
 tables.write(expression, snakemake.output.expression)
-tables.write(annotate.detectability(cells, found.labels), snakemake.output.detectability)
+tables.write(annotate.detectability(cells, labels), snakemake.output.detectability)

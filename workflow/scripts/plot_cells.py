@@ -15,12 +15,14 @@ obs = blocks.open_store(snakemake.input.counts).obs.reindex(columns=wanted)
 conditions = tables.read(snakemake.input.samples).set_index("sample")["condition"]
 obs["condition"] = obs["sample"].astype(str).map(conditions)
 cells = tables.read(snakemake.input.umap).rename(columns={"umap1": "x", "umap2": "y"})
-subsets = tables.read(snakemake.input.labels, usecols=["cell", "subset"])
+names = ["cell", "subset", "own_subset"]
+subsets = tables.read(snakemake.input.labels, usecols=lambda name: name in names)
 cells = cells.merge(subsets, on="cell", validate="1:1").merge(
     obs.astype(object), left_on="cell", right_index=True, validate="1:1"
 )
 cohort = Cohort(**snakemake.params.cohort)
 figure, table = embedding.draw(cells, cohort, snakemake.params.seed)
 style.save(figure, table, Path(snakemake.output.umap).with_suffix(""))
-style.save(*labels.draw(cells, cohort), Path(snakemake.output.author_labels).with_suffix(""))
+own = cells.assign(subset=cells.get("own_subset", cells["subset"]))
+style.save(*labels.draw(own, cohort), Path(snakemake.output.author_labels).with_suffix(""))
 log.info("%d cells, %d drawn", len(cells), len(table))

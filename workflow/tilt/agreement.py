@@ -68,6 +68,37 @@ def confusion(author: pd.Series, own: pd.Series) -> pd.DataFrame:
     return tidy
 
 
+def compare(
+    author: pd.Series, labels: pd.DataFrame, meant: pd.Series | None, markers: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """How far our labels agree with the authors', at the level of branches and of subsets.
+
+    Parameters: ``author`` one label a cell ("" or missing where there is none); ``labels`` as of
+    :func:`tilt.annotate.label`; ``meant`` from :func:`translate`, or None without a map. A branch
+    among the authors' labels (``CD4``) takes part at the level of branches only.
+
+    Returns level, n, ari, macro_f1 (missing without a map, for which words must be the same) and
+    the table of :func:`confusion` of the cells that have a label; both empty without labels.
+    """
+    text = author.astype(object).where(author.notna(), "").astype(str).to_numpy()
+    given = text != ""
+    pairs = pd.DataFrame(columns=["author", "own", "n", "share"])
+    if given.any():
+        pairs = confusion(text[given], labels["subset"].to_numpy()[given])
+    rows = []
+    for level in ("level1", "subset"):
+        theirs = np.where(given, text, UNASSIGNED)
+        if meant is not None:
+            theirs = lead(labels, meant, markers)[level].to_numpy(dtype=object)
+            theirs = np.where(np.asarray(meant) != UNASSIGNED, theirs, UNASSIGNED)
+        found = agreement(theirs, labels[level])
+        if meant is None:
+            found["macro_f1"] = float("nan")
+        if given.any():
+            rows.append({"level": level, **found})
+    return pd.DataFrame(rows, columns=["level", "n", "ari", "macro_f1"]), pairs
+
+
 def agreement(author: pd.Series, own: pd.Series) -> dict[str, float]:
     """Agreement of two labellings in the same words.
 

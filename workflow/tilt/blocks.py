@@ -87,10 +87,10 @@ def write_store(path: str | Path, parts: Iterable[ad.AnnData], var: pd.DataFrame
     obs = pd.concat(tables) if tables else pd.DataFrame(index=pd.Index([], dtype=str))
     if not obs.index.is_unique:
         raise ValueError(f"cell name {obs.index[obs.index.duplicated()][0]!r} occurs twice")
-    ad.io.write_elem(root, "obs", obs)
-    ad.io.write_elem(root, "var", var)
-    for name in ("obsm", "obsp", "varm", "varp", "layers", "uns"):
-        ad.io.write_elem(root, name, {})
+    empty = {key: {} for key in ("obsm", "obsp", "varm", "varp", "layers", "uns")}
+    with ad.settings.override(auto_shard_zarr_v3=False):
+        for name, value in {"obs": obs, "var": var, **empty}.items():
+            ad.io.write_elem(root, name, value)
     shutil.rmtree(path, ignore_errors=True)
     os.replace(scratch, path)
     return len(obs)

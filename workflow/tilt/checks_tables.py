@@ -10,6 +10,7 @@ from tilt.sheets import check_cells, read_table
 ROOT_LABEL = "PBMC"
 GROUPS = ("memory_cd4", "cd4", "t")
 POLES = ("tph_high", "th22_high", "isg_high")
+UNASSIGNED = "unassigned"
 
 
 def markers(path: Path) -> list[str]:
@@ -89,6 +90,25 @@ def names_used(settings: dict, source: str) -> list[str]:
                 wrong = f"{name} is not defined in the table of {table}"
                 mend = f"write `{near}`" if near else "add it to the table, or take it out"
                 found.append(problem(source, where, wrong, name, mend=mend))
+    return found
+
+
+def label_map(cohort: dict, resources: dict) -> list[str]:
+    """A map of the authors' labels without labels, or to labels that no table defines."""
+    path, given = cohort.get("path", ""), cohort.get("label_map")
+    if not isinstance(given, dict):
+        return []
+    found = []
+    if not cohort.get("author_labels"):
+        wrong, mend = "there are no labels to map", "name their column as `author_labels`"
+        found.append(problem(path, "label_map", wrong, mend=mend))
+    known = {row.get("label", "") for row in _rows(resources, "markers")} | {UNASSIGNED}
+    for theirs, ours in given.items():
+        if isinstance(ours, str) and ours not in known:
+            near = nearest(ours, known)
+            wrong = f"{ours} is not defined in the table of markers"
+            mend = f"write `{near}`" if near else f"write a label of the table, or {UNASSIGNED}"
+            found.append(problem(path, f"label_map: {theirs}", wrong, ours, mend=mend))
     return found
 
 

@@ -70,6 +70,8 @@ def check(config: dict, roots: list[Path], source: str = "config") -> tuple[dict
     problems += broken_tables
     if sound and not broken_tables:
         problems += checks_tables.names_used(settings, source)
+        for cohort in cohorts.values():
+            problems += checks_tables.label_map(cohort, settings["resources"])
     return {"config": settings, "cohorts": cohorts, "notes": notes}, problems
 
 
