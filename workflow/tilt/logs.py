@@ -27,7 +27,8 @@ def begin(path: str | Path, threads: int = 1) -> logging.Logger:
     """Start the log of a job and keep numerical libraries to ``threads`` threads.
 
     Must be called before numpy or numba is imported: both read the environment once.
-    Records and any uncaught traceback go to ``path`` and to standard error.
+    Records and any uncaught traceback go to ``path``; warnings go to standard error too, and in
+    a terminal the progress of long passes.
     """
     for name in THREAD_VARIABLES:
         os.environ[name] = str(threads)
@@ -42,7 +43,8 @@ def begin(path: str | Path, threads: int = 1) -> logging.Logger:
     to_file.setFormatter(shape)
     to_console = logging.StreamHandler(sys.stderr)
     to_console.setFormatter(logging.Formatter("%(message)s"))
-    to_console.setLevel(logging.WARNING)
+    shown = ("tilt.progress",) if sys.stderr.isatty() else ()
+    to_console.addFilter(lambda record: record.levelno >= logging.WARNING or record.name in shown)
     log.addHandler(to_file)
     log.addHandler(to_console)
     warnings.simplefilter("ignore", FutureWarning)
