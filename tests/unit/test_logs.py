@@ -1,46 +1,39 @@
-"""What a job says, and where."""
+"""What a job says, and where; and what when the disk is in the way."""
 
+import errno
 import io
 import logging
+import os
 import sys
 
 import pytest
 from tilt import logs
 
 
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "the disk is full (a.h5ad). Mend: make room"),
+        (errno.EDQUOT, "your share of the disk is used up (a.h5ad). Mend: "),
+        (errno.EROFS, "the disk can only be read (a.h5ad). Mend: "),
+        (errno.EACCES, "this place may not be written or read by you (a.h5ad). Mend: "),
+    ],
+)
+def test_faults_of_the_disk_are_told_with_the_mend(number, words):
+    fault = OSError(number, os.strerror(number), "a.h5ad")
+    assert logs.disk(fault).startswith(words)
+    try:
+        try:
+            raise fault
+        except OSError as error:
+            raise RuntimeError("while writing") from error
+    except RuntimeError as error:
+        assert logs.disk(error).startswith(words)
 
 
-@pytest.fixture(autouse=True)
-def as_before(monkeypatch):
-    for name in logs.THREAD_VARIABLES:
-        monkeypatch.setenv(name, "1")
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    log = logging.getLogger("tilt")
-    kept = log.handlers[:], log.level, log.propagate
-    yield
-    for handler in log.handlers:
-        handler.close()
-    log.handlers, log.level, log.propagate = kept
-
-
-@pytest.mark.parametrize(("console", "progress"), [(Terminal(), True), (io.StringIO(), False)])
-def test_progress_is_shown_in_a_terminal_and_all_is_kept(monkeypatch, tmp_path, console, progress):
-    monkeypatch.setattr(sys, "stderr", console)
-    log = logs.begin(tmp_path / "job.log")
-    log.info("a detail")
-    logging.getLogger("tilt.progress").info("half of the cells")
-    logging.getLogger("tilt.qc").warning("few cells")
-    shown = ["half of the cells", "few cells"] if progress else ["few cells"]
-    assert console.getvalue().splitlines() == shown
-    kept = (tmp_path / "job.log").read_text()
-    assert [line.split(maxsplit=2)[2] for line in kept.splitlines()] == [
-        "a detail",
-        "half of the cells",
-        "few cells",
-    ]
+def test_other_faults_are_not_of_the_disk():
+    assert logs.disk(ValueError("no")) == ""
+    assert logs.disk(FileNotFoundError(errno.ENOENT, "No such file", "x")) == ""
 
 
 class Terminal(io.StringIO):
