@@ -72,7 +72,7 @@ def flow_steps(samples: pd.DataFrame, waterfall: pd.DataFrame, donors: pd.DataFr
         (f"{count(len(samples), 'sample')} in the sample sheet", gone),
         (f"{number(read)} barcodes read", "\n".join(["removed:", *why]) if why else ""),
         (f"{number(left)} cells kept", ""),
-        (f"{count(len(donors), 'donor')} compared or described", ""),
+        (f"{count(donors['donor'].nunique(), 'donor')} compared or described", ""),
     ]
 
 
