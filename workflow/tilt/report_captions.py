@@ -44,7 +44,7 @@ ALTS = {
     "volcano": "Volcano plots of pseudobulk differential expression",
     "factors": "Activity of transcription factors between conditions in groups of cells",
     "robustness": "Effects of all specifications in order of size, and the random-set null",
-    "umap": "UMAP of T cells by subset, density by condition, and batch",
+    "umap": "UMAP of T cells by subset, density by condition, batch and donor",
     "markers": "Dot plot of marker genes by subset with negative markers crossed",
     "detectability": "Heat map of how often the genes of the question are detected",
     "author_labels": "Confusion of own and authors' labels",
@@ -147,7 +147,7 @@ def _activity(results: CohortResults) -> str:
 def _umap(results: CohortResults) -> str:
     return (
         "T cells after batch correction. (a) By subset, the rarest drawn last. (b, c) Density of "
-        "each condition on one scale, every donor weighing the same. (d) By batch. Distances in a "
+        "each condition on one scale, every donor weighing the same. (d, e) By batch, where there are several, and by donor. Distances in a "
         "UMAP are no measure of anything; it is shown to find faults."
     )
 

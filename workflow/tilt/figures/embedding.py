@@ -1,4 +1,4 @@
-"""UMAP of T cells: by subset, by condition (density, donors of equal weight), and by batch."""
+"""UMAP of T cells: by subset, condition (density, donors of equal weight), batch and donor."""
 
 import numpy as np
 import pandas as pd
@@ -145,7 +145,7 @@ def draw_conditions(axes, cells: pd.DataFrame, drawn: pd.DataFrame, cohort: Coho
         style.mark(ax, letter, f"{arm}: {count(donors, 'donor')}, {number(len(groups[arm]))} cells")
 
 
-def draw_groups(ax, drawn: pd.DataFrame, column: str, seed: int) -> None:
+def draw_groups(ax, letter: str, drawn: pd.DataFrame, column: str, seed: int) -> None:
     """Cells by ``column`` (batch or donor) in random order; names below when they are few."""
     groups = sorted(drawn[column].astype(str).unique())
     colours = {g: SPARE_COLOURS[n % len(SPARE_COLOURS)] for n, g in enumerate(groups)}
@@ -155,7 +155,9 @@ def draw_groups(ax, drawn: pd.DataFrame, column: str, seed: int) -> None:
     area = point_size(len(drawn)) / 3
     ax.scatter(rows["x"], rows["y"], s=area, c=points, lw=0, rasterized=True)
     bare(ax, drawn["x"], drawn["y"])
-    style.mark(ax, "d", f"by {column}: {count(len(groups), column).replace('batchs', 'batches')}")
+    style.mark(
+        ax, letter, f"by {column}: {count(len(groups), column).replace('batchs', 'batches')}"
+    )
     if len(groups) <= 8:
         from matplotlib.lines import Line2D
 
@@ -164,11 +166,11 @@ def draw_groups(ax, drawn: pd.DataFrame, column: str, seed: int) -> None:
             for g in groups
         ]
         ax.set_xlabel("")
-        ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(-0.05, 0), ncols=4, fontsize=6)
+        ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(-0.05, 0), ncols=3, fontsize=6)
 
 
 def draw(cells: pd.DataFrame, cohort: Cohort, seed: int = 0) -> tuple[Figure, pd.DataFrame]:
-    """UMAP by subset, the density of each condition, and batches.
+    """UMAP by subset, the density of each condition, batches where there are several, and donors.
 
     ``cells``: one row a T cell with cell, x, y, subset, donor, condition, batch.
     """
@@ -183,9 +185,11 @@ def draw(cells: pd.DataFrame, cohort: Cohort, seed: int = 0) -> tuple[Figure, pd
     shown = f" ({number(len(drawn))} drawn)" if len(drawn) < len(cells) else ""
     donors = count(cells["donor"].nunique(), "donor")
     style.mark(ax, "a", f"by subset: {number(len(cells))} T cells{shown}, {donors}")
-    axes = lower.subplots(1, 3)
+    groups = [*(["batch"] if drawn["batch"].nunique() > 1 else []), "donor"]
+    axes = lower.subplots(1, 2 + len(groups))
     draw_conditions(axes[:2], cells, drawn, cohort)
-    draw_groups(axes[2], drawn, "batch" if drawn["batch"].nunique() > 1 else "donor", seed)
+    for ax, letter, column in zip(axes[2:], "de", groups, strict=False):
+        draw_groups(ax, letter, drawn, column, seed)
     columns = ["cell", "donor", "condition", "batch", "subset", "x", "y"]
     table = drawn[columns].sort_values("cell", kind="stable").round({"x": 3, "y": 3})
     return fig, table
