@@ -147,9 +147,9 @@ def _activity(results: CohortResults) -> str:
 def _umap(results: CohortResults) -> str:
     return (
         "T cells after batch correction. (a) By subset, the rarest drawn last. (b, c) Density of "
-        "each condition on one scale, every donor weighing the same. (d, e) By batch, where there are "
-        "several, and by donor. Distances in a "
-        "UMAP are no measure of anything; it is shown to find faults."
+        "each condition on one scale, every donor weighing the same. (d, e) By batch, "
+        "where there are several, and by donor. Distances in a UMAP are no measure of anything; "
+        "it is shown to find faults."
     )
 
 
