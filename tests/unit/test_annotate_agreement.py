@@ -16,6 +16,20 @@ def markers():
     return genes.read_markers(MARKERS)
 
 
+@pytest.fixture
+def labels():
+    """Our labels of the cells of AUTHOR."""
+    own = ["CD4_CM", "CD4_CM", "CD8_CM", "CD4_Treg_eff", "CD4_Naive", "CD4_Naive"]
+    return pd.DataFrame(
+        {
+            "level1": [name[:3] for name in own],
+            "subset": own,
+            "compartment": ["memory", "memory", "memory", "treg", "naive", "naive"],
+            "tph_high": [True, False, False, False, False, False],
+        }
+    )
+
+
 def test_translate_names_every_problem(markers):
     assert agreement.translate(AUTHOR, MAPPING, markers).tolist() == [
         *("CD4_Naive", "CD4_CM", "MAIT", "unassigned", "unassigned", "CD4_Naive")
@@ -26,23 +40,14 @@ def test_translate_names_every_problem(markers):
     assert "does not know: ['CD4_naif']" in str(caught.value)
 
 
-def test_authors_lead_and_ours_are_kept(markers):
-    own = ["CD4_CM", "CD4_CM", "CD8_CM", "CD4_Treg_eff", "CD4_Naive", "CD4_Naive"]
-    labels = pd.DataFrame(
-        {
-            "level1": [name[:3] for name in own],
-            "subset": own,
-            "compartment": ["memory", "memory", "memory", "treg", "naive", "naive"],
-            "tph_high": [True, False, False, False, False, False],
-        }
-    )
+def test_authors_lead_and_ours_are_kept(markers, labels):
     table = agreement.lead(labels, agreement.translate(AUTHOR, MAPPING, markers), markers)
     assert table["subset"].tolist() == [
         *("CD4_Naive", "CD4_CM", "MAIT", "CD4_Treg_eff", "CD4_Naive", "CD4_Naive")
     ]
     assert table["level1"].tolist() == ["CD4", "CD4", "MAIT", "CD4", "CD4", "CD4"]
     assert table["compartment"].tolist() == ["naive", "memory", "", "treg", "naive", "naive"]
-    assert table["own_subset"].tolist() == own
+    assert table["own_subset"].tolist() == labels["subset"].tolist()
     assert table["tph_high"].tolist() == labels["tph_high"].tolist()
 
 
@@ -59,15 +64,7 @@ def test_confusion_and_agreement():
     assert agreement.agreement(author, author)["ari"] == 1
 
 
-def test_comparison_with_and_without_a_map(markers):
-    own = ["CD4_CM", "CD4_CM", "CD8_CM", "CD4_Treg_eff", "CD4_Naive", "CD4_Naive"]
-    labels = pd.DataFrame(
-        {
-            "level1": [name[:3] for name in own],
-            "subset": own,
-            "compartment": ["memory", "memory", "memory", "treg", "naive", "naive"],
-        }
-    )
+def test_comparison_with_and_without_a_map(markers, labels):
     meant = agreement.translate(AUTHOR, MAPPING, markers)
     found, pairs = agreement.compare(AUTHOR, labels, meant, markers)
     found = found.set_index("level")

@@ -8,6 +8,14 @@ import pandas as pd
 from tilt import taxonomy
 from tilt.lineage import UNASSIGNED
 
+AGREEMENT = ["level", "n", "ari", "macro_f1"]
+CONFUSION = ["author", "own", "n", "share"]
+
+
+def _words(author: pd.Series) -> pd.Series:
+    """Labels as text; "" where there is none."""
+    return author.astype(object).where(author.notna(), "").astype(str)
+
 
 def translate(author: pd.Series, mapping: Mapping[str, str], markers: pd.DataFrame) -> pd.Series:
     """Author labels in the words of the marker table; "unassigned" where the authors gave none.
@@ -18,7 +26,7 @@ def translate(author: pd.Series, mapping: Mapping[str, str], markers: pd.DataFra
     Raises ValueError naming every author label that is not mapped and every target that the
     marker table does not know.
     """
-    text = author.astype(object).where(author.notna(), "").astype(str)
+    text = _words(author)
     known = set(markers["label"]) | {UNASSIGNED}
     lost = sorted(set(text) - set(mapping) - {""})
     wrong = sorted({label for label in mapping.values() if label not in known})
@@ -80,23 +88,23 @@ def compare(
     Returns level, n, ari, macro_f1 (missing without a map, for which words must be the same) and
     the table of :func:`confusion` of the cells that have a label; both empty without labels.
     """
-    text = author.astype(object).where(author.notna(), "").astype(str).to_numpy()
+    text = _words(author).to_numpy()
     given = text != ""
-    pairs = pd.DataFrame(columns=["author", "own", "n", "share"])
-    if given.any():
-        pairs = confusion(text[given], labels["subset"].to_numpy()[given])
-    rows = []
-    for level in ("level1", "subset"):
-        theirs = np.where(given, text, UNASSIGNED)
-        if meant is not None:
-            theirs = lead(labels, meant, markers)[level].to_numpy(dtype=object)
-            theirs = np.where(np.asarray(meant) != UNASSIGNED, theirs, UNASSIGNED)
-        found = agreement(theirs, labels[level])
-        if meant is None:
-            found["macro_f1"] = float("nan")
-        if given.any():
-            rows.append({"level": level, **found})
-    return pd.DataFrame(rows, columns=["level", "n", "ari", "macro_f1"]), pairs
+    if not given.any():
+        return pd.DataFrame(columns=AGREEMENT), pd.DataFrame(columns=CONFUSION)
+    pairs = confusion(text[given], labels["subset"].to_numpy()[given])
+    levels = ["level1", "subset"]
+    if meant is None:
+        theirs = pd.DataFrame({level: np.where(given, text, UNASSIGNED) for level in levels})
+    else:
+        theirs = lead(labels, meant, markers)[levels].copy()
+        theirs[np.asarray(meant) == UNASSIGNED] = UNASSIGNED
+    found = pd.DataFrame(
+        [{"level": level, **agreement(theirs[level], labels[level])} for level in levels]
+    )
+    if meant is None:
+        found["macro_f1"] = float("nan")
+    return found[AGREEMENT], pairs
 
 
 def agreement(author: pd.Series, own: pd.Series) -> dict[str, float]:

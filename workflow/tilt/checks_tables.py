@@ -85,12 +85,20 @@ def names_used(settings: dict, source: str) -> list[str]:
     found = []
     for where, names, known, table in wanted:
         for name in names or []:
-            if isinstance(name, str) and name not in known:
-                near = nearest(name, known)
-                wrong = f"{name} is not defined in the table of {table}"
-                mend = f"write `{near}`" if near else "add it to the table, or take it out"
-                found.append(problem(source, where, wrong, name, mend=mend))
+            found += _undefined(
+                source, where, name, known, table, "add it to the table, or take it out"
+            )
     return found
+
+
+def _undefined(source, where: str, name, known: set, table: str, else_: str) -> list[str]:
+    """That ``name`` is not among ``known``; mended by the nearest that is, or as ``else_`` says."""
+    if not isinstance(name, str) or name in known:
+        return []
+    near = nearest(name, known)
+    mend = f"write `{near}`" if near else else_
+    wrong = f"{name} is not defined in the table of {table}"
+    return [problem(source, where, wrong, name, mend=mend)]
 
 
 def label_map(cohort: dict, resources: dict) -> list[str]:
@@ -104,11 +112,8 @@ def label_map(cohort: dict, resources: dict) -> list[str]:
         found.append(problem(path, "label_map", wrong, mend=mend))
     known = {row.get("label", "") for row in _rows(resources, "markers")} | {UNASSIGNED}
     for theirs, ours in given.items():
-        if isinstance(ours, str) and ours not in known:
-            near = nearest(ours, known)
-            wrong = f"{ours} is not defined in the table of markers"
-            mend = f"write `{near}`" if near else f"write a label of the table, or {UNASSIGNED}"
-            found.append(problem(path, f"label_map: {theirs}", wrong, ours, mend=mend))
+        where, mend = f"label_map: {theirs}", f"write a label of the table, or {UNASSIGNED}"
+        found += _undefined(path, where, ours, known, "markers", mend)
     return found
 
 

@@ -120,9 +120,9 @@ def fit(
     counts: sparse.csr_matrix,
     fold: np.ndarray,
     floor: float,
+    power: float,
     ratio: float = 1.0,
     pseudo: float = PSEUDO_CELLS,
-    power: float = 0.3,
     trust: float = 1.0,
     rounds: int = 9,
 ) -> Mixture:
@@ -148,13 +148,13 @@ def fit(
         Part of each cell, from 0 to 4.
     floor
         Least rate of a gene that is on, per count (1e-4 is 1 per 10,000), at the start.
+    power
+        Of the profile likelihood: genes are not independent, so it is flattened.
     ratio
         Most that the off rate may be of the on rate at the start: below 1 where markers are all
         or nothing, so that a sample of one kind of cell only is not split.
     pseudo
         Weight of the typical shares, in cells; infinite to keep them, which protects rare labels.
-    power
-        Of the profile likelihood: genes are not independent, so it is flattened.
     trust
         Weight of map and profiles, beside a cell's own markers, in what cells teach to the map
         and the profiles of the next round. Below 1 a label with few cells can't drift away from
