@@ -1,8 +1,10 @@
 """One log per job: to the rule's log file and to the console, tracebacks included."""
 
+import atexit
 import errno
 import logging
 import os
+import resource
 import sys
 import warnings
 from pathlib import Path
@@ -56,7 +58,14 @@ def begin(path: str | Path, threads: int = 1) -> logging.Logger:
             log.error("%s", disk(error))
 
     sys.excepthook = report
+    atexit.register(lambda: log.info("peak memory %.0f MB", peak_memory()))
     return log
+
+
+def peak_memory() -> float:
+    """Most memory (MB) that this process has held so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024**2 if sys.platform == "darwin" else 1024)
 
 
 def disk(error: BaseException | None) -> str:
