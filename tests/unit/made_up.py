@@ -337,3 +337,36 @@ def samples(people: pd.DataFrame, skipped: int = 1) -> pd.DataFrame:
     table.loc[table.index[:skipped], "message"] = "no cells left after few genes"
     table["n_read"], table["n_kept"] = 1500, 1100
     return table
+
+
+def sure(subsets=SUBSETS, seed: int = 11) -> pd.DataFrame:
+    """Histograms of score and margin; the first subset has unassigned cells."""
+    random = np.random.default_rng(seed)
+    edges = np.append(1 - 10.0 ** -np.linspace(0, 4.8, 25), 1.0)
+    parts = []
+    for n, subset in enumerate(subsets):
+        for measure in ("score", "margin"):
+            table = pd.DataFrame({"bin_low": edges[:-1], "bin_high": edges[1:]})
+            table["n_called"] = random.binomial(20 + 40 * n, np.linspace(0.02, 0.3, 25) ** 2 * 4)
+            table["n_unassigned"] = np.where((n == 0) & (table.index < 3), 6, 0)
+            parts.append(table.assign(subset=subset, measure=measure))
+    columns = ["subset", "measure", "bin_low", "bin_high", "n_called", "n_unassigned"]
+    return pd.concat(parts, ignore_index=True)[columns]
+
+
+def coverage(known: bool = True) -> pd.DataFrame:
+    """Cells called by margin, with or without a truth for 3,000 of 4,000 cells."""
+    parts = []
+    for level, drop in (("level1", 0.1), ("subset", 0.4)):
+        cuts = 1 - 10.0 ** -np.linspace(0, 4.8, 25)
+        table = pd.DataFrame({"level": level, "rule": "margin", "cut": cuts})
+        table["coverage"] = 1 - drop * np.linspace(0, 1, 25)
+        table.loc[25] = [level, "default", np.nan, 0.97]
+        table["n_cells"], table["n_truth"] = 4000, 3000 if known else 0
+        table["n_called"] = (4000 * table["coverage"]).astype(int)
+        table["n_truth_called"] = (table["n_truth"] * table["coverage"]).astype(int)
+        table["truth_coverage"] = table["coverage"] if known else np.nan
+        table["accuracy"] = 1.3 - drop - 0.3 * table["coverage"] if known else np.nan
+        table["macro_f1"] = table["accuracy"] - 0.05
+        parts.append(table)
+    return pd.concat(parts, ignore_index=True)

@@ -18,6 +18,7 @@ from tilt.figures import (
     activity,
     ambient,
     composition,
+    confidence,
     embedding,
     factors,
     imbalance,
@@ -90,6 +91,8 @@ DRAWINGS = {
     "ambient_one_arm": lambda: ambient.draw(made_up.ambient(made_up.donors(0, 2)), COHORT)[0],
     "factors": factors_of_two_groups,
     "author_labels": authors_labels,
+    "label_scores": lambda: confidence.draw_scores(made_up.sure(), COHORT)[0],
+    "label_coverage": lambda: confidence.draw_coverage(made_up.coverage(), COHORT)[0],
     "detectability_across": lambda: markers.draw_detectability_across(
         pd.concat(made_up.detectability().assign(cohort=c) for c in "ab"), {"a": "A", "b": "B"}
     )[0],

@@ -143,6 +143,8 @@ rule annotate_cells:
         found="results/{cohort}/markers_found.tsv",
         agreement="results/{cohort}/agreement.tsv",
         confusion="results/{cohort}/confusion.tsv",
+        sure="results/{cohort}/label_scores.tsv",
+        coverage="results/{cohort}/label_coverage.tsv",
         expression="results/{cohort}/marker_expression.tsv",
         detectability="results/{cohort}/detectability.tsv",
     log:
@@ -161,7 +163,7 @@ rule annotate_cells:
         ),
         label_map=lambda wildcards: cohort_of(wildcards).get("label_map") or {},
         seed=CONFIG["seed"],
-        code=code("annotate", "agreement", "blocks"),
+        code=code("annotate", "agreement", "blocks", "confidence"),
     script:
         "../scripts/annotate_cells.py"
 

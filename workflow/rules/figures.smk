@@ -91,10 +91,14 @@ rule plot_markers:
     input:
         expression="results/{cohort}/marker_expression.tsv",
         detectability="results/{cohort}/detectability.tsv",
+        sure="results/{cohort}/label_scores.tsv",
+        coverage="results/{cohort}/label_coverage.tsv",
         pseudobulk="results/{cohort}/pseudobulk.h5ad",
     output:
         multiext("results/figures/{cohort}/markers", ".pdf", ".svg", ".tsv"),
         multiext("results/figures/{cohort}/detectability", ".pdf", ".svg", ".tsv"),
+        multiext("results/figures/{cohort}/label_scores", ".pdf", ".svg", ".tsv"),
+        multiext("results/figures/{cohort}/label_coverage", ".pdf", ".svg", ".tsv"),
         multiext("results/figures/{cohort}/ambient", ".pdf", ".svg", ".tsv"),
         markers=report(
             "results/figures/{cohort}/markers.png",
@@ -107,6 +111,18 @@ rule plot_markers:
             caption="../report/detectability.rst",
             category="4 Cells",
             labels={"cohort": "{cohort}", "figure": "Detectability"},
+        ),
+        label_scores=report(
+            "results/figures/{cohort}/label_scores.png",
+            caption="../report/label_scores.rst",
+            category="4 Cells",
+            labels={"cohort": "{cohort}", "figure": "How sure the labels are"},
+        ),
+        label_coverage=report(
+            "results/figures/{cohort}/label_coverage.png",
+            caption="../report/label_coverage.rst",
+            category="4 Cells",
+            labels={"cohort": "{cohort}", "figure": "Coverage against accuracy"},
         ),
         ambient=report(
             "results/figures/{cohort}/ambient.png",
@@ -126,6 +142,6 @@ rule plot_markers:
         runtime=30,
     params:
         cohort=lambda wildcards: names.describe(cohort_of(wildcards)),
-        code=code("figures.markers", "figures.ambient", "ambient"),
+        code=code("figures.markers", "figures.confidence", "figures.ambient", "ambient"),
     script:
         "../scripts/plot_markers.py"

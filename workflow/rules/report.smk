@@ -13,7 +13,7 @@ rule write_report:
             figure=[
                 *("study", "imbalance", "composition", "lineages", "interferon"),
                 *("activity", "volcano", "factors", "robustness", "umap", "markers"),
-                *("author_labels", "detectability"),
+                *("label_scores", "author_labels", "label_coverage", "detectability"),
                 *("qc_waterfall", "qc_metrics", "ambient"),
             ],
         ),
@@ -40,6 +40,7 @@ rule write_report:
             table=[
                 *("inputs", "qc_samples", "qc_waterfall", "markers_found"),
                 *("marker_expression", "detectability", "activity", "lineages"),
+                *("label_scores", "label_coverage"),
             ],
         ),
         umaps=expand("results/{cohort}/umap.tsv.gz", cohort=CELLS),

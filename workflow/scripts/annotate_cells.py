@@ -7,7 +7,7 @@ log = logs.begin(snakemake.log[0], snakemake.threads)
 import anndata as ad
 import pandas as pd
 
-from tilt import agreement, annotate, blocks, genes, tables
+from tilt import agreement, annotate, blocks, confidence, genes, tables
 
 markers = genes.read_markers(snakemake.input.markers[0])
 signatures = genes.read_signatures(snakemake.input.signatures)
@@ -22,16 +22,20 @@ log.info("%d cells, %d genes of interest", *cells.shape)
 embedding = ad.read_h5ad(snakemake.input.embedding).obsm["X_harmony"]
 found = annotate.label(cells, embedding, markers, signatures, seed, branch=snakemake.params.branch)
 log.info("cells per subset: %s", found.labels["subset"].value_counts().to_dict())
-labels, meant = found.labels, None
+labels, meant, truth = found.labels, None, None
 if snakemake.params.label_map:
     meant = agreement.translate(author, snakemake.params.label_map, markers)
     labels = agreement.lead(found.labels, meant, markers)
+    truth = confidence.of_t_cells(agreement.by_level(found.labels, meant, markers), markers)
 compared, pairs = agreement.compare(author, found.labels, meant, markers)
 tables.write(labels, snakemake.output.labels)
 tables.write(compared, snakemake.output.agreement)
 tables.write(pairs, snakemake.output.confusion)
 tables.write(found.scores, snakemake.output.scores)
 tables.write(found.markers_found, snakemake.output.found)
+best = confidence.likeliest(found.labels, found.scores, markers)
+tables.write(confidence.histograms(found.labels, best), snakemake.output.sure)
+tables.write(confidence.coverage(found.labels, best, truth), snakemake.output.coverage)
 expression = annotate.marker_expression(cells, labels, markers)
 tables.write(expression, snakemake.output.expression)
 tables.write(annotate.detectability(cells, labels), snakemake.output.detectability)

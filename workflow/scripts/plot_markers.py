@@ -1,4 +1,4 @@
-"""Figures of the genes in cells: marker dot plot, detectability, and ambient RNA."""
+"""Figures of genes and labels: marker dot plot, detectability, ambient RNA, sureness of labels."""
 
 from tilt import logs
 
@@ -10,13 +10,15 @@ import anndata as ad
 
 from tilt import ambient, tables
 from tilt.figures import ambient as ambient_figure
-from tilt.figures import markers, style
+from tilt.figures import confidence, markers, style
 from tilt.figures.names import Cohort
 
 cohort = Cohort(**snakemake.params.cohort)
 for draw, source, target in (
     (markers.draw_dots, snakemake.input.expression, snakemake.output.markers),
     (markers.draw_detectability, snakemake.input.detectability, snakemake.output.detectability),
+    (confidence.draw_scores, snakemake.input.sure, snakemake.output.label_scores),
+    (confidence.draw_coverage, snakemake.input.coverage, snakemake.output.label_coverage),
 ):
     table = tables.read(source)
     style.save(*draw(table, cohort), Path(target).with_suffix(""))

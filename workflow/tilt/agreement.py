@@ -68,6 +68,16 @@ def lead(labels: pd.DataFrame, translated: pd.Series, markers: pd.DataFrame) -> 
     return table
 
 
+def by_level(labels: pd.DataFrame, meant: pd.Series, markers: pd.DataFrame) -> pd.DataFrame:
+    """The authors' labels in our words: level1 and subset, "unassigned" where they say nothing.
+
+    Parameters: ``labels`` as of :func:`tilt.annotate.label`; ``meant`` from :func:`translate`.
+    """
+    theirs = lead(labels, meant, markers)[["level1", "subset"]].copy()
+    theirs[np.asarray(meant) == UNASSIGNED] = UNASSIGNED
+    return theirs
+
+
 def confusion(author: pd.Series, own: pd.Series) -> pd.DataFrame:
     """Cells of each pair of labels: author, own, n, share (of the author label)."""
     table = pd.crosstab(np.asarray(author, dtype=str), np.asarray(own, dtype=str))
@@ -97,8 +107,7 @@ def compare(
     if meant is None:
         theirs = pd.DataFrame({level: np.where(given, text, UNASSIGNED) for level in levels})
     else:
-        theirs = lead(labels, meant, markers)[levels].copy()
-        theirs[np.asarray(meant) == UNASSIGNED] = UNASSIGNED
+        theirs = by_level(labels, meant, markers)
     found = pd.DataFrame(
         [{"level": level, **agreement(theirs[level], labels[level])} for level in levels]
     )

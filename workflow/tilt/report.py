@@ -27,7 +27,7 @@ PNG_WIDTH = 1_400
 FORMATS = ("pdf", "svg", "png", "tsv")
 TABLES = ("donors", "composition", "imbalance", "tests", "specifications", "random_sets")
 TABLES += ("qc_samples", "qc_waterfall", "markers_found", "marker_expression", "detectability")
-TABLES += ("activity", "lineages", "inputs")
+TABLES += ("activity", "lineages", "inputs", "label_scores", "label_coverage")
 
 
 def load_cohort(folder: Path, results: CohortResults) -> CohortResults:

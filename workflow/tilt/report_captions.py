@@ -25,6 +25,8 @@ TITLES = {
     "robustness": "Robustness",
     "umap": "T cells",
     "markers": "Markers of the subsets",
+    "label_scores": "How sure the labels are",
+    "label_coverage": "Coverage against accuracy",
     "detectability": "Detectability",
     "author_labels": "Own and authors' labels",
     "qc_waterfall": "Cells left after quality control",
@@ -46,6 +48,9 @@ ALTS = {
     "robustness": "Effects of all specifications in order of size, and the random-set null",
     "umap": "UMAP of T cells by subset, density by condition, batch and donor",
     "markers": "Dot plot of marker genes by subset with negative markers crossed",
+    "label_scores": "Histograms of score and margin of the cells of each subset",
+    "label_coverage": "Curves of the share of cells called by the least margin, and of accuracy by "
+    "that share",
     "detectability": "Heat map of how often the genes of the question are detected",
     "author_labels": "Confusion of own and authors' labels",
     "qc_waterfall": "Bars of barcodes left after each filter, in all and by sample",
@@ -162,6 +167,40 @@ def _markers(results: CohortResults) -> str:
     )
 
 
+def _scores(results: CohortResults) -> str:
+    rows = results.table("label_scores")
+    rows = rows[rows["measure"] == "score"] if len(rows) else rows
+    left, called = (int(rows[c].sum()) if len(rows) else 0 for c in ("n_unassigned", "n_called"))
+    return (
+        f"{number(left + called)} T cells, {number(left)} unassigned. (a) Probability of the label "
+        "of each cell, by subset; (b) how far it is above that of the next subset. The axis "
+        "spreads values near 1. Names carry n and the share unassigned; an unassigned cell (dark) "
+        "stands with the subset it was nearest to. Probabilities rank cells; they are too sure of "
+        "themselves as frequencies, since genes are not independent."
+    )
+
+
+def _coverage(results: CohortResults) -> str:
+    rows = results.table("label_coverage")
+    text = "Share of T cells that have a label, as the least margin rises; dotted, as given out"
+    usual = rows[rows["rule"] == "default"] if len(rows) else rows
+    words = {"level1": "branch", "subset": "subset"}
+    shares = [f"{words[r.level]} {100 * r.coverage:.1f}%" for r in usual.itertuples()]
+    text += f" ({', '.join(shares)})." if shares else "."
+    known = usual[usual["accuracy"].notna()] if len(usual) else usual
+    if not len(known):
+        return f"(a) {text} (b) Accuracy needs labels of the authors and a map of what they mean."
+    found = "; ".join(
+        f"{words[r.level]}: accuracy {100 * r.accuracy:.1f}%, macro-F1 {r.macro_f1:.2f}, "
+        f"n = {number(r.n_truth_called)}"
+        for r in known.itertuples()
+    )
+    return (
+        f"(a) {text} (b) Our labels against the authors', among T cells called at each margin: "
+        f"accuracy and mean F1 over the authors' labels. Diamonds, as given out ({found})."
+    )
+
+
 def _detectability(results: CohortResults) -> str:
     rows = results.table("detectability")
     low = rows[rows["pct_cells"] < 0.1]["gene"].tolist() if len(rows) else []
@@ -257,6 +296,8 @@ CAPTIONS = {
     "robustness": _robustness,
     "umap": _umap,
     "markers": _markers,
+    "label_scores": _scores,
+    "label_coverage": _coverage,
     "detectability": _detectability,
     "author_labels": _labels,
     "qc_waterfall": _waterfall,

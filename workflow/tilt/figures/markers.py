@@ -44,7 +44,9 @@ def draw_dots(expression: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.Data
         own, against = rows["sign"].isin(["+", "positive"]), rows["sign"].isin(["-", "negative"])
         ring = {"s": 26 * short, "facecolors": "none", "edgecolors": DARK, "lw": 0.4}
         ax.scatter(x[own], y[own], **ring)
-        ax.scatter(x[against], y[against], marker="x", s=5 * short, c="#B2182B", lw=0.5)
+        cross = {"marker": "x", "s": 5 * short}
+        ax.scatter(x[against], y[against], **cross, c="white", lw=1.3)  # seen on dark dots too
+        ax.scatter(x[against], y[against], **cross, c="#B2182B", lw=0.5)
         ax.set_xlim(-0.8, max(across, 20) - 0.2)
         ax.set_ylim(len(order) - 0.4, -0.6)
         ax.set_xticks(range(len(block)), block, rotation=90, fontsize=5.5, style="italic")

@@ -1,0 +1,147 @@
+"""How sure the labels are: tables with known answers, and the figures made from them."""
+
+from pathlib import Path
+
+import made_up
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.text import Text
+from tilt import agreement, confidence, genes
+from tilt.figures import confidence as figures
+
+MARKERS = Path(__file__).resolve().parents[2] / "resources" / "markers.tsv"
+NAMES = ["CD4_Naive", "CD4_CM", "CD8_CM"]
+CHANCE = np.array(
+    [
+        [0.99, 0.01, 0.00],  # sure
+        [0.40, 0.35, 0.25],  # CD4, no subset
+        [0.30, 0.24, 0.46],  # CD4 has more than CD8, though CD8_CM is likeliest: nothing called
+        [0.00, 0.05, 0.95],
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def markers():
+    return genes.read_markers(MARKERS)
+
+
+@pytest.fixture
+def labels():
+    return pd.DataFrame(
+        {
+            "level1": ["CD4", "CD4", "unassigned", "CD8"],
+            "subset": ["CD4_Naive", "unassigned", "unassigned", "CD8_CM"],
+            "subset_score": [0.99, 0.40, 0.46, 0.95],
+            "subset_margin": [0.98, 0.05, -0.02, 0.90],
+            "compartment": ["naive", "", "", "memory"],
+        }
+    )
+
+
+@pytest.fixture
+def best(labels, markers):
+    scores = pd.DataFrame(CHANCE, columns=NAMES).assign(cell=list("abcd"), tph_score=1.0)
+    return confidence.likeliest(labels, scores, markers)
+
+
+def test_likeliest_names_every_cell_and_keeps_what_was_called(best):
+    assert best["level1"].tolist() == ["CD4", "CD4", "CD4", "CD8"]
+    assert best["subset"].tolist() == ["CD4_Naive", "CD4_Naive", "CD8_CM", "CD8_CM"]
+    assert best["level1_margin"].to_numpy() == pytest.approx([1.0, 0.5, 0.08, 0.9])
+    assert best["subset_margin"].tolist() == [0.98, 0.05, 0.0, 0.90]
+
+
+def test_histograms_count_every_cell_once(labels, best):
+    table = confidence.histograms(labels, best)
+    sums = table.groupby(["measure", "subset"])[["n_called", "n_unassigned"]].sum()
+    for measure in ("score", "margin"):
+        assert sums.loc[(measure, "CD4_Naive")].tolist() == [1, 1]
+        assert sums.loc[(measure, "CD8_CM")].tolist() == [1, 1]
+    hit = table[(table["measure"] == "score") & (table["n_unassigned"] == 1)]
+    inside = (hit["bin_low"] <= [0.40, 0.46]) & (hit["bin_high"] > [0.40, 0.46])
+    assert inside.all() and hit["subset"].tolist() == ["CD4_Naive", "CD8_CM"]
+
+
+def test_coverage_and_rightness_at_each_margin(labels, best):
+    truth = pd.DataFrame(
+        {
+            "level1": ["CD4", "CD8", "CD8", "unassigned"],
+            "subset": ["CD4_Naive", "CD8_CM", "CD8_CM", "unassigned"],
+        }
+    )
+    table = confidence.coverage(labels, best, truth)
+    usual = table[table["rule"] == "default"].set_index("level")
+    assert usual["n_called"].to_dict() == {"level1": 3, "subset": 2}
+    assert usual["n_truth"].tolist() == [3, 3]
+    assert usual["truth_coverage"].to_numpy() == pytest.approx([2 / 3, 1 / 3])
+    assert usual["accuracy"].to_numpy() == pytest.approx([0.5, 1.0])
+    # branch: CD4 once right and once called for a CD8, so F1 2/3 and 0
+    assert usual["macro_f1"].to_numpy() == pytest.approx([1 / 3, 1.0])
+    all_cells = table[(table["rule"] == "margin") & (table["cut"] == 0)].set_index("level")
+    assert all_cells["coverage"].tolist() == [1.0, 1.0]
+    assert all_cells.at["subset", "accuracy"] == pytest.approx(2 / 3)
+    for _, rows in table[table["rule"] == "margin"].groupby("level"):
+        assert rows["cut"].is_monotonic_increasing and rows["n_called"].is_monotonic_decreasing
+
+
+def test_macro_f1_is_that_of_agreement():
+    random = np.random.default_rng(3)
+    truth, called = random.choice(list("abc"), 300), random.choice(list("abcd"), 300)
+    truth[:50] = called[:50]
+    found = confidence.rightness(truth.astype(object), called.astype(object), np.ones(300, bool))
+    known = agreement.agreement(pd.Series(truth), pd.Series(called))
+    assert found[4] == pytest.approx(known["macro_f1"])
+
+
+def test_without_truth_and_with_one_branch(labels, best):
+    table = confidence.coverage(labels, best)
+    assert table["accuracy"].isna().all() and table["n_truth"].eq(0).all()
+    sorted_cells = confidence.coverage(labels, best.assign(level1="CD4"))
+    assert set(sorted_cells["level"]) == {"subset"}
+
+
+def test_labels_of_other_lineages_are_no_truth_for_t_cells(labels, markers):
+    author = pd.Series(["naive", "NK", "CD4", "CD8 memory"])
+    mapping = {"naive": "CD4_Naive", "NK": "NK", "CD4": "CD4", "CD8 memory": "CD8_CM"}
+    theirs = agreement.by_level(labels, agreement.translate(author, mapping, markers), markers)
+    truth = confidence.of_t_cells(theirs, markers)
+    assert truth["level1"].tolist() == ["CD4", "unassigned", "CD4", "CD8"]
+    assert truth["subset"].tolist() == ["CD4_Naive", "unassigned", "unassigned", "CD8_CM"]
+
+
+def words(fig) -> str:
+    return "\n".join(text.get_text() for text in fig.findobj(Text))
+
+
+def test_scores_tell_n_and_the_share_unassigned():
+    table = made_up.sure()
+    fig, plotted = figures.draw_scores(table, made_up.cohort())
+    assert plotted is table
+    rows = table[(table["measure"] == "score") & (table["subset"] == made_up.SUBSETS[0])]
+    whole = rows["n_called"].sum() + 18
+    assert f"CD4 naive ({whole}; {100 * 18 / whole:.0f}%)" in words(fig)
+    score = table[table["measure"] == "score"]
+    total = score[["n_called", "n_unassigned"]].to_numpy().sum()
+    assert f"{total:,} T cells, 18 (" in words(fig)
+    fig.draw_without_rendering()
+    assert fig.get_tightbbox().x0 >= -0.01
+
+
+def test_coverage_shows_the_default_and_says_when_accuracy_is_unknown():
+    fig, _ = figures.draw_coverage(made_up.coverage(), made_up.cohort())
+    text = words(fig)
+    assert "n = 3,000 (branch), 3,000 (subset)" in text and "macro-F1" in text
+    diamonds = [line for line in fig.axes[1].lines if line.get_marker() == "D"]
+    assert len(diamonds) == 4
+    assert sorted({round(x, 6) for line in diamonds for x in line.get_xdata()}) == [97.0]
+    fig, _ = figures.draw_coverage(made_up.coverage(known=False), made_up.cohort())
+    assert "Accuracy is not known" in words(fig).replace("\n", " ")
+
+
+def test_no_cells_give_a_sentence():
+    nothing = made_up.sure().iloc[:0]
+    assert "No T cells" in words(figures.draw_scores(nothing, made_up.cohort())[0])
+    nothing = made_up.coverage().iloc[:0]
+    assert "no two labels" in words(figures.draw_coverage(nothing, made_up.cohort())[0])
