@@ -87,3 +87,31 @@ def test_graph_and_leiden_find_separate_groups():
     sizes = table["leiden_3"].value_counts(sort=False)
     assert sizes.sort_index(key=lambda name: name.astype(int)).is_monotonic_decreasing
     assert (table.index == cells.obs_names).all()
+
+
+def crowd_and_few():
+    """3,000 cells close together, 60 cells far away and far apart."""
+    rng = np.random.default_rng(8)
+    points = np.vstack([rng.normal(0, 0.3, (3000, 5)), rng.normal(20, 3, (60, 5))])
+    cells = ad.AnnData(obs=pd.DataFrame(index=[str(i) for i in range(len(points))]))
+    cells.obsm["X_harmony"] = points.astype(np.float32)
+    embed.graph(cells, 15, 1)
+    return cells
+
+
+def test_a_sketch_keeps_more_of_thin_regions():
+    chosen = embed.sketch(crowd_and_few().obsp["distances"], 500, seed=1)
+    assert len(np.unique(chosen)) == 500
+    assert (chosen >= 3000).sum() >= 40  # a random sixth would hold 10
+    assert (embed.sketch(crowd_and_few().obsp["distances"], 500, seed=1) == chosen).all()
+
+
+def test_umap_of_a_sketch_places_the_other_cells_with_their_like(monkeypatch):
+    monkeypatch.setattr(embed, "SKETCH", 500)
+    cells = crowd_and_few()
+    embed.umap(cells, 0.3, seed=1)
+    place = cells.obsm["X_umap"]
+    assert np.isfinite(place).all()
+    centres = np.array([place[:3000].mean(axis=0), place[3000:].mean(axis=0)])
+    nearer = np.linalg.norm(place[:, None] - centres, axis=2).argmin(axis=1)
+    assert (nearer == np.repeat([0, 1], [3000, 60])).mean() > 0.99

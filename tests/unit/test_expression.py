@@ -42,6 +42,7 @@ def test_it_is_pydeseq2_with_its_formula():
     counts = pd.DataFrame(
         pseudobulk.dense(sums).astype(int), index=donors["donor"], columns=sums.var_names
     )
+    counts = counts.loc[:, (counts >= 10).sum() >= 6]  # six donors an arm
     about = donors.set_index("donor")
     data = DeseqDataSet(counts=counts, metadata=about, design="~batch + condition", quiet=True)
     data.deseq2()
@@ -49,11 +50,25 @@ def test_it_is_pydeseq2_with_its_formula():
     stats.summary()
     contrast = design.Contrast("SLE", "control", (), ("batch",))
     found = expression.test(sums, "cd4", donors, contrast).set_index("gene")
+    assert set(found.index) == set(counts) != set(sums.var_names)
     expected = stats.results_df.loc[found.index]
     assert found["log2fc"].to_numpy() == pytest.approx(
         expected["log2FoldChange"], rel=0.01, abs=0.01
     )
     assert found["p"].to_numpy() == pytest.approx(expected["pvalue"], rel=0.05, abs=0.01)
+
+
+def test_genes_need_ten_counts_in_as_many_donors_as_the_smaller_arm_has():
+    sums, donors = bulk()
+    is_case = (donors["condition"] == "SLE").to_numpy()
+    sums.X = pseudobulk.dense(sums)
+    sums.X[:, 0] = np.where(is_case, 10, 0)  # in one arm only: stays
+    sums.X[:, 1] = np.where(is_case, 9, 0)
+    sums.X[:, 2] = 0
+    sums.X[:5, 2] = 500
+    found = expression.test(sums, "cd4", donors, CONTRAST)["gene_symbol"]
+    assert "g0" in set(found)
+    assert not {"g1", "g2"} & set(found)
 
 
 @pytest.mark.parametrize("cells", [5, 19])

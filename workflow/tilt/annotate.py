@@ -110,7 +110,7 @@ def label(
     symbols = cells.var["gene_symbol"].to_numpy().astype(str)
     depth = np.maximum(cells.obs["n_counts"].to_numpy(dtype=float), 1.0)
     donor = cells.obs["donor"].astype(str).to_numpy()
-    seen = np.asarray((counts > 0).sum(0)).ravel() >= min(MEASURED_CELLS, len(depth))
+    seen = _detected(counts) >= min(MEASURED_CELLS, len(depth))
     measured = set(symbols[seen])
     names = taxonomy.subset_labels(markers, measured)
     if branch is not None:
@@ -377,6 +377,14 @@ def detectability(
 
 def _marker_genes(markers: pd.DataFrame) -> set[str]:
     return {g for column in ("positive", "negative") for genes in markers[column] for g in genes}
+
+
+def _detected(counts: sparse.csr_matrix) -> np.ndarray:
+    """Cells with at least one count of each gene (genes,), by blocks of cells."""
+    total = np.zeros(counts.shape[1], dtype=np.int64)
+    for start in range(0, counts.shape[0], BLOCK):
+        total += np.asarray((counts[start : start + BLOCK] > 0).sum(0)).ravel()
+    return total
 
 
 def _some_of_each(donor: np.ndarray, most: int, seed: int) -> np.ndarray:

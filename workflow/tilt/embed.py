@@ -11,12 +11,14 @@ import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
-from tilt.neighbors import connectivities, nearest_cells
+from tilt.neighbors import connectivities, nearest_cells, nearest_of
 from tilt.normalize import log_normalized
 
 log = logging.getLogger(__name__)
 
 LEIDEN_ITERATIONS = 2  # as scanpy advises; more change labels of few cells
+SKETCH = 50_000  # cells that UMAP lays out itself; the others are placed beside them
+PLACED_BY = 5  # cells of the sketch that say where another cell lies
 
 Blocks = Iterable[tuple[int, sparse.csr_matrix]]
 
@@ -159,8 +161,39 @@ def leiden(
     return table
 
 
-def umap(cells: AnnData, min_dist: float, seed: int) -> None:
-    """Add ``obsm['X_umap']`` (cells x 2) from the graph (in place); for looking, not measuring."""
+def umap(cells: AnnData, min_dist: float, seed: int, threads: int = 1) -> None:
+    """Add ``obsm['X_umap']`` (cells x 2) from the graph (in place); for looking, not measuring.
+
+    Of more than ``SKETCH`` cells a sketch is laid out (:func:`sketch`); every other cell is placed
+    at the median position of its ``PLACED_BY`` nearest cells of the sketch.
+    """
     import scanpy as sc
 
-    sc.tl.umap(cells, min_dist=min_dist, random_state=seed)
+    if cells.n_obs <= SKETCH:
+        sc.tl.umap(cells, min_dist=min_dist, random_state=seed)
+        return
+    chosen = sketch(cells.obsp["distances"], SKETCH, seed)
+    points = cells.obsm["X_harmony"]
+    part = AnnData(obs=cells.obs[[]].iloc[chosen])
+    part.obsm["X_harmony"] = points[chosen]
+    graph(part, cells.uns["neighbors"]["params"]["n_neighbors"], threads)
+    sc.tl.umap(part, min_dist=min_dist, random_state=seed)
+    place = np.empty((cells.n_obs, 2), np.float32)
+    place[chosen] = part.obsm["X_umap"]
+    others = np.setdiff1d(np.arange(cells.n_obs), chosen)
+    near = nearest_of(points[chosen], points[others], PLACED_BY, threads)
+    place[others] = np.median(part.obsm["X_umap"][near], axis=1)
+    cells.obsm["X_umap"] = place
+
+
+def sketch(distances: sparse.csr_matrix, n: int, seed: int) -> np.ndarray:
+    """Rows of ``n`` cells that show the whole, thin regions included (sorted).
+
+    A cell's chance grows with the distance to its furthest neighbour (``distances`` as in
+    ``obsp``), so crowded regions give proportionally fewer cells (the idea of geometric sketching,
+    Hie 2019, doi:10.1016/j.cels.2019.05.003). Drawn without replacement (Efraimidis 2006,
+    doi:10.1016/j.ipl.2005.11.003).
+    """
+    reach = np.maximum(distances.max(axis=1).toarray().ravel(), np.finfo(np.float32).tiny)
+    draw = np.random.default_rng(seed).exponential(size=len(reach)) / reach
+    return np.sort(np.argpartition(draw, n)[:n])

@@ -33,6 +33,18 @@ def nearest_cells(points: np.ndarray, k: int, threads: int = 1) -> tuple[np.ndar
     return near, np.sqrt(np.maximum(square, 0))
 
 
+def nearest_of(
+    points: np.ndarray, others: np.ndarray, k: int, threads: int = 1
+) -> np.ndarray:
+    """Rows of the ``k`` of ``points`` nearest to each of ``others`` (others x k), approximate."""
+    import faiss
+
+    faiss.omp_set_num_threads(threads)
+    index = faiss.IndexHNSWFlat(points.shape[1], HNSW_LINKS)
+    index.add(np.ascontiguousarray(points, dtype=np.float32))
+    return index.search(np.ascontiguousarray(others, dtype=np.float32), k)[1]
+
+
 def connectivities(near: np.ndarray, distance: np.ndarray) -> sparse.csr_matrix:
     """Symmetric weights of the links between nearest cells, as UMAP defines them.
 
