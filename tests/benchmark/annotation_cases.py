@@ -8,7 +8,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from tilt import annotate, embed, genes, normalize
+from tilt import annotate, embed, genes, normalize, simulate
 
 ROOT = Path(__file__).resolve().parents[2]
 RESOURCES = ROOT / "resources"
@@ -94,6 +94,37 @@ def label(cells: ad.AnnData, tables: Tables, seed: int, **options) -> annotate.A
     """The whole of tilt's annotation on T cells."""
     small, scores = prepare(cells, tables, seed)
     return annotate.label(small, scores, tables.markers, tables.signatures, seed, **options)
+
+
+def planted(tables: Tables, labels: tuple, share: float, depth: float, seed: int) -> ad.AnnData:
+    """T cells of six simulated donors, of which ``labels`` are ``share`` each in every donor.
+
+    ``depth``: median counts of a cell. The other T cells are as in the cohort demo_pbmc; nothing
+    differs between the arms. Damaged cells and doublets are left out; obs.truth is the type.
+    """
+    params = simulate.null(simulate.read_parameters(RESOURCES / "demo" / "demo_pbmc.yaml"))
+    types = params["cells"]["types"]
+    kept = {name for name in params["abundance"] if types[name]["lineage"] == "T"} - set(labels)
+    others = {name: n if name in kept else 1e-12 for name, n in params["abundance"].items()}
+    each = share / (1 - len(labels) * share) * sum(others[name] for name in kept)
+    params = simulate.override(
+        params,
+        abundance=others | dict.fromkeys(labels, each),
+        donor_sd=0.0,
+        depth={"median": depth},
+        n_cells=1600,
+    )
+    return good_t_cells(params, simulate.sheet(3, 3, 2, seed), tables, seed)
+
+
+def good_t_cells(params: dict, sheet: pd.DataFrame, tables: Tables, seed: int) -> ad.AnnData:
+    """Simulated T cells without doublets and damaged cells; obs.truth is the type."""
+    cells = simulate.cells(params, sheet, tables.markers, tables.signatures, seed)
+    keep = (cells.obs["true_lineage"] == "T") & ~cells.obs["true_is_low_quality"]
+    cells = cells[keep & ~cells.obs["true_is_doublet"]].copy()
+    cells.obs["n_counts"] = np.asarray(cells.X.sum(1)).ravel()
+    cells.obs["truth"] = cells.obs["true_subset"].astype(str)
+    return cells
 
 
 def coarse(subset: pd.Series) -> np.ndarray:

@@ -95,20 +95,36 @@ def coverage(
     n_truth, n_truth_called, truth_coverage, accuracy and macro_f1 of the called (over the true
     labels among them), missing where no cell is left.
     """
-    rows = []
+    parts = [pd.DataFrame(columns=COVERAGE)]
     for level in LEVELS:
-        known = None if truth is None else truth[level].to_numpy()
         if best[level].nunique() < 2 and level == "level1":
             continue
-        margin = best[f"{level}_margin"].to_numpy()
-        cuts = np.unique(np.append(CUTS, np.quantile(margin, SHARES) if len(margin) else []))
-        called = [("margin", cut, margin >= cut) for cut in cuts]
-        called.append(("default", np.nan, (labels[level] != UNASSIGNED).to_numpy()))
-        for rule, cut, inside in called:
-            right = rightness(known, best[level].to_numpy(), inside)
-            n = int(inside.sum())
-            rows.append((level, rule, cut, len(inside), n, n / max(len(inside), 1), *right))
-    return pd.DataFrame(rows, columns=COVERAGE)
+        part = curve(
+            best[level].to_numpy(),
+            best[f"{level}_margin"].to_numpy(),
+            (labels[level] != UNASSIGNED).to_numpy(),
+            None if truth is None else truth[level].to_numpy(),
+        )
+        parts.append(part.assign(level=level))
+    return pd.concat(parts[1:] or parts, ignore_index=True)[COVERAGE]
+
+
+def curve(
+    best: np.ndarray, margin: np.ndarray, usual: np.ndarray, truth: np.ndarray | None = None
+) -> pd.DataFrame:
+    """The table of :func:`coverage` for one set of labels, without the level.
+
+    Parameters: ``best`` label of every cell, its ``margin``, whether it is called as a rule
+    (``usual``), and its true label ("unassigned" where none is known).
+    """
+    cuts = np.unique(np.append(CUTS, np.quantile(margin, SHARES) if len(margin) else []))
+    called = [("margin", cut, margin >= cut) for cut in cuts]
+    rows = []
+    for rule, cut, inside in [*called, ("default", np.nan, usual)]:
+        n = int(inside.sum())
+        share = n / max(len(inside), 1)
+        rows.append((rule, cut, len(inside), n, share, *rightness(truth, best, inside)))
+    return pd.DataFrame(rows, columns=COVERAGE[1:])
 
 
 def rightness(truth: np.ndarray | None, called: np.ndarray, inside: np.ndarray) -> tuple:
