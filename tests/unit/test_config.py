@@ -317,3 +317,24 @@ def test_columns_named_in_the_cohort_file(project):
 def test_same_case_and_control(project):
     project.cohort["contrast"] = {"case": "SLE", "control": "SLE"}
     assert "contrast: case and control are the same condition" in project.problems()[0]
+
+
+def test_model_file_of_celltypist(project):
+    project.config["celltypist_model"] = "all.pkl"
+    project.cohort["celltypist_model"] = "own.pkl"
+    mend = "    mend:    name a .pkl file that you have, or take it out"
+    assert project.problems() == [
+        f"{where}: celltypist_model: the model file does not exist\n    found:   {name}\n{mend}"
+        for where, name in (("config", "all.pkl"), ("config/cohorts/mine.yaml", "own.pkl"))
+    ]
+    for name in ("all.pkl", "own.pkl"):
+        project.write(name, b"")
+    model = project.check()[0]["cohorts"]["mine"]["celltypist_model"]
+    assert model.endswith("own.pkl")
+    del project.cohort["celltypist_model"]
+    settings, found = project.check()
+    assert found == [] and settings["cohorts"]["mine"]["celltypist_model"].endswith("all.pkl")
+    project.cohort["celltypist_model"] = ""
+    assert project.check()[0]["cohorts"]["mine"]["celltypist_model"] == ""
+    del project.config["celltypist_model"], project.cohort["celltypist_model"]
+    assert "celltypist_model" not in project.check()[0]["cohorts"]["mine"]

@@ -17,6 +17,9 @@ rule write_report:
                 *("qc_waterfall", "qc_metrics", "ambient"),
             ],
         ),
+        figures_of_models=expand(
+            "results/figures/{cohort}/celltypist.png", cohort=MODELLED
+        ),
         figures_of_tables=expand(
             "results/figures/{cohort}/{figure}.png",
             cohort=TABLES,

@@ -41,6 +41,7 @@ def check(config: dict, roots: list[Path], source: str = "config") -> tuple[dict
     problems += checks.config(settings, source)
     if isinstance(settings.get("downloads"), str):
         settings["downloads"] = os.path.expandvars(os.path.expanduser(settings["downloads"]))
+    problems += _model(settings, roots, source)
     names = settings.get("cohorts")
     names = [n for n in names if isinstance(n, str)] if isinstance(names, list) else []
     notes: list[str] = []
@@ -111,6 +112,10 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
     for key in ("simulated", "samples", *(() if own else ("folder",))):
         if isinstance(cohort.get(key), str):
             cohort[key] = find(cohort[key], roots)
+    if "celltypist_model" in cohort:
+        problems += _model(cohort, roots, str(path))
+    elif settings.get("celltypist_model"):
+        cohort["celltypist_model"] = settings["celltypist_model"]
     sheet = cohort.pop("samples", None)
     cohort["samples"], notes = [], []
     if isinstance(sheet, str):
@@ -177,6 +182,19 @@ def _cohort_file(name: str, roots: list[Path], source: str) -> tuple[Path | None
             f"write the file {path}, or choose a cohort that exists",
         )
     ]
+
+
+def _model(settings: dict, roots: list[Path], source: str) -> list[str]:
+    """Resolve the model file of a configuration or cohort file, and say when it is not there."""
+    given = settings.get("celltypist_model")
+    if not isinstance(given, str) or not given:
+        return []
+    path = find(os.path.expandvars(os.path.expanduser(given)), roots)
+    settings["celltypist_model"] = path
+    if Path(path).is_file():
+        return []
+    wrong, mend = "the model file does not exist", "name a .pkl file that you have, or take it out"
+    return [problem(source, "celltypist_model", wrong, given, mend=mend)]
 
 
 def _resources(settings: dict, roots: list[Path], source: str) -> list[str]:

@@ -29,6 +29,7 @@ TITLES = {
     "label_coverage": "Coverage against accuracy",
     "detectability": "Detectability",
     "author_labels": "Own and authors' labels",
+    "celltypist": "Own and CellTypist's labels",
     "qc_waterfall": "Cells left after quality control",
     "qc_metrics": "Quality metrics",
     "ambient": "Ambient RNA in T cells",
@@ -53,6 +54,7 @@ ALTS = {
     "that share",
     "detectability": "Heat map of how often the genes of the question are detected",
     "author_labels": "Confusion of own and authors' labels",
+    "celltypist": "Confusion of own and CellTypist's labels",
     "qc_waterfall": "Bars of barcodes left after each filter, in all and by sample",
     "qc_metrics": "Quantile bars of quality metrics by sample before and after filtering",
     "ambient": "Dots per donor of counts of genes of other blood cells in T cells, by condition",
@@ -278,6 +280,15 @@ def _labels(results: CohortResults) -> str:
     return "Share of each of the authors' labels that got each of our labels (rows sum to 100%)."
 
 
+def _celltypist(results: CohortResults) -> str:
+    name = str(results.settings.get("celltypist_model", "")).rpartition("/")[2]
+    return (
+        f"Share of each label of the CellTypist model {name} (Dominguez Conde 2022 Science "
+        "376:eabl5197; best match in each cell alone, without majority voting) that got each of "
+        "our labels (rows sum to 100%). Beside ours, never in their place."
+    )
+
+
 def _study(results: CohortResults) -> str:
     skipped = results.table("qc_samples")
     n = int((skipped["status"] == "skipped").sum()) if len(skipped) else 0
@@ -300,6 +311,7 @@ CAPTIONS = {
     "label_coverage": _coverage,
     "detectability": _detectability,
     "author_labels": _labels,
+    "celltypist": _celltypist,
     "qc_waterfall": _waterfall,
     "qc_metrics": _metrics,
     "ambient": _ambient,

@@ -20,11 +20,28 @@ def draw(cells: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
     if cells.empty:
         return style.sentence(cohort, TITLE, "The cohort comes without labels of its authors.")
     counts = pd.crosstab(cells["author_label"].astype(str), cells["subset"])
-    counts = counts[subset_order(counts.columns)]
+    return matrix(counts, cohort, TITLE, "the authors'", "with a label of the authors")
+
+
+def draw_celltypist(pairs: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
+    """The same for the labels of a CellTypist model; ``pairs``: celltypist, own, n."""
+    title = "own against CellTypist's labels"
+    if pairs.empty:
+        return style.sentence(cohort, title, "No T cells were labelled.")
+    counts = pairs.pivot_table(index="celltypist", columns="own", values="n", fill_value=0)
+    counts.index.name, counts.columns.name = "celltypist", "subset"
+    return matrix(counts, cohort, title, "CellTypist's", "with a label of CellTypist")
+
+
+def matrix(
+    counts: pd.DataFrame, cohort: Cohort, title: str, whose: str, which: str
+) -> tuple[Figure, pd.DataFrame]:
+    """Heat map of ``counts`` (their labels x ours) as shares of their labels."""
+    counts = counts[subset_order(counts.columns)].astype(int)
     percent = 100 * counts.div(counts.sum(axis=1), axis=0)
     order = np.argsort(percent.to_numpy().argmax(axis=1), kind="stable")
     counts, percent = counts.iloc[order], percent.iloc[order]
-    fig = style.figure(cohort, TITLE, "double", 4.4 * len(percent) + 52)
+    fig = style.figure(cohort, title, "double", 4.4 * len(percent) + 52)
     ax = fig.subplots()
     image = ax.imshow(percent, cmap=SHARES, vmin=0, vmax=100, aspect="auto")
     for row, column in np.ndindex(percent.shape):
@@ -46,11 +63,9 @@ def draw(cells: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
     ax.set_yticks(range(len(percent)), names)
     ax.tick_params(length=0)
     bar = fig.colorbar(image, ax=ax, shrink=0.5, aspect=14, pad=0.01)
-    bar.set_label("% of the authors' label")
+    bar.set_label(f"% of {whose} label")
     bar.outline.set_visible(False)
-    ax.set_title(
-        f"{number(sizes.sum())} T cells with a label of the authors; n of cells in brackets"
-    )
+    ax.set_title(f"{number(sizes.sum())} T cells {which}; n of cells in brackets")
     table = counts.stack().rename("n").reset_index()
     table["percent"] = percent.stack().to_numpy()
     return fig, table
