@@ -14,13 +14,15 @@ PROFILES = ROOT / "workflow/profiles"
 class Run:
     """A run of Snakemake with one of the shipped profiles; its output is in ``run.log``.
 
-    ``words`` are added to the command and ``env`` to the environment.
+    ``words`` are added to the command; ``python`` is what the interpreter runs.
     """
 
-    def __init__(self, workflow: Workflow, profile: str, *words: str, env: dict | None = None):
+    def __init__(
+        self, workflow: Workflow, profile: str, *words: str, python: tuple = ("-m", "snakemake")
+    ):
         self.log = workflow.folder / "run.log"
         self.start = self.log.stat().st_size if self.log.exists() else 0
-        command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile")]
+        command = [sys.executable, *python, "-s", str(ROOT / "Snakefile")]
         command += ["--configfile", str(workflow.folder / "config.yaml")]
         command += ["--workflow-profile", str(PROFILES / profile), "--latency-wait", "5"]
         command += ["--seconds-between-status-checks", "1", *words]
@@ -31,7 +33,7 @@ class Run:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=os.environ | {"OMP_NUM_THREADS": "1"} | (env or {}),
+                env=os.environ | {"OMP_NUM_THREADS": "1"},
             )
 
     @property

@@ -6,6 +6,11 @@ folder=$(realpath -m "${1:?give the folder of the cluster}")
 conf=/etc/slurm/slurm.conf
 left=0
 
+# A process that is there, and no zombie that only waits for its parent.
+alive() {
+  grep -qs '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$1/status"
+}
+
 if [ "$(readlink "$conf" 2>/dev/null)" = "$folder/slurm.conf" ]; then
   ours=yes
   timeout 10 scancel --user=root 2>/dev/null
@@ -18,10 +23,11 @@ for name in slurmd slurmctld munged; do
   pid=$(cat "$folder/pid/$name" 2>/dev/null) || continue
   kill "$pid" 2>/dev/null
   for _ in $(seq 100); do
-    kill -0 "$pid" 2>/dev/null || break
+    alive "$pid" || break
     sleep 0.1
   done
-  if kill -9 "$pid" 2>/dev/null; then
+  if alive "$pid"; then
+    kill -9 "$pid"
     echo "$name ($pid) had to be killed" >&2
     left=1
   fi

@@ -1,0 +1,208 @@
+"""The Slurm profile on a real one-node cluster: from counts to the report, through accidents."""
+
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import batch
+import psutil
+import pytest
+import yaml
+from running import Workflow
+
+SCRIPTS = Path(__file__).parent / "slurm"
+CONF = Path("/etc/slurm/slurm.conf")
+NO_ACCOUNTING = ("--slurm-status-command", "squeue", "--slurm-no-account")
+QUICK = (*NO_ACCOUNTING, "--slurm-init-seconds-before-status-checks", "1")
+# What the first attempt may use is too little, so that Slurm kills it; the second has twice that.
+STARVED = ("--set-resources", "simulate_cohort:mem_mb=300 * attempt")
+
+
+def script(name: str, folder: Path) -> subprocess.CompletedProcess:
+    command = ["bash", str(SCRIPTS / f"{name}.sh"), str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """Folder of a running cluster; it is gone without a trace when the tests are over."""
+    folder = tmp_path_factory.mktemp("cluster")
+    up = script("up", folder)
+    if up.returncode == 77:
+        pytest.skip(up.stderr.strip().splitlines()[-1])
+    assert up.returncode == 0, up.stderr
+    yield folder
+    down = script("down", folder)
+    assert down.returncode == 0, down.stderr
+    assert not CONF.is_symlink()
+    assert not list((folder / "pid").iterdir())
+    left = {p.name() for p in psutil.process_iter() if p.status() != psutil.STATUS_ZOMBIE}
+    assert not left & {"slurmctld", "slurmd", "slurmstepd"}
+
+
+def slurm_jobs() -> dict[int, dict]:
+    """All jobs that the cluster has seen: state and what was asked for."""
+    done = subprocess.run(["scontrol", "show", "job", "-o"], capture_output=True, text=True)
+    found = {}
+    for line in done.stdout.splitlines():
+        fields = dict(re.findall(r"(\w+)=(\S*)", line))
+        if "JobId" not in fields:
+            continue
+        hours, minutes, _ = fields["TimeLimit"].rsplit("-")[-1].split(":")
+        days = int(fields["TimeLimit"].split("-")[0]) if "-" in fields["TimeLimit"] else 0
+        found[int(fields["JobId"])] = {
+            "state": fields["JobState"],
+            "threads": int(fields["NumCPUs"]),
+            "mem_mb": megabytes(fields["MinMemoryNode"]),
+            "runtime": 60 * (24 * days + int(hours)) + int(minutes),
+            "what": fields["Comment"].removeprefix("rule_"),
+        }
+    return found
+
+
+def megabytes(text: str) -> int:
+    return round(float(text[:-1]) * {"M": 1, "G": 1024}[text[-1]])
+
+
+def asked(output: str) -> dict[str, list[dict]]:
+    """What Snakemake's log says that each job, and each job of a group, needs; by Slurm job."""
+    found, members = {}, {}
+    group = None
+    for block in re.split(r"\n\s*\[[A-Z][a-z]{2} [A-Z]", output):
+        if name := re.search(r"Group job (\S+) \(", block):
+            group = name[1]
+        if not (rule := re.search(r"rule (\w+):\n", block)):
+            continue
+        needs = {key: int(re.search(rf"\b{key}=(\d+)", block)[1]) for key in ("mem_mb", "runtime")}
+        threads = re.search(r"threads: (\d+)", block)
+        needs |= {"rule": rule[1], "threads": int(threads[1]) if threads else 1}
+        number = re.search(r"jobid: (\d+)", block)[1]
+        if re.search(r"^ +rule ", block, re.M):
+            members.setdefault(group, []).append(needs)
+        else:
+            members[number] = [needs]
+    sent = r"Job (\S+) has been submitted with SLURM jobid (\d+) \(log: (\S+)\)"
+    for name, slurm, path in re.findall(sent, output):
+        key = next((g for g in members if f"/group_{g}_" in path), name)
+        found[int(slurm)] = members[key]
+    return found
+
+
+def works(name: str) -> bool:
+    """Whether a script of that name is at work on this machine."""
+    lines = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    return any(".snakemake/scripts" in word and name in word for line in lines for word in line)
+
+
+def running(name: str) -> int:
+    """Number of the running Slurm job whose rules include ``name``; 0 if none."""
+    jobs = slurm_jobs().items()
+    return next((i for i, j in jobs if j["state"] == "RUNNING" and name in j["what"]), 0)
+
+
+def kill_node(cluster: Path) -> None:
+    """End the node as a power cut does: its daemon, and all of its jobs' processes."""
+    psutil.Process(int((cluster / "pid/slurmd").read_text())).kill()
+    for step in [p for p in psutil.process_iter() if p.name() == "slurmstepd"]:
+        for process in [step, *step.children(recursive=True)]:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def story(cluster, tmp_path_factory):
+    """A run that meets an accident of each kind and is then started again until it is done."""
+    workflow = Workflow(tmp_path_factory.mktemp("slurm"))
+    batch.one_cohort(workflow, n_cells=500)
+    config = yaml.safe_load((workflow.folder / "config.yaml").read_text())
+    workflow.write(
+        "config.yaml", config | {"stats": config["stats"] | {"de_subsets": ["memory_cd4"]}}
+    )
+    report, said, run = "results/report.html", {}, None
+    python = (str(SCRIPTS / "quick.py"),)
+    try:
+        # Killed for memory; then the node dies under the samples, and the user presses Ctrl-C.
+        run = batch.Run(workflow, "slurm", *QUICK, *STARVED, "--", report, python=python)
+        run.until(lambda: running("samples") and works("process_sample"))
+        kill_node(cluster)
+        run.process.send_signal(signal.SIGINT)
+        said["node"] = run.ended(180), run.output
+        assert script("node", cluster).returncode == 0
+        time.sleep(1)
+
+        # Started again; somebody cancels the job.
+        run = batch.Run(workflow, "slurm", *QUICK, "--retries", "0", "--", report, python=python)
+        cancelled = run.until(lambda: running("samples"))
+        subprocess.run(["scancel", str(cancelled)], check=True)
+        said["cancelled"] = run.ended(180), run.output
+
+        # Started again, with nothing in its way.
+        run = batch.Run(workflow, "slurm", *QUICK, "--", report, python=python)
+        said["done"] = run.ended(900), run.output
+    finally:
+        if run:
+            run.stop()
+    return workflow, said, slurm_jobs()
+
+
+def test_a_job_killed_for_memory_is_tried_again_with_more(story):
+    _, said, jobs = story
+    attempts = [job for job in jobs.values() if "simulate_cohort" in job["what"]]
+    assert [job["mem_mb"] for job in attempts] == [300, 600]
+    assert attempts[0]["state"] != "COMPLETED"
+    assert attempts[1]["state"] == "COMPLETED"
+    assert "Trying to restart job" in said["node"][1]
+
+
+def test_a_dead_node_and_a_cancelled_job_stop_a_run_that_goes_on_when_started_again(story):
+    workflow, said, jobs = story
+    assert said["node"][0] != 0
+    assert said["cancelled"][0] != 0
+    assert said["done"][0] == 0, said["done"][1][-6000:]
+    states = [job["state"] for job in jobs.values() if job["what"].startswith("samples")]
+    assert states[-1] == "COMPLETED"
+    assert set(states[:-1]) <= {"CANCELLED", "NODE_FAIL", "FAILED"}
+    assert len(states) == 3
+    assert workflow.planned("results/report.html") == {}
+
+
+def test_jobs_get_what_their_rules_ask_for(story):
+    _, said, jobs = story
+    found = asked(said["done"][1])
+    assert len(found) > 10
+    for number, needs in found.items():
+        expected = {
+            "threads": max(need["threads"] for need in needs),
+            "mem_mb": max(need["mem_mb"] for need in needs),
+            "runtime": sum(need["runtime"] for need in needs),
+        }
+        assert {key: jobs[number][key] for key in expected} == expected, jobs[number]
+    rules = {need["rule"]: need for needs in found.values() for need in needs}
+    assert rules["embed_cells"]["threads"] > 1
+    assert rules["gather_cohort"]["runtime"] > 60
+    assert not {"all", "everything"} & set(rules)
+
+
+def test_short_jobs_of_a_cohort_share_a_job(story):
+    _, said, _ = story
+    found = [[need["rule"] for need in needs] for needs in asked(said["done"][1]).values()]
+    assert ["process_sample"] * 7 in found
+    figures = next(rules for rules in found if "plot_donors" in rules)
+    assert len(figures) == 5
+    assert len(found) < 18
+
+
+def test_tables_are_those_of_a_local_run(story, small_run):
+    workflow, _, _ = story
+    for table in ("tests.tsv", "imbalance.tsv", "composition.tsv", "permuted.tsv"):
+        path = Path("results/small_cd4") / table
+        assert (workflow.folder / path).read_bytes() == (small_run.folder / path).read_bytes()
+    assert (workflow.folder / "results/report.html").stat().st_size > 100_000
+
+
+def test_files_are_fetched_where_snakemake_runs(workflow):
+    (workflow.folder / "config.yaml").write_text((batch.ROOT / "config/lupus.yaml").read_text())
+    plan = workflow.snakemake("-n", "--until", "retrieve_cohort").stdout
+    assert "localrule retrieve_cohort:" in plan
+    assert "\nrule retrieve_cohort:" not in plan
