@@ -70,6 +70,10 @@ def lineage_task(name: str, cells, tables, to_truth, target: float, labels: list
     smooth = near.argmax(1)
     yield name, "macro-F1, marker score over 15 neighbours", macro_f1(truth, names[smooth]), np.nan
     yield name, "macro-F1, supervised bound", macro_f1(truth, cases.bound(embedding, truth)), np.nan
+    if "Platelet" in truth:  # clustered with platelets, but T cells that carry them
+        counted = called["lineage"].mask(called["look_alike"] == "T_Platelet", "Platelet")
+        value = macro_f1(truth, counted.map(to_truth))
+        yield name, "macro-F1, T cells that carry platelets as platelets", value, np.nan
     for true in sorted(set(truth)):
         value = f1_score(truth == true, called["lineage"].map(to_truth) == true)
         yield name, f"F1, {true}", value, np.nan

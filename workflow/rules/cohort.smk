@@ -162,6 +162,7 @@ rule annotate_cells:
             "CD4" if cohort_of(wildcards)["cells"] == "cd4" else None
         ),
         label_map=lambda wildcards: cohort_of(wildcards).get("label_map") or {},
+        labels_lead=lambda wildcards: cohort_of(wildcards)["labels_lead"],
         seed=CONFIG["seed"],
         code=code("annotate", "agreement", "blocks", "confidence"),
     script:

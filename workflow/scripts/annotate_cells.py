@@ -25,7 +25,8 @@ log.info("cells per subset: %s", found.labels["subset"].value_counts().to_dict()
 labels, meant, truth = found.labels, None, None
 if snakemake.params.label_map:
     meant = agreement.translate(author, snakemake.params.label_map, markers)
-    labels = agreement.lead(found.labels, meant, markers)
+    if snakemake.params.labels_lead:
+        labels = agreement.lead(found.labels, meant, markers)
     truth = confidence.of_t_cells(agreement.by_level(found.labels, meant, markers), markers)
 compared, pairs = agreement.compare(author, found.labels, meant, markers)
 tables.write(labels, snakemake.output.labels)
