@@ -7,24 +7,34 @@ from pathlib import Path
 import batch
 import psutil
 import pytest
+from running import Workflow
 
 PBS = Path(__file__).parent / "generic/pbs.py"
+SAMPLES = "results/small_cd4/samples/{}.h5ad"
 RETRIED = "simulate_cohort:mem_mb=1000 * attempt"
 
 
-@pytest.fixture
-def system(workflow, monkeypatch):
+@pytest.fixture(scope="module")
+def workflow(tmp_path_factory):
+    """A small cohort; the tests below bring it on its way, one after the other."""
+    workflow = Workflow(tmp_path_factory.mktemp("generic"))
+    batch.one_cohort(workflow, n_cells=200)
+    return workflow
+
+
+@pytest.fixture(scope="module")
+def system(workflow):
     """Folder of the records of the miniature system; its commands are the first on the path."""
     commands, records = workflow.folder / "bin", workflow.folder / "jobs"
     commands.mkdir()
     for name in ("qsub", "qstat", "qdel"):
         (commands / name).symlink_to(PBS)
-    monkeypatch.setenv("PATH", str(commands), prepend=":")
-    monkeypatch.setenv("MINIATURE_PBS", str(records))
-    yield records
-    for job in jobs(records):
-        for process in processes(job):
-            process.kill()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(commands), prepend=":")
+        patch.setenv("MINIATURE_PBS", str(records))
+        yield records
+    for process in [process for job in jobs(records) for process in processes(job)]:
+        process.kill()
 
 
 @pytest.fixture
@@ -37,8 +47,7 @@ def start(workflow):
         return runs[-1]
 
     yield new
-    if runs:
-        runs[-1].stop()
+    runs[-1].stop()
 
 
 def jobs(records: Path) -> list[dict]:
@@ -66,53 +75,50 @@ def works(job: dict) -> list[psutil.Process]:
     return found if any(".snakemake/scripts" in name for name in names) else []
 
 
-def test_killed_failed_and_interrupted_jobs(workflow, system, start):
-    batch.one_cohort(workflow, n_cells=200)
-    target = "results/small_cd4/qc_waterfall.tsv"
-
-    # A job that dies without a word, as by the memory killer, is tried again with more.
+def test_a_job_that_dies_is_tried_again_with_more_and_sigterm_lets_jobs_end(system, start):
     run = start("--set-resources", RETRIED, "--", "results/simulated/small_cd4")
+    # As by the memory killer: it has no time to say anything.
     for process in run.until(lambda: jobs(system) and works(jobs(system)[0])):
         process.kill()
-    run.until(lambda: len(jobs(system)) == 2)
-    # SIGTERM: what runs is finished, nothing new begins.
-    run.until(lambda: works(jobs(system)[1]))
+    run.until(lambda: len(jobs(system)) == 2 and works(jobs(system)[1]))
     run.process.send_signal(signal.SIGTERM)
     run.ended()
     assert [job["ended"] for job in jobs(system)] == [137, 0]
     assert [job["mem_mb"] for job in jobs(system)] == [1000, 2000]
     assert {job["walltime"] for job in jobs(system)} == {30 * 60}
 
-    # Ctrl-C cancels the jobs; samples share jobs, each with the threads and memory of its own.
-    run = start(target)
-    run.until(lambda: len(jobs(system)) == 4 and works(jobs(system)[2]))
-    run.process.send_signal(signal.SIGINT)
-    assert run.ended(60) != 0
-    cancelled = jobs(system)[2:]
-    assert [job["ended"] for job in cancelled] == [271, 271]
-    assert not any(processes(job) for job in cancelled)
-    assert sorted(job["ncpus"] for job in cancelled) == [3, 4]
-    assert all(job["mem_mb"] >= 1000 * job["ncpus"] for job in cancelled)
-
-    # The same command goes on from there.
-    start(target).done()
-    later = jobs(system)[4:]
-    assert [job["ended"] for job in later] == [0, 0, 0]
-    assert max(job["walltime"] for job in later) == 120 * 60
-    assert (workflow.folder / target).exists()
-    assert workflow.planned(target) == {}
-
 
 def test_a_failed_job_is_seen(workflow, system, start):
-    batch.one_cohort(workflow, n_cells=100)
-    workflow.snakemake("results/simulated/small_cd4")
-    broken = next((workflow.folder / "results/simulated/small_cd4").rglob("*A-C01*/matrix.mtx.gz"))
-    broken.write_bytes(b"not a matrix")
-    workflow.snakemake("--touch", "results/simulated/small_cd4")
-    run = start("--retries", "0", "--", "results/small_cd4/samples/A-C01.h5ad")
-    assert run.ended(120) != 0
-    assert (
-        "sample A-C01" in (workflow.folder / "logs/small_cd4/process_sample/A-C01.log").read_text()
-    )
-    assert [job["ended"] for job in jobs(system)] == [1]
-    assert not (workflow.folder / "results/small_cd4/samples/A-C01.h5ad").exists()
+    before, simulated = len(jobs(system)), workflow.folder / "results/simulated"
+    matrix = next(simulated.rglob("*A-C01*/matrix.mtx.gz"))
+    whole = matrix.read_bytes()
+    matrix.write_bytes(b"not a matrix")
+    run = start("--retries", "0", "--", SAMPLES.format("A-C01"))
+    assert run.ended() != 0
+    matrix.write_bytes(whole)
+    assert [job["ended"] for job in jobs(system)[before:]] == [1]
+    log = workflow.folder / "logs/small_cd4/process_sample/A-C01.log"
+    assert "sample A-C01" in log.read_text()
+
+
+def test_ctrl_c_cancels_jobs_and_the_same_command_goes_on(workflow, system, start):
+    before = len(jobs(system))
+    targets = [SAMPLES.format(name) for name in ("A-C01", "A-C02", "A-C03", "A-S01", "A-S02")]
+    words = ["--set-resources", "process_sample:runtime=240", "--", *targets]
+    run = start(*words)
+    run.until(lambda: len(jobs(system)) == before + 2 and works(jobs(system)[before]))
+    run.process.send_signal(signal.SIGINT)
+    assert run.ended() != 0
+    cancelled = jobs(system)[before:]
+    assert [job["ended"] for job in cancelled] == [271, 271]
+    assert not any(processes(job) for job in cancelled)
+
+    start(*words).done()
+    done = jobs(system)[before + 2 :]
+    assert [job["ended"] for job in done] == [0, 0]
+    # Samples share jobs, each with threads and memory of its own; more than an hour is understood.
+    assert sorted(job["ncpus"] for job in done) == [1, 4]
+    assert all(job["mem_mb"] >= 1000 * job["ncpus"] for job in done)
+    assert {job["walltime"] for job in done} == {240 * 60}
+    assert all((workflow.folder / target).exists() for target in targets)
+    assert workflow.planned(*targets) == {}
