@@ -47,7 +47,7 @@ def matrix(
     for row, column in np.ndindex(percent.shape):
         value = percent.iat[row, column]
         if value >= 5:
-            colour = "white" if value > 55 else DARK
+            colour = "white" if value > 65 else DARK
             ax.text(
                 column, row, f"{value:.0f}", ha="center", va="center", fontsize=5.5, color=colour
             )

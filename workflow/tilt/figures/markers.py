@@ -58,7 +58,7 @@ def draw_dots(expression: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.Data
     bar = fig.colorbar(
         dots, ax=list(axes), shrink=min(0.5, 30 / height), aspect=12, pad=0.01, anchor=(0, 1)
     )
-    bar.set_label("mean log1p CP10k")
+    bar.set_label("mean log1p\nCP10k")
     bar.outline.set_visible(False)
     handles = [dot(share, short) for share in (0.1, 0.5, 1.0)]
     handles.append(
