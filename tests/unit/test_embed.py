@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn.metrics import adjusted_rand_score
 from tilt import embed
 
 TARGET = 1e4
@@ -115,3 +116,41 @@ def test_umap_of_a_sketch_places_the_other_cells_with_their_like(monkeypatch):
     centres = np.array([place[:3000].mean(axis=0), place[3000:].mean(axis=0)])
     nearer = np.linalg.norm(place[:, None] - centres, axis=2).argmin(axis=1)
     assert (nearer == np.repeat([0, 1], [3000, 60])).mean() > 0.99
+
+
+def planted_graph():
+    """2,400 cells in four groups of unlike sizes that touch each other."""
+    rng = np.random.default_rng(3)
+    group = np.repeat([0, 1, 2, 3], [1200, 800, 300, 100])
+    cells = ad.AnnData(obs=pd.DataFrame(index=[str(i) for i in range(len(group))]))
+    points = rng.normal(0, 1, (len(group), 6)).astype(np.float32)
+    points[np.arange(len(group)), group] += 7
+    cells.obsm["X_harmony"] = points
+    embed.graph(cells, 15, 1)
+    return cells, group
+
+
+@pytest.mark.parametrize(("package", "whole"), [("igraph", 100_000), ("leidenalg", 1_000)])
+def test_faster_clusters_are_those_of_leidenalg(package, whole, monkeypatch):
+    cells, group = planted_graph()
+    given = (cells.obsp["connectivities"], cells.obs_names, [0.1, 1.0], 0)
+    expected = embed.leiden(*given)
+    monkeypatch.setattr(embed, "WHOLE_GRAPH", whole)
+    found = embed.leiden(*given, package)
+    assert adjusted_rand_score(found["leiden_0.1"], group) > 0.99
+    assert adjusted_rand_score(found["leiden_0.1"], expected["leiden_0.1"]) > 0.99
+    assert found["leiden_1"].nunique() == pytest.approx(expected["leiden_1"].nunique(), abs=3)
+    assert found.equals(embed.leiden(*given, package))
+
+
+def test_joined_graph_has_the_modularity_of_the_whole():
+    cells, group = planted_graph()
+    weights = cells.obsp["connectivities"]
+    fine = embed.communities(weights, 20.0, 1, seed=0)
+    small = embed._joined(weights, fine)
+    assert small.sum() == pytest.approx(weights.sum(), rel=1e-6)
+    coarse = np.array([np.bincount(group[fine == k]).argmax() for k in range(fine.max() + 1)])
+    links, strength = embed._links(weights)
+    parts, sums = embed._links(small)
+    whole = links.modularity(coarse[fine], weights=strength)
+    assert parts.modularity(coarse, weights=sums) == pytest.approx(whole, abs=1e-6)

@@ -101,6 +101,7 @@ rule cluster_cells:
         runtime=240,
     params:
         resolutions=CONFIG["embed"]["resolutions"],
+        package=CONFIG["embed"]["leiden"],
         seed=CONFIG["seed"],
         code=code("embed"),
     script:

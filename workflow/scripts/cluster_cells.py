@@ -15,6 +15,7 @@ found = embed.leiden(
     cells.obs_names,
     snakemake.params.resolutions,
     snakemake.params.seed,
+    snakemake.params.package,
 )
 log.info("clusters: %s", found.nunique().to_dict())
 found.insert(0, "cell", cells.obs_names)

@@ -4,6 +4,7 @@ The one module that owns these steps; a graphics-card version would replace it a
 """
 
 import logging
+import random
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -17,6 +18,8 @@ from tilt.normalize import log_normalized
 log = logging.getLogger(__name__)
 
 LEIDEN_ITERATIONS = 2  # as scanpy advises; more change labels of few cells
+WHOLE_GRAPH = 100_000  # cells up to which leidenalg is given every link: 40 s a resolution
+FINE = 100.0  # resolution of the communities that stand for larger graphs: about 30 cells each
 SKETCH = 50_000  # cells that UMAP lays out itself; the others are placed beside them
 PLACED_BY = 5  # cells of the sketch that say where another cell lies
 
@@ -132,33 +135,87 @@ def graph(cells: AnnData, n_neighbors: int, threads: int) -> None:
 
 
 def leiden(
-    weights: sparse.csr_matrix, names: pd.Index, resolutions: list[float], seed: int
+    weights: sparse.csr_matrix,
+    names: pd.Index,
+    resolutions: list[float],
+    seed: int,
+    package: str = "leidenalg",
 ) -> pd.DataFrame:
     """Leiden clusters (Traag 2019, PMID 30914743) of a graph at several resolutions.
 
-    Parameters: ``weights`` symmetric links between cells; ``names`` of the cells.
+    Parameters: ``weights`` symmetric links between cells; ``names`` of the cells; ``package``
+    leidenalg or igraph, two implementations of the same search. With leidenalg a graph of more
+    than ``WHOLE_GRAPH`` cells is first reduced to small communities (:func:`communities`), whose
+    links it then clusters; a cluster is a union of communities.
 
     Returns
     -------
     One row a cell; a column ``leiden_<resolution>`` each, clusters numbered from the largest.
     """
-    import igraph
     import leidenalg
 
-    upper = sparse.triu(weights, k=1).tocoo()
-    links = igraph.Graph(n=len(names), edges=np.column_stack([upper.row, upper.col]))
+    part = np.arange(len(names))
+    if package == "leidenalg" and len(names) > WHOLE_GRAPH:
+        part = communities(weights, FINE, 1, seed)
+        log.info("%d cells reduced to %d communities", len(names), part.max() + 1)
+        weights = _joined(weights, part)
     table = pd.DataFrame(index=names)
+    links, strength = _links(weights)
     for resolution in resolutions:
-        found = leidenalg.find_partition(
-            links,
-            leidenalg.RBConfigurationVertexPartition,
-            weights=upper.data.astype(float).tolist(),
-            resolution_parameter=resolution,
-            n_iterations=LEIDEN_ITERATIONS,
-            seed=seed,
-        )
-        table[f"leiden_{resolution:g}"] = np.array(found.membership).astype(str)
+        if package == "igraph":
+            member = communities(weights, resolution, LEIDEN_ITERATIONS, seed)
+        else:
+            found = leidenalg.find_partition(
+                links,
+                leidenalg.RBConfigurationVertexPartition,
+                weights=strength.tolist(),
+                resolution_parameter=resolution,
+                n_iterations=LEIDEN_ITERATIONS,
+                seed=seed,
+            )
+            member = np.array(found.membership)
+        table[f"leiden_{resolution:g}"] = _by_size(member[part]).astype(str)
     return table
+
+
+def communities(
+    weights: sparse.csr_matrix, resolution: float, iterations: int, seed: int
+) -> np.ndarray:
+    """Leiden communities by modularity with igraph's own implementation (n_cells,)."""
+    links, strength = _links(weights)
+    random.seed(seed)  # igraph draws from Python's generator
+    found = links.community_leiden(
+        objective_function="modularity",
+        weights=strength,
+        resolution=resolution,
+        n_iterations=iterations,
+    )
+    return np.array(found.membership)
+
+
+def _links(weights: sparse.csr_matrix):
+    """Graph of the upper triangle, and the weights of its links; loops count half, as links do."""
+    import igraph
+
+    upper = sparse.triu(weights).tocoo()
+    strength = upper.data.astype(float)
+    strength[upper.row == upper.col] /= 2
+    return igraph.Graph(n=weights.shape[0], edges=np.column_stack([upper.row, upper.col])), strength
+
+
+def _joined(weights: sparse.csr_matrix, part: np.ndarray) -> sparse.csr_matrix:
+    """Summed links between the parts (parts x parts); the diagonal has each inner link twice."""
+    n = len(part)
+    member = sparse.csr_matrix((np.ones(n), (np.arange(n), part)), (n, part.max() + 1))
+    return (member.T @ weights @ member).tocsr()
+
+
+def _by_size(member: np.ndarray) -> np.ndarray:
+    """The same clusters, numbered from the largest."""
+    order = np.argsort(-np.bincount(member), kind="stable")
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return rank[member]
 
 
 def umap(cells: AnnData, min_dist: float, seed: int, threads: int = 1) -> None:
