@@ -106,6 +106,8 @@ def test_labels_of_other_lineages_are_no_truth_for_t_cells(labels, markers):
     author = pd.Series(["naive", "NK", "CD4", "CD8 memory"])
     mapping = {"naive": "CD4_Naive", "NK": "NK", "CD4": "CD4", "CD8 memory": "CD8_CM"}
     theirs = agreement.by_level(labels, agreement.translate(author, mapping, markers), markers)
+    assert theirs["level1"].tolist() == ["CD4", "NK", "CD4", "CD8"]
+    assert theirs["subset"].tolist() == ["CD4_Naive", "unassigned", "unassigned", "CD8_CM"]
     truth = confidence.of_t_cells(theirs, markers)
     assert truth["level1"].tolist() == ["CD4", "unassigned", "CD4", "CD8"]
     assert truth["subset"].tolist() == ["CD4_Naive", "unassigned", "unassigned", "CD8_CM"]

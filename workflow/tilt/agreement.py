@@ -71,10 +71,14 @@ def lead(labels: pd.DataFrame, translated: pd.Series, markers: pd.DataFrame) -> 
 def by_level(labels: pd.DataFrame, meant: pd.Series, markers: pd.DataFrame) -> pd.DataFrame:
     """The authors' labels in our words: level1 and subset, "unassigned" where they say nothing.
 
+    Another lineage (``NK``) is a word of level1 only: it says nothing of subsets of T cells.
+
     Parameters: ``labels`` as of :func:`tilt.annotate.label`; ``meant`` from :func:`translate`.
     """
     theirs = lead(labels, meant, markers)[["level1", "subset"]].copy()
     theirs[np.asarray(meant) == UNASSIGNED] = UNASSIGNED
+    lineages = markers.loc[markers["level"] == 0, "label"]
+    theirs.loc[theirs["subset"].isin(lineages), "subset"] = UNASSIGNED
     return theirs
 
 
@@ -93,7 +97,7 @@ def compare(
 
     Parameters: ``author`` one label a cell ("" or missing where there is none); ``labels`` as of
     :func:`tilt.annotate.label`; ``meant`` from :func:`translate`, or None without a map. A branch
-    among the authors' labels (``CD4``) takes part at the level of branches only.
+    among the authors' labels (``CD4``), or another lineage, takes part at the level of branches only.
 
     Returns level, n, ari, macro_f1 (missing without a map, for which words must be the same) and
     the table of :func:`confusion` of the cells that have a label; both empty without labels.
