@@ -97,7 +97,8 @@ def compare(
 
     Parameters: ``author`` one label a cell ("" or missing where there is none); ``labels`` as of
     :func:`tilt.annotate.label`; ``meant`` from :func:`translate`, or None without a map. A branch
-    among the authors' labels (``CD4``), or another lineage, takes part at the level of branches only.
+    among the authors' labels (``CD4``), or another lineage, takes part at the level of branches
+    only.
 
     Returns level, n, ari, macro_f1 (missing without a map, for which words must be the same) and
     the table of :func:`confusion` of the cells that have a label; both empty without labels.
