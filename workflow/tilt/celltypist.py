@@ -118,9 +118,7 @@ def matched(
             rows.append(row)
             columns.append(place[name])
     if not rows:
-        raise ValueError(
-            "no gene of the CellTypist model is in the matrix (human symbols?)"
-        )
+        raise ValueError("no gene of the CellTypist model is in the matrix (human symbols?)")
     log.info("%d of %d genes of the model are measured", len(rows), len(model.genes))
     return np.array(rows), np.array(columns)
 
