@@ -26,6 +26,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "workflow")]
 
 import scale_cohort  # noqa: E402
 import scale_figure  # noqa: E402
+from tilt import machine  # noqa: E402
 
 # Largest cohort for which a target holds -> peak memory of the largest job (MB), ours / plain.
 TARGETS = {30_000: (1_500, 1.0), 240_000: (3_000, 1 / 3), 1_260_000: (6_000, None)}
@@ -52,6 +53,7 @@ def jobs(folder: Path) -> pd.DataFrame:
         one = pd.read_csv(path, sep="\t").iloc[-1]
         log = folder / "logs" / path.relative_to(folder / "benchmarks").with_suffix(".log")
         told = re.findall(r"peak memory (\d+) MB", log.read_text() if log.exists() else "")
+        inputs = [folder / name for name in ast.literal_eval(one["input_size_mb"])]
         asked = re.search(r"'mem_mb': (\d+)", str(one["resources"]))
         rows.append(
             {
@@ -59,7 +61,7 @@ def jobs(folder: Path) -> pd.DataFrame:
                 "seconds": one["s"],
                 "cpu_seconds": one["cpu_time"],
                 "max_rss_mb": max([one["max_rss"], *map(float, told)]),
-                "input_mb": sum(ast.literal_eval(one["input_size_mb"]).values()),
+                "input_mb": machine.size_mb(path for path in inputs if path.exists()),
                 "mem_mb": int(asked[1]) if asked else np.nan,
             }
         )
@@ -89,11 +91,6 @@ def growth(rules: pd.DataFrame, cells: int, other: pd.DataFrame, other_cells: in
     for name, column in (("time_exponent", "seconds"), ("memory_exponent", "max_rss_mb")):
         rules[name] = (np.log(both[column] / both[f"{column}_other"]) / span).round(2)
     return rules
-
-
-def available_mb() -> float:
-    words = Path("/proc/meminfo").read_text().split()
-    return int(words[words.index("MemAvailable:") + 1]) / 1024
 
 
 def run_plain(folder: Path) -> pd.DataFrame:
@@ -152,7 +149,7 @@ def main() -> None:
         rows.append((task, "time per cell, ratio", times, "<= 1.3"))
         before = pd.read_csv(options.compare.with_suffix(".rules.tsv"), sep="\t")
         rules = growth(rules, about["cells"], before, int(other["task"][0].split()[0]))
-    if options.plain == "auto" and available_mb() > PLAIN_MB_PER_CELL * about["cells"]:
+    if options.plain == "auto" and machine.memory_mb() > PLAIN_MB_PER_CELL * about["cells"]:
         plain = run_plain(folder)
         seconds = plain["seconds"].sum()
         rows.append((size, "plain scanpy, seconds", seconds, ""))

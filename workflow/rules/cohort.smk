@@ -24,7 +24,7 @@ rule gather_cohort:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500, per_input=1),
+        mem_mb=memory(1500, per_mb=1),
         runtime=120,
     params:
         rows=lambda wildcards: cohort_of(wildcards)["samples"],
@@ -97,7 +97,7 @@ rule cluster_cells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500, per_input=20),
+        mem_mb=memory(1500, per_mb=20),
         runtime=240,
     params:
         resolutions=CONFIG["embed"]["resolutions"],
@@ -121,7 +121,7 @@ rule map_cells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500, per_input=20),
+        mem_mb=memory(1500, per_mb=20),
         runtime=240,
     params:
         min_dist=CONFIG["embed"]["min_dist"],
@@ -156,7 +156,7 @@ rule annotate_cells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2500, per_input=20),
+        mem_mb=memory(2500, per_mb=20),
         runtime=240,
     params:
         branch=lambda wildcards: (
@@ -191,7 +191,7 @@ rule assemble_tcells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500, per_input=60),
+        mem_mb=memory(1500, per_mb=60),
         runtime=120,
     params:
         target_sum=CONFIG["normalize"]["target_sum"],

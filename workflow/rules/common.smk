@@ -9,7 +9,7 @@ sys.path.insert(0, str(TILT))
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from tilt import config as tilt_config
-from tilt import layouts
+from tilt import layouts, machine
 from tilt.sheets import read_yaml
 from tilt.provenance import code_digest as code
 
@@ -34,6 +34,18 @@ MARKERS = [CONFIG["resources"]["markers"]]
 MARKERS += [
     p for p in [str(Path(MARKERS[0]).with_name("shares.tsv"))] if Path(p).exists()
 ]
+
+
+# On a machine of its own a run may use its memory and no more, unless `--resources mem_mb` says so:
+# `--cores 8` must not start eight large jobs at once.
+ON_A_CLUSTER = workflow.global_resources["_nodes"].value is not None
+if workflow.is_main_process and not ON_A_CLUSTER:
+    if "mem_mb" not in workflow.global_resources:
+        workflow.register_resource("mem_mb", machine.memory_mb())
+    for cohort in CELLS:
+        short = machine.shortage(layouts.raw_files(COHORTS[cohort]), machine.memory_mb())
+        if short:
+            logger.warning(f"cohort {cohort}: {short}")
 
 
 wildcard_constraints:
@@ -73,11 +85,19 @@ def sample_objects():
     ]
 
 
-def memory(base_mb, per_input=0.0):
-    """Memory in MB from the size of the inputs, growing with each attempt."""
+def memory(base_mb, per_mb=0.0, of=None):
+    """Memory (MB) of a job: a base, and so much for each MB of its inputs; twice as much at each
+    further attempt.
+
+    The numbers are fitted on tests/benchmark/scale.py with room to spare. ``of(wildcards)`` names
+    the files that count, where they are not all the inputs.
+    """
 
     def mem_mb(wildcards, input, attempt):
-        return int((base_mb + per_input * input.size_mb) * 2 ** (attempt - 1))
+        for path in input:
+            Path(path).stat()  # not made yet: Snakemake asks again when it is
+        files = of(wildcards) if of else input
+        return int((base_mb + per_mb * machine.size_mb(files)) * 2 ** (attempt - 1))
 
     return mem_mb
 
@@ -92,6 +112,13 @@ def raw_files(wildcards):
     if cohort["format"] == "h5ad":
         return f"results/{wildcards.cohort}/raw"
     return list(layouts.sample_files(cohort, sample_row(wildcards)).values())
+
+
+def own_files(wildcards):
+    """Raw files of one sample that are here already, whose size says what its job needs."""
+    cohort = source_of(wildcards)
+    files = layouts.sample_files(cohort, row_of(wildcards)).values()
+    return [path for path in files if Path(path).exists()]
 
 
 def source_of(wildcards):

@@ -21,7 +21,7 @@ rule estimate_imbalance:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500, per_input=20),
+        mem_mb=memory(1500, per_mb=20),
         runtime=20,
     params:
         samples=sheet,
@@ -87,7 +87,7 @@ rule explore_specifications:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2000, per_input=4),
+        mem_mb=memory(2000, per_mb=4),
         runtime=60,
     params:
         samples=sheet,
@@ -116,7 +116,7 @@ rule test_expression:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2500, per_input=20),
+        mem_mb=memory(2500, per_mb=20),
         runtime=60,
     params:
         samples=sheet,

@@ -41,7 +41,7 @@ rule split_cohort:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(1500, per_mb=0.2),
         runtime=120,
     params:
         samples=lambda wildcards: [
@@ -76,7 +76,7 @@ rule process_sample:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2500, per_input=20),
+        mem_mb=memory(1000, per_mb=25, of=own_files),
         runtime=30,
     params:
         row=row_of,

@@ -45,6 +45,12 @@ def sample_files(cohort: dict, row: dict) -> dict[str, str]:
     raise LayoutError(f"unknown format {layout!r}; known: {', '.join(FORMATS)}")
 
 
+def raw_files(cohort: dict) -> list[str]:
+    """All raw files of a cohort, each once; ``cohort`` has the rows of its sheet in ``samples``."""
+    files = [sample_files(cohort, row).values() for row in cohort["samples"]]
+    return sorted({path for paths in files for path in paths})
+
+
 def read_options(cohort: dict, row: dict) -> dict:
     """Keyword arguments of :func:`tilt.readers.read_sample` for one sample, as plain values."""
     options = {"sample": row["sample"]}

@@ -33,9 +33,7 @@ def nearest_cells(points: np.ndarray, k: int, threads: int = 1) -> tuple[np.ndar
     return near, np.sqrt(np.maximum(square, 0))
 
 
-def nearest_of(
-    points: np.ndarray, others: np.ndarray, k: int, threads: int = 1
-) -> np.ndarray:
+def nearest_of(points: np.ndarray, others: np.ndarray, k: int, threads: int = 1) -> np.ndarray:
     """Rows of the ``k`` of ``points`` nearest to each of ``others`` (others x k), approximate."""
     import faiss
 

@@ -86,7 +86,10 @@ def assemble(counts: np.ndarray, obs: pd.DataFrame, var: pd.DataFrame) -> ad.Ann
     obs = obs.reset_index(drop=True)
     obs.index = (obs["donor"] + "|" + obs["condition"] + "|" + obs["subset"]).astype(str)
     obs["n_cells"] = obs["n_cells"].astype(int)
-    return ad.AnnData(sparse.csr_matrix(counts), obs=obs, var=var[[]].assign(**var))
+    # Row by row: all at once scipy holds two coordinates for every non-zero.
+    rows = [sparse.csr_matrix(row[None, :]) for row in counts]
+    sums = sparse.vstack(rows, format="csr") if rows else sparse.csr_matrix(counts)
+    return ad.AnnData(sums, obs=obs, var=var[[]].assign(**var))
 
 
 def of_subset(bulk: ad.AnnData, subset: str, min_cells: int) -> ad.AnnData:

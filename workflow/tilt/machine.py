@@ -1,0 +1,56 @@
+"""What this machine has, and what files weigh."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+# Where a container or a batch system writes the memory it allows (cgroup 2, then 1).
+LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+# Memory of the largest job (MB): a base and so much for each MB of raw files, which hold 2.5 to 8
+# bytes a non-zero count. Fitted on tests/benchmark/scale.py, for the densest of them.
+BASE_MB = 1_000
+PER_RAW_MB = 1.3
+
+
+def memory_mb(limits: Iterable[Path] = LIMITS) -> int:
+    """Memory (MB) that jobs on this machine may use together: what is built in, or the limit of
+    the container if that is lower."""
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for path in limits:
+        words = path.read_text().strip() if path.is_file() else ""
+        found += [int(words)] if words.isdigit() else []
+    return min(found) // 1_000_000
+
+
+def size_mb(paths: Iterable[str | Path]) -> float:
+    """Size of files and of folders with all that is in them (MB).
+
+    Raises FileNotFoundError for what is not there.
+    """
+    total = 0
+    for path in map(Path, paths):
+        total += path.stat().st_size
+        if path.is_dir():
+            total += sum(part.stat().st_size for part in path.rglob("*"))
+    return total / 1e6
+
+
+def shortage(raw: Iterable[str | Path], available: float) -> str:
+    """Says so if the largest job of a cohort will hardly fit into memory; else empty.
+
+    Parameters: ``raw`` the cohort's raw files, those not there yet left out; ``available`` memory
+    (MB). What the largest job needs is estimated from the size of the files (``BASE_MB``,
+    ``PER_RAW_MB``).
+    """
+    size = size_mb(path for path in raw if Path(path).exists())
+    need = BASE_MB + PER_RAW_MB * size
+    if need <= available:
+        return ""
+    return (
+        f"its {size / 1000:.1f} GB of raw files need up to {need / 1000:.1f} GB of memory in the "
+        f"largest job; this machine has {available / 1000:.1f} GB. Mend: run it on a larger "
+        "machine or a cluster (README), or leave out samples; without that a job may be killed"
+    )
