@@ -193,8 +193,9 @@ def test_short_jobs_of_a_cohort_share_a_job(story):
     assert len(found) < 18
 
 
-def test_tables_are_those_of_a_local_run(story, small_run):
+def test_tables_are_those_of_a_local_run(story, request):
     workflow, _, _ = story
+    small_run = request.getfixturevalue("small_run")  # not made before there is a cluster
     for table in ("tests.tsv", "imbalance.tsv", "composition.tsv", "permuted.tsv"):
         path = Path("results/small_cd4") / table
         assert (workflow.folder / path).read_bytes() == (small_run.folder / path).read_bytes()

@@ -30,9 +30,14 @@ fail() {
 
 [ "$(uname -s)" = Linux ] || no_cluster "only on Linux"
 [ "$(id -u)" = 0 ] || no_cluster "starting it needs root"
-if [ -e "$conf" ]; then
-  no_cluster "$conf is there already: this machine belongs to a cluster, or a test runs"
+if [ -L "$conf" ] && [ -d "$(dirname "$(readlink "$conf")")/pid" ]; then
+  other=$(dirname "$(readlink "$conf")")
+  timeout 10 scontrol ping >/dev/null 2>&1 &&
+    no_cluster "another test has its cluster in $other; if not: down.sh $other"
+  bash "$(dirname "$0")/down.sh" "$other" || true # its test was killed, and the cluster is down
 fi
+[ -e "$conf" ] && no_cluster "$conf is there: this machine belongs to a cluster"
+rm -f "$conf"
 
 mkdir -p "$folder"/{log,pid,state,spool,munge}
 packages=()
@@ -94,7 +99,7 @@ SlurmdParameters=config_overrides
 MpiDefault=none
 ReturnToService=2
 SlurmdTimeout=20
-MinJobAge=900
+MinJobAge=7200
 JobRequeue=0
 KillWait=2
 SchedulerParameters=sched_min_interval=100000,batch_sched_delay=0,sched_interval=1,bf_interval=1
