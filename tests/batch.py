@@ -1,11 +1,14 @@
 """Running the workflow through a batch system in the background, for tests."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 
+import psutil
 from running import ROOT, Workflow, small_cohorts
 
 PROFILES = ROOT / "workflow/profiles"
@@ -73,6 +76,22 @@ class Run:
                     self.process.wait(timeout=20)
                 except subprocess.TimeoutExpired:
                     continue
+
+
+def kill(processes: list[psutil.Process]) -> None:
+    """Kill -9 of processes, of which some may be gone."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def scripts(processes: Iterable[psutil.Process]) -> list[str]:
+    """Paths of the workflow's scripts at which processes are at work."""
+    found = []
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            found += [word for word in process.cmdline() if ".snakemake/scripts" in word]
+    return found
 
 
 def one_cohort(workflow: Workflow, n_cells: int) -> None:

@@ -33,8 +33,7 @@ def system(workflow):
         patch.setenv("PATH", str(commands), prepend=":")
         patch.setenv("MINIATURE_PBS", str(records))
         yield records
-    for process in [process for job in jobs(records) for process in processes(job)]:
-        process.kill()
+    batch.kill([process for job in jobs(records) for process in processes(job)])
 
 
 @pytest.fixture
@@ -71,15 +70,13 @@ def processes(job: dict) -> list[psutil.Process]:
 def works(job: dict) -> list[psutil.Process]:
     """Processes of a job once its script is at work."""
     found = processes(job)
-    names = [" ".join(p.cmdline()) for p in found if p.is_running()]
-    return found if any(".snakemake/scripts" in name for name in names) else []
+    return found if batch.scripts(found) else []
 
 
 def test_a_job_that_dies_is_tried_again_with_more_and_sigterm_lets_jobs_end(system, start):
     run = start("--set-resources", RETRIED, "--", "results/simulated/small_cd4")
     # As by the memory killer: it has no time to say anything.
-    for process in run.until(lambda: jobs(system) and works(jobs(system)[0])):
-        process.kill()
+    batch.kill(run.until(lambda: jobs(system) and works(jobs(system)[0])))
     run.until(lambda: len(jobs(system)) == 2 and works(jobs(system)[1]))
     run.process.send_signal(signal.SIGTERM)
     run.ended()

@@ -1,5 +1,6 @@
 """The Slurm profile on a real one-node cluster: from counts to the report, through accidents."""
 
+import contextlib
 import re
 import signal
 import subprocess
@@ -38,7 +39,8 @@ def cluster(tmp_path_factory):
     assert down.returncode == 0, down.stderr
     assert not CONF.is_symlink()
     assert not list((folder / "pid").iterdir())
-    left = {p.name() for p in psutil.process_iter() if p.status() != psutil.STATUS_ZOMBIE}
+    there = [p.info for p in psutil.process_iter(["name", "status"])]
+    left = {p["name"] for p in there if p["status"] != psutil.STATUS_ZOMBIE}
     assert not left & {"slurmctld", "slurmd", "slurmstepd"}
 
 
@@ -92,8 +94,7 @@ def asked(output: str) -> dict[str, list[dict]]:
 
 def works(name: str) -> bool:
     """Whether a script of that name is at work on this machine."""
-    lines = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
-    return any(".snakemake/scripts" in word and name in word for line in lines for word in line)
+    return any(name in path for path in batch.scripts(psutil.process_iter()))
 
 
 def running(name: str) -> int:
@@ -105,9 +106,10 @@ def running(name: str) -> int:
 def kill_node(cluster: Path) -> None:
     """End the node as a power cut does: its daemon, and all of its jobs' processes."""
     psutil.Process(int((cluster / "pid/slurmd").read_text())).kill()
-    for step in [p for p in psutil.process_iter() if p.name() == "slurmstepd"]:
-        for process in [step, *step.children(recursive=True)]:
-            process.kill()
+    for step in psutil.process_iter(["name"]):
+        if step.info["name"] == "slurmstepd":
+            with contextlib.suppress(psutil.NoSuchProcess):
+                batch.kill([step, *step.children(recursive=True)])
 
 
 @pytest.fixture(scope="module")
