@@ -67,3 +67,15 @@ def test_empty_store(parts, tmp_path):
     store = blocks.open_store(tmp_path / "e.zarr")
     assert list(blocks.iter_rows(store)) == []
     assert blocks.select_genes(store, ["g1"]).shape == (0, 1)
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 1000])
+def test_chunks_of_any_size_hold_the_same_counts(parts, tmp_path, monkeypatch, chunk):
+    monkeypatch.setattr(blocks, "CHUNK", chunk)
+    var = parts[0].var
+    blocks.write_store(tmp_path / "counts.zarr", parts, var)
+    store = blocks.open_store(tmp_path / "counts.zarr")
+    assert store.data.chunks == (chunk,)
+    whole = sparse.vstack([sparse.csr_matrix(part.X) for part in parts])
+    assert (store.rows(0, store.n_obs) != whole).nnz == 0
+    assert store.data.shape == store.indices.shape == (whole.nnz,)

@@ -20,7 +20,14 @@ for sample, path in zip(rows["sample"], snakemake.input.samples, strict=True):
     with h5py.File(path) as file:
         variables[sample] = ad.io.read_elem(file["var"])
 var = gather.shared_genes(variables)
-parts = gather.t_cells(map(ad.read_h5ad, snakemake.input.samples), var)
+
+
+def read(sample, path):
+    with h5py.File(path) as file:
+        return ad.io.read_elem(file["obs"]), variables[sample], ad.io.read_elem(file["X"])
+
+
+parts = gather.t_cells(map(read, rows["sample"], snakemake.input.samples), var)
 n_cells = blocks.write_store(snakemake.output.counts, parts, var)
 log.info("%d T cells, %d genes", n_cells, len(var))
 

@@ -76,7 +76,7 @@ def write_store(path: str | Path, parts: Iterable[ad.AnnData], var: pd.DataFrame
     shutil.rmtree(scratch, ignore_errors=True)
     root = zarr.open_group(scratch, mode="w", zarr_format=3)
     root.attrs.update(ROOT_ATTRIBUTES)
-    counts = _growing_csr(root, "X", len(var), np.int32, {"chunks": (CHUNK,)})
+    counts = _GrowingCsr(root, len(var))
     tables = []
     for part in parts:
         if not part.var_names.equals(var.index):
@@ -84,6 +84,7 @@ def write_store(path: str | Path, parts: Iterable[ad.AnnData], var: pd.DataFrame
         if part.n_obs:
             counts.append(sparse.csr_matrix(part.X).astype(np.int32))
             tables.append(part.obs)
+    counts.finish()
     obs = pd.concat(tables) if tables else pd.DataFrame(index=pd.Index([], dtype=str))
     if not obs.index.is_unique:
         raise ValueError(f"cell name {obs.index[obs.index.duplicated()][0]!r} occurs twice")
@@ -94,6 +95,42 @@ def write_store(path: str | Path, parts: Iterable[ad.AnnData], var: pd.DataFrame
     shutil.rmtree(path, ignore_errors=True)
     os.replace(scratch, path)
     return len(obs)
+
+
+class _GrowingCsr:
+    """Grows ``X`` of a store. Only whole chunks are written, so that none is compressed twice."""
+
+    def __init__(self, root: zarr.Group, n_genes: int):
+        empty = sparse.csr_matrix((0, n_genes), dtype=np.int32)
+        with ad.settings.override(auto_shard_zarr_v3=False):
+            ad.io.write_elem(root, "X", empty, dataset_kwargs={"chunks": (CHUNK,)})
+        self.group, self.n_genes = root["X"], n_genes
+        self.kept = {name: [np.zeros(0, np.int32)] for name in ("data", "indices")}
+        self.indptr = [np.zeros(1, np.int64)]
+
+    def append(self, counts: sparse.csr_matrix) -> None:
+        self.indptr.append(counts.indptr[1:].astype(np.int64) + self.indptr[-1][-1])
+        for name, kept in self.kept.items():
+            kept.append(getattr(counts, name).astype(np.int32, copy=False))
+            n_kept = sum(map(len, kept))
+            if n_kept >= CHUNK:
+                self._write(name, n_kept - n_kept % CHUNK)
+
+    def _write(self, name: str, n: int) -> None:
+        values = np.concatenate(self.kept[name])
+        array = self.group[name]
+        start = array.shape[0]
+        array.resize((start + n,))
+        array[start:] = values[:n]
+        self.kept[name] = [values[n:].copy()]
+
+    def finish(self) -> None:
+        """Write what is left, and where each row ends."""
+        for name, kept in self.kept.items():
+            self._write(name, sum(map(len, kept)))
+        indptr = np.concatenate(self.indptr)
+        self.group.create_array("indptr", data=indptr, overwrite=True)
+        self.group.attrs["shape"] = [len(indptr) - 1, self.n_genes]
 
 
 def _growing_csr(root, name: str, n_genes: int, dtype, options: dict):

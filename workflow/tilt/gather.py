@@ -3,8 +3,10 @@
 import logging
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 from anndata import AnnData
+from scipy import sparse
 
 log = logging.getLogger(__name__)
 
@@ -52,18 +54,23 @@ def shared_genes(variables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return variables[first].loc[common, ["gene_symbol"]]
 
 
-def t_cells(samples: Iterator[AnnData], var: pd.DataFrame) -> Iterator[AnnData]:
+def t_cells(
+    samples: Iterator[tuple[pd.DataFrame, pd.DataFrame, sparse.csr_matrix]], var: pd.DataFrame
+) -> Iterator[AnnData]:
     """T cells of each sample, with the genes of ``var``, without the condition.
 
-    The condition stays behind: annotation must not see it.
+    ``samples`` gives ``obs``, ``var`` and the counts (cells x genes) of one sample at a time. The
+    condition stays behind: annotation must not see it.
     """
-    for sample in samples:
-        if sample.n_obs == 0:
+    for obs, genes, counts in samples:
+        if len(obs) == 0:
             continue
-        chosen = (sample.obs["lineage"] == "T").to_numpy()
-        part = sample[chosen, var.index].copy()
-        columns = [name for name in (*STORE_COLUMNS, "author_label") if name in part.obs]
-        yield AnnData(part.X, obs=part.obs[columns], var=var)
+        part = counts[np.flatnonzero(obs["lineage"] == "T")]
+        columns = genes.index.get_indexer(var.index)
+        if not np.array_equal(columns, np.arange(len(genes))):
+            part = part[:, columns]
+        kept = [name for name in (*STORE_COLUMNS, "author_label") if name in obs]
+        yield AnnData(part, obs=obs.loc[obs["lineage"] == "T", kept], var=var)
 
 
 def waterfall(summaries: list[dict], about: pd.DataFrame) -> pd.DataFrame:
