@@ -17,7 +17,7 @@ rule combine_cohorts:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500),
+        mem_mb=memory(800),
         runtime=20,
     params:
         cohorts=[
@@ -52,7 +52,7 @@ rule compare_signatures:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000),
+        mem_mb=memory(800),
         runtime=10,
     params:
         code=code("activity"),

@@ -24,7 +24,7 @@ rule gather_cohort:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500, per_mb=1),
+        mem_mb=memory(900, per_mb=0.6),
         runtime=120,
     params:
         rows=lambda wildcards: cohort_of(wildcards)["samples"],
@@ -47,7 +47,7 @@ rule select_genes:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(1000, per_mb=1.2),
         runtime=60,
     params:
         target_sum=CONFIG["normalize"]["target_sum"],
@@ -71,7 +71,7 @@ rule embed_cells:
         "../../envs/tilt.yaml"
     threads: 2
     resources:
-        mem_mb=memory(3000),
+        mem_mb=memory(1200, per_mb=1),
         runtime=240,
     params:
         target_sum=CONFIG["normalize"]["target_sum"],
@@ -97,7 +97,7 @@ rule cluster_cells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500, per_mb=20),
+        mem_mb=memory(900, per_mb=12),
         runtime=240,
     params:
         resolutions=CONFIG["embed"]["resolutions"],
@@ -121,7 +121,7 @@ rule map_cells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500, per_mb=20),
+        mem_mb=memory(1100, per_mb=8),
         runtime=240,
     params:
         min_dist=CONFIG["embed"]["min_dist"],
@@ -156,7 +156,7 @@ rule annotate_cells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2500, per_mb=20),
+        mem_mb=memory(1000, per_mb=2.5),
         runtime=240,
     params:
         branch=lambda wildcards: (
@@ -191,7 +191,7 @@ rule assemble_tcells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500, per_mb=60),
+        mem_mb=memory(1000, per_mb=3),
         runtime=120,
     params:
         target_sum=CONFIG["normalize"]["target_sum"],

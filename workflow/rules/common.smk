@@ -43,7 +43,9 @@ if workflow.is_main_process and not ON_A_CLUSTER:
     if "mem_mb" not in workflow.global_resources:
         workflow.register_resource("mem_mb", machine.memory_mb())
     for cohort in CELLS:
-        short = machine.shortage(layouts.raw_files(COHORTS[cohort]), machine.memory_mb())
+        short = machine.shortage(
+            layouts.raw_files(COHORTS[cohort]), machine.memory_mb()
+        )
         if short:
             logger.warning(f"cohort {cohort}: {short}")
 

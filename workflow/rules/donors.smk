@@ -19,7 +19,7 @@ rule count_composition:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500, per_mb=2),
+        mem_mb=memory(800, per_mb=0.6),
         runtime=30,
     params:
         samples=sheet,
@@ -71,7 +71,7 @@ rule sum_pseudobulk:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2000, per_mb=2),
+        mem_mb=memory(900, per_mb=5),
         runtime=60,
     params:
         samples=sheet,
@@ -99,7 +99,7 @@ rule score_activity:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500, per_mb=20),
+        mem_mb=memory(800, per_mb=3),
         runtime=20,
     params:
         samples=sheet,

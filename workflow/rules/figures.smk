@@ -39,7 +39,7 @@ rule plot_quality:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000, per_mb=20),
+        mem_mb=memory(900, per_mb=30),
         runtime=30,
     params:
         cohort=lambda wildcards: names.describe(cohort_of(wildcards)),
@@ -77,7 +77,7 @@ rule plot_cells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000, per_mb=20),
+        mem_mb=memory(1000, per_mb=0.8),
         runtime=30,
     params:
         cohort=lambda wildcards: names.describe(cohort_of(wildcards)),
@@ -138,7 +138,7 @@ rule plot_markers:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000, per_mb=4),
+        mem_mb=memory(900, per_mb=2),
         runtime=30,
     params:
         cohort=lambda wildcards: names.describe(cohort_of(wildcards)),

@@ -107,7 +107,7 @@ rule plot_controls:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000),
+        mem_mb=memory(900),
         runtime=30,
     params:
         cohort=lambda wildcards: names.describe(cohort_of(wildcards)),
@@ -144,7 +144,7 @@ rule plot_across:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000),
+        mem_mb=memory(800),
         runtime=30,
     params:
         cohorts=[names.describe(about) for about in COHORTS.values()],

@@ -21,7 +21,7 @@ rule estimate_imbalance:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500, per_mb=20),
+        mem_mb=memory(800, per_mb=3),
         runtime=20,
     params:
         samples=sheet,
@@ -49,7 +49,7 @@ rule test_contrast:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(900),
         runtime=30,
     params:
         samples=sheet,
@@ -87,7 +87,7 @@ rule explore_specifications:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2000, per_mb=4),
+        mem_mb=memory(800, per_mb=1.3),
         runtime=60,
     params:
         samples=sheet,
@@ -116,7 +116,7 @@ rule test_expression:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2500, per_mb=20),
+        mem_mb=memory(900, per_mb=4),
         runtime=60,
     params:
         samples=sheet,
@@ -144,7 +144,7 @@ rule score_factors:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(1500),
         runtime=20,
     params:
         factors=CONFIG["stats"]["factors"],

@@ -60,7 +60,7 @@ rule write_report:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000, per_mb=4),
+        mem_mb=memory(900, per_mb=4),
         runtime=30,
     params:
         config=CONFIG,

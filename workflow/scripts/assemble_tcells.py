@@ -8,6 +8,7 @@ import json
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 
 from tilt import blocks, normalize, provenance, tables
 from tilt.figures import names
@@ -16,11 +17,15 @@ store = blocks.open_store(snakemake.input.counts)
 obs = store.obs.copy()
 samples = tables.read(snakemake.input.samples).set_index("sample")
 obs["condition"] = obs["sample"].astype(str).map(samples["condition"]).astype("category")
+parts = [obs]
 for kind in ("labels", "clusters", "scores"):
-    table = tables.read(snakemake.input[kind]).set_index("cell")
-    obs = obs.join(table.loc[obs.index])
-for name in obs.select_dtypes(object):
-    obs[name] = obs[name].astype(str).astype("category")
+    table = tables.read(snakemake.input[kind]).set_index("cell").loc[obs.index]
+    parts.append(table.astype(dict.fromkeys(table.select_dtypes(float), np.float32)))
+for part in parts:
+    for name in part.select_dtypes(object):
+        part[name] = part[name].astype(str).astype("category")
+obs = pd.concat(parts, axis=1)
+del parts, part, table
 var = store.var.copy()
 var["highly_variable"] = tables.read(snakemake.input.hvg)["highly_variable"].to_numpy(bool)
 
