@@ -11,9 +11,7 @@ from tilt import embed, tables
 
 cells = ad.read_h5ad(snakemake.input[0])
 log.info("UMAP of %d cells", cells.n_obs)
-embed.umap(
-    cells, snakemake.params.min_dist, snakemake.params.seed, snakemake.threads
-)
+embed.umap(cells, snakemake.params.min_dist, snakemake.params.seed, snakemake.threads)
 table = pd.DataFrame(cells.obsm["X_umap"], columns=["umap1", "umap2"])
 table.insert(0, "cell", cells.obs_names)
 tables.write(table, snakemake.output[0])

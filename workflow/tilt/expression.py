@@ -15,9 +15,6 @@ log = logging.getLogger(__name__)
 
 COLUMNS = ["gene", "gene_symbol", "base_mean", "log2fc", "se", "stat", "p", "q"]
 COLUMNS += ["n_case", "n_control", "covariates", "estimable", "reason"]
-# Counts that a gene needs in as many donors as the smaller arm has, the filter that DESeq2's
-# vignette advises (doi:10.1186/s13059-014-0550-8); rarer genes cost time and cannot be told apart.
-MIN_COUNT = 10
 
 
 def _blank(reason: str, covariates: str = "none") -> pd.DataFrame:
@@ -70,8 +67,8 @@ def test(
     counts = pseudobulk.dense(rows[at])
     case = int((units["condition"] == contrast.case).sum())
     fewest = min(case, len(units) - case)
-    kept = (counts >= MIN_COUNT).sum(axis=0) >= fewest
-    enough = f"{MIN_COUNT} counts in {fewest} donors"
+    kept = (counts >= design.MIN_COUNT).sum(axis=0) >= fewest
+    enough = f"{design.MIN_COUNT} counts in {fewest} donors"
     if kept.sum() < 10:
         return _blank(f"{int(kept.sum())} genes with {enough}", label)
     names = [f"x{i}" for i in range(matrix.shape[1] - 1)] + ["condition"]

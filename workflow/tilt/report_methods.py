@@ -1,6 +1,6 @@
 """Methods text, generated from the configuration, with the citation of every tool used."""
 
-from tilt import expression
+from tilt import design
 from tilt.figures.names import pretty
 from tilt.report_text import CohortResults
 
@@ -141,7 +141,7 @@ def methods(config: dict, cohorts: list[CohortResults]) -> list[str]:
         "an arm were required. One endpoint a cohort is primary; the secondary family is adjusted "
         "by "
         "Benjamini-Hochberg; all else is exploratory. Differential expression: PyDESeq2 on "
-        f"pseudobulk, genes with {expression.MIN_COUNT} counts in as many donors as the smaller "
+        f"pseudobulk, genes with {design.MIN_COUNT} counts in as many donors as the smaller "
         f"arm has. {factors}"
         "Cohorts were combined by random effects (Paule-Mandel, modified Knapp-Hartung interval) "
         "and "
