@@ -70,26 +70,29 @@ def megabytes(text: str) -> int:
 
 def asked(output: str) -> dict[str, list[dict]]:
     """What Snakemake's log says that each job, and each job of a group, needs; by Slurm job."""
-    found, members = {}, {}
-    group = None
+    found, members, group = {}, {}, None
     for block in re.split(r"\n\s*\[[A-Z][a-z]{2} [A-Z]", output):
         if name := re.search(r"Group job (\S+) \(", block):
             group = name[1]
-        if not (rule := re.search(r"rule (\w+):\n", block)):
-            continue
-        needs = {key: int(re.search(rf"\b{key}=(\d+)", block)[1]) for key in ("mem_mb", "runtime")}
-        threads = re.search(r"threads: (\d+)", block)
-        needs |= {"rule": rule[1], "threads": int(threads[1]) if threads else 1}
-        number = re.search(r"jobid: (\d+)", block)[1]
-        if re.search(r"^ +rule ", block, re.M):
-            members.setdefault(group, []).append(needs)
-        else:
-            members[number] = [needs]
-    sent = r"Job (\S+) has been submitted with SLURM jobid (\d+) \(log: (\S+)\)"
-    for name, slurm, path in re.findall(sent, output):
-        key = next((g for g in members if f"/group_{g}_" in path), name)
-        found[int(slurm)] = members[key]
+            members[group] = []
+        rule = re.search(r"^( *)rule (\w+):\n", block, re.M)
+        if rule and "mem_mb=" in block:
+            needs = {key: number(key, block) for key in ("mem_mb", "runtime")}
+            threads = re.search(r"threads: (\d+)", block)
+            needs |= {"rule": rule[2], "threads": int(threads[1]) if threads else 1}
+            if rule[1]:
+                members[group].append(needs)
+            else:
+                members[re.search(r"jobid: (\d+)", block)[1]] = [needs]
+        sent = r"Job (\S+) has been submitted with SLURM jobid (\d+) \(log: (\S+)\)"
+        for name, slurm, path in re.findall(sent, block):
+            key = next((g for g in members if f"/group_{g}_" in path), name)
+            found[int(slurm)] = members[key]
     return found
+
+
+def number(key: str, text: str) -> int:
+    return int(re.search(rf"\b{key}=(\d+)", text)[1])
 
 
 def works(name: str) -> bool:
@@ -124,9 +127,9 @@ def story(cluster, tmp_path_factory):
     report, said, run = "results/report.html", {}, None
     python = (str(SCRIPTS / "quick.py"),)
     try:
-        # Killed for memory; then the node dies under the samples, and the user presses Ctrl-C.
+        # Killed for memory; later the node dies under a job, and the user presses Ctrl-C.
         run = batch.Run(workflow, "slurm", *QUICK, *STARVED, "--", report, python=python)
-        run.until(lambda: running("samples") and works("process_sample"))
+        run.until(lambda: running("gather_cohort") and works("gather_cohort"), 300)
         kill_node(cluster)
         run.process.send_signal(signal.SIGINT)
         said["node"] = run.ended(180), run.output
@@ -135,7 +138,7 @@ def story(cluster, tmp_path_factory):
 
         # Started again; somebody cancels the job.
         run = batch.Run(workflow, "slurm", *QUICK, "--retries", "0", "--", report, python=python)
-        cancelled = run.until(lambda: running("samples"))
+        cancelled = run.until(lambda: running("gather_cohort"))
         subprocess.run(["scancel", str(cancelled)], check=True)
         said["cancelled"] = run.ended(180), run.output
 
@@ -162,7 +165,7 @@ def test_a_dead_node_and_a_cancelled_job_stop_a_run_that_goes_on_when_started_ag
     assert said["node"][0] != 0
     assert said["cancelled"][0] != 0
     assert said["done"][0] == 0, said["done"][1][-6000:]
-    states = [job["state"] for job in jobs.values() if job["what"].startswith("samples")]
+    states = [job["state"] for job in jobs.values() if job["what"].startswith("gather_cohort")]
     assert states[-1] == "COMPLETED"
     assert set(states[:-1]) <= {"CANCELLED", "NODE_FAIL", "FAILED"}
     assert len(states) == 3
@@ -171,8 +174,8 @@ def test_a_dead_node_and_a_cancelled_job_stop_a_run_that_goes_on_when_started_ag
 
 def test_jobs_get_what_their_rules_ask_for(story):
     _, said, jobs = story
-    found = asked(said["done"][1])
-    assert len(found) > 10
+    found = asked(said["node"][1]) | asked(said["done"][1])
+    assert len(found) > 12
     for number, needs in found.items():
         expected = {
             "threads": max(need["threads"] for need in needs),
@@ -188,11 +191,12 @@ def test_jobs_get_what_their_rules_ask_for(story):
 
 def test_short_jobs_of_a_cohort_share_a_job(story):
     _, said, _ = story
-    found = [[need["rule"] for need in needs] for needs in asked(said["done"][1]).values()]
-    assert ["process_sample"] * 7 in found
+    runs = [asked(output).values() for _, output in (said["node"], said["done"])]
+    found = [[need["rule"] for need in needs] for run in runs for needs in run]
+    assert found.count(["process_sample"] * 7) == 1
     figures = next(rules for rules in found if "plot_donors" in rules)
     assert len(figures) == 5
-    assert len(found) < 18
+    assert len(found) < 22
 
 
 def test_tables_are_those_of_a_local_run(story, request):
@@ -202,10 +206,3 @@ def test_tables_are_those_of_a_local_run(story, request):
         path = Path("results/small_cd4") / table
         assert (workflow.folder / path).read_bytes() == (small_run.folder / path).read_bytes()
     assert (workflow.folder / "results/report.html").stat().st_size > 100_000
-
-
-def test_files_are_fetched_where_snakemake_runs(workflow):
-    (workflow.folder / "config.yaml").write_text((batch.ROOT / "config/lupus.yaml").read_text())
-    plan = workflow.snakemake("-n", "--until", "retrieve_cohort").stdout
-    assert "localrule retrieve_cohort:" in plan
-    assert "\nrule retrieve_cohort:" not in plan
