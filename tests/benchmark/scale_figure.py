@@ -15,7 +15,7 @@ def draw(rules: pd.DataFrame, title: str, stem: Path) -> None:
     time, memory = fig.subplots(1, 2, sharey=True)
     labels = [f"{rule} ({jobs})" for rule, jobs in zip(shown["rule"], shown["jobs"], strict=True)]
     time.barh(labels, shown["seconds"], color="#0072B2")
-    time.set(xlabel="seconds, all jobs of a rule (number of jobs)", xscale="log")
+    time.set_xlabel("seconds, all jobs of a rule (number of jobs)")
     memory.barh(labels, shown["max_rss_mb"], color="#E69F00")
     memory.plot(shown["mem_mb"], labels, "|", color="black", label="asked for")
     memory.set_xlabel("peak memory of the largest job, MB")

@@ -93,6 +93,7 @@ rule cluster_cells:
         "logs/{cohort}/cluster_cells.log",
     benchmark:
         "benchmarks/{cohort}/cluster_cells.tsv"
+    priority: 1  # long: not last
     conda:
         "../../envs/tilt.yaml"
     threads: 1
@@ -117,6 +118,7 @@ rule map_cells:
         "logs/{cohort}/map_cells.log",
     benchmark:
         "benchmarks/{cohort}/map_cells.tsv"
+    priority: 1  # long: not last
     conda:
         "../../envs/tilt.yaml"
     threads: 1
@@ -152,6 +154,7 @@ rule annotate_cells:
         "logs/{cohort}/annotate_cells.log",
     benchmark:
         "benchmarks/{cohort}/annotate_cells.tsv"
+    priority: 1  # long: not last
     conda:
         "../../envs/tilt.yaml"
     threads: 1
@@ -187,6 +190,7 @@ rule assemble_tcells:
         "logs/{cohort}/assemble_tcells.log",
     benchmark:
         "benchmarks/{cohort}/assemble_tcells.tsv"
+    priority: 1  # long: not last
     conda:
         "../../envs/tilt.yaml"
     threads: 1
