@@ -25,6 +25,7 @@ lint: $(READY)
 bench: $(READY)
 	mkdir -p results/benchmark
 	$(RUN) python tests/benchmark/annotation.py --out results/benchmark/annotation.tsv
+	$(RUN) python tests/benchmark/scale.py --cells 30000 --donors 15 --out results/benchmark/scale.tsv
 	$(RUN) python tests/benchmark/calibration.py --out results/benchmark/calibration.tsv
 
 environment: $(READY)
