@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
-from tilt import annotate, genes, poles, taxonomy
+from tilt import annotate, genes, mixture, poles, taxonomy
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -103,6 +103,18 @@ def test_label_finds_clear_subsets_and_ignores_condition(markers, signatures):
     again = annotate.label(cells, embedding, markers, signatures, seed=0)
     pd.testing.assert_frame_equal(first.labels, again.labels)
     pd.testing.assert_frame_equal(first.scores, again.scores)
+
+
+@pytest.mark.parametrize("size", [7, 100])
+def test_labels_do_not_depend_on_the_size_of_blocks(markers, signatures, monkeypatch, size):
+    cells, embedding = made(markers, KINDS)
+    whole = annotate.label(cells, embedding, markers, signatures, seed=0)
+    for module in (annotate, mixture, poles):
+        monkeypatch.setattr(module, "BLOCK", size)
+    parts = annotate.label(cells, embedding, markers, signatures, seed=0)
+    assert parts.labels["subset"].equals(whole.labels["subset"])
+    numbers = whole.scores.columns.drop("cell")
+    assert np.allclose(parts.scores[numbers], whole.scores[numbers], atol=1e-6)
 
 
 def test_a_new_row_is_a_new_subset(markers, signatures):
