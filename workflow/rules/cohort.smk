@@ -24,7 +24,7 @@ rule gather_cohort:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(900, per_mb=0.6),
+        mem_mb=memory(900, per_mb=0.35),
         runtime=120,
     params:
         rows=lambda wildcards: cohort_of(wildcards)["samples"],
@@ -47,7 +47,7 @@ rule select_genes:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000, per_mb=1.2),
+        mem_mb=memory(1000, per_mb=0.5),
         runtime=60,
     params:
         target_sum=CONFIG["normalize"]["target_sum"],
@@ -98,7 +98,7 @@ rule cluster_cells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(900, per_mb=12),
+        mem_mb=memory(900, per_mb=6),
         runtime=240,
     params:
         resolutions=CONFIG["embed"]["resolutions"],
@@ -123,7 +123,7 @@ rule map_cells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1100, per_mb=8),
+        mem_mb=memory(1100, per_mb=3),
         runtime=240,
     params:
         min_dist=CONFIG["embed"]["min_dist"],
@@ -159,7 +159,7 @@ rule annotate_cells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000, per_mb=2.5),
+        mem_mb=memory(1000, per_mb=2),
         runtime=240,
     params:
         branch=lambda wildcards: (
@@ -195,7 +195,7 @@ rule assemble_tcells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000, per_mb=3),
+        mem_mb=memory(1200, per_mb=1),
         runtime=120,
     params:
         target_sum=CONFIG["normalize"]["target_sum"],

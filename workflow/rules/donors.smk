@@ -71,7 +71,7 @@ rule sum_pseudobulk:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(900, per_mb=5),
+        mem_mb=memory(1000, per_mb=1.6),
         runtime=60,
     params:
         samples=sheet,
@@ -99,7 +99,7 @@ rule score_activity:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(800, per_mb=3),
+        mem_mb=memory(800, per_mb=1.5),
         runtime=20,
     params:
         samples=sheet,

@@ -39,7 +39,7 @@ rule plot_quality:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(900, per_mb=30),
+        mem_mb=memory(900, per_mb=10),
         runtime=30,
     params:
         cohort=lambda wildcards: names.describe(cohort_of(wildcards)),

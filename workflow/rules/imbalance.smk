@@ -21,7 +21,7 @@ rule estimate_imbalance:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(800, per_mb=3),
+        mem_mb=memory(800, per_mb=1.5),
         runtime=20,
     params:
         samples=sheet,
@@ -87,7 +87,7 @@ rule explore_specifications:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(800, per_mb=1.3),
+        mem_mb=memory(800, per_mb=1),
         runtime=60,
     params:
         samples=sheet,

@@ -41,7 +41,7 @@ rule split_cohort:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1200, per_mb=0.3),
+        mem_mb=memory(1200, per_mb=0.1),
         runtime=120,
     params:
         samples=lambda wildcards: [
