@@ -171,7 +171,7 @@ def main() -> None:
     found.to_csv(options.out, sep="\t", index=False)
     rules.round(1).to_csv(options.out.with_suffix(".rules.tsv"), sep="\t", index=False)
     table.to_csv(options.out.with_suffix(".jobs.tsv"), sep="\t", index=False)
-    scale_figure.draw(rules, size, options.out.with_suffix(".figure"))
+    scale_figure.draw(rules, f"{about['cells']:,} cells", options.out.with_suffix(".figure"))
     print(found.to_string(index=False))
     print(rules.round(1).to_string(index=False))
 

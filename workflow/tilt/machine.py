@@ -9,10 +9,11 @@ LIMITS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
-# Memory of the largest job (MB): a base and so much for each MB of raw files, which hold 2.5 to 8
-# bytes a non-zero count. Fitted on tests/benchmark/scale.py, for the densest of them.
+# Memory of the largest job (MB): a base and so much for each MB of raw files. On 1.26 million cells
+# in an h5ad of 4.3 bytes a count it was 0.3 (tests/benchmark/scale.py); gzipped Matrix Market files
+# hold a count in half of that.
 BASE_MB = 1_000
-PER_RAW_MB = 1.3
+PER_RAW_MB = 0.6
 
 
 def memory_mb(limits: Iterable[Path] = LIMITS) -> int:

@@ -22,6 +22,7 @@ from tilt.figures.names import (
 MOST_POINTS = 60_000  # cells drawn; more add bytes, not information, at column width
 RARE = 300  # a subset of at most so many cells is drawn whole and on top
 GRID = 90
+TITLE_LETTERS = 31  # of a line above a quarter panel
 
 
 def thin(cells: pd.DataFrame, seed: int, most: int = MOST_POINTS) -> pd.DataFrame:
@@ -142,7 +143,9 @@ def draw_conditions(axes, cells: pd.DataFrame, drawn: pd.DataFrame, cohort: Coho
         )
         donors = groups[arm]["donor"].nunique()
         bare(ax, drawn["x"], drawn["y"])
-        style.mark(ax, letter, f"{arm}: {count(donors, 'donor')}, {number(len(groups[arm]))} cells")
+        words = [f"{arm}: {count(donors, 'donor')},", f"{number(len(groups[arm]))} cells"]
+        long = len(" ".join(words)) > TITLE_LETTERS
+        style.mark(ax, letter, ("\n" if long else " ").join(words))
 
 
 def draw_groups(ax, letter: str, drawn: pd.DataFrame, column: str, seed: int) -> None:
