@@ -146,7 +146,7 @@ def test_faster_clusters_are_those_of_leidenalg(package, whole, monkeypatch):
 def test_joined_graph_has_the_modularity_of_the_whole():
     cells, group = planted_graph()
     weights = cells.obsp["connectivities"]
-    fine = embed.communities(weights, 20.0, 1, seed=0)
+    fine = embed.communities(*embed._links(weights), 20.0, 1, seed=0)
     small = embed._joined(weights, fine)
     assert small.sum() == pytest.approx(weights.sum(), rel=1e-6)
     coarse = np.array([np.bincount(group[fine == k]).argmax() for k in range(fine.max() + 1)])

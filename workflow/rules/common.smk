@@ -40,12 +40,11 @@ MARKERS += [
 # `--cores 8` must not start eight large jobs at once.
 ON_A_CLUSTER = workflow.global_resources["_nodes"].value is not None
 if workflow.is_main_process and not ON_A_CLUSTER:
+    here = machine.memory_mb()
     if "mem_mb" not in workflow.global_resources:
-        workflow.register_resource("mem_mb", machine.memory_mb())
+        workflow.register_resource("mem_mb", here)
     for cohort in CELLS:
-        short = machine.shortage(
-            layouts.raw_files(COHORTS[cohort]), machine.memory_mb()
-        )
+        short = machine.shortage(layouts.raw_files(COHORTS[cohort]), here)
         if short:
             logger.warning(f"cohort {cohort}: {short}")
 

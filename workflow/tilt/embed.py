@@ -155,15 +155,15 @@ def leiden(
     import leidenalg
 
     part = np.arange(len(names))
-    if package == "leidenalg" and len(names) > WHOLE_GRAPH:
-        part = communities(weights, FINE, 1, seed)
-        log.info("%d cells reduced to %d communities", len(names), part.max() + 1)
-        weights = _joined(weights, part)
-    table = pd.DataFrame(index=names)
     links, strength = _links(weights)
+    if package == "leidenalg" and len(names) > WHOLE_GRAPH:
+        part = communities(links, strength, FINE, 1, seed)
+        log.info("%d cells reduced to %d communities", len(names), part.max() + 1)
+        links, strength = _links(_joined(weights, part))
+    table = pd.DataFrame(index=names)
     for resolution in resolutions:
         if package == "igraph":
-            member = communities(weights, resolution, LEIDEN_ITERATIONS, seed)
+            member = communities(links, strength, resolution, LEIDEN_ITERATIONS, seed)
         else:
             found = leidenalg.find_partition(
                 links,
@@ -179,10 +179,12 @@ def leiden(
 
 
 def communities(
-    weights: sparse.csr_matrix, resolution: float, iterations: int, seed: int
+    links, strength: np.ndarray, resolution: float, iterations: int, seed: int
 ) -> np.ndarray:
-    """Leiden communities by modularity with igraph's own implementation (n_cells,)."""
-    links, strength = _links(weights)
+    """Leiden communities by modularity with igraph's own implementation (n_cells,).
+
+    ``links`` and their ``strength`` as from :func:`_links`.
+    """
     random.seed(seed)  # igraph draws from Python's generator
     found = links.community_leiden(
         objective_function="modularity",
