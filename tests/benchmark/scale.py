@@ -57,7 +57,7 @@ def jobs(folder: Path) -> pd.DataFrame:
         asked = re.search(r"'mem_mb': (\d+)", str(one["resources"]))
         rows.append(
             {
-                "rule": one["rule_name"],
+                "rule": re.sub(r"^process_samples_.*", "process_sample", one["rule_name"]),
                 "seconds": one["s"],
                 "cpu_seconds": one["cpu_time"],
                 "max_rss_mb": max([one["max_rss"], *map(float, told)]),

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 TILT = Path(workflow.current_basedir).parent
 sys.path.insert(0, str(TILT))
@@ -107,11 +108,11 @@ def raw_files(wildcards):
     """Raw files of a sample, or what stands for files that the run itself brings."""
     cohort = cohort_of(wildcards)
     if "simulated" in cohort:
-        return cohort["folder"]
+        return [cohort["folder"]]
     if "retrieve" in cohort and cohort["format"] != "h5ad":
-        return f"results/{wildcards.cohort}/retrieved.tsv"
+        return [f"results/{wildcards.cohort}/retrieved.tsv"]
     if cohort["format"] == "h5ad":
-        return f"results/{wildcards.cohort}/raw"
+        return [f"results/{wildcards.cohort}/raw"]
     return list(layouts.sample_files(cohort, sample_row(wildcards)).values())
 
 
@@ -120,6 +121,38 @@ def own_files(wildcards):
     cohort = source_of(wildcards)
     files = layouts.sample_files(cohort, row_of(wildcards)).values()
     return [path for path in files if Path(path).exists()]
+
+
+# Half of the time of a small sample is Python's start: samples of large cohorts share jobs.
+SHARED = [c for c in CELLS if len(COHORTS[c]["samples"]) >= 48]
+PER_JOB = 8
+
+
+class SharedJob:
+    """Samples of a cohort that one job works on, each named as wildcards would name it."""
+
+    def __init__(self, cohort, number, rows):
+        self.cohort, self.number = cohort, number
+        self.samples = [
+            SimpleNamespace(cohort=cohort, sample=row["sample"]) for row in rows
+        ]
+
+    def files(self, pattern):
+        """``pattern`` for every sample of the job."""
+        names = [one.sample for one in self.samples]
+        return expand(pattern, cohort=self.cohort, sample=names)
+
+    def largest(self, _):
+        """Raw files of the largest sample, which say what memory the job needs."""
+        return max(map(own_files, self.samples), key=machine.size_mb)
+
+
+def shared_jobs():
+    """Jobs of ``PER_JOB`` samples for the cohorts that share, in the order of their sheets."""
+    for cohort in SHARED:
+        rows = COHORTS[cohort]["samples"]
+        for number, first in enumerate(range(0, len(rows), PER_JOB), start=1):
+            yield SharedJob(cohort, number, rows[first : first + PER_JOB])
 
 
 def source_of(wildcards):

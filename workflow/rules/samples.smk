@@ -65,13 +65,15 @@ rule process_sample:
         markers=MARKERS,
         aliases=CONFIG["resources"]["gene_aliases"],
     output:
-        sample="results/{cohort}/samples/{sample}.h5ad",
-        cells="results/{cohort}/samples/{sample}.cells.tsv.gz",
-        summary="results/{cohort}/samples/{sample}.qc.json",
+        samples=["results/{cohort}/samples/{sample}.h5ad"],
+        cells=["results/{cohort}/samples/{sample}.cells.tsv.gz"],
+        summaries=["results/{cohort}/samples/{sample}.qc.json"],
     log:
         "logs/{cohort}/process_sample/{sample}.log",
     benchmark:
         "benchmarks/{cohort}/process_sample/{sample}.tsv"
+    wildcard_constraints:
+        cohort=one_of([c for c in CELLS if c not in SHARED]),
     conda:
         "../../envs/tilt.yaml"
     threads: 1
@@ -79,7 +81,8 @@ rule process_sample:
         mem_mb=memory(1000, per_mb=25, of=own_files),
         runtime=30,
     params:
-        row=row_of,
+        cohort=lambda wildcards: wildcards.cohort,
+        rows=lambda wildcards: [row_of(wildcards)],
         source=source_of,
         batch=lambda wildcards: cohort_of(wildcards)["batch"],
         qc=lambda wildcards: cohort_of(wildcards)["qc"],
@@ -87,4 +90,40 @@ rule process_sample:
         seed=CONFIG["seed"],
         code=code("samples", "readers", "readers_h5"),
     script:
-        "../scripts/process_sample.py"
+        "../scripts/process_samples.py"
+
+
+for job in shared_jobs():
+
+    rule:
+        name:
+            f"process_samples_{job.cohort}_{job.number}"
+        input:
+            raw=sorted({path for one in job.samples for path in raw_files(one)}),
+            markers=MARKERS,
+            aliases=CONFIG["resources"]["gene_aliases"],
+        output:
+            samples=job.files("results/{cohort}/samples/{sample}.h5ad"),
+            cells=job.files("results/{cohort}/samples/{sample}.cells.tsv.gz"),
+            summaries=job.files("results/{cohort}/samples/{sample}.qc.json"),
+        log:
+            f"logs/{job.cohort}/process_samples/{job.number}.log",
+        benchmark:
+            f"benchmarks/{job.cohort}/process_samples/{job.number}.tsv"
+        conda:
+            "../../envs/tilt.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(1000, per_mb=25, of=job.largest),
+            runtime=120,
+        params:
+            cohort=job.cohort,
+            rows=[row_of(one) for one in job.samples],
+            source=source_of(job),
+            batch=cohort_of(job)["batch"],
+            qc=cohort_of(job)["qc"],
+            on_bad_sample=CONFIG["on_bad_sample"],
+            seed=CONFIG["seed"],
+            code=code("samples", "readers", "readers_h5"),
+        script:
+            "../scripts/process_samples.py"

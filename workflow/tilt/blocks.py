@@ -17,12 +17,15 @@ import pandas as pd
 import zarr
 from scipy import sparse
 
+from tilt import hdf5
+
 BLOCK_ROWS = 5_000  # rows in memory at a time: about 80 MB at 2,000 genes per cell
 CHUNK = 1_000_000  # numbers in one compressed piece on disk
 H5_CHUNK = 200_000  # the same in an h5ad; its own default of a thousand makes larger files
 
 
 ROOT_ATTRIBUTES = {"encoding-type": "anndata", "encoding-version": "0.1.0"}
+NOTHING = {key: {} for key in ("obsm", "obsp", "varm", "varp", "layers", "uns")}
 
 
 @dataclass(frozen=True)
@@ -89,9 +92,8 @@ def write_store(path: str | Path, parts: Iterable[ad.AnnData], var: pd.DataFrame
     obs = pd.concat(tables) if tables else pd.DataFrame(index=pd.Index([], dtype=str))
     if not obs.index.is_unique:
         raise ValueError(f"cell name {obs.index[obs.index.duplicated()][0]!r} occurs twice")
-    empty = {key: {} for key in ("obsm", "obsp", "varm", "varp", "layers", "uns")}
     with ad.settings.override(auto_shard_zarr_v3=False):
-        for name, value in {"obs": obs, "var": var, **empty}.items():
+        for name, value in {"obs": obs, "var": var, **NOTHING}.items():
             ad.io.write_elem(root, name, value)
     shutil.rmtree(path, ignore_errors=True)
     os.replace(scratch, path)
@@ -174,6 +176,15 @@ def write_h5ad(
             shown.append(normalize(block, np.arange(start, start + block.shape[0])))
         for name, value in slots.items():
             ad.io.write_elem(root, name, value, dataset_kwargs=options)
+
+
+def write_sample(path: str | Path, sample: ad.AnnData) -> None:
+    """Write cells with integer counts in ``X`` (CSR), obs and var as an h5ad."""
+    with h5py.File(path, "w") as root:
+        root.attrs.update(ROOT_ATTRIBUTES)
+        ad.io.write_elem(root, "X", sample.X, dataset_kwargs=hdf5.PACKED)
+        for name, value in {"obs": sample.obs, "var": sample.var, **NOTHING}.items():
+            ad.io.write_elem(root, name, value)
 
 
 def open_store(path: str | Path) -> Store:

@@ -8,7 +8,7 @@ than the work itself for a library of a few thousand cells. Scores agree with ``
 import logging
 
 import numpy as np
-from scipy import sparse
+from scipy import linalg, sparse
 
 from tilt.neighbors import nearest_cells
 
@@ -32,7 +32,7 @@ def expected_rate(n_cells: int, per_thousand: float) -> float:
 def variable_genes(counts: sparse.csr_matrix, n_genes: int = N_GENES) -> np.ndarray:
     """Columns of the genes with the highest variance over mean of depth-normalized counts."""
     mean = np.asarray(counts.mean(axis=0)).ravel()
-    square = np.asarray(counts.multiply(counts).mean(axis=0)).ravel()
+    square = np.asarray(counts.power(2).mean(axis=0)).ravel()
     seen = np.asarray((counts > 0).sum(axis=0)).ravel()
     dispersion = np.where(seen >= 3, (square - mean**2) / np.maximum(mean, 1e-12), -np.inf)
     order = np.argsort(-dispersion, kind="stable")[:n_genes]
@@ -48,8 +48,10 @@ def _project(cells: np.ndarray, doublets: np.ndarray, n_components: int):
     """Principal components of the scaled cells; the doublets in the same space."""
     centre, scale = cells.mean(axis=0), cells.std(axis=0) + 1e-8
     cells, doublets = (cells - centre) / scale, (doublets - centre) / scale
-    _, vectors = np.linalg.eigh(cells.T @ cells)
-    axes = vectors[:, ::-1][:, :n_components]
+    n_genes = cells.shape[1]
+    largest = [n_genes - n_components, n_genes - 1]
+    _, vectors = linalg.eigh(cells.T @ cells, subset_by_index=largest)
+    axes = vectors[:, ::-1]
     return cells @ axes, doublets @ axes
 
 

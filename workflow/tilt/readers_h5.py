@@ -166,9 +166,8 @@ class _Writer:
                 ("indices", block.indices, np.int32),
             ):
                 if name not in group:
-                    group.create_dataset(
-                        name, (0,), kind, maxshape=(None,), chunks=(65_536,), compression="lzf"
-                    )
+                    packed = hdf5.PACKED | {"chunks": (65_536,)}
+                    group.create_dataset(name, (0,), kind, maxshape=(None,), **packed)
                 data = group[name]
                 start = data.shape[0]
                 data.resize((start + len(values),))
