@@ -1,14 +1,17 @@
 """The cohort's count matrix on disk, written once and read by blocks of rows.
 
 The store is an AnnData in zarr format 3 with zstd (1.7 bytes per non-zero against 8 uncompressed),
-so ``anndata.read_zarr`` opens it as well. Everything here holds one block in memory.
+so ``anndata.read_zarr`` opens it as well. Everything here holds two blocks in memory: one in use,
+one on its way in.
 """
 
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import anndata as ad
 import h5py
@@ -22,8 +25,8 @@ from tilt import hdf5
 BLOCK_ROWS = 5_000  # rows in memory at a time: about 80 MB at 2,000 genes per cell
 CHUNK = 1_000_000  # numbers in one compressed piece on disk
 H5_CHUNK = 200_000  # the same in an h5ad; its own default of a thousand makes larger files
-
-
+T = TypeVar("T")
+NO_MORE = object()
 ROOT_ATTRIBUTES = {"encoding-type": "anndata", "encoding-version": "0.1.0"}
 NOTHING = {key: {} for key in ("obsm", "obsp", "varm", "varp", "layers", "uns")}
 
@@ -64,7 +67,8 @@ class Store:
 def write_store(path: str | Path, parts: Iterable[ad.AnnData], var: pd.DataFrame) -> int:
     """Write AnnData ``parts`` (CSR integer counts, the genes of ``var`` in its order) as one store.
 
-    Only one part is in memory at a time. The store appears under its name when it is whole.
+    Two parts are in memory at a time: one being written, one on its way in. The store appears
+    under its name when it is whole.
 
     Returns
     -------
@@ -82,7 +86,7 @@ def write_store(path: str | Path, parts: Iterable[ad.AnnData], var: pd.DataFrame
     root.attrs.update(ROOT_ATTRIBUTES)
     counts = _GrowingCsr(root, len(var))
     tables = []
-    for part in parts:
+    for part in ahead(parts):
         if not part.var_names.equals(var.index):
             raise ValueError("all parts of a store need the same genes in the same order")
         if part.n_obs:
@@ -201,9 +205,22 @@ def open_store(path: str | Path) -> Store:
 
 
 def iter_rows(store: Store, size: int = BLOCK_ROWS) -> Iterator[tuple[int, sparse.csr_matrix]]:
-    """Yield ``(start, counts)``: CSR blocks of at most ``size`` cells, in the order of ``obs``."""
-    for start in range(0, store.n_obs, size):
-        yield start, store.rows(start, min(start + size, store.n_obs))
+    """Yield ``(start, counts)``: CSR blocks of at most ``size`` cells, in the order of ``obs``.
+
+    The next block is read while the caller works on this one.
+    """
+    starts = range(0, store.n_obs, size)
+    return ahead((start, store.rows(start, min(start + size, store.n_obs))) for start in starts)
+
+
+def ahead(items: Iterable[T]) -> Iterator[T]:
+    """The same items; the next is made, in a thread of its own, while the caller works on one."""
+    items = iter(items)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(next, items, NO_MORE)
+        while (item := waiting.result()) is not NO_MORE:
+            waiting = pool.submit(next, items, NO_MORE)
+            yield item
 
 
 def select_genes(store: Store, genes: Iterable[str], size: int = BLOCK_ROWS) -> ad.AnnData:

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 LEIDEN_ITERATIONS = 2  # as scanpy advises; more change labels of few cells
 WHOLE_GRAPH = 100_000  # cells up to which leidenalg is given every link: 40 s a resolution
 FINE = 100.0  # resolution of the communities that stand for larger graphs: about 30 cells each
-SKETCH = 50_000  # cells that UMAP lays out itself; the others are placed beside them
+SKETCH = 30_000  # cells that UMAP lays out itself; the others are placed beside them
 PLACED_BY = 5  # cells of the sketch that say where another cell lies
 
 Blocks = Iterable[tuple[int, sparse.csr_matrix]]
