@@ -68,12 +68,13 @@ def moments(
     for start, counts in blocks:
         rows = slice(start, start + counts.shape[0])
         scaled = depth_normalized(counts, n_counts[rows], target)
-        members = sparse.csr_matrix(
-            (np.ones(counts.shape[0]), (batch[rows], np.arange(counts.shape[0]))),
-            shape=(n_batches, counts.shape[0]),
-        )
-        parts = [(members @ matrix).toarray() for matrix in (scaled, scaled.power(2), counts > 0)]
-        sums = [old + new for old, new in zip(sums, parts, strict=True)] if sums else parts
+        there = np.unique(batch[rows])  # few: the cells of a sample lie together
+        member = (batch[rows, None] == there).astype(float)
+        values = (scaled.data, scaled.data**2, (counts.data > 0).astype(np.float32))
+        sums = sums or [np.zeros((n_batches, counts.shape[1])) for _ in values]
+        for total, value in zip(sums, values, strict=True):
+            scaled.data = value
+            total[there] += (scaled.T @ member).T
     return Moments(n_cells, *sums)
 
 

@@ -1,5 +1,8 @@
 """Quality control of one sample: metrics, limits, doublets, and who left and why."""
 
+import functools
+import re
+
 import numpy as np
 import pandas as pd
 from anndata import AnnData
@@ -41,14 +44,21 @@ def metrics(counts: sparse.csr_matrix, gene_symbols: pd.Series) -> pd.DataFrame:
     One row a cell: n_counts, n_genes, pct_mito, pct_ribo, pct_hb (percent of counts; NaN when the
     matrix holds no gene of the family, which makes it unmeasurable rather than zero).
     """
-    total = np.asarray(counts.sum(axis=1)).ravel()
+    member = families(tuple(gene_symbols))
+    sums = counts @ np.column_stack([np.ones(counts.shape[1]), member])
+    total, parts = sums[:, 0], sums[:, 1:].T
     table = pd.DataFrame({"n_counts": total.astype(int), "n_genes": np.diff(counts.indptr)})
-    symbols = pd.Series(np.asarray(gene_symbols, dtype=str)).str.upper()
-    for name, pattern in FAMILIES.items():
-        member = symbols.str.contains(pattern).to_numpy()
-        part = np.asarray(counts @ member.astype(np.float64)).ravel()
-        table[name] = 100 * part / np.maximum(total, 1) if member.any() else np.nan
+    for name, part, there in zip(FAMILIES, parts, member.any(axis=0), strict=True):
+        table[name] = 100 * part / np.maximum(total, 1) if there else np.nan
     return table
+
+
+@functools.lru_cache(maxsize=4)
+def families(gene_symbols: tuple[str, ...]) -> np.ndarray:
+    """Which genes are of which family of ``FAMILIES`` (genes x families, bool)."""
+    symbols = [str(symbol).upper() for symbol in gene_symbols]
+    patterns = [re.compile(pattern) for pattern in FAMILIES.values()]
+    return np.array([[bool(p.search(s)) for p in patterns] for s in symbols]).reshape(-1, len(patterns))
 
 
 def _mad_limits(values: np.ndarray, n_mads: float | None) -> tuple[float, float]:
