@@ -112,6 +112,7 @@ rule test_expression:
         "benchmarks/{cohort}/test_expression/{subset}.tsv"
     wildcard_constraints:
         subset="[^/]+",
+    priority: 1  # long: not last
     conda:
         "../../envs/tilt.yaml"
     threads: 1
