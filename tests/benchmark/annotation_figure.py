@@ -4,7 +4,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from tilt.figures import style
-from tilt.figures.names import DARK, GREY, number
+from tilt.figures.names import DARK, GREY
+from tilt.words import number
 
 TILT = "tilt"
 BASELINE = "marker score over 15 neighbours"

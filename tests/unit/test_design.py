@@ -53,7 +53,7 @@ def test_donors_without_a_covariate_are_named():
     age[2] = np.nan
     built = design.build(donors(age=age), contrast(covariates=("age",)))
     assert len(built.units) == 11
-    assert built.notes == ("1 donor(s) without age left out: D2",)
+    assert built.notes == ("1 donor without age left out: D2",)
 
 
 def test_text_for_missing_counts_as_missing():
@@ -87,7 +87,7 @@ def test_a_missing_arm_is_a_problem_not_a_crash(cases, controls):
     table = donors(condition=["SLE"] * cases + ["control"] * controls)
     built = design.build(table, contrast())
     arm = "control" if controls < 3 else "SLE"
-    assert f"{min(cases, controls)} {arm} donor(s)" in built.problem
+    assert f"{min(cases, controls)} {arm} donor" in built.problem
 
 
 def test_bad_tables_are_refused_with_all_problems():
@@ -128,7 +128,7 @@ def test_permutations_are_drawn_once():
 def test_donors_of_a_stratum_with_one_arm_are_said_to_inform_nothing():
     batch = ["B1"] * 3 + ["B2"] * 2 + ["B1"] * 2 + ["B1"] * 5
     built = design.build(donors(batch=batch), contrast(strata=("batch",)))
-    assert built.notes == ("2 donor(s) inform no difference, being in a batch of one arm: B2",)
+    assert built.notes == ("2 donors not informative, being in a batch of one arm: B2",)
     y = np.arange(12.0)
     kept = np.array(batch) == "B1"
     alone = design.build(donors(batch=batch)[kept], contrast())

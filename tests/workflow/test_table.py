@@ -61,7 +61,7 @@ def test_its_numbers_are_those_of_the_raw_table(done):
     assert primary["quantity"] == "Tph"
     assert (primary["n_case"], primary["n_control"]) == (6, 6)
     assert "no pbmc cells (010)" in primary["reason"]
-    assert "1 donor(s) without age left out: 001" in primary["reason"]
+    assert "1 donor without age left out: 001" in primary["reason"]
     assert found.loc[found["role"] == "secondary", "quantity"].unique().tolist() == ["0"]
     kept = raw.drop(index=["001", "010"])
     for subset in SUBSETS:

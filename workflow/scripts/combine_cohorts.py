@@ -6,7 +6,7 @@ log = logs.begin(snakemake.log[0], snakemake.threads)
 
 import pandas as pd
 
-from tilt import contrast, declared, imbalance, meta, tables
+from tilt import contrast, declared, imbalance, meta, tables, words
 
 cohorts = snakemake.params.cohorts
 donors = {c["name"]: declared.donors_table(c["samples"], c["name"]) for c in cohorts}
@@ -45,7 +45,7 @@ for i, cohort in enumerate(cohorts):
             "E2": imbalance.pole_counts(counted, imbalance.FLAGS),
         },
     )
-    note = f"{len(gone)} donor(s) counted in another cohort left out"
+    note = f"{words.count(len(gone), 'donor')} counted in another cohort left out"
     table["reason"] = [f"{said}; {note}" if said else note for said in table["reason"].fillna("")]
     tested.append(table)
 combined = meta.across(pd.concat(tested, ignore_index=True), snakemake.params.tau)

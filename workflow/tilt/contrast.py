@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from tilt import composition, design, inference, overdispersed
+from tilt.words import count
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ class Bench:
 
 
 def _left_out(n: int, why: str) -> tuple[str, ...]:
-    return (f"{n} donor(s) left out: {why}",) if n else ()
+    return (f"{count(n, 'donor')} left out: {why}",) if n else ()
 
 
 def _compare(

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from tilt import inference
+from tilt.words import count
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +148,7 @@ def _kept_share(condition: np.ndarray, nuisance: np.ndarray) -> float:
 def _arms_problem(units: pd.DataFrame, contrast: Contrast) -> str:
     counts = units["condition"].value_counts()
     short = [
-        f"{int(counts.get(arm, 0))} {arm} donor(s)"
+        count(int(counts.get(arm, 0)), f"{arm} donor")
         for arm in (contrast.case, contrast.control)
         if counts.get(arm, 0) < contrast.min_donors
     ]
@@ -163,8 +164,9 @@ def _one_armed(units: pd.DataFrame, condition: np.ndarray, blocks: list[str]) ->
         arms = pd.Series(condition).groupby(units[name].astype(str).to_numpy())
         alone = arms.size()[arms.nunique() == 1]
         if len(alone):
+            told = count(int(alone.sum()), "donor")
             notes.append(
-                f"{int(alone.sum())} donor(s) inform no difference, being in a {name} of one arm: "
+                f"{told} not informative, being in a {name} of one arm: "
                 f"{', '.join(alone.index[:8])}{' ...' if len(alone) > 8 else ''}"
             )
     return notes
@@ -205,7 +207,9 @@ def build(donors: pd.DataFrame, contrast: Contrast) -> Design:
             wanted = []
         else:
             shown = ", ".join(gone[:8]) + (" ..." if len(gone) > 8 else "")
-            notes.append(f"{len(gone)} donor(s) without {'/'.join(wanted)} left out: {shown}")
+            notes.append(
+                f"{count(len(gone), 'donor')} without {'/'.join(wanted)} left out: {shown}"
+            )
             units = units[complete].reset_index(drop=True)
 
     condition = (units["condition"] == contrast.case).to_numpy(float)
@@ -276,5 +280,5 @@ def pairs(units: pd.DataFrame, contrast: Contrast) -> tuple[pd.DataFrame, str, t
     notes = ()
     if single:
         notes = (f"{len(single)} without a partner left out: {', '.join(single[:8])}",)
-    few = f"{len(whole)} pair(s); {contrast.min_donors} are needed"
+    few = f"{count(len(whole), 'pair')}; {contrast.min_donors} are needed"
     return whole, few if len(whole) < contrast.min_donors else "", notes

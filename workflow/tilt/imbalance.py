@@ -17,6 +17,7 @@ import pandas as pd
 
 from tilt import genes, pseudobulk
 from tilt.activity import MIN_SHARE, weighted_mean, weights
+from tilt.words import count
 
 log = logging.getLogger(__name__)
 
@@ -154,7 +155,7 @@ def axis(
     rows = pseudobulk.of_subset(bulk, WORKING_SET, limits.min_pseudobulk_cells)
     if rows.n_obs < 4:
         return None, (
-            f"{rows.n_obs} donor(s) with {limits.min_pseudobulk_cells} memory CD4 cells; "
+            f"{count(rows.n_obs, 'donor')} with {limits.min_pseudobulk_cells} memory CD4 cells; "
             "4 are needed"
         )
     counts = pseudobulk.dense(rows) if counts is None else counts

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
+from tilt.words import count
+
 log = logging.getLogger(__name__)
 
 COLUMNS = ["quantity", "denominator", "scale", "cohort", "n_cohorts", "n_case", "n_control"]
@@ -199,7 +201,7 @@ def across(tests: pd.DataFrame, tau: str = "PM") -> pd.DataFrame:
         studies = _study_rows(rows.assign(method=method), effect, se, scale)
         usable = studies[good]
         if len(usable) < 2:
-            said = f"{len(usable)} cohort(s) with an estimate; two are needed"
+            said = f"{count(len(usable), 'cohort')} with an estimate; two are needed"
             total = pd.DataFrame([{"cohort": "all", "estimable": False, "reason": said}])
             named = {"quantity": quantity, "denominator": home, "scale": scale}
             total = total.assign(**named, n_cohorts=len(usable), method=f"{method} {tau}")

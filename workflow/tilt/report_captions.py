@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from tilt.figures.names import count, number, p_text, pretty
+from tilt.figures.names import p_text, pretty
 from tilt.report_text import (
     CohortResults,
     arms,
@@ -12,6 +12,7 @@ from tilt.report_text import (
     permutation_p,
     used_covariates,
 )
+from tilt.words import count, number
 
 TITLES = {
     "study": "Study flow and donors",

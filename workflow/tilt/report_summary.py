@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from tilt import report_provenance, report_text
-from tilt.figures.names import Cohort, count, describe, number, p_text, pretty
+from tilt.figures.names import Cohort, describe, p_text, pretty
 from tilt.report_text import CohortResults
+from tilt.words import count, number
 
 TABLES = ["donors", "lineages", "qc_waterfall", "tests"]
 

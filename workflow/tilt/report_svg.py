@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from tilt.figures.imbalance import HIGH, POLES, count_poles
-from tilt.figures.names import Cohort, number, pretty, subset_colour, subset_order
+from tilt.figures.names import Cohort, pretty, subset_colour, subset_order
+from tilt.words import number
 
 SIZE = 460
 EDGE = 46

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from tilt.figures.names import Cohort, count, number, p_text, pretty
+from tilt.figures.names import Cohort, p_text, pretty
+from tilt.words import count, number
 
 ESTIMATORS = {
     "E1": "the log-ratio of labelled Tph/Tfh to Th22-like cells (E1)",

@@ -7,15 +7,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from tilt.figures import style
-from tilt.figures.names import (
-    DARK,
-    GREY,
-    Cohort,
-    number,
-    pretty,
-    subset_colour,
-    subset_order,
-)
+from tilt.figures.names import DARK, GREY, Cohort, pretty, subset_colour, subset_order
+from tilt.words import number
 
 MEASURES = {
     "score": "score: probability of the subset",

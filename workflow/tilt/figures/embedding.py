@@ -12,12 +12,11 @@ from tilt.figures.names import (
     LIGHT,
     SPARE_COLOURS,
     Cohort,
-    count,
-    number,
     pretty,
     subset_colour,
     subset_order,
 )
+from tilt.words import count, number
 
 MOST_POINTS = 60_000  # cells drawn; more add bytes, not information, at column width
 RARE = 300  # a subset of at most so many cells is drawn whole and on top

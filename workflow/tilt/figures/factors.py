@@ -5,7 +5,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tilt.figures import forest, style
-from tilt.figures.names import DARK, GREY, Cohort, count, p_text
+from tilt.figures.names import DARK, GREY, Cohort, p_text
+from tilt.words import count
 
 TITLE = "transcription factors between conditions"
 NO_TABLE = (

@@ -5,7 +5,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tilt.figures import forest, strips, style
-from tilt.figures.names import DARK, GREY, LIGHT, Cohort, count, pretty
+from tilt.figures.names import DARK, GREY, LIGHT, Cohort, pretty
+from tilt.words import count
 
 TITLE = "the Tph/Th22 imbalance"
 ESTIMATORS = ("E1", "E2", "E3")

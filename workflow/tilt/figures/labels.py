@@ -6,7 +6,8 @@ from matplotlib.figure import Figure
 
 from tilt.figures import style
 from tilt.figures.markers import SHARES
-from tilt.figures.names import DARK, Cohort, number, pretty, subset_order
+from tilt.figures.names import DARK, Cohort, pretty, subset_order
+from tilt.words import number
 
 TITLE = "own against authors' labels"
 

@@ -204,18 +204,8 @@ def subset_order(labels) -> list[str]:
     return sorted(set(labels), key=lambda x: (x == "unassigned", known.get(x, last), str(x)))
 
 
-def number(n: float) -> str:
-    """Count with thousands separated."""
-    return f"{int(n):,}"
-
-
 def p_text(p: float) -> str:
     """P value as it is written in figures and text."""
     if p != p:
         return "not given"
     return "< 0.0001" if p < 1e-4 else f"= {p:.2g}" if p < 0.0995 else f"= {p:.2f}"
-
-
-def count(n: int, thing: str) -> str:
-    """Number and noun: ``1 donor``, ``2,000 donors``."""
-    return f"{number(n)} {thing}" + ("" if n == 1 else "s")

@@ -5,7 +5,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tilt.figures import style
-from tilt.figures.names import DARK, LIGHT, Cohort, count, number
+from tilt.figures.names import DARK, LIGHT, Cohort
+from tilt.words import count, number
 
 TITLE = "study flow and donors"
 HIDDEN = ("cohort", "donor", "condition", "sample")

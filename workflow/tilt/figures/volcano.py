@@ -5,7 +5,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tilt.figures import style
-from tilt.figures.names import DARK, Cohort, number, pretty
+from tilt.figures.names import DARK, Cohort, pretty
+from tilt.words import number
 
 TITLE = "genes between conditions"
 FDR = 0.05
