@@ -37,6 +37,7 @@ class Run:
                 stdout=log,
                 stderr=log,
                 env=os.environ | {"OMP_NUM_THREADS": "1"},
+                preexec_fn=hear_ctrl_c,
             )
 
     @property
@@ -76,6 +77,11 @@ class Run:
                     self.process.wait(timeout=20)
                 except subprocess.TimeoutExpired:
                     continue
+
+
+def hear_ctrl_c() -> None:
+    """Undo what a shell does to commands in the background, which are deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def kill(processes: list[psutil.Process]) -> None:
