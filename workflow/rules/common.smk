@@ -124,8 +124,8 @@ def own_files(wildcards):
 
 
 # Half of the time of a small sample is Python's start: samples of large cohorts share jobs.
-SHARED = [c for c in CELLS if len(COHORTS[c]["samples"]) >= 48]
-PER_JOB = 8
+SHARED = [c for c in CELLS if len(COHORTS[c]["samples"]) >= 32]
+MOST = 8  # samples in a job, and jobs that there are at the least, to run beside each other
 
 
 class SharedJob:
@@ -148,11 +148,12 @@ class SharedJob:
 
 
 def shared_jobs():
-    """Jobs of ``PER_JOB`` samples for the cohorts that share, in the order of their sheets."""
+    """Jobs of 4 to ``MOST`` samples for the cohorts that share, in the order of their sheets."""
     for cohort in SHARED:
         rows = COHORTS[cohort]["samples"]
-        for number, first in enumerate(range(0, len(rows), PER_JOB), start=1):
-            yield SharedJob(cohort, number, rows[first : first + PER_JOB])
+        size = min(MOST, len(rows) // MOST)
+        for number, first in enumerate(range(0, len(rows), size), start=1):
+            yield SharedJob(cohort, number, rows[first : first + size])
 
 
 def source_of(wildcards):
