@@ -50,7 +50,7 @@ def spoilt(tmp_path_factory):
 
 
 def many(sheet: pd.DataFrame, raw: Path) -> pd.DataFrame:
-    """Copies of the files as 48 samples, six of which share a job; the last job holds the unusable two."""
+    """Copies of the files as 48 samples, six to a job; the last job holds the unusable two."""
     rows = pd.concat([sheet.iloc[[0, 1] * 23], sheet.iloc[[2, 3]]], ignore_index=True)
     rows["sample"] = [f"M{i:02d}" for i in range(1, 49)]
     rows["donor"] = rows["sample"]
