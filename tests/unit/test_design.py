@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tilt import design
+from tilt.words import count
 
 
 def donors(**columns):
@@ -87,7 +88,7 @@ def test_a_missing_arm_is_a_problem_not_a_crash(cases, controls):
     table = donors(condition=["SLE"] * cases + ["control"] * controls)
     built = design.build(table, contrast())
     arm = "control" if controls < 3 else "SLE"
-    assert f"{min(cases, controls)} {arm} donor" in built.problem
+    assert f"{count(min(cases, controls), f'{arm} donor')}; at least 3" in built.problem
 
 
 def test_bad_tables_are_refused_with_all_problems():

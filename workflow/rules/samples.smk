@@ -1,5 +1,9 @@
 # One sample at a time: raw counts in, clean cells with their lineage out.
 
+# The same for one sample and for several in one job.
+SAMPLE_MEMORY = {"base_mb": 1000, "per_mb": 25}
+SAMPLE_CODE = code("samples", "readers", "readers_h5", "blocks")
+
 
 rule simulate_cohort:
     input:
@@ -78,7 +82,7 @@ rule process_sample:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000, per_mb=25, of=own_files),
+        mem_mb=memory(**SAMPLE_MEMORY, of=own_files),
         runtime=30,
     params:
         cohort=lambda wildcards: wildcards.cohort,
@@ -88,7 +92,7 @@ rule process_sample:
         qc=lambda wildcards: cohort_of(wildcards)["qc"],
         on_bad_sample=CONFIG["on_bad_sample"],
         seed=CONFIG["seed"],
-        code=code("samples", "readers", "readers_h5"),
+        code=SAMPLE_CODE,
     script:
         "../scripts/process_samples.py"
 
@@ -114,7 +118,7 @@ for job in shared_jobs():
             "../../envs/tilt.yaml"
         threads: 1
         resources:
-            mem_mb=memory(1000, per_mb=25, of=job.largest),
+            mem_mb=memory(**SAMPLE_MEMORY, of=job.largest),
             runtime=120,
         params:
             cohort=job.cohort,
@@ -124,6 +128,6 @@ for job in shared_jobs():
             qc=cohort_of(job)["qc"],
             on_bad_sample=CONFIG["on_bad_sample"],
             seed=CONFIG["seed"],
-            code=code("samples", "readers", "readers_h5"),
+            code=SAMPLE_CODE,
         script:
             "../scripts/process_samples.py"

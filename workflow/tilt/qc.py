@@ -57,10 +57,8 @@ def metrics(counts: sparse.csr_matrix, gene_symbols: pd.Series) -> pd.DataFrame:
 def families(gene_symbols: tuple[str, ...]) -> np.ndarray:
     """Which genes are of which family of ``FAMILIES`` (genes x families, bool)."""
     symbols = [str(symbol).upper() for symbol in gene_symbols]
-    patterns = [re.compile(pattern) for pattern in FAMILIES.values()]
-    return np.array([[bool(p.search(s)) for p in patterns] for s in symbols]).reshape(
-        -1, len(patterns)
-    )
+    found = [[bool(re.search(p, s)) for s in symbols] for p in FAMILIES.values()]
+    return np.array(found, dtype=bool).T
 
 
 def _mad_limits(values: np.ndarray, n_mads: float | None) -> tuple[float, float]:
