@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 import yaml
 from scipy import sparse
-from tilt import genes, simulate, simulate_write
+from tilt.genes import tables as gene_tables
+from tilt.simulate import cohort as simulate
+from tilt.simulate import write
 
 ROOT = Path(__file__).parents[1]
 COHORTS = (
@@ -44,8 +46,8 @@ def build(web: Path, per_arm: int, n_cells: int) -> dict[str, int]:
     params = simulate.read_parameters(ROOT / "resources/demo/demo_pbmc.yaml")
     params = simulate.override(params, n_cells=n_cells)
     tables = (
-        genes.read_markers(ROOT / "resources/markers.tsv"),
-        genes.read_signatures(ROOT / "resources/signatures.tsv"),
+        gene_tables.read_markers(ROOT / "resources/markers.tsv"),
+        gene_tables.read_signatures(ROOT / "resources/signatures.tsv"),
     )
     members: dict[str, dict[str, bytes]] = {"GSE285773": {}, "GSE135779": {}}
     expected = {}
@@ -64,7 +66,7 @@ def build(web: Path, per_arm: int, n_cells: int) -> dict[str, int]:
                 into = members["GSE285773" if name == "gse285773" else "GSE135779"]
                 into |= _triplet(part, row["prefix"], name == "gse285773")
             if name != "gse285773":
-                simulate_write.write_genes(parts[0].var, web / "GSE135779_genes.tsv.gz")
+                write.write_genes(parts[0].var, web / "GSE135779_genes.tsv.gz")
     for series, files in members.items():
         write_tar(web / f"{series}_RAW.tar", files)
     return expected
@@ -90,10 +92,10 @@ def _packed(text: str | bytes) -> bytes:
 def _triplet(part: ad.AnnData, prefix: str, with_features: bool) -> dict[str, bytes]:
     files = {
         f"{prefix}_barcodes.tsv.gz": _packed("".join(f"{c}\n" for c in _codes(part))),
-        f"{prefix}_matrix.mtx.gz": _packed(simulate_write.matrix_market(part.X)),
+        f"{prefix}_matrix.mtx.gz": _packed(write.matrix_market(part.X)),
     }
     if with_features:
-        table = simulate_write.features(part.var).to_csv(sep="\t", header=False, index=False)
+        table = write.features(part.var).to_csv(sep="\t", header=False, index=False)
         files[f"{prefix}_features.tsv.gz"] = _packed(table)
     return files
 
@@ -111,7 +113,7 @@ def _write_lanes(parts: list[ad.AnnData], rows: list[dict], web: Path) -> dict[s
     for condition, prefix in (("ctrl", "GSM2560248_2.1"), ("stim", "GSM2560249_2.2")):
         mine = [i for i, row in enumerate(rows) if row["condition"] == condition]
         counts = sparse.vstack([parts[i].X for i in mine])
-        files[f"{prefix}.mtx.gz"] = _packed(simulate_write.matrix_market(counts))
+        files[f"{prefix}.mtx.gz"] = _packed(write.matrix_market(counts))
         names = "".join(f"{code}\n" for code in codes)
         files[f"{prefix.split('_')[0]}_barcodes.tsv.gz"] = _packed(names)
         donors = [rows[i]["donor"] for i in mine for _ in range(n_cells)]
@@ -124,7 +126,7 @@ def _write_lanes(parts: list[ad.AnnData], rows: list[dict], web: Path) -> dict[s
             expected[rows[i]["sample"]] = int((kinds[at] == "singlet").sum())
     head = "tsne1\ttsne2\tind\tstim\tcluster\tcell\tmultiplets\n"
     (web / "GSE96583_batch2.total.tsne.df.tsv.gz").write_bytes(_packed(head + "".join(lines)))
-    simulate_write.write_genes(parts[0].var, web / "GSE96583_batch2.genes.tsv.gz")
+    write.write_genes(parts[0].var, web / "GSE96583_batch2.genes.tsv.gz")
     write_tar(web / "GSE96583_RAW.tar", files)
     return expected
 

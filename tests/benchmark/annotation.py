@@ -21,8 +21,9 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "wor
 
 import annotation_cases as cases  # noqa: E402
 import annotation_figure  # noqa: E402
-from tilt import annotate, confidence, simulate  # noqa: E402
 from tilt.figures import style  # noqa: E402
+from tilt.labels import annotate, label_quality  # noqa: E402
+from tilt.simulate import cohort as simulate  # noqa: E402
 
 SEEDS = (0, 1, 2)
 COVERAGE = (1.0, 0.9, 0.8, 0.6)
@@ -50,7 +51,7 @@ def trade_off(name: str, method: str, chance, words, truth, usual=None) -> None:
     upper = np.sort(most, axis=0)[-2:]
     usual = np.ones(len(chance), bool) if usual is None else usual
     best = unique[most.argmax(0)].astype(object)
-    curve = confidence.curve(best, upper[1] - upper[0], usual, truth.astype(object))
+    curve = label_quality.curve(best, upper[1] - upper[0], usual, truth.astype(object))
     CURVES.append(curve.assign(task=name, method=method))
 
 
@@ -80,7 +81,7 @@ def lineage_task(name: str, cells, tables, to_truth, target: float, labels: list
     usual = (called["lineage"] != "unassigned").to_numpy()
     margin = called["lineage_margin"].to_numpy()
     best = called["lineage"].map(to_truth).to_numpy().astype(object)
-    curve = confidence.curve(best, np.where(usual, margin, 0), usual, truth.astype(object))
+    curve = label_quality.curve(best, np.where(usual, margin, 0), usual, truth.astype(object))
     CURVES.append(curve.assign(task=name, method=annotation_figure.TILT))
     yield name, "share assigned", float(usual.mean()), np.nan
     yield name, "seconds", seconds, np.nan

@@ -8,7 +8,10 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from tilt import annotate, embed, genes, normalize, simulate
+from tilt.cells import embed, normalize
+from tilt.genes import tables as gene_tables
+from tilt.labels import annotate
+from tilt.simulate import cohort as simulate
 
 ROOT = Path(__file__).resolve().parents[2]
 RESOURCES = ROOT / "resources"
@@ -54,17 +57,17 @@ class Tables:
 
 def read_tables() -> Tables:
     return Tables(
-        genes.read_markers(RESOURCES / "markers.tsv"),
-        genes.read_signatures(RESOURCES / "signatures.tsv"),
-        genes.read_aliases(RESOURCES / "gene_aliases.tsv"),
-        genes.read_excluded(RESOURCES / "excluded_genes.tsv"),
+        gene_tables.read_markers(RESOURCES / "markers.tsv"),
+        gene_tables.read_signatures(RESOURCES / "signatures.tsv"),
+        gene_tables.read_aliases(RESOURCES / "gene_aliases.tsv"),
+        gene_tables.read_excluded(RESOURCES / "excluded_genes.tsv"),
     )
 
 
 def read_cells(name: str, column: str, mapping: dict, tables: Tables) -> ad.AnnData:
     """Cells of the data folder whose author label is in ``mapping``; obs.truth is the label."""
     raw = ad.read_h5ad(Path(os.environ["TILT_REAL_DATA"]) / name)
-    cells = genes.standardize(raw, tables.aliases)
+    cells = gene_tables.standardize(raw, tables.aliases)
     cells.obs["truth"] = cells.obs[column].astype(str).map(mapping)
     cells = cells[cells.obs["truth"].notna()].copy()
     cells.obs["n_counts"] = np.asarray(cells.X.sum(1)).ravel()
@@ -77,7 +80,7 @@ def prepare(cells: ad.AnnData, tables: Tables, seed: int) -> tuple[ad.AnnData, n
     """Variable genes, principal components and the panel, as the workflow makes them."""
     counts = sparse.csr_matrix(cells.X)
     depth = cells.obs["n_counts"].to_numpy()
-    named = genes.excluded(cells.var["gene_symbol"], tables.excluded).to_numpy()
+    named = gene_tables.excluded(cells.var["gene_symbol"], tables.excluded).to_numpy()
     batch = np.zeros(cells.n_obs, int)
     found = normalize.moments([(0, counts)], depth, batch, TARGET_SUM)
     stats = normalize.variable_genes(found, named != "", N_GENES)

@@ -3,9 +3,9 @@
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from tilt.core.text import number
 from tilt.figures import style
 from tilt.figures.names import DARK, GREY
-from tilt.words import number
 
 TILT = "tilt"
 BASELINE = "marker score over 15 neighbours"

@@ -26,18 +26,8 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 from calibration_table import Table  # noqa: E402
 from scipy import stats  # noqa: E402
-from tilt import (  # noqa: E402
-    activity,
-    composition,
-    contrast,
-    controls,
-    design,
-    expression,
-    imbalance,
-    meta,
-    overdispersed,
-    pseudobulk,
-)
+from tilt.donors import activity, composition, imbalance, pseudobulk  # noqa: E402
+from tilt.stats import contrast, design, expression, meta, overdispersed, specifications  # noqa: E402
 
 OTHER = 10**8  # permutations and replicates don't share the numbers the cohort was drawn with
 RATE, COVER, BIAS = (0.03, 0.07), (0.93, 0.97), (0.9, 1.1)
@@ -282,10 +272,10 @@ def axis(table: Table) -> None:
             for row in contrast.value(bench, values, ""):
                 if np.isfinite(row.get("p", np.nan)):
                     found[f"{name} {row['method']}"].append(row["p"] < 0.05)
-        study = controls.Cohort(donors, plan, limits, pd.DataFrame(), signatures, bulk)
+        study = specifications.Cohort(donors, plan, limits, pd.DataFrame(), signatures, bulk)
         study = replace(study, strata=strata)
-        draws = controls.random_sets(study, 99)
-        found["E3 random sets"].append(controls.random_p(draws) < 0.05)
+        draws = specifications.random_sets(study, 99)
+        found["E3 random sets"].append(specifications.random_p(draws) < 0.05)
     for name, hits in found.items():
         table.add("false positives, pseudobulk", name, np.mean(hits), RATE, len(hits))
 

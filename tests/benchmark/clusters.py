@@ -19,7 +19,7 @@ from sklearn.metrics import adjusted_rand_score
 
 sys.path[:0] = [str(Path(__file__).parents[2] / "workflow")]
 
-from tilt import embed  # noqa: E402
+from tilt.cells import embed  # noqa: E402
 
 RESOLUTION = 1.0
 WAYS = {  # package, cells up to which the graph is clustered whole, seed

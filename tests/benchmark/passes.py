@@ -20,7 +20,9 @@ import pandas as pd
 
 sys.path[:0] = [str(Path(__file__).parents[2] / "workflow")]
 
-from tilt import blocks, machine, normalize, qc  # noqa: E402
+from tilt.cells import normalize, qc  # noqa: E402
+from tilt.core import machine  # noqa: E402
+from tilt.io import store as blocks  # noqa: E402
 
 CELLS, TARGET = 235_000, 3 * 5.5
 

@@ -26,7 +26,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "workflow")]
 
 import scale_cohort  # noqa: E402
 import scale_figure  # noqa: E402
-from tilt import machine  # noqa: E402
+from tilt.core import machine  # noqa: E402
 
 # Largest cohort for which a target holds -> peak memory of the largest job (MB), ours / plain.
 TARGETS = {30_000: (1_500, 1.0), 240_000: (3_000, 1 / 3), 1_260_000: (6_000, None)}

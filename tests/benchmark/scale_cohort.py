@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import yaml
 from scipy import sparse
-from tilt import genes, simulate
-from tilt.simulate_cells import build
+from tilt.genes import tables as gene_tables
+from tilt.simulate import cohort as simulate
+from tilt.simulate.world import build
 
 ROOT = Path(__file__).parents[2]
 MIXED = 4  # donors whose cells are shuffled together, as in a multiplexed run
@@ -30,8 +31,8 @@ def write(folder: Path, n_cells: int, n_donors: int, seed: int) -> dict:
     params = simulate.read_parameters(ROOT / "resources/demo/demo_pbmc.yaml")
     params = simulate.override(params, n_cells=n_cells // n_donors, **CHANGES)
     sheet = simulate.sheet(n_donors // 2, n_donors - n_donors // 2, seed=seed)
-    markers = genes.read_markers(ROOT / "resources/markers.tsv")
-    signatures = genes.read_signatures(ROOT / "resources/signatures.tsv")
+    markers = gene_tables.read_markers(ROOT / "resources/markers.tsv")
+    signatures = gene_tables.read_signatures(ROOT / "resources/signatures.tsv")
     about = _write_h5ad(folder / "cohort.h5ad", params, sheet, markers, signatures, seed)
     sheet.to_csv(folder / "sheet.tsv", sep="\t", index=False)
     cohort = {

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pandas as pd
 from anndata.io import write_elem
-from tilt import readers
+from tilt.io import read
 
 ROOT = Path(__file__).parents[2]
 N_CELLS, N_GENES, PER_CELL, BLOCK = 200_000, 30_172, 800, 10_000
@@ -21,9 +21,9 @@ LIMIT_MB = 700
 SPLIT = """
 import resource, sys
 sys.path.insert(0, "workflow")
-from tilt import readers_h5
+from tilt.io import h5
 path, out = sys.argv[1:3]
-cells = readers_h5.split_h5ad(
+cells = h5.split_h5ad(
     path, "donor_id", "raw/X", {f"D{i}": f"{out}/D{i}.h5ad" for i in range(40)},
     keep=["author_cell_type"], where={"Processing_Cohort": ["4.0"]},
 )
@@ -86,9 +86,7 @@ def test_split_of_a_large_release(tmp_path):
     )
     assert n_cells == int(wanted.sum())
     assert peak_mb < LIMIT_MB, f"{peak_mb} MB"
-    sample = readers.read_sample(
-        "h5ad_per_sample", {"h5ad": tmp_path / "split/D7.h5ad"}, sample="D7"
-    )
+    sample = read.read_sample("h5ad_per_sample", {"h5ad": tmp_path / "split/D7.h5ad"}, sample="D7")
     assert list(sample.obs_names) == list(obs.index[wanted & (obs["donor_id"] == "D7")])
     assert sample.X.data.min() >= 1 and sample.X.data.max() <= 4
     print(f"{n_cells} cells split, peak {peak_mb} MB")

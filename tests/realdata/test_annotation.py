@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from benchmark import annotation_cases as cases
 from sklearn.metrics import adjusted_rand_score, f1_score
-from tilt import annotate
+from tilt.labels import annotate
 
 pytestmark = pytest.mark.skipif(
     "TILT_REAL_DATA" not in os.environ, reason="TILT_REAL_DATA names no folder of real data"

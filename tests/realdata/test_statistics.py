@@ -14,7 +14,10 @@ import pytest
 import statsmodels.api as sm
 from running import Workflow
 from scipy import optimize, special, stats
-from tilt import activity, contrast, design, genes, overdispersed, pseudobulk, published, tables
+from tilt.core import tables
+from tilt.donors import activity, pseudobulk, published
+from tilt.genes import tables as gene_tables
+from tilt.stats import contrast, design, overdispersed
 
 DATA = os.environ.get("TILT_REAL_DATA")
 pytestmark = pytest.mark.skipif(not DATA, reason="TILT_REAL_DATA names no folder of real data")
@@ -213,7 +216,7 @@ def test_interferon_rises_in_all_eight_donors_of_kang():
     sums = pseudobulk.sums([(cells.X.tocsr(), codes)], len(groups), cells.n_vars)
     bulk = pseudobulk.assemble(sums, groups, var)
     donors = about[["donor", "condition"]].drop_duplicates().assign(cohort="kang")
-    signatures = genes.read_signatures(ROOT / "resources" / "signatures.tsv")
+    signatures = gene_tables.read_signatures(ROOT / "resources" / "signatures.tsv")
     scores = activity.score(bulk, donors, signatures, ["cd4"], ["IFN1_ISG7"], min_cells=20)
     good = scores[scores["estimable"]]
     assert len(good) == 16, scores[["donor", "reason"]].to_string()

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 from running import Workflow
-from tilt import tables
+from tilt.core import tables
 
 DATA = os.environ.get("TILT_REAL_DATA")
 pytestmark = pytest.mark.skipif(not DATA, reason="TILT_REAL_DATA names no folder of real data")

@@ -9,8 +9,12 @@ import pandas as pd
 import yaml
 from anndata import AnnData
 from scipy import sparse
-from tilt import annotate, embed, genes, normalize, samples, simulate
-from tilt.config import merged
+from tilt.cells import embed, normalize
+from tilt.config.check import merged
+from tilt.genes import tables as gene_tables
+from tilt.labels import annotate
+from tilt.simulate import cohort as simulate
+from tilt.stages import sample as samples
 
 ROOT = Path(__file__).parents[2]
 RESOURCES = ROOT / "resources"
@@ -22,10 +26,10 @@ QC = yaml.safe_load((ROOT / "config/config.yaml").read_text())["qc"]
 def tables() -> tuple[pd.DataFrame, pd.DataFrame, dict, pd.DataFrame]:
     """Markers, signatures, aliases and excluded genes, as shipped."""
     return (
-        genes.read_markers(RESOURCES / "markers.tsv"),
-        genes.read_signatures(RESOURCES / "signatures.tsv"),
-        genes.read_aliases(RESOURCES / "gene_aliases.tsv"),
-        genes.read_excluded(RESOURCES / "excluded_genes.tsv"),
+        gene_tables.read_markers(RESOURCES / "markers.tsv"),
+        gene_tables.read_signatures(RESOURCES / "signatures.tsv"),
+        gene_tables.read_aliases(RESOURCES / "gene_aliases.tsv"),
+        gene_tables.read_excluded(RESOURCES / "excluded_genes.tsv"),
     )
 
 
@@ -67,7 +71,7 @@ def walk(name: str, sheet: pd.DataFrame, seed: int, null: bool = False, **change
     def blocks():
         return ((i, counts[i : i + 5000]) for i in range(0, len(obs), 5000))
 
-    lists = np.asarray(genes.excluded(var["gene_symbol"], excluded), dtype=str)
+    lists = np.asarray(gene_tables.excluded(var["gene_symbol"], excluded), dtype=str)
     stats = normalize.variable_genes(
         normalize.moments(blocks(), depth, batch, TARGET), lists != "", 2000
     )

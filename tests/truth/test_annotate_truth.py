@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 from benchmark import annotation_cases as cases
 from sklearn.metrics import adjusted_rand_score, f1_score
-from tilt import annotate, genes, simulate
+from tilt.genes import tables as gene_tables
+from tilt.labels import annotate
+from tilt.simulate import cohort as simulate
 
 RESOURCES = Path(__file__).resolve().parents[2] / "resources"
 RARE = {"CD4_Tph_like": 0.7, "CD4_Th22_like": 0.5, "CD4_Tfh_circ": 0.7}  # recall
@@ -111,7 +113,7 @@ def test_old_symbols_give_the_same_labels(cells, found, tables):
     symbols = [old.get(symbol, symbol) for symbol in cells.var["gene_symbol"]]
     assert sum(a != b for a, b in zip(symbols, cells.var["gene_symbol"], strict=True)) > 3
     renamed.var = pd.DataFrame(index=symbols)
-    current = genes.standardize(renamed, tables.aliases)
+    current = gene_tables.standardize(renamed, tables.aliases)
     assert current.var["gene_symbol"].tolist() == cells.var["gene_symbol"].tolist()
     current.obs = cells.obs
     again = cases.label(current, tables, 0, branch="CD4")

@@ -11,7 +11,8 @@ import donor_cohorts as made
 import numpy as np
 import pytest
 from scipy import stats
-from tilt import composition, contrast, design, imbalance, inference, overdispersed
+from tilt.donors import composition, imbalance
+from tilt.stats import contrast, design, inference, overdispersed
 
 COHORTS = 120
 LOG_RATIO = np.log(made.STRONG[0] / made.TPH) - np.log(made.STRONG[1] / made.TH22)

@@ -7,7 +7,8 @@ import pytest
 from road import walk
 from scipy import sparse
 from sklearn.metrics import roc_auc_score
-from tilt import doublets, simulate
+from tilt.cells import doublets
+from tilt.simulate import cohort as simulate
 
 
 @pytest.fixture(scope="module")

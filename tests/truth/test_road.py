@@ -5,7 +5,7 @@ import pytest
 from road import log_ratio, walk
 from scipy import stats
 from sklearn.metrics import f1_score
-from tilt import simulate
+from tilt.simulate import cohort as simulate
 
 DONORS = (8, 8)
 

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import made_up
-from tilt import report, tables
+from tilt.core import tables
 from tilt.figures import composition, imbalance, style
-from tilt.report_text import CohortResults
+from tilt.report import page
+from tilt.report.answer import CohortResults
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = (ROOT / "workflow" / "report" / "report.html.j2").read_text()
@@ -83,11 +84,9 @@ def build_page(folder: Path) -> Path:
         style.save(*figure, here / name)
     for name, table in one.tables.items():
         tables.write(table, folder / "demo" / f"{name}.tsv")
-    one = report.load_cohort(folder / "demo", CohortResults(cohort, SETTINGS))
+    one = page.load_cohort(folder / "demo", CohortResults(cohort, SETTINGS))
     cells = {"demo": made_up.umap(people, 400)[["x", "y", "subset"]]}
-    text = report.build(
-        [one], cells, made_up.meta(), folder, CONFIG, folder / "benchmarks", TEMPLATE
-    )
+    text = page.build([one], cells, made_up.meta(), folder, CONFIG, folder / "benchmarks", TEMPLATE)
     target = folder / "report.html"
     target.write_text(text)
     return target

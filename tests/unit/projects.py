@@ -4,7 +4,7 @@ import copy
 from pathlib import Path
 
 import yaml
-from tilt import config
+from tilt.config import check as config
 
 REPO = Path(__file__).parents[2]
 SHEET = """sample\tdonor\tcondition\tbatch\tage\tsex\tpath

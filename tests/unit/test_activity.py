@@ -2,7 +2,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
-from tilt import activity, pseudobulk
+from tilt.donors import activity, pseudobulk
 
 GENES = ["ISG15", "MX1", "IFI6", "JUN", "CXCL13", "PDCD1", "A", "B"]
 SIGNATURES = pd.DataFrame(

@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
-from tilt import ambient, genes
+from tilt.donors import ambient
+from tilt.genes import tables as gene_tables
 
 
 def bulk(symbols: list[str]) -> ad.AnnData:
@@ -35,7 +36,7 @@ def test_a_gene_that_is_not_measured_is_not_zero():
 
 def test_lineage_sentinels_are_markers_of_no_t_cell():
     """Each is a marker of its lineage or, as IGKC, no marker of T cells at all."""
-    markers = genes.read_markers("resources/markers.tsv")
+    markers = gene_tables.read_markers("resources/markers.tsv")
     t_cells = markers[(markers["label"] == "T") | (markers["level"] != 0)]
     of_t = {gene for names in t_cells["positive"] for gene in names}
     assert not of_t & {gene for one in ambient.SENTINELS for gene in one.genes}

@@ -9,19 +9,21 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
-from tilt import annotate, genes, mixture, poles, taxonomy
+from tilt.genes import tables as gene_tables
+from tilt.genes import taxonomy
+from tilt.labels import annotate, mixture, signature_scores
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
 def markers():
-    return genes.read_markers(ROOT / "resources" / "markers.tsv")
+    return gene_tables.read_markers(ROOT / "resources" / "markers.tsv")
 
 
 @pytest.fixture(scope="module")
 def signatures():
-    return genes.read_signatures(ROOT / "resources" / "signatures.tsv")
+    return gene_tables.read_signatures(ROOT / "resources" / "signatures.tsv")
 
 
 def every_marker(markers):
@@ -111,7 +113,7 @@ def test_label_finds_clear_subsets_and_ignores_condition(markers, signatures):
 def test_labels_do_not_depend_on_the_size_of_blocks(markers, signatures, monkeypatch, size):
     cells, embedding = made(markers, KINDS)
     whole = annotate.label(cells, embedding, markers, signatures, seed=0)
-    for module in (annotate, mixture, poles):
+    for module in (annotate, mixture, signature_scores):
         monkeypatch.setattr(module, "BLOCK", size)
     parts = annotate.label(cells, embedding, markers, signatures, seed=0)
     assert parts.labels["subset"].equals(whole.labels["subset"])
@@ -167,9 +169,9 @@ def test_threshold_weights_donors_alike():
     values = np.concatenate([np.linspace(0, 1, 1000), np.linspace(10, 11, 10)])
     donor = np.array(["big"] * 1000 + ["small"] * 10)
     # half of the weight is the small donor's, so the 75th percentile is in its middle
-    assert poles.threshold(values, donor, 0.75) == pytest.approx(10.44, abs=0.06)
-    assert poles.threshold(values, np.array(["one"] * 1010), 0.75) < 1
-    assert np.isnan(poles.threshold(np.array([]), np.array([])))
+    assert signature_scores.threshold(values, donor, 0.75) == pytest.approx(10.44, abs=0.06)
+    assert signature_scores.threshold(values, np.array(["one"] * 1010), 0.75) < 1
+    assert np.isnan(signature_scores.threshold(np.array([]), np.array([])))
 
 
 def test_score_is_set_against_background_of_like_expression():
@@ -180,12 +182,12 @@ def test_score_is_set_against_background_of_like_expression():
     depth = counts.sum(1).astype(float)
     symbols = np.array([f"G{i}" for i in range(120)])
     genes_up = pd.Series({"G0": 1.0, "G1": 1.0, "G2": 0.5, "G60": -1.0, "absent": 1.0})
-    value, found = poles.score(
+    value, found = signature_scores.score(
         sparse.csr_matrix(counts), depth, symbols, genes_up, list(genes_up.index)
     )
     assert found == 4
     assert value[:100].mean() > value[100:].mean() + 2 * value[100:].std() / 10
-    none, found = poles.score(
+    none, found = signature_scores.score(
         sparse.csr_matrix(counts), depth, symbols, pd.Series({"absent": 1.0}), []
     )
     assert found == 0
@@ -197,14 +199,14 @@ def test_state_is_called_in_a_few_cells_and_not_in_none():
     rate = np.full((1000, 6), 0.1)
     rate[:30] = 3.0
     counts = sparse.csr_matrix(rng.poisson(rate))
-    high, chance = poles.state(counts, np.full(1000, 2000.0), 0.02)
+    high, chance = signature_scores.state(counts, np.full(1000, 2000.0), 0.02)
     assert high[:30].mean() > 0.95
     assert high[30:].mean() < 0.01
     assert chance[:30].min() > chance[30:].mean()
     flat = sparse.csr_matrix(rng.poisson(0.1, (1000, 6)))
-    high, _ = poles.state(flat, np.full(1000, 2000.0), 0.02)
+    high, _ = signature_scores.state(flat, np.full(1000, 2000.0), 0.02)
     assert high.mean() < 0.02
-    high, _ = poles.state(counts[:, :0], np.full(1000, 2000.0), 0.02)
+    high, _ = signature_scores.state(counts[:, :0], np.full(1000, 2000.0), 0.02)
     assert not high.any()
 
 
@@ -226,6 +228,6 @@ def test_tables_for_the_figures(markers, signatures):
 
 
 def test_importing_annotate_does_not_import_scanpy():
-    code = "import sys; import tilt.annotate; sys.exit('scanpy' in sys.modules)"
+    code = "import sys; import tilt.labels.annotate; sys.exit('scanpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "workflow", check=False)
     assert done.returncode == 0

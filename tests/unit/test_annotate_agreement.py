@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tilt import agreement, genes
+from tilt.genes import tables as gene_tables
+from tilt.labels import author_labels
 
 MARKERS = Path(__file__).resolve().parents[2] / "resources" / "markers.tsv"
 MAPPING = {"T4 naive": "CD4_Naive", "T4 memory": "CD4_CM", "mait": "MAIT", "junk": "unassigned"}
@@ -13,7 +14,7 @@ AUTHOR = pd.Series(["T4 naive", "T4 memory", "mait", None, "junk", "T4 naive"])
 
 @pytest.fixture(scope="module")
 def markers():
-    return genes.read_markers(MARKERS)
+    return gene_tables.read_markers(MARKERS)
 
 
 @pytest.fixture
@@ -31,17 +32,17 @@ def labels():
 
 
 def test_translate_names_every_problem(markers):
-    assert agreement.translate(AUTHOR, MAPPING, markers).tolist() == [
+    assert author_labels.translate(AUTHOR, MAPPING, markers).tolist() == [
         *("CD4_Naive", "CD4_CM", "MAIT", "unassigned", "unassigned", "CD4_Naive")
     ]
     with pytest.raises(ValueError) as caught:
-        agreement.translate(AUTHOR, {"T4 naive": "CD4_naif", "mait": "MAIT"}, markers)
+        author_labels.translate(AUTHOR, {"T4 naive": "CD4_naif", "mait": "MAIT"}, markers)
     assert "without a mapping: ['T4 memory', 'junk']" in str(caught.value)
     assert "does not know: ['CD4_naif']" in str(caught.value)
 
 
 def test_authors_lead_and_ours_are_kept(markers, labels):
-    table = agreement.lead(labels, agreement.translate(AUTHOR, MAPPING, markers), markers)
+    table = author_labels.lead(labels, author_labels.translate(AUTHOR, MAPPING, markers), markers)
     assert table["subset"].tolist() == [
         *("CD4_Naive", "CD4_CM", "MAIT", "CD4_Treg_eff", "CD4_Naive", "CD4_Naive")
     ]
@@ -54,27 +55,27 @@ def test_authors_lead_and_ours_are_kept(markers, labels):
 def test_confusion_and_agreement():
     author = pd.Series(["a", "a", "a", "b", "unassigned"])
     own = pd.Series(["a", "a", "b", "b", "a"])
-    table = agreement.confusion(author, own).set_index(["author", "own"])
+    table = author_labels.confusion(author, own).set_index(["author", "own"])
     assert table.loc[("a", "a"), "n"] == 2
     assert table.loc[("a", "b"), "share"] == pytest.approx(1 / 3)
-    found = agreement.agreement(author, own)
+    found = author_labels.agreement(author, own)
     assert found["n"] == 4
     # F1 of a: precision 1, recall 2/3; of b: precision 1/2, recall 1
     assert found["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
-    assert agreement.agreement(author, author)["ari"] == 1
+    assert author_labels.agreement(author, author)["ari"] == 1
 
 
 def test_comparison_with_and_without_a_map(markers, labels):
-    meant = agreement.translate(AUTHOR, MAPPING, markers)
-    found, pairs = agreement.compare(AUTHOR, labels, meant, markers)
+    meant = author_labels.translate(AUTHOR, MAPPING, markers)
+    found, pairs = author_labels.compare(AUTHOR, labels, meant, markers)
     found = found.set_index("level")
     assert found["n"].tolist() == [4, 4]  # one cell without a label, one called junk
     # branches: CD4 right three times (F1 1), MAIT never; subsets: F1 of 2/3, 2/3 and 0
     assert found["macro_f1"].tolist() == pytest.approx([0.5, 4 / 9])
     assert pairs["n"].sum() == 5
-    plain, _ = agreement.compare(AUTHOR, labels, None, markers)
+    plain, _ = author_labels.compare(AUTHOR, labels, None, markers)
     assert plain["n"].tolist() == [5, 5]
     assert plain["macro_f1"].isna().all()
-    none, pairs = agreement.compare(pd.Series([""] * 6), labels, None, markers)
+    none, pairs = author_labels.compare(pd.Series([""] * 6), labels, None, markers)
     assert none.empty and pairs.empty
     assert list(none) == ["level", "n", "ari", "macro_f1"]

@@ -6,19 +6,21 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
-from tilt import annotate, genes, lineage, simulate
+from tilt.genes import tables as gene_tables
+from tilt.labels import annotate, lineage
+from tilt.simulate import cohort as simulate
 
 RESOURCES = Path(__file__).resolve().parents[2] / "resources"
 
 
 @pytest.fixture(scope="module")
 def markers():
-    return genes.read_markers(RESOURCES / "markers.tsv")
+    return gene_tables.read_markers(RESOURCES / "markers.tsv")
 
 
 @pytest.fixture(scope="module")
 def blood(markers):
-    signatures = genes.read_signatures(RESOURCES / "signatures.tsv")
+    signatures = gene_tables.read_signatures(RESOURCES / "signatures.tsv")
     params = simulate.read_parameters(RESOURCES / "demo" / "demo_pbmc.yaml")
     sheet = pd.DataFrame(
         {"sample": ["s1"], "donor": ["d1"], "condition": ["SLE"], "batch": ["b1"], "sex": ["F"]}

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
-from tilt import blocks
+from tilt.io import store as blocks
 
 
 def part(rng, n, prefix, genes=7):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tilt import calibration
+from tilt.stats import calibration
 
 SHIPPED = Path(__file__).parents[2] / "resources" / "calibration.tsv"
 

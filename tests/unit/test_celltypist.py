@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.preprocessing import StandardScaler
-from tilt import celltypist
+from tilt.labels import celltypist
 
 GENES = np.array([f"GENE{n}" for n in range(40)])
 KINDS = np.array(["naive", "memory", "cytotoxic"])

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tilt import composition, published
+from tilt.donors import composition, published
 
 MARKERS = pd.DataFrame(
     [

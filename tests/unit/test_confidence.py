@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.text import Text
-from tilt import agreement, confidence, genes
 from tilt.figures import confidence as figures
+from tilt.genes import tables as gene_tables
+from tilt.labels import author_labels, label_quality
 
 MARKERS = Path(__file__).resolve().parents[2] / "resources" / "markers.tsv"
 NAMES = ["CD4_Naive", "CD4_CM", "CD8_CM"]
@@ -24,7 +25,7 @@ CHANCE = np.array(
 
 @pytest.fixture(scope="module")
 def markers():
-    return genes.read_markers(MARKERS)
+    return gene_tables.read_markers(MARKERS)
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def labels():
 @pytest.fixture
 def best(labels, markers):
     scores = pd.DataFrame(CHANCE, columns=NAMES).assign(cell=list("abcd"), tph_score=1.0)
-    return confidence.likeliest(labels, scores, markers)
+    return label_quality.likeliest(labels, scores, markers)
 
 
 def test_likeliest_names_every_cell_and_keeps_what_was_called(best):
@@ -54,7 +55,7 @@ def test_likeliest_names_every_cell_and_keeps_what_was_called(best):
 
 
 def test_histograms_count_every_cell_once(labels, best):
-    table = confidence.histograms(labels, best)
+    table = label_quality.histograms(labels, best)
     sums = table.groupby(["measure", "subset"])[["n_called", "n_unassigned"]].sum()
     for measure in ("score", "margin"):
         assert sums.loc[(measure, "CD4_Naive")].tolist() == [1, 1]
@@ -71,7 +72,7 @@ def test_coverage_and_rightness_at_each_margin(labels, best):
             "subset": ["CD4_Naive", "CD8_CM", "CD8_CM", "unassigned"],
         }
     )
-    table = confidence.coverage(labels, best, truth)
+    table = label_quality.coverage(labels, best, truth)
     usual = table[table["rule"] == "default"].set_index("level")
     assert usual["n_called"].to_dict() == {"level1": 3, "subset": 2}
     assert usual["n_truth"].tolist() == [3, 3]
@@ -90,25 +91,27 @@ def test_macro_f1_is_that_of_agreement():
     random = np.random.default_rng(3)
     truth, called = random.choice(list("abc"), 300), random.choice(list("abcd"), 300)
     truth[:50] = called[:50]
-    found = confidence.rightness(truth.astype(object), called.astype(object), np.ones(300, bool))
-    known = agreement.agreement(pd.Series(truth), pd.Series(called))
+    found = label_quality.rightness(truth.astype(object), called.astype(object), np.ones(300, bool))
+    known = author_labels.agreement(pd.Series(truth), pd.Series(called))
     assert found[4] == pytest.approx(known["macro_f1"])
 
 
 def test_without_truth_and_with_one_branch(labels, best):
-    table = confidence.coverage(labels, best)
+    table = label_quality.coverage(labels, best)
     assert table["accuracy"].isna().all() and table["n_truth"].eq(0).all()
-    sorted_cells = confidence.coverage(labels, best.assign(level1="CD4"))
+    sorted_cells = label_quality.coverage(labels, best.assign(level1="CD4"))
     assert set(sorted_cells["level"]) == {"subset"}
 
 
 def test_labels_of_other_lineages_are_no_truth_for_t_cells(labels, markers):
     author = pd.Series(["naive", "NK", "CD4", "CD8 memory"])
     mapping = {"naive": "CD4_Naive", "NK": "NK", "CD4": "CD4", "CD8 memory": "CD8_CM"}
-    theirs = agreement.by_level(labels, agreement.translate(author, mapping, markers), markers)
+    theirs = author_labels.by_level(
+        labels, author_labels.translate(author, mapping, markers), markers
+    )
     assert theirs["level1"].tolist() == ["CD4", "NK", "CD4", "CD8"]
     assert theirs["subset"].tolist() == ["CD4_Naive", "unassigned", "unassigned", "CD8_CM"]
-    truth = confidence.of_t_cells(theirs, markers)
+    truth = label_quality.of_t_cells(theirs, markers)
     assert truth["level1"].tolist() == ["CD4", "unassigned", "CD4", "CD8"]
     assert truth["subset"].tolist() == ["CD4_Naive", "unassigned", "unassigned", "CD8_CM"]
 

@@ -7,7 +7,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from projects import MARKERS, REPO, SHEET, SIGNATURES
-from tilt import checks, checks_tables, config, problems
+from tilt.config import check as config
+from tilt.config import cohorts, messages, resources
 
 
 def test_a_sound_project_has_no_problems_and_every_default(project):
@@ -33,14 +34,14 @@ def test_a_sound_project_has_no_problems_and_every_default(project):
 
 def test_the_shipped_configuration_writes_out_the_defaults_of_the_schema():
     shipped = yaml.safe_load((REPO / "config/config.yaml").read_text())
-    rules = problems.schema("config")
+    rules = messages.schema("config")
     assert shipped == config.filled({"cohorts": shipped["cohorts"]}, rules)
-    assert problems.violations(shipped, rules, "config/config.yaml") == []
+    assert messages.violations(shipped, rules, "config/config.yaml") == []
 
 
 @pytest.mark.parametrize("table", ["markers", "signatures"])
 def test_the_shipped_tables_are_sound(table):
-    assert getattr(checks_tables, table)(REPO / f"resources/{table}.tsv") == []
+    assert getattr(resources, table)(REPO / f"resources/{table}.tsv") == []
 
 
 @pytest.mark.parametrize("name", ["config", "cohort", "samples", "markers", "signatures"])
@@ -52,7 +53,7 @@ def test_every_key_of_every_schema_is_described(name):
             assert "default" in rule or "examples" in rule or "properties" in rule, [*path, key]
             walk(rule, [*path, key])
 
-    rules = problems.schema(name)
+    rules = messages.schema(name)
     Draft202012Validator.check_schema(rules)
     assert rules["additionalProperties"] is False or name == "samples"
     walk(rules, [])
@@ -203,14 +204,14 @@ def test_keys_inside_lists(project):
 
 
 def test_folder_that_cannot_be_written_or_is_full(project, monkeypatch):
-    monkeypatch.setattr(checks.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(cohorts.os, "access", lambda path, mode: False)
     assert project.problems() == [
         f"{project.folder}: this folder cannot be written\n"
         "    mend:    start in a folder of your own, or with --directory <folder>"
     ]
     monkeypatch.undo()
     monkeypatch.chdir(project.folder)
-    monkeypatch.setattr(checks, "MIN_FREE", 10**18)
+    monkeypatch.setattr(cohorts, "MIN_FREE", 10**18)
     (wrong,) = project.problems()
     assert f"{project.folder}: the disk is full: " in wrong
 

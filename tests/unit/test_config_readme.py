@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tilt import problems
+from tilt.config import messages
 
 README = (Path(__file__).parents[2] / "config/README.md").read_text()
 TITLES = {
@@ -35,20 +35,20 @@ def _value(rule: dict) -> str:
     if "properties" in rule:
         return ""
     if "default" in rule:
-        return f"`{problems.as_yaml([], rule['default'])}`"
-    return f"e.g. `{problems.as_yaml([], rule['examples'][0])}`"
+        return f"`{messages.as_yaml([], rule['default'])}`"
+    return f"e.g. `{messages.as_yaml([], rule['examples'][0])}`"
 
 
 @pytest.mark.parametrize("kind", list(TITLES))
 def test_every_key_is_documented_as_the_schema_has_it(kind):
     section = README.split(TITLES[kind] + "\n")[1].split("\n## ")[0]
-    missing = [row for row in rows(problems.schema(kind)) if row not in section.splitlines()]
+    missing = [row for row in rows(messages.schema(kind)) if row not in section.splitlines()]
     assert not missing, "config/README.md lacks or differs from:\n" + "\n".join(missing)
 
 
 @pytest.mark.parametrize("kind", list(TITLES))
 def test_no_key_is_documented_that_does_not_exist(kind):
     section = README.split(TITLES[kind] + "\n")[1].split("\n## ")[0]
-    known = rows(problems.schema(kind))
+    known = rows(messages.schema(kind))
     written = [line for line in section.splitlines() if line.startswith("| `")]
     assert set(written) <= set(known)

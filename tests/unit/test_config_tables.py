@@ -3,7 +3,7 @@
 import pytest
 import yaml
 from projects import COHORT, MARKERS, SHEET, SIGNATURES
-from tilt import sheets
+from tilt.config import user_files
 
 # The sample sheet -------------------------------------------------------------------------------
 
@@ -307,6 +307,6 @@ def test_signature_table_problems(project):
 
 def test_tables_are_read_with_line_numbers(tmp_path):
     (tmp_path / "t.tsv").write_text("gene\tset\tweight\n\nA\tx\t1\n")
-    columns, rows, found = sheets.read_table(tmp_path / "t.tsv", "signatures")
+    columns, rows, found = user_files.read_table(tmp_path / "t.tsv", "signatures")
     assert columns == ["gene", "set", "weight"] and found == []
     assert rows == [(3, {"gene": "A", "set": "x", "weight": "1"})]

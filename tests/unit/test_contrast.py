@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from tilt import contrast, design, published
+from tilt.donors import published
+from tilt.stats import contrast, design
 
 CONTRAST = design.Contrast("SLE", "control")
 PLAN = contrast.Plan(CONTRAST, (("x", "total"),), permutations=999, bootstraps=300, seed=1)

@@ -1,7 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tilt import contrast, controls, design, imbalance, pseudobulk
+from tilt.donors import imbalance, pseudobulk
+from tilt.stats import contrast, design, specifications
 
 N = 20
 GENES = [f"t{i}" for i in range(10)] + [f"h{i}" for i in range(10)] + [f"o{i}" for i in range(180)]
@@ -85,12 +86,12 @@ def cohort(shift=1.6, **more):
         "bulk": bulk,
         "cells": cells,
     }
-    return controls.Cohort(**(given | more))
+    return specifications.Cohort(**(given | more))
 
 
 @pytest.fixture(scope="module")
 def curve():
-    return controls.curve(cohort(), "E1")
+    return specifications.curve(cohort(), "E1")
 
 
 def test_every_declared_choice_is_a_row(curve):
@@ -133,41 +134,41 @@ def test_a_threshold_is_set_with_every_donor_weighing_the_same():
     study = cohort()
     few = study.cells.iloc[:450].assign(tph_score=9.0)
     cells = pd.concat([few] * 5 + [study.cells], ignore_index=True)
-    crowded = controls.threshold_table(controls.replace(study, cells=cells), 0.90, 200)
+    crowded = specifications.threshold_table(specifications.replace(study, cells=cells), 0.90, 200)
     # one donor in twenty has all its cells above: weighing cells instead would hide the others
     assert (crowded["value"].notna()).all()
-    plain = controls.threshold_table(study, 0.90, 200)
+    plain = specifications.threshold_table(study, 0.90, 200)
     other = crowded["donor"] != few["donor"].iloc[0]
     n = plain.loc[other, "value"]
     assert np.corrcoef(n, crowded.loc[other, "value"])[0, 1] > 0.7
 
 
 def test_random_sets_are_centred_on_nothing_and_the_axis_is_not():
-    table = controls.random_sets(cohort(), 300)
+    table = specifications.random_sets(cohort(), 300)
     assert table["draw"].tolist() == list(range(301))
     assert abs(table["t"].iloc[1:].mean()) < 0.4
-    assert controls.random_p(table) < 0.02
-    null = controls.random_sets(cohort(shift=1.0), 300)
-    assert controls.random_p(null) > 0.05
+    assert specifications.random_p(table) < 0.02
+    null = specifications.random_sets(cohort(shift=1.0), 300)
+    assert specifications.random_p(null) > 0.05
 
 
 def test_published_tables_have_no_axis_to_draw_for():
     study = cohort(bulk=None, cells=None)
-    assert controls.random_sets(study, 10).empty
-    assert np.isnan(controls.random_p(controls.random_sets(study, 10)))
-    assert set(controls.curve(study, "E1")["estimator"]) == {"E1", "E2"}
+    assert specifications.random_sets(study, 10).empty
+    assert np.isnan(specifications.random_p(specifications.random_sets(study, 10)))
+    assert set(specifications.curve(study, "E1")["estimator"]) == {"E1", "E2"}
 
 
 def test_one_arm_gives_reasons_everywhere():
     study = cohort()
     only = study.donors["condition"] == "SLE"
-    one = controls.replace(
+    one = specifications.replace(
         study,
         donors=study.donors[only],
         composition=study.composition[study.composition["condition"] == "SLE"],
         bulk=study.bulk[study.bulk.obs["condition"] == "SLE"].copy(),
         cells=study.cells[study.cells["condition"] == "SLE"],
     )
-    table = controls.curve(one, "E1")
+    table = specifications.curve(one, "E1")
     assert not table["estimable"].astype(bool).any()
     assert table["reason"].str.contains("0 control").any()

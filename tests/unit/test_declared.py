@@ -1,6 +1,7 @@
 import pandas as pd
 import pytest
-from tilt import declared
+from tilt.donors import units
+from tilt.stats import plan as declared
 
 ROWS = [
     {"sample": "s1", "donor": "A", "condition": "SLE", "batch": "B1", "age": "30", "path": "x"},
@@ -11,7 +12,7 @@ COHORT = {"format": "10x_dir", "cells": "pbmc", "contrast": {"case": "SLE", "con
 
 
 def test_donors_have_one_row_and_samples_that_differ_are_joined():
-    table = declared.donors_table(ROWS, "c")
+    table = units.donors_table(ROWS, "c")
     assert table.columns.tolist() == ["cohort", "donor", "condition", "n_samples", "batch", "age"]
     assert table["batch"].tolist() == ["B1+B2", "B1"]
     assert table["n_samples"].tolist() == [2, 1]
@@ -20,7 +21,7 @@ def test_donors_have_one_row_and_samples_that_differ_are_joined():
 
 def test_paired_donors_have_a_row_per_condition():
     rows = [*ROWS, {**ROWS[2], "sample": "s4", "condition": "SLE"}]
-    assert len(declared.donors_table(rows, "c")) == 3
+    assert len(units.donors_table(rows, "c")) == 3
 
 
 def test_a_stratum_of_pairs_makes_a_paired_contrast():
@@ -43,7 +44,7 @@ def test_sorted_cells_have_no_family_members_outside_the_sort():
             {"quantity": "CD4_Naive", "denominator": "cd4"},
         ]
     }
-    donors = declared.donors_table(ROWS, "c")
+    donors = units.donors_table(ROWS, "c")
     plan = declared.plan_of(stats, COHORT | {"cells": "cd4"}, donors, 1)
     assert plan.secondary == (("CD4_Naive", "cd4"),)
 
@@ -56,7 +57,7 @@ def test_a_published_table_declares_its_own_endpoints_and_poles():
         "poles": {"tph": ["x"], "th22": ["y"]},
     }
     cohort = COHORT | {"format": "composition_table", "composition": own}
-    plan = declared.plan_of({}, cohort, declared.donors_table(ROWS, "c"), 1)
+    plan = declared.plan_of({}, cohort, units.donors_table(ROWS, "c"), 1)
     assert plan.primary == ("T", "pbmc")
     assert plan.secondary == (("B", "pbmc"),)
     assert declared.limits_of({}, cohort).poles == {"tph": ("x",), "th22": ("y",)}
@@ -65,8 +66,8 @@ def test_a_published_table_declares_its_own_endpoints_and_poles():
 def test_labels_of_other_cells_are_refused():
     obs = pd.DataFrame({"sample": ["s1", "s3"], "donor": ["A", "B"]}, index=["c1", "c2"])
     labels = pd.DataFrame({"cell": ["c2", "c1"], "subset": ["x", "y"]})
-    cells = declared.labelled_cells(obs, labels, ROWS)
+    cells = units.labelled_cells(obs, labels, ROWS)
     assert cells["subset"].tolist() == ["y", "x"]
     assert cells["condition"].tolist() == ["SLE", "control"]
     with pytest.raises(ValueError, match="not those of the cells"):
-        declared.labelled_cells(obs, labels.iloc[:1], ROWS)
+        units.labelled_cells(obs, labels.iloc[:1], ROWS)

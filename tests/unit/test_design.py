@@ -1,8 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tilt import design
-from tilt.words import count
+from tilt.core.text import count
+from tilt.stats import design
 
 
 def donors(**columns):

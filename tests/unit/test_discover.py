@@ -11,14 +11,16 @@ import pytest
 import rawdata as raw
 import scipy.sparse as sp
 import yaml
-from tilt import config, discover, layouts, readers
+from tilt.config import check as config
+from tilt.config import discover
+from tilt.io import layouts, read
 
 REPO = Path(__file__).parents[2]
 
 
 def first_sample(cohort, rows):
     files = layouts.sample_files(cohort, rows[0])
-    return readers.read_sample(cohort["format"], files, **layouts.read_options(cohort, rows[0]))
+    return read.read_sample(cohort["format"], files, **layouts.read_options(cohort, rows[0]))
 
 
 def test_folders_of_10x(tmp_path):

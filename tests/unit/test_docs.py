@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from tilt import report, report_captions
+from tilt.report import captions
+from tilt.report import page as report
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "config/README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -24,7 +25,7 @@ def test_links_lead_to_files(path):
 
 def test_every_figure_is_explained():
     text = page("figures.md")
-    names = [*report_captions.TITLES, *(f"across/{name}" for name in report.ACROSS)]
+    names = [*captions.TITLES, *(f"across/{name}" for name in report.ACROSS)]
     names.remove("across/detectability")  # explained with that of a cohort
     assert [name for name in names if f"`{name}`" not in text] == []
 

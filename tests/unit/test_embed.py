@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
-from tilt import embed
+from tilt.cells import embed
 
 TARGET = 1e4
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tilt import design, expression, pseudobulk
+from tilt.donors import pseudobulk
+from tilt.stats import design, expression
 
 CONTRAST = design.Contrast("SLE", "control")
 

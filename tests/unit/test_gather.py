@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
-from tilt import gather
+from tilt.cells import gather
 
 
 def var(names):

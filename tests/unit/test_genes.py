@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
-from tilt import genes
+from tilt.genes import tables as gene_tables
 
 HERE = Path(__file__).resolve().parents[2]
 RESOURCES = HERE / "resources"
@@ -17,12 +17,12 @@ RESOURCES = HERE / "resources"
 
 @pytest.fixture(scope="module")
 def aliases():
-    return genes.read_aliases(RESOURCES / "gene_aliases.tsv")
+    return gene_tables.read_aliases(RESOURCES / "gene_aliases.tsv")
 
 
 @pytest.fixture(scope="module")
 def markers():
-    return genes.read_markers(RESOURCES / "markers.tsv")
+    return gene_tables.read_markers(RESOURCES / "markers.tsv")
 
 
 def matrix(names, counts=None, **columns):
@@ -32,15 +32,15 @@ def matrix(names, counts=None, **columns):
 
 
 def test_shipped_tables_are_sound(markers, aliases):
-    signatures = genes.read_signatures(RESOURCES / "signatures.tsv")
-    excluded = genes.read_excluded(RESOURCES / "excluded_genes.tsv")
+    signatures = gene_tables.read_signatures(RESOURCES / "signatures.tsv")
+    excluded = gene_tables.read_excluded(RESOURCES / "excluded_genes.tsv")
     assert set(markers["level"]) == {0, 1, 2, 3}
     assert {"CD4_Naive", "CD4_Tph_like", "CD4_Tfh_circ", "CD4_Th22_like"} <= set(markers["label"])
     compartment = markers.set_index("label")["compartment"]
     assert compartment["CD4_Naive"] == "naive"
     assert compartment["CD4_Th22_like"] == "memory"
     assert compartment["CD4_Treg_naive"] == "treg"
-    assert set(markers["evidence"]) | set(signatures["evidence"]) <= set(genes.EVIDENCE)
+    assert set(markers["evidence"]) | set(signatures["evidence"]) <= set(gene_tables.EVIDENCE)
     used = {g for column in ("positive", "negative") for row in markers[column] for g in row}
     used |= set(signatures["gene"])
     assert not used & set(aliases), "the tables must use current symbols"
@@ -64,7 +64,7 @@ def test_marker_table_names_every_bad_row(tmp_path):
         "2\tX\tCD4\tCCR7\tCCR7\tyoung\n"
     )
     with pytest.raises(ValueError) as caught:
-        genes.read_markers(path)
+        gene_tables.read_markers(path)
     message = str(caught.value)
     assert "unknown parent 'Tcell'" in message
     assert "'young'" in message
@@ -84,12 +84,12 @@ def test_marker_table_names_every_bad_row(tmp_path):
     ],
 )
 def test_naming(names, expected):
-    assert genes.naming(names) == expected
+    assert gene_tables.naming(names) == expected
 
 
 def test_old_symbols_ids_and_versions_become_one_gene(aliases):
     data = matrix(["GPR56", "ENSG00000205336.3", "ADGRG1", "WARS", "CD3D"])
-    out = genes.standardize(data, aliases)
+    out = gene_tables.standardize(data, aliases)
     assert out.var["gene_symbol"].tolist() == ["ADGRG1", "WARS1", "CD3D"]
     assert out.var.index.tolist() == ["ENSG00000205336", "WARS1", "CD3D"]
     assert out.X.toarray().tolist() == [[1 + 2 + 3, 4, 5], [6 + 7 + 8, 9, 10]]
@@ -103,35 +103,35 @@ def test_ids_in_a_column_lead_and_duplicate_symbols_are_summed(aliases):
         ensembl=["ENSG00000015479.14", "ENSG00000280987", "ENSG00000167286"],
         gene_name=["MATR3", "MATR3", "CD3D"],
     )
-    out = genes.standardize(data, aliases)
+    out = gene_tables.standardize(data, aliases)
     assert out.var.index.tolist() == ["ENSG00000015479", "ENSG00000280987", "ENSG00000167286"]
     data.var.index = ["MATR3", "MATR3", "CD3D"]
-    out = genes.standardize(data, aliases)
+    out = gene_tables.standardize(data, aliases)
     assert out.var.index.tolist() == ["ENSG00000015479", "ENSG00000167286"]
     assert out.X.toarray().tolist() == [[3, 3], [9, 6]]
 
 
 def test_ensembl_only_matrix_gets_symbols_and_standardize_is_idempotent(aliases):
     data = matrix(["ENSG00000010610.10", "ENSG00000049768.16", "GRCh38_CCR7"])
-    once = genes.standardize(data, aliases)
+    once = gene_tables.standardize(data, aliases)
     assert once.var["gene_symbol"].tolist() == ["CD4", "FOXP3", "CCR7"]
-    twice = genes.standardize(once, aliases)
+    twice = gene_tables.standardize(once, aliases)
     assert twice.var.equals(once.var)
     assert (twice.X != once.X).nnz == 0
 
 
 def test_locate_and_require(aliases, markers):
-    out = genes.standardize(matrix(["ENSG00000010610", "CCR7"]), aliases)
-    found = genes.locate(out.var, ["CCR7", "CD4", "FOXP3", "CCR7"])
+    out = gene_tables.standardize(matrix(["ENSG00000010610", "CCR7"]), aliases)
+    found = gene_tables.locate(out.var, ["CCR7", "CD4", "FOXP3", "CCR7"])
     assert found.to_dict() == {"CCR7": "CCR7", "CD4": "ENSG00000010610"}
     mouse = matrix(["Cd4", "Ccr7", "Foxp3"])
     wanted = {g for row in markers["positive"] for g in row}
     with pytest.raises(ValueError, match="mouse symbols"):
-        genes.require(genes.standardize(mouse, aliases).var, wanted)
+        gene_tables.require(gene_tables.standardize(mouse, aliases).var, wanted)
 
 
 def test_excluded_lists():
-    table = genes.read_excluded(RESOURCES / "excluded_genes.tsv")
+    table = gene_tables.read_excluded(RESOURCES / "excluded_genes.tsv")
     symbols = [
         "TRAV1-2",
         "TRBJ2-7",
@@ -144,14 +144,14 @@ def test_excluded_lists():
         "RPL36AL",
     ]
     symbols += ["RPS6KA1", "ISG15", "FOS", "HSPA1A", "XIST", "MKI67", "CD4", "CCR7", "FOXP3"]
-    named = genes.excluded(symbols, table).to_dict()
+    named = gene_tables.excluded(symbols, table).to_dict()
     expected = dict.fromkeys(symbols, "")
     expected |= {"TRAV1-2": "tcr", "TRBJ2-7": "tcr", "IGHV3-23": "ig", "IGKC": "ig"}
     expected |= {"MT-CO1": "mitochondrial", "RPS6": "ribosomal", "RPL36AL": "ribosomal"}
     expected |= {"ISG15": "interferon", "FOS": "immediate_early", "HSPA1A": "heat_shock"}
     expected |= {"XIST": "sex", "MKI67": "cell_cycle"}
     assert named == expected
-    assert genes.excluded(["RPS4Y1"], table).tolist() == ["ribosomal,sex"]
+    assert gene_tables.excluded(["RPS4Y1"], table).tolist() == ["ribosomal,sex"]
 
 
 def test_importing_genes_does_not_import_scanpy():

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tilt import imbalance, pseudobulk
+from tilt.donors import imbalance, pseudobulk
 
 POLES = {"tph": ("Tph", "Tfh"), "th22": ("Th22",)}
 LIMITS = imbalance.Settings(poles=POLES, min_memory_cells=100)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 from scipy import stats
-from tilt import inference
+from tilt.stats import inference
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Which raw files a sample has, by the cohort file and the row of the sheet."""
 
 import pytest
-from tilt import layouts
+from tilt.io import layouts
 
 
 def cohort(folder, format="10x_dir", **more):

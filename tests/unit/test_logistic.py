@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
-from tilt import logistic
+from tilt.labels import logistic
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import os
 import sys
 
 import pytest
-from tilt import logs
+from tilt.core import logs
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from tilt import machine
+from tilt.core import machine
 
 
 def test_memory_is_the_least_of_machine_and_container(tmp_path):

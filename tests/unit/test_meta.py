@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy import optimize
 from statsmodels.stats.meta_analysis import combine_effects
-from tilt import meta
+from tilt.stats import meta
 
 EFFECT = np.array([0.61, 0.10, 0.95, 0.35, -0.20])
 SE = np.array([0.15, 0.20, 0.30, 0.12, 0.25])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
-from tilt import neighbors
+from tilt.cells import neighbors
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
-from tilt import normalize
+from tilt.cells import normalize
 
 TARGET = 1e4
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from scipy import integrate, optimize, special, stats
-from tilt import overdispersed
+from tilt.stats import overdispersed
 
 
 def draw(rng, donors=60, rho=0.05, effect=0.7):

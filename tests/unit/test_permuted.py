@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tilt import contrast, design, permuted
+from tilt.stats import contrast, design, null_effects
 
 
 def donors(paired: bool = False) -> pd.DataFrame:
@@ -29,8 +29,8 @@ def plan(paired: bool = False) -> contrast.Plan:
 @pytest.mark.parametrize("paired", [False, True])
 def test_histogram_counts_every_permutation_around_zero(paired):
     people = donors(paired)
-    table = permuted.histograms(people, plan(paired), values(people))
-    assert list(table.columns) == permuted.COLUMNS and len(table) == permuted.BINS
+    table = null_effects.histograms(people, plan(paired), values(people))
+    assert list(table.columns) == null_effects.COLUMNS and len(table) == null_effects.BINS
     # all sign flips of six pairs; all ways to give three of six labels in two batches
     assert table["n"].sum() == (2**6 if paired else 20**2)
     middle = (table["bin_low"] + table["bin_high"]) / 2
@@ -42,7 +42,7 @@ def test_share_beyond_the_effect_is_the_p_of_the_mean_difference():
     people = donors(paired=True)
     rows, given = values(people), plan(paired=True)
     bench = contrast.Bench(people, given)
-    null = permuted.effects(bench, rows)
+    null = null_effects.effects(bench, rows)
     tests = contrast.value(bench, rows, "ln ratio")
     row = next(r for r in tests if r["method"] == "permutation")
     share = np.mean(np.abs(null) >= abs(row["effect"]) - 1e-12)
@@ -51,5 +51,5 @@ def test_share_beyond_the_effect_is_the_p_of_the_mean_difference():
 
 def test_no_test_no_histogram():
     people = donors().assign(condition="SLE")
-    assert permuted.histograms(people, plan(), values(donors()).assign(estimable=False)).empty
-    assert permuted.histograms(people, plan(), values(people)).empty
+    assert null_effects.histograms(people, plan(), values(donors()).assign(estimable=False)).empty
+    assert null_effects.histograms(people, plan(), values(people)).empty

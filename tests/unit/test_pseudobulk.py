@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
-from tilt import pseudobulk
+from tilt.donors import pseudobulk
 
 
 def test_sums_over_blocks_are_the_sums_over_all_cells():

@@ -2,7 +2,7 @@ import gzip
 
 import pandas as pd
 import pytest
-from tilt import published
+from tilt.donors import published
 
 DONORS = pd.DataFrame(
     {

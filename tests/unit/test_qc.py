@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from anndata import AnnData
 from scipy import sparse
-from tilt import doublets, qc
+from tilt.cells import doublets, qc
 
 SETTINGS = {
     "min_counts": 50,

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import rawdata as raw
 import scipy.sparse as sp
-from tilt import layouts, readers
+from tilt.io import layouts
+from tilt.io import read as readers
+from tilt.io.errors import BadSample
 
 
 @pytest.fixture
@@ -175,13 +177,13 @@ def test_lane_of_several_samples(tmp_path):
 
 def test_lane_whose_table_does_not_fit(tmp_path):
     _, series, row = lane(tmp_path)
-    with pytest.raises(readers.BadSample, match=r"sample stim_101: .* has no cells of this sample"):
+    with pytest.raises(BadSample, match=r"sample stim_101: .* has no cells of this sample"):
         read(series, row | {"donor": "999"})
     raw.write_10x(tmp_path, prefix="GSM1_", names=raw.barcodes(seed=9))
-    with pytest.raises(readers.BadSample, match="only 0 of 5 barcodes of the sample are in the"):
+    with pytest.raises(BadSample, match="only 0 of 5 barcodes of the sample are in the"):
         read(series, row)
     series["cell_table"]["match"] = {"individual": "donor"}
-    with pytest.raises(readers.BadSample, match=r"no column 'individual'. Mend: name one of its"):
+    with pytest.raises(BadSample, match=r"no column 'individual'. Mend: name one of its"):
         read(series, row)
 
 
@@ -199,7 +201,7 @@ def failure(tmp_path, **files):
     for role, data in files.items():
         path = folder / names[role]
         path.write_bytes(data) if data is not None else path.unlink()
-    with pytest.raises(readers.BadSample) as caught:
+    with pytest.raises(BadSample) as caught:
         read(cohort(tmp_path), ROW)
     assert caught.value.sample == "S1"
     return str(caught.value).replace(str(folder) + "/", "")
@@ -372,7 +374,7 @@ def test_file_that_may_not_be_read(tmp_path, monkeypatch):
 )
 def test_dense_table_that_is_none(tmp_path, data, words):
     raw.save(tmp_path / "S1.tsv", data)
-    with pytest.raises(readers.BadSample, match=f"sample S1: .*{words}"):
+    with pytest.raises(BadSample, match=f"sample S1: .*{words}"):
         read(cohort(tmp_path, "table"), {"sample": "S1", "path": "S1.tsv"})
 
 

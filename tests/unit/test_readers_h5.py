@@ -9,14 +9,15 @@ import pandas as pd
 import pytest
 import rawdata as raw
 import scipy.sparse as sp
-from tilt import hdf5, readers, readers_h5
+from tilt.io import h5, h5_parts, read
+from tilt.io.errors import BadSample
 
 
 @pytest.mark.parametrize("version", [2, 3])
 def test_10x_h5(tmp_path, version):
     matrix = raw.counts()
     path = raw.write_10x_h5(tmp_path / "S1.h5", matrix, version)
-    adata = readers.read_sample("10x_h5", {"h5": path}, sample="S1")
+    adata = read.read_sample("10x_h5", {"h5": path}, sample="S1")
     np.testing.assert_array_equal(adata.X.toarray(), matrix)
     assert list(adata.obs_names) == raw.barcodes()
     assert list(adata.var_names) == raw.IDS and list(adata.var["gene_symbol"]) == raw.GENES
@@ -26,22 +27,22 @@ def test_10x_h5_of_two_genomes(tmp_path):
     path = raw.write_10x_h5(tmp_path / "S1.h5", raw.counts(), 2)
     with h5py.File(path, "a") as file:
         file.create_group("mm10")
-    with pytest.raises(readers.BadSample, match=r"one genome \(groups: GRCh38, mm10\)"):
-        readers.read_sample("10x_h5", {"h5": path}, sample="S1")
+    with pytest.raises(BadSample, match=r"one genome \(groups: GRCh38, mm10\)"):
+        read.read_sample("10x_h5", {"h5": path}, sample="S1")
 
 
 def test_h5_that_is_not(tmp_path):
     path = tmp_path / "S1.h5"
     path.write_bytes(b"not HDF5 at all, but some text")
-    with pytest.raises(readers.BadSample, match=r"S1: .*S1.h5: the file is not HDF5. Mend: fetch"):
-        readers.read_sample("10x_h5", {"h5": path}, sample="S1")
+    with pytest.raises(BadSample, match=r"S1: .*S1.h5: the file is not HDF5. Mend: fetch"):
+        read.read_sample("10x_h5", {"h5": path}, sample="S1")
 
 
 def test_truncated_h5(tmp_path):
     path = raw.write_10x_h5(tmp_path / "S1.h5", raw.counts())
     path.write_bytes(path.read_bytes()[:3000])
-    with pytest.raises(readers.BadSample, match=r"cannot be opened as HDF5 .*delete it and fetch"):
-        readers.read_sample("10x_h5", {"h5": path}, sample="S1")
+    with pytest.raises(BadSample, match=r"cannot be opened as HDF5 .*delete it and fetch"):
+        read.read_sample("10x_h5", {"h5": path}, sample="S1")
 
 
 def release(n_cells: int = 30, seed: int = 0) -> ad.AnnData:
@@ -69,7 +70,7 @@ def release(n_cells: int = 30, seed: int = 0) -> ad.AnnData:
 def test_counts_in_raw_and_cells_of_one_sample(tmp_path):
     full = release()
     full.write_h5ad(tmp_path / "all.h5ad")
-    adata = readers.read_sample(
+    adata = read.read_sample(
         "h5ad",
         {"h5ad": tmp_path / "all.h5ad"},
         sample="s2",
@@ -95,7 +96,7 @@ def test_counts_in_a_layer_and_in_other_kinds_of_matrix(tmp_path, kind):
     if kind == "layer":
         adata.layers["counts"] = stored
     adata.write_h5ad(tmp_path / "a.h5ad")
-    found = readers.read_sample(
+    found = read.read_sample(
         "h5ad",
         {"h5ad": tmp_path / "a.h5ad"},
         sample="b",
@@ -107,8 +108,8 @@ def test_counts_in_a_layer_and_in_other_kinds_of_matrix(tmp_path, kind):
 
 
 def failure(path, **options):
-    with pytest.raises(readers.BadSample) as caught:
-        readers.read_sample("h5ad", {"h5ad": path}, sample="s1", **options)
+    with pytest.raises(BadSample) as caught:
+        read.read_sample("h5ad", {"h5ad": path}, sample="s1", **options)
     return str(caught.value).replace(f"{path}", "all.h5ad")
 
 
@@ -174,10 +175,10 @@ def test_sample_names_of_every_kind(tmp_path, kind):
     path, out = tmp_path / "all.h5ad", tmp_path / "one.h5ad"
     full = ad.AnnData(raw.counts(4), obs=obs, var=pd.DataFrame(index=raw.GENES))
     full.write_h5ad(path)
-    found = readers.read_sample("h5ad", {"h5ad": path}, sample=name, sample_column="who")
+    found = read.read_sample("h5ad", {"h5ad": path}, sample=name, sample_column="who")
     np.testing.assert_array_equal(found.X.toarray(), full.X[:2])
-    assert readers_h5.split_h5ad(path, "who", "X", {name: out}) == {name: 2}
-    split = readers.read_sample("h5ad_per_sample", {"h5ad": out}, sample=name)
+    assert h5.split_h5ad(path, "who", "X", {name: out}) == {name: 2}
+    split = read.read_sample("h5ad_per_sample", {"h5ad": out}, sample=name)
     np.testing.assert_array_equal(split.X.toarray(), full.X[:2])
 
 
@@ -185,8 +186,8 @@ def test_two_values_that_would_be_the_same_sample(tmp_path):
     obs = pd.DataFrame({"who": ["s 1", "s 1", "s-1", "s/1"]}, index=raw.barcodes(4))
     full = ad.AnnData(raw.counts(4), obs=obs, var=pd.DataFrame(index=raw.GENES))
     full.write_h5ad(tmp_path / "all.h5ad")
-    with pytest.raises(readers.BadSample, match=r"sample s_1: .* 's 1' and 's/1' are both s_1 as"):
-        readers_h5.split_h5ad(tmp_path / "all.h5ad", "who", "X", {"s_1": tmp_path / "o.h5ad"})
+    with pytest.raises(BadSample, match=r"sample s_1: .* 's 1' and 's/1' are both s_1 as"):
+        h5.split_h5ad(tmp_path / "all.h5ad", "who", "X", {"s_1": tmp_path / "o.h5ad"})
 
 
 def test_values_wanted_are_compared_as_numbers(tmp_path):
@@ -194,7 +195,7 @@ def test_values_wanted_are_compared_as_numbers(tmp_path):
     full.obs["cohort"] = pd.Categorical([1.0, 4.0] * 3)
     full.write_h5ad(tmp_path / "all.h5ad")
     for wanted in (["4.0"], ["4"], [4], [4.0]):
-        found = readers.read_sample(
+        found = read.read_sample(
             "h5ad_per_sample",
             {"h5ad": tmp_path / "all.h5ad"},
             counts="raw/X",
@@ -225,7 +226,7 @@ def test_h5ad_written_by_old_versions(tmp_path):
         file["obs/__categories/who"] = np.array(["s1", "s2"], "S")
         file["obs/who"].attrs["categories"] = file["obs/__categories/who"].ref
         file["var/index"] = np.array(raw.GENES, "S")
-    found = readers.read_sample(
+    found = read.read_sample(
         "h5ad", {"h5ad": tmp_path / "old.h5ad"}, sample="s1", sample_column="who"
     )
     np.testing.assert_array_equal(found.X.toarray(), matrix.toarray()[[0, 2, 5]])
@@ -236,14 +237,12 @@ def test_split_gives_what_reading_gives(tmp_path):
     path = tmp_path / "all.h5ad"
     full.write_h5ad(path)
     out = {name: tmp_path / "split" / f"{name}.h5ad" for name in ("s1", "s3")}
-    written = readers_h5.split_h5ad(
-        path, "sample_uuid", "raw/X", out, keep=["ct_cov"], block_rows=4
-    )
+    written = h5.split_h5ad(path, "sample_uuid", "raw/X", out, keep=["ct_cov"], block_rows=4)
     assert written == {"s1": 11, "s3": 10}
     assert sorted(p.name for p in (tmp_path / "split").iterdir()) == ["s1.h5ad", "s3.h5ad"]
     for name, target in out.items():
-        split = readers.read_sample("h5ad_per_sample", {"h5ad": target}, sample=name)
-        direct = readers.read_sample(
+        split = read.read_sample("h5ad_per_sample", {"h5ad": target}, sample=name)
+        direct = read.read_sample(
             "h5ad", {"h5ad": path}, sample=name, counts="raw/X", sample_column="sample_uuid"
         )
         assert (split.X != direct.X).nnz == 0
@@ -254,23 +253,21 @@ def test_split_gives_what_reading_gives(tmp_path):
 
 
 def test_split_leaves_nothing_when_it_fails(tmp_path, monkeypatch):
-    monkeypatch.setattr(hdf5, "FIRST_VALUES", 10)
+    monkeypatch.setattr(h5_parts, "FIRST_VALUES", 10)
     full = release()
     full.raw.X.data[-1] = 0.5
     full.write_h5ad(tmp_path / "all.h5ad")
     target = tmp_path / "split" / "s3.h5ad"
-    with pytest.raises(readers.BadSample, match=r"not whole numbers \(for instance 0.5"):
-        readers_h5.split_h5ad(
-            tmp_path / "all.h5ad", "sample_uuid", "raw/X", {"s3": target}, block_rows=4
-        )
+    with pytest.raises(BadSample, match=r"not whole numbers \(for instance 0.5"):
+        h5.split_h5ad(tmp_path / "all.h5ad", "sample_uuid", "raw/X", {"s3": target}, block_rows=4)
     assert list(target.parent.iterdir()) == []
 
 
 def test_split_of_samples_that_are_not_in_the_file(tmp_path, caplog):
     release().write_h5ad(tmp_path / "all.h5ad")
     target = tmp_path / "split" / "s3.h5ad"
-    with pytest.raises(readers.BadSample, match=r"sample s9: .* no cell has sample_uuid = 's9'"):
-        readers_h5.split_h5ad(tmp_path / "all.h5ad", "sample_uuid", "raw/X", {"s9": target})
+    with pytest.raises(BadSample, match=r"sample s9: .* no cell has sample_uuid = 's9'"):
+        h5.split_h5ad(tmp_path / "all.h5ad", "sample_uuid", "raw/X", {"s9": target})
 
 
 def test_split_holds_one_block_at_a_time(tmp_path):
@@ -288,7 +285,7 @@ def test_split_holds_one_block_at_a_time(tmp_path):
     matrix_bytes = matrix.data.nbytes + matrix.indices.nbytes
     out = {s: tmp_path / f"{s}.h5ad" for s in ("s1", "s2")}
     tracemalloc.start()
-    written = readers_h5.split_h5ad(tmp_path / "all.h5ad", "who", "X", out, block_rows=500)
+    written = h5.split_h5ad(tmp_path / "all.h5ad", "who", "X", out, block_rows=500)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert sum(written.values()) == n
@@ -298,13 +295,13 @@ def test_split_holds_one_block_at_a_time(tmp_path):
 def test_split_tells_samples_without_cells_and_cells_without_a_sample(tmp_path, caplog):
     release().write_h5ad(tmp_path / "all.h5ad")
     out = {name: tmp_path / f"{name}.h5ad" for name in ("s1", "gone")}
-    written = readers_h5.split_h5ad(tmp_path / "all.h5ad", "sample_uuid", "raw/X", out)
+    written = h5.split_h5ad(tmp_path / "all.h5ad", "sample_uuid", "raw/X", out)
     assert written == {"s1": 10, "gone": 0}
     assert "2 values of sample_uuid are not samples of the sheet and are left out: s2, s3" in (
         caplog.text
     )
-    with pytest.raises(readers.BadSample, match=r"sample gone: .* has no cells of this sample"):
-        readers.read_sample("h5ad_per_sample", {"h5ad": out["gone"]}, sample="gone")
+    with pytest.raises(BadSample, match=r"sample gone: .* has no cells of this sample"):
+        read.read_sample("h5ad_per_sample", {"h5ad": out["gone"]}, sample="gone")
 
 
 def test_only_cells_with_the_wanted_values(tmp_path):
@@ -312,15 +309,15 @@ def test_only_cells_with_the_wanted_values(tmp_path):
     path = tmp_path / "all.h5ad"
     full.write_h5ad(path)
     where = {"lane": [1]}
-    written = readers_h5.split_h5ad(
+    written = h5.split_h5ad(
         path, "sample_uuid", "raw/X", {"s1": tmp_path / "s1.h5ad"}, where=where, block_rows=7
     )
     wanted = full[(full.obs["sample_uuid"] == "s1") & (full.obs["lane"] == 1)]
     assert written == {"s1": wanted.n_obs}
-    split = readers.read_sample("h5ad_per_sample", {"h5ad": tmp_path / "s1.h5ad"}, sample="s1")
+    split = read.read_sample("h5ad_per_sample", {"h5ad": tmp_path / "s1.h5ad"}, sample="s1")
     np.testing.assert_array_equal(split.X.toarray(), wanted.raw.X.toarray())
     options = {"sample": "s1", "counts": "raw/X", "sample_column": "sample_uuid"}
-    direct = readers.read_sample("h5ad", {"h5ad": path}, **options, where=where)
+    direct = read.read_sample("h5ad", {"h5ad": path}, **options, where=where)
     assert list(direct.obs_names) == list(split.obs_names) == list(wanted.obs_names)
-    with pytest.raises(readers.BadSample, match=r"no cell has lane among 7. Mend: .* lane: 0, 1"):
-        readers.read_sample("h5ad", {"h5ad": path}, **options, where={"lane": [7]})
+    with pytest.raises(BadSample, match=r"no cell has lane among 7. Mend: .* lane: 0, 1"):
+        read.read_sample("h5ad", {"h5ad": path}, **options, where={"lane": [7]})

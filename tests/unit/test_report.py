@@ -12,18 +12,13 @@ import pandas as pd
 import pytest
 from made_up_report import CONFIG, SETTINGS, build_page, results
 from PIL import Image
-from tilt import (
-    report,
-    report_captions,
-    report_methods,
-    report_provenance,
-    report_svg,
-    report_tables,
-    report_text,
-)
 from tilt.figures import composition, embedding, style
 from tilt.figures.names import subset_colour
-from tilt.report_text import CohortResults
+from tilt.report import answer as report_text
+from tilt.report import captions, html_tables, provenance, svg
+from tilt.report import methods as report_methods
+from tilt.report import page as report
+from tilt.report.answer import CohortResults
 
 
 @pytest.fixture(scope="module")
@@ -179,28 +174,28 @@ def test_across_with_one_cohort_says_that_two_are_needed():
     assert "at least two cohorts" in report_text.across(meta, [results()])[0]
 
 
-@pytest.mark.parametrize("name", list(report_captions.CAPTIONS))
+@pytest.mark.parametrize("name", list(captions.CAPTIONS))
 def test_every_caption_survives_empty_tables(name):
     empty = CohortResults(made_up.cohort(), SETTINGS)
-    assert report_captions.caption(name, empty).startswith("Simulated data.")
+    assert captions.caption(name, empty).startswith("Simulated data.")
 
 
 def test_caption_counts_cells_and_genes():
     one = results(simulated=False)
-    text = report_captions.caption("qc_waterfall", one)
+    text = captions.caption("qc_waterfall", one)
     kept = one.table("qc_waterfall").groupby("sample").tail(1)["n_left"].sum()
     assert f"in 18 samples, {kept:,} kept" in text
     others = one.table("specifications").query("estimable and family != 'main'")
-    text = report_captions.caption("robustness", one)
+    text = captions.caption("robustness", one)
     assert f"measured in {len(others)} other ways" in text
-    low = report_captions.caption("detectability", one)
+    low = captions.caption("detectability", one)
     assert "CXCL13, IL22, IL21, IL26." in low
 
 
 def test_table_sorts_by_number_and_escapes():
     table = pd.DataFrame({"gene": ["<b>", "x"], "p": [0.00012, np.nan], "told": [True, False]})
     table["limit"] = [np.inf, 2.0]
-    text = report_tables.html_table(table, "a caption")
+    text = html_tables.html_table(table, "a caption")
     assert "&lt;b&gt;" in text and "<b>" not in text
     assert 'data-v="0.00012"' in text and "0.00012" in text and "–" in text and ">yes<" in text
     assert "∞" in text and 'data-v="inf"' not in text
@@ -208,13 +203,13 @@ def test_table_sorts_by_number_and_escapes():
 
 def test_long_table_says_how_much_is_shown():
     table = pd.DataFrame({"n": range(1000)})
-    text = report_tables.html_table(table, "many", most=10)
+    text = html_tables.html_table(table, "many", most=10)
     assert text.count("<tr>") == 11 and "the first 10 of 1,000 rows" in text
 
 
 def test_scatter_tells_every_donor():
     one = results()
-    text = report_svg.donor_scatter(one.table("composition"), one.table("imbalance"), one.cohort)
+    text = svg.donor_scatter(one.table("composition"), one.table("imbalance"), one.cohort)
     assert text.count("<circle") == 18
     assert "S01 (SLE); Tph side" in text and one.cohort.colour("SLE") in text
 
@@ -222,7 +217,7 @@ def test_scatter_tells_every_donor():
 def test_umap_is_thinned_but_keeps_rare_subsets():
     cells = pd.DataFrame({"x": np.arange(40000.0), "y": 0.0, "subset": "CD4_CM"})
     cells.loc[:4, "subset"] = "CD4_Th22_like"
-    text = report_svg.umap(cells, made_up.cohort(), 1)
+    text = svg.umap(cells, made_up.cohort(), 1)
     assert 4000 < text.count("h0") < 6000
     rare = re.search(r'data-set="CD4_Th22_like" d="([^"]*)"', text)[1]
     assert rare.count("M") == 5
@@ -249,7 +244,7 @@ def test_costs_add_up_by_rule(tmp_path):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(f"s\tmax_rss\n{s}\t{mb}\n")
     (tmp_path / "demo" / "broken.tsv").write_text("nothing\n")
-    found = report_provenance.costs(tmp_path).set_index("rule")
+    found = provenance.costs(tmp_path).set_index("rule")
     assert found.loc["b", ["jobs", "total_s", "longest_s", "most_mb"]].tolist() == [
         2,
         4.0,

@@ -11,8 +11,8 @@ import time
 import loopback
 import numpy as np
 import pytest
-from tilt import fetch, retrieve
-from tilt.fetch import RetrievalError
+from tilt.io import fetch, retrieve
+from tilt.io.fetch import RetrievalError
 
 
 @pytest.fixture(autouse=True)

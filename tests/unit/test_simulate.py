@@ -8,8 +8,12 @@ import pandas as pd
 import pytest
 from scipy import io as scipy_io
 from scipy import sparse
-from tilt import genes, simulate, simulate_counts, simulate_write, tables
-from tilt.simulate_cells import build, stream
+from tilt.core import tables
+from tilt.genes import tables as gene_tables
+from tilt.simulate import cohort as simulate
+from tilt.simulate import counts as simulate_counts
+from tilt.simulate import write
+from tilt.simulate.world import build, stream
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = {"sample": "X1", "donor": "X1", "condition": "control", "batch": "B1", "sex": "F"}
@@ -17,12 +21,12 @@ SAMPLE = {"sample": "X1", "donor": "X1", "condition": "control", "batch": "B1", 
 
 @pytest.fixture(scope="module")
 def markers():
-    return genes.read_markers(ROOT / "resources/markers.tsv")
+    return gene_tables.read_markers(ROOT / "resources/markers.tsv")
 
 
 @pytest.fixture(scope="module")
 def signatures():
-    return genes.read_signatures(ROOT / "resources/signatures.tsv")
+    return gene_tables.read_signatures(ROOT / "resources/signatures.tsv")
 
 
 @pytest.fixture(scope="module")
@@ -344,7 +348,7 @@ def test_raw_files_hold_what_was_simulated(tmp_path, world, params, layout):
     rows = sheet.to_dict("records")
     small = simulate.override(params, n_cells=60)
     samples = [simulate.sample(world, small, row, seed=1) for row in rows]
-    truth = simulate_write.write_cohort(samples, rows, layout, tmp_path)
+    truth = write.write_cohort(samples, rows, layout, tmp_path)
     start = tmp_path / rows[1]["path"] if layout == "10x_dir" else tmp_path
     before = "" if layout == "10x_dir" else rows[1]["prefix"] + "_"
     counts = scipy_io.mmread(start / f"{before}matrix.mtx.gz")
@@ -364,7 +368,7 @@ def test_files_are_the_same_byte_for_byte(tmp_path, world, params):
     small = simulate.override(params, n_cells=40)
     for name in ("a", "b"):
         adata = simulate.sample(world, small, SAMPLE, seed=1)
-        simulate_write.write_10x_directory(adata, tmp_path / name)
+        write.write_10x_directory(adata, tmp_path / name)
     for file in ("matrix.mtx.gz", "barcodes.tsv.gz", "features.tsv.gz"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
@@ -373,11 +377,9 @@ def test_truth_is_written(tmp_path, world, params):
     sheet = simulate.sheet(2, 2, seed=1)
     small = simulate.override(params, n_cells=50)
     rows = sheet.to_dict("records")
-    cells = pd.concat(
-        [simulate_write.cell_truth(simulate.sample(world, small, row, 1).obs) for row in rows]
-    )
+    cells = pd.concat([write.cell_truth(simulate.sample(world, small, row, 1).obs) for row in rows])
     donors = simulate.donor_truth(params, sheet, seed=1)
-    simulate_write.write_truth(cells, donors, simulate.planted(params), tmp_path)
+    write.write_truth(cells, donors, simulate.planted(params), tmp_path)
     found = tables.read(tmp_path / "truth/cells.tsv.gz")
     assert list(found.columns[:5]) == ["cell", "sample", "donor", "lineage", "subset"]
     assert len(found) == 200 and found["cell"].is_unique
@@ -389,4 +391,4 @@ def test_truth_is_written(tmp_path, world, params):
 
 def test_unknown_layout_is_refused(tmp_path):
     with pytest.raises(ValueError, match="10x_h5"):
-        simulate_write.write_cohort([], [], "10x_h5", tmp_path)
+        write.write_cohort([], [], "10x_h5", tmp_path)

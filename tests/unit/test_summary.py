@@ -6,7 +6,8 @@ import made_up
 import numpy as np
 import pandas as pd
 from made_up_report import SETTINGS, results
-from tilt import progress, report_summary, tables
+from tilt.core import progress, tables
+from tilt.report import summary
 
 COHORTS = {
     "demo": SETTINGS
@@ -26,7 +27,7 @@ def finished(folder, **more):
 def test_summary_counts_cells_and_donors_and_gives_the_headline(tmp_path):
     one = finished(tmp_path)
     (tmp_path / "report.html").write_text("x" * 1_200_000)
-    first, second, last = report_summary.lines(tmp_path, COHORTS)
+    first, second, last = summary.lines(tmp_path, COHORTS)
     waterfall = one.table("qc_waterfall")
     kept = waterfall.groupby("sample").tail(1)["n_left"].sum()
     assert first.startswith("demo (simulated): ")
@@ -40,7 +41,7 @@ def test_summary_counts_cells_and_donors_and_gives_the_headline(tmp_path):
 def test_summary_gives_the_reason_of_what_is_not_estimable(tmp_path):
     tests = results().table("tests").assign(estimable=False, effect=np.nan, reason="too few cells.")
     finished(tmp_path, tests=tests)
-    lines = report_summary.lines(tmp_path, COHORTS)
+    lines = summary.lines(tmp_path, COHORTS)
     assert lines[1] == "  E3 pseudobulk axis: not estimable, too few cells"
     assert len(lines) == 2
 
@@ -51,15 +52,15 @@ def test_several_cohorts_are_summed_up_in_one_sentence(tmp_path):
     (tmp_path / "more" / "demo").rename(tmp_path / "pbmc")
     tables.write(made_up.meta(), tmp_path / "meta.tsv")
     both = COHORTS | {"pbmc": COHORTS["demo"] | {"name": "pbmc"}}
-    lines = report_summary.lines(tmp_path, both)
+    lines = summary.lines(tmp_path, both)
     assert len(lines) == 5 and lines[2].startswith("pbmc (simulated): ")
     assert lines[4].startswith("Across 3 cohorts (30 cases, 24 controls), the pseudobulk axis")
 
 
 def test_nothing_finished_nothing_said(tmp_path):
-    assert report_summary.lines(tmp_path, COHORTS) == []
+    assert summary.lines(tmp_path, COHORTS) == []
     tables.write(made_up.donors(1, 1), tmp_path / "demo" / "donors.tsv")
-    assert report_summary.lines(tmp_path, COHORTS) == []
+    assert summary.lines(tmp_path, COHORTS) == []
 
 
 def test_progress_says_rate_and_time_left(caplog):

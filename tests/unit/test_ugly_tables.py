@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tilt import contrast, declared, published
+from tilt.donors import published, units
+from tilt.stats import contrast, plan
 
 
 def ugly(seed):
@@ -42,9 +43,9 @@ def ugly(seed):
 def test_rows_are_sound_or_marked(seed):
     cohort, sheet, table = ugly(seed)
     counted = published.from_table(table, sheet.assign(cohort="c"))
-    donors = declared.donors_table(sheet.to_dict("records"), "c")
+    donors = units.donors_table(sheet.to_dict("records"), "c")
     settings = {"permutations": 200, "bootstraps": 100}
-    tests = contrast.run(donors, declared.plan_of(settings, cohort, donors, seed), counted)
+    tests = contrast.run(donors, plan.plan_of(settings, cohort, donors, seed), counted)
     assert (tests["role"] == "primary").sum() == 1
     p = tests["p"].dropna()
     assert p.between(0, 1, inclusive="right").all()

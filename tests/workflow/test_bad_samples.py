@@ -9,7 +9,9 @@ import anndata as ad
 import pandas as pd
 import pytest
 from running import ROOT, Workflow
-from tilt import genes, simulate, simulate_write
+from tilt.genes import tables as gene_tables
+from tilt.simulate import cohort as simulate
+from tilt.simulate import write as simulate_write
 
 TARGET = "results/mine/qc_waterfall.tsv"
 CUT = "the compressed file is cut short or damaged. Mend: delete it and fetch it again."
@@ -24,8 +26,8 @@ def spoilt(tmp_path_factory):
     params = simulate.override(params, n_cells=150)
     sheet = simulate.sheet(2, 2, seed=1)
     sheet["path"] = sheet["sample"]
-    markers = genes.read_markers(ROOT / "resources/markers.tsv")
-    signatures = genes.read_signatures(ROOT / "resources/signatures.tsv")
+    markers = gene_tables.read_markers(ROOT / "resources/markers.tsv")
+    signatures = gene_tables.read_signatures(ROOT / "resources/signatures.tsv")
     parts = list(simulate.cohort(params, sheet, markers, signatures, 1))
     parts[3] = parts[3][:15].copy()
     for part, path in zip(parts, sheet["path"], strict=True):

@@ -7,7 +7,8 @@ import pandas as pd
 import yaml
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
-from tilt import blocks, tables
+from tilt.core import tables
+from tilt.io import store as blocks
 
 
 def write_model(folder, path) -> None:

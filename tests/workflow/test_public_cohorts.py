@@ -13,7 +13,8 @@ import public_archives as archives
 import pytest
 import yaml
 from running import Workflow
-from tilt import config, tables
+from tilt.config import check as config
+from tilt.core import tables
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 

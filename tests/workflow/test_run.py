@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from tilt import tables
+from tilt.core import tables
 
 COHORTS = ("small_cd4", "small_pbmc")
 

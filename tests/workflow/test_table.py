@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from running import Workflow
 from scipy import stats
-from tilt import tables
+from tilt.core import tables
 
 SUBSETS = ["CD4 T / naive", "Tph", "NK, bright", "0", "B (memory)"]
 

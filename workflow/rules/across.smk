@@ -34,7 +34,7 @@ rule combine_cohorts:
         stats=CONFIG["stats"],
         tau="PM",
         seed=CONFIG["seed"],
-        code=code("meta", "contrast", "declared"),
+        code=code("stats.meta", "stats.contrast", "stats.plan"),
     script:
         "../scripts/combine_cohorts.py"
 
@@ -55,6 +55,6 @@ rule compare_signatures:
         mem_mb=memory(800),
         runtime=10,
     params:
-        code=code("activity"),
+        code=code("donors.activity"),
     script:
         "../scripts/compare_signatures.py"

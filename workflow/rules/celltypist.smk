@@ -26,7 +26,7 @@ rule celltypist_cells:
         mem_mb=memory(2500),
         runtime=240,
     params:
-        code=code("celltypist", "agreement", "blocks"),
+        code=code("labels.celltypist", "labels.author_labels", "io.store"),
     script:
         "../scripts/celltypist_cells.py"
 

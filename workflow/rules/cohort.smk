@@ -28,7 +28,7 @@ rule gather_cohort:
         runtime=120,
     params:
         rows=lambda wildcards: cohort_of(wildcards)["samples"],
-        code=code("gather", "blocks"),
+        code=code("cells.gather", "io.store"),
     script:
         "../scripts/gather_cohort.py"
 
@@ -52,7 +52,7 @@ rule select_genes:
     params:
         target_sum=CONFIG["normalize"]["target_sum"],
         n_hvgs=CONFIG["normalize"]["n_hvgs"],
-        code=code("normalize", "blocks", "genes"),
+        code=code("cells.normalize", "io.store", "genes.tables"),
     script:
         "../scripts/select_genes.py"
 
@@ -79,7 +79,7 @@ rule embed_cells:
         n_neighbors=CONFIG["embed"]["n_neighbors"],
         harmony=CONFIG["embed"]["harmony"],
         seed=CONFIG["seed"],
-        code=code("embed", "blocks"),
+        code=code("cells.embed", "io.store"),
     script:
         "../scripts/embed_cells.py"
 
@@ -104,7 +104,7 @@ rule cluster_cells:
         resolutions=CONFIG["embed"]["resolutions"],
         package=CONFIG["embed"]["leiden"],
         seed=CONFIG["seed"],
-        code=code("embed"),
+        code=code("cells.embed"),
     script:
         "../scripts/cluster_cells.py"
 
@@ -128,7 +128,7 @@ rule map_cells:
     params:
         min_dist=CONFIG["embed"]["min_dist"],
         seed=CONFIG["seed"],
-        code=code("embed"),
+        code=code("cells.embed"),
     script:
         "../scripts/map_cells.py"
 
@@ -168,7 +168,7 @@ rule annotate_cells:
         label_map=lambda wildcards: cohort_of(wildcards).get("label_map") or {},
         labels_lead=lambda wildcards: cohort_of(wildcards)["labels_lead"],
         seed=CONFIG["seed"],
-        code=code("annotate", "agreement", "blocks", "confidence"),
+        code=code("labels.annotate", "labels.author_labels", "io.store", "labels.label_quality"),
     script:
         "../scripts/annotate_cells.py"
 
@@ -200,6 +200,6 @@ rule assemble_tcells:
     params:
         target_sum=CONFIG["normalize"]["target_sum"],
         config=CONFIG,
-        code=code("blocks", "normalize", "provenance", "figures.names"),
+        code=code("io.store", "cells.normalize", "core.provenance", "figures.names"),
     script:
         "../scripts/assemble_tcells.py"

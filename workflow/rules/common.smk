@@ -9,10 +9,11 @@ sys.path.insert(0, str(TILT))
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
-from tilt import config as tilt_config
-from tilt import layouts, machine
-from tilt.sheets import read_yaml
-from tilt.provenance import code_digest as code
+from tilt.config import check as tilt_config
+from tilt.config.user_files import read_yaml
+from tilt.core import machine
+from tilt.core.provenance import code_digest as code
+from tilt.io import layouts
 
 # Names in the config are looked up from the working directory, then from the checkout.
 SETTINGS, PROBLEMS = tilt_config.check(config, [Path.cwd(), TILT.parent])

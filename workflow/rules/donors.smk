@@ -24,7 +24,7 @@ rule count_composition:
     params:
         samples=sheet,
         sort=lambda wildcards: cohort_of(wildcards)["cells"],
-        code=code("composition", "declared"),
+        code=code("donors.composition", "stats.plan"),
     script:
         "../scripts/count_composition.py"
 
@@ -52,7 +52,7 @@ rule read_composition:
     params:
         samples=sheet,
         options=lambda wildcards: cohort_of(wildcards).get("composition") or {},
-        code=code("published", "declared"),
+        code=code("donors.published", "stats.plan"),
     script:
         "../scripts/read_composition.py"
 
@@ -80,7 +80,7 @@ rule sum_pseudobulk:
             CONFIG["imbalance"]["min_pseudobulk_cells"],
             CONFIG["stats"]["min_activity_cells"],
         ),
-        code=code("pseudobulk", "blocks", "declared"),
+        code=code("donors.pseudobulk", "io.store", "stats.plan"),
     script:
         "../scripts/sum_pseudobulk.py"
 
@@ -107,6 +107,6 @@ rule score_activity:
         sets=CONFIG["stats"]["activity_sets"],
         min_cells=CONFIG["stats"]["min_activity_cells"],
         min_genes=CONFIG["imbalance"]["min_genes"],
-        code=code("activity", "declared"),
+        code=code("donors.activity", "stats.plan"),
     script:
         "../scripts/score_activity.py"

@@ -82,7 +82,7 @@ rule plot_cells:
     params:
         cohort=lambda wildcards: names.describe(cohort_of(wildcards)),
         seed=CONFIG["seed"],
-        code=code("figures.embedding", "figures.labels", "blocks"),
+        code=code("figures.embedding", "figures.labels", "io.store"),
     script:
         "../scripts/plot_cells.py"
 
@@ -142,6 +142,6 @@ rule plot_markers:
         runtime=30,
     params:
         cohort=lambda wildcards: names.describe(cohort_of(wildcards)),
-        code=code("figures.markers", "figures.confidence", "figures.ambient", "ambient"),
+        code=code("figures.markers", "figures.confidence", "figures.ambient", "donors.ambient"),
     script:
         "../scripts/plot_markers.py"

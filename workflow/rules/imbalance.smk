@@ -28,7 +28,7 @@ rule estimate_imbalance:
         cohort=declared,
         limits=CONFIG["imbalance"],
         min_donors=CONFIG["stats"]["min_donors"],
-        code=code("imbalance", "declared"),
+        code=code("donors.imbalance", "stats.plan"),
     script:
         "../scripts/estimate_imbalance.py"
 
@@ -57,7 +57,7 @@ rule test_contrast:
         limits=CONFIG["imbalance"],
         stats=CONFIG["stats"],
         seed=CONFIG["seed"],
-        code=code("contrast", "permuted", "declared"),
+        code=code("stats.contrast", "stats.null_effects", "stats.plan"),
     script:
         "../scripts/test_contrast.py"
 
@@ -96,7 +96,7 @@ rule explore_specifications:
         stats=CONFIG["stats"],
         random_sets=CONFIG["stats"]["random_sets"],
         seed=CONFIG["seed"],
-        code=code("controls", "declared", "blocks"),
+        code=code("stats.specifications", "stats.plan", "io.store"),
     script:
         "../scripts/explore_specifications.py"
 
@@ -124,7 +124,7 @@ rule test_expression:
         cohort=declared,
         min_donors=CONFIG["stats"]["min_donors"],
         min_cells=CONFIG["imbalance"]["min_pseudobulk_cells"],
-        code=code("expression", "declared"),
+        code=code("stats.expression", "stats.plan"),
     script:
         "../scripts/test_expression.py"
 
@@ -149,6 +149,6 @@ rule score_factors:
         runtime=20,
     params:
         factors=CONFIG["stats"]["factors"],
-        code=code("activity"),
+        code=code("donors.activity"),
     script:
         "../scripts/score_factors.py"

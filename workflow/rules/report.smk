@@ -67,6 +67,6 @@ rule write_report:
         cohorts=COHORTS,
         results=lambda wildcards, output: str(Path(output[0]).parent),
         benchmarks="benchmarks",
-        code=code("report", "provenance", "calibration"),
+        code=code("report.page", "core.provenance", "stats.calibration"),
     script:
         "../scripts/write_report.py"

@@ -20,6 +20,6 @@ rule retrieve_cohort:
         entries=lambda wildcards: cohort_of(wildcards)["retrieve"],
         folder=lambda wildcards: cohort_of(wildcards)["folder"],
         wanted=lambda wildcards: layouts.files_wanted(cohort_of(wildcards)),
-        code=code("retrieve"),
+        code=code("io.retrieve"),
     script:
         "../scripts/retrieve_cohort.py"

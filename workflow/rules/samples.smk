@@ -2,7 +2,7 @@
 
 # The same for one sample and for several in one job.
 SAMPLE_MEMORY = {"base_mb": 1000, "per_mb": 25}
-SAMPLE_CODE = code("samples", "readers", "readers_h5", "blocks")
+SAMPLE_CODE = code("stages.sample", "io.read", "io.h5", "io.store")
 
 
 rule simulate_cohort:
@@ -27,7 +27,7 @@ rule simulate_cohort:
     params:
         seed=CONFIG["seed"],
         format=lambda wildcards: cohort_of(wildcards)["format"],
-        code=code("simulate", "simulate_write"),
+        code=code("simulate.cohort", "simulate.write"),
     script:
         "../scripts/simulate_cohort.py"
 
@@ -58,7 +58,7 @@ rule split_cohort:
         keep=lambda wildcards: [
             name for name in [cohort_of(wildcards).get("author_labels")] if name
         ],
-        code=code("readers_h5"),
+        code=code("io.h5"),
     script:
         "../scripts/split_cohort.py"
 

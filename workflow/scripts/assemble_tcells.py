@@ -1,6 +1,6 @@
 """The user's object: T cells with counts, normalized expression, labels, scores and maps."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
@@ -10,7 +10,9 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from tilt import blocks, normalize, provenance, tables
+from tilt.cells import normalize
+from tilt.core import provenance, tables
+from tilt.io import store as blocks
 from tilt.figures import names
 
 store = blocks.open_store(snakemake.input.counts)

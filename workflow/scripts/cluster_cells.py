@@ -1,12 +1,13 @@
 """Leiden clusters at the resolutions of the config."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
 import anndata as ad
 
-from tilt import embed, tables
+from tilt.cells import embed
+from tilt.core import tables
 
 cells = ad.read_h5ad(snakemake.input[0])
 log.info("%d cells at resolutions %s", cells.n_obs, snakemake.params.resolutions)

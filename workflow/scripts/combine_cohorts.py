@@ -1,15 +1,18 @@
 """Combine the effects of all cohorts by random effects, every donor counted once."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
 import pandas as pd
 
-from tilt import contrast, declared, imbalance, meta, tables, words
+from tilt.core import tables, text
+from tilt.donors import imbalance
+from tilt.donors import units
+from tilt.stats import contrast, meta, plan as declared
 
 cohorts = snakemake.params.cohorts
-donors = {c["name"]: declared.donors_table(c["samples"], c["name"]) for c in cohorts}
+donors = {c["name"]: units.donors_table(c["samples"], c["name"]) for c in cohorts}
 repeated = meta.repeated_donors(donors)
 tested = []
 for i, cohort in enumerate(cohorts):
@@ -45,7 +48,7 @@ for i, cohort in enumerate(cohorts):
             "E2": imbalance.pole_counts(counted, imbalance.FLAGS),
         },
     )
-    note = f"{words.count(len(gone), 'donor')} counted in another cohort left out"
+    note = f"{text.count(len(gone), 'donor')} counted in another cohort left out"
     table["reason"] = [f"{said}; {note}" if said else note for said in table["reason"].fillna("")]
     tested.append(table)
 combined = meta.across(pd.concat(tested, ignore_index=True), snakemake.params.tau)

@@ -1,12 +1,14 @@
 """Which genes every two signatures share: a predictor must not hold genes of the outcome."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
-from tilt import activity, genes, tables
+from tilt.core import tables
+from tilt.donors import activity
+from tilt.genes import tables as gene_tables
 
-shared = activity.overlaps(genes.read_signatures(snakemake.input[0]))
+shared = activity.overlaps(gene_tables.read_signatures(snakemake.input[0]))
 pairs = shared[(shared["set_a"] != shared["set_b"]) & (shared["n_shared"] > 0)]
 log.info("%d pairs of sets share genes", len(pairs))
 tables.write(shared, snakemake.output[0])

@@ -1,18 +1,22 @@
 """Count T-cell subsets per donor against every denominator."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
-from tilt import blocks, composition, declared, genes, tables
+from tilt.core import tables
+from tilt.donors import composition
+from tilt.genes import tables as gene_tables
+from tilt.io import store as blocks
+from tilt.donors import units
 
-donors = declared.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
+donors = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
 store = blocks.open_store(snakemake.input.counts)
 labels = tables.read(snakemake.input.labels)
-cells = declared.labelled_cells(store.obs, labels, snakemake.params.samples)
+cells = units.labelled_cells(store.obs, labels, snakemake.params.samples)
 lineages = tables.read(snakemake.input.lineages)
-lineages["condition"] = lineages["sample"].map(declared.conditions(snakemake.params.samples))
-markers = genes.read_markers(snakemake.input.markers)
+lineages["condition"] = lineages["sample"].map(units.conditions(snakemake.params.samples))
+markers = gene_tables.read_markers(snakemake.input.markers)
 counted = composition.count(cells, markers, donors, snakemake.params.sort, lineages)
 empty = donors.loc[~donors["donor"].isin(cells["donor"]), "donor"]
 log.info("%d T cells of %d donors", len(cells), len(donors) - len(empty))

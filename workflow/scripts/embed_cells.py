@@ -1,13 +1,15 @@
 """PCA, Harmony and the graph of nearest cells of a cohort's T cells."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
 import anndata as ad
 import numpy as np
 
-from tilt import blocks, embed, progress, tables
+from tilt.cells import embed
+from tilt.core import progress, tables
+from tilt.io import store as blocks
 
 store = blocks.open_store(snakemake.input.counts)
 chosen = tables.read(snakemake.input.hvg)["highly_variable"].to_numpy(bool)

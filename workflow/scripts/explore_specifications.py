@@ -1,30 +1,35 @@
 """Measure the imbalance in every other reasonable way, and with random gene sets."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
 import anndata as ad
 
-from tilt import blocks, composition, controls, declared, genes, tables
+from tilt.core import tables
+from tilt.donors import composition
+from tilt.genes import tables as gene_tables
+from tilt.io import store as blocks
+from tilt.donors import units
+from tilt.stats import plan as declared, specifications
 
 cohort, given = snakemake.params.cohort, snakemake.input.get
-donors = declared.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
+donors = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
 plan = declared.plan_of(snakemake.params.stats, cohort, donors, snakemake.params.seed)
 imbalances = tables.read(snakemake.input.imbalance)
 cells = None
 if given("scores"):
     store, labels = blocks.open_store(given("counts")), tables.read(given("labels"))
-    cells = declared.labelled_cells(store.obs, labels, snakemake.params.samples)
+    cells = units.labelled_cells(store.obs, labels, snakemake.params.samples)
     cells = cells[composition.denominator_masks(cells)["memory_cd4"]]
     scores = tables.read(given("scores"), usecols=["cell", "tph_score", "th22_score"])
     cells = cells[["donor", "condition"]].join(scores.set_index("cell"))
-study = controls.Cohort(
+study = specifications.Cohort(
     donors,
     plan,
     declared.limits_of(snakemake.params.limits, cohort),
     tables.read(snakemake.input.composition),
-    genes.read_signatures(snakemake.input.signatures),
+    gene_tables.read_signatures(snakemake.input.signatures),
     ad.read_h5ad(given("pseudobulk")) if given("pseudobulk") else None,
     cells,
     tables.read(given("detectability")) if given("detectability") else None,
@@ -32,10 +37,12 @@ study = controls.Cohort(
 )
 log.info("every other way to measure the imbalance, then random gene sets")
 lead = imbalances.loc[imbalances["leads"], "estimator"].unique()
-curve = controls.curve(study, lead[0] if len(lead) else "")
-null = controls.random_sets(study, snakemake.params.random_sets)
+curve = specifications.curve(study, lead[0] if len(lead) else "")
+null = specifications.random_sets(study, snakemake.params.random_sets)
 log.info(
-    "p of E3 against %d random set pairs: %.3g", max(len(null) - 1, 0), controls.random_p(null)
+    "p of E3 against %d random set pairs: %.3g",
+    max(len(null) - 1, 0),
+    specifications.random_p(null),
 )
 tables.write(curve, snakemake.output.curve)
 tables.write(null, snakemake.output.random)

@@ -1,6 +1,6 @@
 """T cells of all samples into one count store, and the cohort's tables of samples and donors."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
@@ -11,7 +11,9 @@ import anndata as ad
 import h5py
 import pandas as pd
 
-from tilt import blocks, gather, tables
+from tilt.cells import gather
+from tilt.core import tables
+from tilt.io import store
 
 rows = pd.DataFrame(snakemake.params.rows)
 about = rows.assign(cohort=snakemake.wildcards.cohort)[["cohort", "sample", "donor", "condition"]]
@@ -28,7 +30,7 @@ def read(sample, path):
 
 
 parts = gather.t_cells(map(read, rows["sample"], snakemake.input.samples), var)
-n_cells = blocks.write_store(snakemake.output.counts, parts, var)
+n_cells = store.write_store(snakemake.output.counts, parts, var)
 log.info("%d T cells, %d genes", n_cells, len(var))
 
 summaries = [json.loads(Path(path).read_text()) for path in snakemake.input.summaries]

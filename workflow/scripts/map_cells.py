@@ -1,13 +1,14 @@
 """UMAP of a cohort's T cells."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
 import anndata as ad
 import pandas as pd
 
-from tilt import embed, tables
+from tilt.cells import embed
+from tilt.core import tables
 
 cells = ad.read_h5ad(snakemake.input[0])
 log.info("UMAP of %d cells", cells.n_obs)

@@ -18,8 +18,8 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tilt import discover
-from tilt.problems import SAFE_NAME, safe_name
+from tilt.config import discover
+from tilt.core.text import SAFE_NAME, safe_name
 
 
 def write(data: Path, name: str, here: Path) -> list[str]:

@@ -1,6 +1,6 @@
 """Figures over all cohorts: forest of the effects, and detectability."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tilt import tables
+from tilt.core import tables
 from tilt.figures import markers, meta, style
 from tilt.figures.names import Cohort
 

@@ -1,17 +1,18 @@
 """UMAP of a cohort's T cells, and their labels against those of the authors."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
 from pathlib import Path
 
-from tilt import blocks, tables
+from tilt.core import tables
+from tilt.io import store
 from tilt.figures import embedding, labels, style
 from tilt.figures.names import Cohort
 
 wanted = ["sample", "donor", "batch", "author_label"]
-obs = blocks.open_store(snakemake.input.counts).obs.reindex(columns=wanted)
+obs = store.open_store(snakemake.input.counts).obs.reindex(columns=wanted)
 conditions = tables.read(snakemake.input.samples).set_index("sample")["condition"]
 obs["condition"] = obs["sample"].astype(str).map(conditions)
 cells = tables.read(snakemake.input.umap).rename(columns={"umap1": "x", "umap2": "y"})

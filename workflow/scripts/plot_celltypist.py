@@ -1,12 +1,12 @@
 """Figure of a CellTypist model's labels against ours."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
 from pathlib import Path
 
-from tilt import tables
+from tilt.core import tables
 from tilt.figures import labels, style
 from tilt.figures.names import Cohort
 

@@ -1,12 +1,12 @@
 """Figures of the controls: genes and factors between conditions, specifications, random sets."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
 from pathlib import Path
 
-from tilt import tables
+from tilt.core import tables
 from tilt.figures import factors, robustness, style, volcano
 from tilt.figures.names import Cohort
 

@@ -1,6 +1,6 @@
 """Figures in which each point is a donor: composition, the imbalance, activity."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tilt import tables
+from tilt.core import tables
 from tilt.figures import activity, composition, imbalance, style
 from tilt.figures.names import Cohort
 

@@ -1,6 +1,6 @@
 """Figures of genes and labels: marker dot plot, detectability, ambient RNA, sureness of labels."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import anndata as ad
 
-from tilt import ambient, tables
+from tilt.core import tables
+from tilt.donors import ambient
 from tilt.figures import ambient as ambient_figure
 from tilt.figures import confidence, markers, style
 from tilt.figures.names import Cohort

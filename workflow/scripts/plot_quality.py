@@ -1,12 +1,12 @@
 """Figures of quality control: why barcodes left, and the metrics before and after."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
 from pathlib import Path
 
-from tilt import tables
+from tilt.core import tables
 from tilt.figures import qc, study, style
 from tilt.figures.names import Cohort
 

@@ -1,7 +1,7 @@
 """Raw counts to the sample object, one sample after the other: quality control, doublets,
 lineages."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
@@ -9,17 +9,20 @@ import json
 
 import pandas as pd
 
-from tilt import blocks, genes, layouts, provenance, readers, samples, tables
+from tilt.core import provenance, tables
+from tilt.genes import tables as gene_tables
+from tilt.io import layouts, read, store
+from tilt.stages import sample as samples
 
 source, batch = snakemake.params.source, snakemake.params.batch
-markers = genes.read_markers(snakemake.input.markers[0])
-aliases = genes.read_aliases(snakemake.input.aliases)
+markers = gene_tables.read_markers(snakemake.input.markers[0])
+aliases = gene_tables.read_aliases(snakemake.input.aliases)
 
 
 def process(row, about):
     """Sample object, table of barcodes and summary of one row of the sheet."""
     files = layouts.sample_files(source, row)
-    raw = readers.read_sample(source["format"], files, **layouts.read_options(source, row))
+    raw = read.read_sample(source["format"], files, **layouts.read_options(source, row))
     raw.obs = raw.obs.rename(columns={source.get("author_labels"): "author_label"})
     sample, cells, summary = samples.process(
         raw, about, snakemake.params.qc, markers, aliases, snakemake.params.seed
@@ -56,7 +59,7 @@ for row, sample_file, cells_file, summary_file in outputs:
         if name not in cells:
             cells[name] = value
     with tables.atomic(sample_file) as part:
-        blocks.write_sample(part, sample)
+        store.write_sample(part, sample)
     tables.write(cells, cells_file)
     with tables.atomic(summary_file) as part:
         part.write_text(json.dumps({"sample": row["sample"], **summary}, indent=1))

@@ -1,12 +1,14 @@
 """Take a published table of cells per donor and subset as the composition of a cohort."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
 import pandas as pd
 
-from tilt import declared, published, tables
+from tilt.core import tables
+from tilt.donors import published
+from tilt.donors import units
 
 options = dict(snakemake.params.options)
 sheet = pd.DataFrame(snakemake.params.samples).assign(cohort=snakemake.wildcards.cohort)
@@ -19,5 +21,5 @@ counted = published.from_table(
     denominator=options.get("denominator") or "total",
 )
 tables.write(counted, snakemake.output.composition)
-donors = declared.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
+donors = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
 tables.write(donors, snakemake.output.donors)

@@ -1,6 +1,6 @@
 """Fetch the public files of a cohort into the download folder and record what came."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from tilt import retrieve, tables
+from tilt.core import tables
+from tilt.io import retrieve
 
 for handler in log.handlers:
     handler.setLevel(logging.INFO)

@@ -1,17 +1,20 @@
 """Score signatures in the pseudobulk of every donor."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
 import anndata as ad
 
-from tilt import activity, declared, genes, tables
+from tilt.core import tables
+from tilt.donors import activity
+from tilt.genes import tables as gene_tables
+from tilt.donors import units
 
 scored = activity.score(
     ad.read_h5ad(snakemake.input.pseudobulk),
-    declared.donors_table(snakemake.params.samples, snakemake.wildcards.cohort),
-    genes.read_signatures(snakemake.input.signatures),
+    units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort),
+    gene_tables.read_signatures(snakemake.input.signatures),
     snakemake.params.subsets,
     snakemake.params.sets,
     snakemake.params.min_cells,

@@ -1,10 +1,11 @@
 """Infer the activity of transcription factors from one differential-expression table."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
-from tilt import activity, tables
+from tilt.core import tables
+from tilt.donors import activity
 
 tested = tables.read(snakemake.input.tested)
 statistic = tested.dropna(subset=["gene_symbol", "stat"]).set_index("gene_symbol")["stat"]

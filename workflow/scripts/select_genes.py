@@ -1,13 +1,16 @@
 """Variable genes of a cohort's T cells, without the excluded lists."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
 import numpy as np
 import pandas as pd
 
-from tilt import blocks, genes, normalize, progress, tables
+from tilt.cells import normalize
+from tilt.core import progress, tables
+from tilt.genes import tables as gene_tables
+from tilt.io import store as blocks
 
 store = blocks.open_store(snakemake.input.counts)
 batch = pd.Categorical(store.obs["batch"].astype(str)).codes.astype(int)
@@ -17,7 +20,9 @@ found = normalize.moments(
     batch,
     snakemake.params.target_sum,
 )
-excluded = genes.excluded(store.var["gene_symbol"], genes.read_excluded(snakemake.input.excluded))
+excluded = gene_tables.excluded(
+    store.var["gene_symbol"], gene_tables.read_excluded(snakemake.input.excluded)
+)
 excluded = np.asarray(excluded, dtype=str)
 table = normalize.variable_genes(found, excluded != "", snakemake.params.n_hvgs)
 table.insert(0, "gene", store.var_names)

@@ -1,16 +1,16 @@
 """Split the h5ad of a whole cohort into one file a sample, by blocks of rows."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
 from pathlib import Path
 
-from tilt import readers_h5
+from tilt.io import h5
 
 folder = Path(snakemake.output[0])
 folder.mkdir(parents=True, exist_ok=True)
-cells = readers_h5.split_h5ad(
+cells = h5.split_h5ad(
     snakemake.params.file,
     snakemake.params.h5ad["sample_column"],
     snakemake.params.h5ad["counts"],

@@ -1,14 +1,17 @@
 """Sum the counts of each donor's subsets, block by block."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
-from tilt import blocks, declared, progress, pseudobulk, tables
+from tilt.core import progress, tables
+from tilt.donors import pseudobulk
+from tilt.io import store as blocks
+from tilt.donors import units
 
 store = blocks.open_store(snakemake.input.counts)
 labels = tables.read(snakemake.input.labels)
-cells = declared.labelled_cells(store.obs, labels, snakemake.params.samples)
+cells = units.labelled_cells(store.obs, labels, snakemake.params.samples)
 groups, codes = pseudobulk.groups(cells, snakemake.params.min_cells, snakemake.params.min_whole)
 read = progress.watch(blocks.iter_rows(store), store.n_obs, "counts summed")
 parts = ((counts, codes[i : i + counts.shape[0]]) for i, counts in read)

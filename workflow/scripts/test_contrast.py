@@ -1,13 +1,16 @@
 """Compare the arms of a cohort in everything that was measured per donor."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
-from tilt import contrast, declared, imbalance, permuted, tables
+from tilt.core import tables
+from tilt.donors import imbalance
+from tilt.donors import units
+from tilt.stats import contrast, null_effects, plan as declared
 
 cohort, settings = snakemake.params.cohort, snakemake.params.stats
-donors = declared.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
+donors = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
 composition = tables.read(snakemake.input.composition)
 plan = declared.plan_of(settings, cohort, donors, snakemake.params.seed)
 limits = declared.limits_of(snakemake.params.limits, cohort)
@@ -28,4 +31,4 @@ for row in tests[tests["role"] == "primary"].itertuples():
     said = f"{row.effect:.3g} [{row.ci_low:.3g}, {row.ci_high:.3g}], p {row.p:.3g}"
     log.info("primary: %s: %s", row.quantity, said if row.estimable else row.reason)
 tables.write(tests, snakemake.output[0])
-tables.write(permuted.histograms(donors, plan, imbalances), snakemake.output.permuted)
+tables.write(null_effects.histograms(donors, plan, imbalances), snakemake.output.permuted)

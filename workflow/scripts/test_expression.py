@@ -1,14 +1,16 @@
 """Test differential expression between donors in one group of cells."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
 import anndata as ad
 
-from tilt import declared, expression, tables
+from tilt.core import tables
+from tilt.donors import units
+from tilt.stats import expression, plan
 
-donors = declared.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
+donors = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
 bulk = ad.read_h5ad(snakemake.input.pseudobulk)
 n = int((bulk.obs["subset"] == snakemake.wildcards.subset).sum())
 log.info("%s: %d genes in %d donors", snakemake.wildcards.subset, bulk.n_vars, n)
@@ -16,7 +18,7 @@ tested = expression.test(
     bulk,
     snakemake.wildcards.subset,
     donors,
-    declared.contrast_of(snakemake.params.cohort, snakemake.params.min_donors, donors),
+    plan.contrast_of(snakemake.params.cohort, snakemake.params.min_donors, donors),
     snakemake.params.min_cells,
     snakemake.threads,
 )

@@ -1,14 +1,16 @@
 """The report: one page of HTML with the answer, the figures, and how they were made."""
 
-from tilt import logs
+from tilt.core import logs
 
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
 from pathlib import Path
 
-from tilt import calibration, report, tables
+from tilt.core import tables
+from tilt.report import page as report
+from tilt.stats import calibration
 from tilt.figures.names import Cohort, describe
-from tilt.report_text import CohortResults
+from tilt.report.answer import CohortResults
 
 folder = Path(snakemake.params.results)
 results, cells = [], {}

@@ -6,9 +6,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from tilt.core.text import number
 from tilt.figures import style
 from tilt.figures.names import DARK, GREY, Cohort, pretty, subset_colour, subset_order
-from tilt.words import number
 
 MEASURES = {
     "score": "score: probability of the subset",

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from tilt.core.text import count, number
 from tilt.figures import style
 from tilt.figures.names import (
     DARK,
@@ -16,7 +17,6 @@ from tilt.figures.names import (
     subset_colour,
     subset_order,
 )
-from tilt.words import count, number
 
 MOST_POINTS = 60_000  # cells drawn; more add bytes, not information, at column width
 RARE = 300  # a subset of at most so many cells is drawn whole and on top

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from tilt.core.text import count
 from tilt.figures import forest, style
 from tilt.figures.names import DARK, GREY, Cohort, p_text
-from tilt.words import count
 
 TITLE = "transcription factors between conditions"
 NO_TABLE = (

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from tilt.core.text import count
 from tilt.figures import forest, strips, style
 from tilt.figures.names import DARK, GREY, LIGHT, Cohort, pretty
-from tilt.words import count
 
 TITLE = "the Tph/Th22 imbalance"
 ESTIMATORS = ("E1", "E2", "E3")

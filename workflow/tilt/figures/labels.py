@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from tilt.core.text import number
 from tilt.figures import style
 from tilt.figures.markers import SHARES
 from tilt.figures.names import DARK, Cohort, pretty, subset_order
-from tilt.words import number
 
 TITLE = "own against authors' labels"
 

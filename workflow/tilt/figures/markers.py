@@ -6,9 +6,9 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from tilt.core.text import count, number
 from tilt.figures import style
 from tilt.figures.names import DARK, GREY, Cohort, pretty, subset_order
-from tilt.words import count, number
 
 GENES_A_ROW = 46  # gene names that stay readable side by side on a double column
 MEANS = LinearSegmentedColormap.from_list("means", ["#EEF2F6", "#6BAED6", "#08306B"])

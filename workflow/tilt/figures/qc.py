@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from tilt.core.text import count, number
 from tilt.figures import style
 from tilt.figures.names import DARK, LIGHT, STEP_COLOURS, Cohort
-from tilt.words import count, number
 
 KEPT_COLOUR = "#C7CED6"
 MOST_NAMED = 60  # samples that can carry their name on a page

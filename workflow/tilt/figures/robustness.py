@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from tilt.core.text import number
 from tilt.figures import forest, style
 from tilt.figures.names import CASE_COLOUR, DARK, NAMES, Cohort, p_text, pretty
-from tilt.words import number
 
 TITLE = "robustness of the imbalance"
 COLOURS = {"E1": "#0072B2", "E2": "#009E73", "E3": "#D55E00"}

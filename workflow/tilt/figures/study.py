@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from tilt.core.text import count, number
 from tilt.figures import style
 from tilt.figures.names import DARK, LIGHT, Cohort
-from tilt.words import count, number
 
 TITLE = "study flow and donors"
 HIDDEN = ("cohort", "donor", "condition", "sample")

@@ -12,9 +12,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tilt import tables
+from tilt.core import tables
+from tilt.core.text import count
 from tilt.figures.names import DARK, GREY, Cohort
-from tilt.words import count
 
 MM = 1 / 25.4
 WIDTHS = {"single": 89 * MM, "double": 183 * MM}  # column widths of the journals, in inches

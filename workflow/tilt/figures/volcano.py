@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from tilt.core.text import number
 from tilt.figures import style
 from tilt.figures.names import DARK, Cohort, pretty
-from tilt.words import number
 
 TITLE = "genes between conditions"
 FDR = 0.05

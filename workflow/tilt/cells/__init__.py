@@ -1,0 +1,1 @@
+"""Quality control, doublets, normalization, neighbors and embedding of cells."""

@@ -1,0 +1,1 @@
+"""Everything a user writes, checked and resolved once per cohort."""

@@ -1,0 +1,223 @@
+"""Everything the user writes, read and checked at once, before any work.
+
+:func:`check` resolves the configuration, the cohort files and their sample sheets, and the marker
+and signature tables, and returns plain dicts together with *all* problems found. Imported at
+every start of the workflow: no numerical library here.
+"""
+
+import copy
+import os
+from pathlib import Path
+
+from tilt.config import cohorts as checks
+from tilt.config import resources
+from tilt.config.messages import problem, schema, violations
+from tilt.config.user_files import read_yaml
+
+RESERVED = ("across", "figures", "meta", "report", "tables")
+
+
+def check(config: dict, roots: list[Path], source: str = "config") -> tuple[dict, list[str]]:
+    """Resolve and check a configuration.
+
+    ``config`` as written (YAML content); ``roots`` folders in which relative paths are looked up,
+    the first that has the file wins; ``source`` the name of the configuration in messages.
+
+    Returns ``(settings, problems)``. Settings::
+
+        config   the configuration with every default filled in; resources as paths (str)
+        cohorts  name -> cohort file with defaults, resolved paths, merged `qc`, its own path in
+                 `path`, and `samples` = rows of the sheet as dicts of text (missing = ""),
+                 `sheet` = its path
+        notes    things worth knowing that stop nothing (list of str)
+
+    Problems are texts; an empty list means that the run can start.
+    """
+    roots = [Path(root) for root in roots]
+    rules = schema("config")
+    problems = violations(config, rules, source)
+    sound = not problems
+    problems += checks.place(roots[0])
+    settings = filled(config if isinstance(config, dict) else {}, rules)
+    problems += checks.config(settings, source)
+    if isinstance(settings.get("downloads"), str):
+        settings["downloads"] = os.path.expandvars(os.path.expanduser(settings["downloads"]))
+    problems += _model(settings, roots, source)
+    names = settings.get("cohorts")
+    names = [n for n in names if isinstance(n, str)] if isinstance(names, list) else []
+    notes: list[str] = []
+    cohorts: dict[str, dict] = {}
+    for name in names:
+        refusal = checks.refused(name)
+        if refusal:
+            problems.append(problem(source, "cohorts", refusal, name, mend=f"take {name} out"))
+            continue
+        path, found = _cohort_file(name, roots, source)
+        problems += found
+        if path is None:
+            continue
+        cohort, found, told = load_cohort(path, roots, settings)
+        problems += found
+        notes += told
+        if cohort.get("name") in cohorts:
+            other = cohorts[cohort["name"]]["path"]
+            wrong = f"two cohorts are named {cohort['name']} (the other is {other})"
+            problems.append(problem(path, "name", wrong, mend="give each cohort its own name"))
+        elif cohort.get("name"):
+            cohorts[cohort["name"]] = cohort
+    found, told = checks.between_cohorts(cohorts)
+    problems += found
+    notes += told
+    broken_tables = _resources(settings, roots, source)
+    problems += broken_tables
+    if sound and not broken_tables:
+        problems += resources.names_used(settings, source)
+        for cohort in cohorts.values():
+            problems += resources.label_map(cohort, settings["resources"])
+    return {"config": settings, "cohorts": cohorts, "notes": notes}, problems
+
+
+def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, list[str], list[str]]:
+    """A cohort file with its sample sheet: the cohort, its problems, and notes.
+
+    ``settings`` is the configuration with defaults (qc and downloads are used).
+    """
+    content, problems = read_yaml(path)
+    if problems:
+        return {}, problems, []
+    rules = copy.deepcopy(schema("cohort"))
+    rules["properties"]["qc"] |= {
+        key: schema("config")["properties"]["qc"][key]
+        for key in ("additionalProperties", "properties")
+    }
+    problems += violations(content, rules, path)
+    refusal = checks.refused(str(content))
+    if refusal:
+        problems.append(problem(path, "", refusal, mend="leave this cohort out"))
+    cohort = filled(content, schema("cohort"))
+    overrides = cohort.get("qc") if isinstance(cohort.get("qc"), dict) else {}
+    cohort |= {"path": str(path), "qc": merged(settings["qc"], overrides)}
+    name = cohort.get("name")
+    if isinstance(name, str) and name != path.stem:
+        mend = f"name: {path.stem}"
+        problems.append(problem(path, "name", "differs from the name of the file", name, mend=mend))
+    if isinstance(name, str) and name.lower() in RESERVED:
+        wrong = "this name is used for folders of the results"
+        problems.append(problem(path, "name", wrong, name, mend=f"name: {name}_cohort"))
+    problems += checks.archives(cohort)
+    fetched = "retrieve" in cohort and isinstance(cohort.get("folder"), str)
+    if fetched:
+        cohort["folder"] = str(Path(settings["downloads"]) / cohort["folder"])
+    # Fetched and simulated files are the run's own; those of another run are not looked for.
+    own = fetched or "simulated" in cohort
+    for key in ("simulated", "samples", *(() if own else ("folder",))):
+        if isinstance(cohort.get(key), str):
+            cohort[key] = find(cohort[key], roots)
+    if "celltypist_model" in cohort:
+        problems += _model(cohort, roots, str(path))
+    elif settings.get("celltypist_model"):
+        cohort["celltypist_model"] = settings["celltypist_model"]
+    sheet = cohort.pop("samples", None)
+    cohort["samples"], notes = [], []
+    if isinstance(sheet, str):
+        cohort["sheet"] = sheet
+        cohort["samples"], found, notes = checks.sample_sheet(cohort, Path(sheet))
+        problems += found
+    if isinstance(cohort.get("simulated"), str) and not Path(cohort["simulated"]).is_file():
+        wrong = "the parameter file does not exist"
+        problems.append(problem(path, "simulated", wrong, cohort["simulated"]))
+    return cohort, problems, notes
+
+
+def filled(value: dict, rules: dict) -> dict:
+    """A copy of ``value`` in which every missing key has its default from the schema."""
+    result = copy.deepcopy(value)
+    for key, rule in rules.get("properties", {}).items():
+        if key not in result and "default" in rule:
+            result[key] = copy.deepcopy(rule["default"])
+        if isinstance(result.get(key), dict) and "properties" in rule:
+            result[key] = filled(result[key], rule)
+    return result
+
+
+def merged(base: dict, over: dict) -> dict:
+    """``base`` with the keys of ``over`` in their place, at every depth."""
+    result = copy.deepcopy(base)
+    for key, value in over.items():
+        deep = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = merged(result[key], value) if deep else copy.deepcopy(value)
+    return result
+
+
+def find(path: str, roots: list[Path]) -> str:
+    """``path`` in the first root that has it, else in the first root.
+
+    Paths under the current folder stay relative to it.
+    """
+    here = Path.cwd()
+    places = [root / path for root in roots] if not Path(path).is_absolute() else [Path(path)]
+    place = next((p for p in places if p.exists()), places[0])
+    return str(place.relative_to(here) if place.is_relative_to(here) else place)
+
+
+def report(problems: list[str]) -> str:
+    """All problems as one text for the user."""
+    many = f"{len(problems)} problems" if len(problems) > 1 else "one problem"
+    body = "\n\n".join(f"{i}. {text}" for i, text in enumerate(problems, start=1))
+    return f"tilt cannot start: {many} in what you wrote.\n\n{body}\n"
+
+
+def _cohort_file(name: str, roots: list[Path], source: str) -> tuple[Path | None, list[str]]:
+    is_path = name.endswith((".yaml", ".yml"))
+    path = Path(find(name if is_path else f"config/cohorts/{name}.yaml", roots))
+    if path.is_file():
+        return path, []
+    known = sorted({p.stem for root in roots for p in (root / "config/cohorts").glob("*.yaml")})
+    return None, [
+        problem(
+            source,
+            "cohorts",
+            f"there is no cohort file {path}" if is_path else f"no cohort is named {name}",
+            name,
+            ", ".join([*known, "or the path of a cohort file"]),
+            f"write the file {path}, or choose a cohort that exists",
+        )
+    ]
+
+
+def _model(settings: dict, roots: list[Path], source: str) -> list[str]:
+    """Resolve the model file of a configuration or cohort file, and say when it is not there."""
+    given = settings.get("celltypist_model")
+    if not isinstance(given, str) or not given:
+        return []
+    path = find(os.path.expandvars(os.path.expanduser(given)), roots)
+    settings["celltypist_model"] = path
+    if Path(path).is_file():
+        return []
+    wrong, mend = "the model file does not exist", "name a .pkl file that you have, or take it out"
+    return [problem(source, "celltypist_model", wrong, given, mend=mend)]
+
+
+def _resources(settings: dict, roots: list[Path], source: str) -> list[str]:
+    problems = []
+    stats = settings.get("stats")
+    if isinstance(stats, dict) and isinstance(stats.get("regulon"), str) and stats["regulon"]:
+        stats["regulon"] = find(stats["regulon"], roots)
+        if not Path(stats["regulon"]).is_file():
+            wrong = "the file does not exist"
+            problems.append(problem(source, "stats: regulon", wrong, stats["regulon"]))
+    tables = settings.get("resources")
+    for key, path in tables.items() if isinstance(tables, dict) else ():
+        if key not in schema("config")["properties"]["resources"]["properties"]:
+            continue
+        if not isinstance(path, str):
+            continue
+        tables[key] = find(path, roots)
+        if not Path(tables[key]).is_file():
+            wrong = "the file does not exist"
+            problems.append(problem(source, f"resources: {key}", wrong, tables[key]))
+        elif key == "markers":
+            problems += resources.markers(Path(tables[key]))
+        elif key == "signatures":
+            problems += resources.signatures(Path(tables[key]))
+    return problems

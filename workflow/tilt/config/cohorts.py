@@ -1,0 +1,332 @@
+"""Checks that a schema cannot make: between rows, between tables, between cohorts, and files."""
+
+import os
+import shutil
+from collections import defaultdict
+from pathlib import Path
+
+from tilt.config.messages import nearest, problem
+from tilt.config.user_files import check_cells, read_table
+from tilt.io import layouts
+
+MISSING = ("", "NA")
+NOBODY = {"na", "n/a", "nan", "none", "null"}  # no name of a sample, donor or batch
+MIN_FREE = 200_000_000  # bytes; the bundled demo takes about a third of it
+# Public series that cannot answer the question, and why (GEO records of the two series).
+REFUSED = {
+    "GSE189050": "GSE189050 is refused: its cells were depleted of T cells (CD2) before sequencing",
+    "GSE137029": "GSE137029 is refused: pools without donor names, of the same people as Perez "
+    "2022 (cohort perez2022_cohort4)",
+}
+
+
+def refused(text: str) -> str:
+    """Why a public series named in ``text`` cannot be used; empty when none is named."""
+    return next((why for name, why in REFUSED.items() if name in text.upper()), "")
+
+
+def place(folder: Path) -> list[str]:
+    """Whether results can be written below ``folder``: allowed, and some room left."""
+    results = folder / "results"
+    target = results if results.is_dir() else folder
+    if not os.access(target, os.W_OK):
+        mend = "start in a folder of your own, or with --directory <folder>"
+        return [problem(target, "", "this folder cannot be written", mend=mend)]
+    free = shutil.disk_usage(target).free
+    if free < MIN_FREE:
+        wrong = (
+            f"the disk is full: {free / 1e6:.0f} MB are free, {MIN_FREE / 1e6:.0f} MB are needed"
+        )
+        return [problem(target, "", wrong, mend="free space, or start in a folder elsewhere")]
+    return []
+
+
+def config(settings: dict, source: str) -> list[str]:
+    """Values of the configuration that contradict each other."""
+    found = []
+    qc = settings.get("qc")
+    if isinstance(qc, dict):
+        for low, high in (("min_counts", "max_counts"), ("min_genes", "max_genes")):
+            a, b = qc.get(low), qc.get(high)
+            if isinstance(a, int) and isinstance(b, int) and a >= b:
+                wrong = f"{high} must be above {low}"
+                found.append(problem(source, "qc", wrong, f"{low}: {a}, {high}: {b}"))
+    return found
+
+
+def archives(cohort: dict) -> list[str]:
+    """Archives are taken apart into one folder, so their files must differ by name."""
+    entries = cohort.get("retrieve")
+    entries = [e for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
+    if cohort.get("format") != "10x_dir" or not any(entry.get("unpack") for entry in entries):
+        return []
+    wrong = "the files of an archive come into one folder, format 10x_dir wants a folder a sample"
+    mend = "unpack the archive by hand and take `retrieve` out; or format: triplets"
+    return [problem(cohort["path"], "retrieve", wrong, mend=mend)]
+
+
+def sample_sheet(cohort: dict, path: Path) -> tuple[list[dict], list[str], list[str]]:
+    """Rows of the sample sheet of a cohort, its problems, and notes that stop nothing."""
+    if not path.is_file():
+        wrong = "the sample sheet does not exist"
+        return [], [problem(cohort["path"], "samples", wrong, path)], []
+    columns, numbered, found = read_table(path, "samples")
+    if not columns:
+        return [], found, []
+    found += check_cells(path, numbered, "samples", "sample")
+    found += _nameless(path, numbered)
+    found += _columns(cohort, columns, path)
+    found += repeats(path, numbered, "sample")
+    notes = []
+    if {"sample", "donor", "condition"} <= set(columns):
+        more, notes = _conditions(cohort, path, numbered)
+        found += more + _donors(cohort, path, numbered) + _alike(path, numbered)
+    rows = [{name: "" if v == "NA" else v for name, v in row.items()} for _, row in numbered]
+    if not layouts.columns_needed(cohort, columns):
+        found += _same_files(cohort, path, numbered) + _raw_files(cohort, path, numbered)
+    return rows, found, notes
+
+
+def _nameless(path: Path, rows: list) -> list[str]:
+    """Cells of a required column that say `missing` in words."""
+    mends = {"batch": "write the batch, or the sample's own name if it is not known"}
+    found = []
+    for number, row in rows:
+        for column in ("sample", "donor", "batch"):
+            if row.get(column, "").lower() in NOBODY:
+                where = f"line {number}, column `{column}`"
+                mend = mends.get(column, f"write the name of the {column}, or take the row out")
+                found.append(problem(path, where, "missing", row[column], mend=mend))
+    return found
+
+
+def _alike(path: Path, rows: list) -> list[str]:
+    """Donors whose names differ only by case: one person in two spellings would count as two."""
+    spellings = defaultdict(set)
+    for _, row in rows:
+        spellings[row["donor"].lower()].add(row["donor"])
+    mend = "one person: write the name in one way; two people: make the names differ more"
+    return [
+        problem(
+            path, "column `donor`", f"{' and '.join(sorted(names))} differ only by case", mend=mend
+        )
+        for names in spellings.values()
+        if len(names) > 1
+    ]
+
+
+def _same_files(cohort: dict, path: Path, rows: list) -> list[str]:
+    """Samples that name the same file: its cells would be counted twice."""
+    one_each = cohort.get("format") in layouts.FORMATS and not cohort.get("cell_table")
+    if not one_each or cohort["format"] in layouts.WHOLE_COHORT:
+        return []
+    users = defaultdict(list)
+    for number, row in rows:
+        try:
+            files = layouts.sample_files(cohort, row)
+        except layouts.LayoutError:
+            continue
+        users[next(iter(files.values()))].append((number, row.get("sample")))
+    found = []
+    for file, same in users.items():
+        if len(same) > 1:
+            where = "lines " + ", ".join(str(number) for number, _ in same)
+            wrong = f"samples {' and '.join(str(name) for _, name in same)} have the same file"
+            mend = (
+                "give each sample its own file; a library of several samples needs `cell_table`, "
+                "the table of its barcodes"
+            )
+            found.append(problem(path, where, wrong, file, mend=mend))
+    return found
+
+
+def _columns(cohort: dict, columns: list[str], path: Path) -> list[str]:
+    found = []
+    for name in layouts.columns_needed(cohort, columns):
+        wrong = f"column `{name}` is missing: format {cohort['format']} needs it"
+        mend = f"add a column `{name}` with the files of each sample"
+        found.append(problem(path, "", wrong, ", ".join(columns), mend=mend))
+    for key in ("covariates", "strata", "batch"):
+        names = cohort.get(key) or []
+        for name in [names] if isinstance(names, str) else names:
+            if not isinstance(name, str) or name in columns or name == "batch":
+                continue
+            near = nearest(name, columns)
+            wrong = f"`{name}` is not a column of the sample sheet {path}"
+            mend = f"write `{near}`" if near else f"add the column, or take it out of `{key}`"
+            found.append(problem(cohort["path"], key, wrong, name, ", ".join(columns), mend))
+    return found
+
+
+def repeats(path: Path, rows: list[tuple[int, dict]], column: str) -> list[str]:
+    lines = defaultdict(list)
+    for number, row in rows:
+        if row.get(column):
+            lines[row[column].lower()].append((number, row[column]))
+    found = []
+    for same in lines.values():
+        if len(same) == 1:
+            continue
+        names = sorted({name for _, name in same})
+        where = "lines " + ", ".join(str(number) for number, _ in same)
+        wrong = f"{column} {names[0]} occurs {len(same)} times"
+        if len(names) > 1:
+            wrong = f"{' and '.join(names)} differ only by case (one file on some systems)"
+        mend = f"give every row its own {column} name"
+        found.append(problem(path, f"{where}, column `{column}`", wrong, mend=mend))
+    return found
+
+
+def _conditions(cohort: dict, path: Path, rows: list) -> tuple[list[str], list[str]]:
+    contrast = cohort.get("contrast")
+    contrast = contrast if isinstance(contrast, dict) else {}
+    arms = [contrast.get(key) for key in ("case", "control")]
+    if not all(isinstance(arm, str) and arm for arm in arms):
+        return [], []
+    if arms[0] == arms[1]:
+        wrong = "case and control are the same condition"
+        return [problem(cohort["path"], "contrast", wrong, arms[0])], []
+    wrong_rows = defaultdict(list)
+    for number, row in rows:
+        if row["condition"] and row["condition"] not in arms:
+            wrong_rows[row["condition"]].append(number)
+    found = []
+    for value, numbers in wrong_rows.items():
+        near = nearest(value, arms)
+        mend = f"write `{near}`" if near else "correct the rows, take them out, or correct"
+        mend += "" if near else f" `contrast` in {cohort['path']}"
+        where = f"line{'s' if len(numbers) > 1 else ''} {few(numbers)}, column `condition`"
+        allowed = f"{arms[0]} (case), {arms[1]} (control)"
+        wrong = "neither the case nor the control of the cohort"
+        found.append(problem(path, where, wrong, value, allowed, mend))
+    present = {row["condition"] for _, row in rows}
+    empty = [arm for arm in arms if arm not in present]
+    notes = []
+    if len(empty) == 1 and not found:
+        notes = [
+            f"cohort {cohort.get('name')}: no donor has condition {empty[0]}: cell types and "
+            "composition are made, the contrast is not possible"
+        ]
+    return found, notes
+
+
+def _donors(cohort: dict, path: Path, rows: list) -> list[str]:
+    found = []
+    paired = isinstance(cohort.get("contrast"), dict) and cohort["contrast"].get("paired")
+    fixed = [
+        *([] if paired else ["condition"]),
+        *(c for k in ("covariates", "strata") for c in _names(cohort.get(k))),
+    ]
+    for column in dict.fromkeys(fixed):
+        if rows and column not in rows[0][1]:
+            continue
+        values = defaultdict(lambda: defaultdict(list))
+        for number, row in rows:
+            if row["donor"] and row[column] not in MISSING:
+                values[row["donor"]][row[column]].append(number)
+        for donor, seen in values.items():
+            if len(seen) < 2:
+                continue
+            wrong = f"donor {donor} has {len(seen)} values of `{column}`"
+            shown = "; ".join(f"{v} (line {few(n)})" for v, n in seen.items())
+            mend = "the donor is the unit: a donor has one value; correct the rows"
+            if column == "condition":
+                mend += (
+                    ", or, if every donor was measured in both conditions, write "
+                    f"`contrast: {{paired: true}}` in {cohort['path']}"
+                )
+            found.append(problem(path, f"column `{column}`", wrong, shown, mend=mend))
+    return found
+
+
+def _names(value) -> list[str]:
+    return [v for v in value if isinstance(v, str)] if isinstance(value, list) else []
+
+
+def _raw_files(cohort: dict, path: Path, rows: list) -> list[str]:
+    """Samples whose files are not there; nothing is asked of what tilt makes or fetches."""
+    if (
+        "simulated" in cohort
+        or "retrieve" in cohort
+        or cohort.get("format")
+        not in (
+            *layouts.FORMATS,
+            *layouts.WHOLE_COHORT,
+        )
+    ):
+        return []
+    found, lost = [], []
+    for number, row in rows:
+        try:
+            files = layouts.sample_files(cohort, row)
+        except layouts.LayoutError as error:
+            if cohort["format"] in layouts.WHOLE_COHORT:
+                return [problem(cohort["path"], "file", str(error))]
+            found.append(problem(path, f"line {number} (sample {row.get('sample')})", str(error)))
+            continue
+        gone = [file for file in files.values() if not Path(file).is_file()]
+        if gone:
+            lost.append((number, row, gone))
+    if lost and cohort["format"] in layouts.WHOLE_COHORT:
+        mend = "correct `folder` or `file`"
+        wrong = "the file does not exist"
+        return [*found, problem(cohort["path"], "file", wrong, lost[0][2][0], mend=mend)]
+    if lost and len(lost) == len(rows) > 1:
+        return [
+            *found,
+            problem(
+                cohort["path"],
+                "folder",
+                f"the files of none of the {len(rows)} samples are there",
+                f"{cohort.get('folder')} (first missing: {lost[0][2][0]})",
+                mend="set `folder` to the folder that holds the files",
+            ),
+        ]
+    for number, row, gone in lost:
+        where = f"line {number} (sample {row.get('sample')})"
+        mend = "correct the row, fetch the file, or take the row out"
+        found.append(problem(path, where, "missing file", "\n".join(gone), mend=mend))
+    return found
+
+
+def between_cohorts(cohorts: dict[str, dict]) -> tuple[list[str], list[str]]:
+    """Samples or donors that occur in two cohorts of a run."""
+    found, notes = [], []
+    names = list(cohorts)
+    for i, first in enumerate(names):
+        for second in names[i + 1 :]:
+            one, two = cohorts[first], cohorts[second]
+            samples = _shared(one, two, "sample")
+            if samples:
+                wrong = f"{len(samples)} samples are named as in cohort {first}"
+                mend = f"make the names differ, for instance {second}_{samples[0]}"
+                found.append(
+                    problem(two.get("sheet"), "column `sample`", wrong, few(samples), mend=mend)
+                )
+            donors = _shared(one, two, "donor")
+            if not donors:
+                continue
+            known = first in _names(two.get("same_donors_as"))
+            if known or second in _names(one.get("same_donors_as")):
+                notes.append(
+                    f"cohorts {first} and {second} share {len(donors)} donors: they are not "
+                    "independent of each other"
+                )
+                continue
+            wrong = f"{len(donors)} donors are named as in cohort {first}"
+            mend = (
+                f"other people: make the names differ, for instance {second}_{donors[0]}\n"
+                f"same people: write `same_donors_as: [{first}]` in {two['path']}"
+            )
+            found.append(problem(two.get("sheet"), "column `donor`", wrong, few(donors), mend=mend))
+    return found, notes
+
+
+def _shared(one: dict, two: dict, column: str) -> list[str]:
+    values = [{row.get(column, "") for row in cohort["samples"]} for cohort in (one, two)]
+    return sorted((values[0] & values[1]) - {""})
+
+
+def few(values: list, n: int = 5) -> str:
+    shown = ", ".join(map(str, values[:n]))
+    return shown + (f" and {len(values) - n} more" if len(values) > n else "")

@@ -1,0 +1,199 @@
+"""A first cohort file and sample sheet from a look at a folder or an h5ad, with what was guessed.
+
+Nothing is decided here: what is written is completed by the user and checked like any other.
+"""
+
+import re
+from pathlib import Path
+
+from tilt.core.text import safe_name
+from tilt.io.layouts import BARCODES, FEATURES, MATRIX
+
+CONTROL = re.compile(r"(^|[^a-z])(hc|hd|hv|healthy|control|ctrl|normal|nc)(?![a-z])", re.I)
+CASE = re.compile(r"(^|[^a-z])(sle|lupus|patient|case|systemic lupus erythematosus)(?![a-z])", re.I)
+# Names that published h5ad files give to the same thing, best first.
+KNOWN = {
+    "sample": ("sample", "sample_id", "sample_uuid", "library", "library_uuid", "orig.ident"),
+    "donor": ("donor", "donor_id", "patient", "patient_id", "individual", "subject", "ind_cov"),
+    "condition": ("condition", "disease", "group", "groups", "status", "diagnosis", "SLE_status"),
+    "batch": ("batch", "batch_cov", "Processing_Cohort", "pool", "run", "lane"),
+    "age": ("age", "development_stage"),
+    "sex": ("sex", "gender"),
+}
+COLUMNS = ("sample", "donor", "condition", "batch", "age", "sex")
+MAX_SAMPLES = 2000
+
+
+class NothingFound(ValueError):
+    """No count files of a known layout where the user pointed."""
+
+
+def discover(path: Path, name: str) -> tuple[dict, list[dict], list[str]]:
+    """Cohort file (dict), rows of its sample sheet, and the guesses made, in words.
+
+    ``path`` is an h5ad of a whole cohort or a folder with the raw files of its samples. What
+    cannot be guessed is left empty. Raises NothingFound.
+    """
+    path = Path(path)
+    if path.is_file() and path.suffix == ".h5ad":
+        layout, rows, guesses = _h5ad(path)
+        where = {"folder": str(path.parent)}
+        where |= {"file": path.name} if layout["format"] == "h5ad" else {}
+    elif path.is_dir():
+        layout, rows, guesses = _folder(path)
+        where = {"folder": str(path)}
+    else:
+        raise NothingFound(f"{path} is neither a folder nor an .h5ad file")
+    contrast, told = _contrast(rows)
+    guesses += [*_donors(rows), *told]
+    more = {key: layout.pop(key) for key in ("genes_file", "h5ad") if key in layout}
+    cohort = {
+        "name": name,
+        "title": name,
+        "format": layout["format"],
+        **where,
+        **more,
+        "samples": f"config/samples/{name}.tsv",
+        "cells": "pbmc",
+        "contrast": contrast,
+        "covariates": [],
+        "strata": [],
+        "batch": "batch",
+    }
+    guesses.append("cells: pbmc, that is, unsorted blood (t_cells or cd4 if they were sorted)")
+    return cohort, rows, guesses
+
+
+def _folder(folder: Path) -> tuple[dict, list[dict], list[str]]:
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    names = {str(p.relative_to(folder)) for p in files}
+    matrices = sorted(name for name in names if name.endswith(MATRIX))
+    if matrices:
+        return _matrices(folder, matrices, names)
+    for suffix, layout in ((".h5", "10x_h5"), (".h5ad", "h5ad_per_sample")):
+        found = sorted(name for name in names if name.endswith(suffix))
+        if found:
+            rows = [_row(_stem(name), path=name) for name in found]
+            return {"format": layout}, rows, [f"format {layout}: {len(found)} files *{suffix}"]
+    raise NothingFound(
+        f"{folder} holds no matrix.mtx, .h5 or .h5ad file. Mend: point at the folder that holds "
+        "the samples; dense tables need a cohort file written by hand (format table)"
+    )
+
+
+def _matrices(folder: Path, matrices: list[str], names: set[str]):
+    alone = len({str(Path(name).parent) for name in matrices}) == len(matrices)
+    if alone and all(Path(name).name in MATRIX for name in matrices):
+        rows = [_row(_folder_name(folder, name), path=str(Path(name).parent)) for name in matrices]
+        return {"format": "10x_dir"}, rows, [f"format 10x_dir: {len(rows)} folders with a matrix"]
+    rows, lacking = [], []
+    for name in matrices:
+        prefix = next(name.removesuffix(end) for end in MATRIX if name.endswith(end))
+        if not any(prefix + end in names for end in BARCODES):
+            continue
+        lacking += [] if any(prefix + end in names for end in FEATURES) else [prefix]
+        rows.append(_row(Path(prefix).name.rstrip("_.-"), prefix=prefix))
+    if not rows:
+        raise NothingFound(f"{folder} holds matrices but no barcodes file beside any of them")
+    layout, guesses = {"format": "triplets"}, [f"format triplets: {len(rows)} prefixes"]
+    if lacking:
+        shared = sorted(n for n in names if re.search(r"(genes|features)\.tsv(\.gz)?$", n))
+        layout["genes_file"] = shared[0] if shared else ""
+        told = shared[0] if shared else "not found: name it in the cohort file"
+        guesses.append(
+            f"{len(lacking)} samples have no genes file of their own; genes_file: {told}"
+        )
+    return layout, rows, guesses
+
+
+def _folder_name(folder: Path, name: str) -> str:
+    """A telling name of a 10x folder: the usual names of Cell Ranger's own folders are not."""
+    dull = {"outs", "filtered_feature_bc_matrix", "raw_feature_bc_matrix", "GRCh38", "hg19"}
+    dull |= {"filtered_gene_bc_matrices"}
+    parts = [part for part in Path(name).parent.parts if part not in dull]
+    return parts[-1] if parts else folder.name
+
+
+def _stem(name: str) -> str:
+    stem = Path(name).stem
+    dull = re.sub(r"[_.-]?(filtered|raw)_(feature|gene)_bc_matri(x|ces)(_h5)?$", "", stem)
+    return dull or Path(name).parent.name or stem
+
+
+def _row(found: str, **files: str) -> dict:
+    sample = safe_name(found)
+    condition = "control" if CONTROL.search(found) else "SLE" if CASE.search(found) else ""
+    row = {"sample": sample, "donor": sample, "condition": condition, "batch": "one"}
+    return {**row, "age": "", "sex": "", **files}
+
+
+def _h5ad(path: Path) -> tuple[dict, list[dict], list[str]]:
+    from tilt.io import h5_parts
+
+    with h5_parts.opened(path, "") as file:
+        counts = h5_parts.places_of_counts(file)
+        names = [name for name in file["obs"] if not name.startswith("_")]
+        wanted = {name.lower() for known in KNOWN.values() for name in known}
+        obs = {n: h5_parts.column(file, n, "", path) for n in names if n.lower() in wanted}
+    if not counts:
+        raise NothingFound(f"{path} holds no whole-number counts in X, raw/X or a layer")
+    guesses = [f"counts: {counts[0]}"]
+    lowered = {name.lower(): name for name in obs}
+    columns = {
+        what: next((lowered[name.lower()] for name in known if name.lower() in lowered), "")
+        for what, known in KNOWN.items()
+    }
+    key = columns["sample"] or columns["donor"]
+    if not key:
+        have = f"no column of obs looks like samples or donors: {', '.join(names)}"
+        row = _row(path.stem, path=path.name)
+        layout = {"format": "h5ad_per_sample", "h5ad": {"counts": counts[0]}}
+        return layout, [row], [*guesses, f"one sample ({have}); name its column if there is one"]
+    columns["donor"] = columns["donor"] or key
+    told = ", ".join(f"{what} = {column}" for what, column in columns.items() if column)
+    guesses.append(f"columns of obs: sample = {key}; {told}")
+    values: dict[str, dict[str, set]] = {}
+    for i, sample in enumerate(obs[key]):
+        if not sample:
+            continue
+        mine = values.setdefault(sample, {what: set() for what in COLUMNS})
+        for what in COLUMNS[1:]:
+            if columns[what]:
+                mine[what].add(obs[columns[what]][i])
+        if len(values) > MAX_SAMPLES:
+            raise NothingFound(f"{key} has more than {MAX_SAMPLES} values: not a column of samples")
+    rows = []
+    for sample, mine in sorted(values.items()):
+        row = {what: _only(mine[what]) for what in COLUMNS} | {"sample": sample}
+        row["age"] = "".join(re.findall(r"^\d+", row["age"]))
+        row["sex"] = row["sex"][:1].upper() if row["sex"][:1].lower() in ("f", "m") else ""
+        rows.append({**row, "sample": safe_name(sample), "batch": row["batch"] or "one"})
+    return {"format": "h5ad", "h5ad": {"counts": counts[0], "sample_column": key}}, rows, guesses
+
+
+def _donors(rows: list[dict]) -> list[str]:
+    """What was taken for granted about people and batches."""
+    people, batches = {row["donor"] for row in rows}, {row["batch"] for row in rows}
+    told = []
+    if len(people) == len(rows) > 1:
+        told.append("donor: every sample a person of its own (samples of one person share it)")
+    if batches == {"one"}:
+        told.append("batch: one for all samples (else name what was processed together)")
+    return told
+
+
+def _only(values: set) -> str:
+    """The one value that all cells of a sample share; empty if they differ."""
+    return next(iter(values)) if len(values) == 1 else ""
+
+
+def _contrast(rows: list[dict]) -> tuple[dict, list[str]]:
+    values = sorted({row["condition"] for row in rows} - {""})
+    control = next((v for v in values if CONTROL.search(v)), "")
+    others = [v for v in values if v != control]
+    case = next((v for v in others if CASE.search(v)), others[0] if len(others) == 1 else "")
+    n_open = sum(row["condition"] == "" for row in rows)
+    guesses = [f"contrast: case {case or '?'}, control {control or '?'}"]
+    if n_open:
+        guesses.append(f"condition of {n_open} of {len(rows)} samples is not known: fill it in")
+    return {"case": case or "SLE", "control": control or "control"}, guesses

@@ -1,0 +1,194 @@
+"""What is wrong with something the user wrote, in words that say how to mend it."""
+
+import difflib
+import functools
+import re
+from pathlib import Path
+
+import yaml
+
+from tilt.core.text import SAFE_NAME, safe_name
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+KINDS = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "keys with values",
+    "null": "null",
+}
+
+
+def problem(file, where: str, wrong: str, found=None, allowed: str = "", mend: str = "") -> str:
+    """One problem as a few lines of text: file, place, what is wrong; found, allowed, mend."""
+    lines = [f"{file}: {where}: {wrong}" if where else f"{file}: {wrong}"]
+    for label, text in (("found", found), ("allowed", allowed), ("mend", mend)):
+        if text not in (None, ""):
+            first, *rest = str(text).splitlines()
+            lines.append(f"    {label + ':':<9}{first}")
+            lines += [f"    {'':<9}{line}" for line in rest]
+    return "\n".join(lines)
+
+
+@functools.cache
+def schema(name: str) -> dict:
+    """Schema ``name`` (config, cohort, samples, markers, signatures) as a dict."""
+    with open(SCHEMAS / f"{name}.schema.yaml", encoding="utf-8") as handle:
+        return yaml.load(handle, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+def nearest(word: str, words) -> str | None:
+    """The word most like ``word``, or None when nothing is near."""
+    lowered = {w.lower(): w for w in words}
+    longer = [w for w in lowered if len(word) > 2 and w.startswith(word.lower())]
+    if longer:
+        return lowered[min(longer, key=len)]
+    found = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    return lowered[found[0]] if found else None
+
+
+def as_yaml(keys: list, value) -> str:
+    """A value at its place in a YAML file, ready to paste."""
+    text = yaml.safe_dump(value, sort_keys=False, default_flow_style=True, width=10_000)
+    text = text.removesuffix("...\n").strip()
+    if not keys:
+        return text
+    *above, last = keys
+    lines = [f"{'  ' * depth}{key}:" for depth, key in enumerate(above)]
+    return "\n".join([*lines, f"{'  ' * len(above)}{last}: {text}"])
+
+
+def violations(value, rules: dict, file, top: str = "") -> list[str]:
+    """All violations of a JSON schema by nested keys and values, each as a problem."""
+    from jsonschema import Draft202012Validator
+
+    errors = Draft202012Validator(rules).iter_errors(value)
+    found = []
+    for error in sorted(errors, key=lambda e: [str(part) for part in e.absolute_path]):
+        found += _explain(error, value, file, top)
+    return found
+
+
+def _explain(error, whole, file, top: str) -> list[str]:
+    path = [part for part in error.absolute_path]
+    keys = [part for part in path if isinstance(part, str)]
+    where = ": ".join([top, *keys] if top else keys)
+    value, rules = error.instance, error.schema
+    if error.validator == "additionalProperties":
+        return [
+            _unknown_key(
+                file, where, [] if _in_list(path) else keys, key, value[key], rules["properties"]
+            )
+            for key in value
+            if key not in rules["properties"]
+        ]
+    if error.validator == "required":
+        missing = [key for key in error.validator_value if key not in value]
+        key = next(k for k in missing if error.message.startswith(repr(k)))
+        rule = rules["properties"][key]
+        example = rule.get("examples", [rule.get("default", "...")])[0]
+        return [
+            problem(
+                file,
+                where,
+                f"the key `{key}` is missing ({first_sentence(rule['description'])})",
+                mend=as_yaml([key] if _in_list(path) else [*keys, key], example),
+            )
+        ]
+    example = rules.get("default", rules.get("examples", [None])[0])
+    fixed = _suggest(value, rules, example)
+    mend = as_yaml(keys, fixed) if keys and fixed is not None and not _in_list(path) else ""
+    return [
+        problem(file, where, _wrong(error), _shown(value), allowed_values(rules), mend),
+    ]
+
+
+def _unknown_key(file, where: str, keys: list, key, value, known: dict) -> str:
+    near = nearest(str(key), known)
+    return problem(
+        file,
+        where,
+        f"unknown key `{key}`" + (f"; did you mean `{near}`?" if near else ""),
+        allowed=", ".join(known),
+        mend=as_yaml([*keys, near], value) if near else f"remove the line `{key}: ...`",
+    )
+
+
+def _in_list(path: list) -> bool:
+    return any(isinstance(part, int) for part in path)
+
+
+def _shown(value) -> str:
+    text = as_yaml([], value) if isinstance(value, dict | list) else repr(value)
+    return {"True": "true", "False": "false", "None": "null"}.get(text, text)
+
+
+def _wrong(error) -> str:
+    if error.validator == "type":
+        if isinstance(error.instance, bool) and error.validator_value == "string":
+            return "YAML reads an unquoted yes, no, on or off as true or false; put it in quotes"
+        return "wrong kind of value"
+    return {
+        "enum": "not one of the allowed values",
+        "pattern": "not written as it must be",
+        "uniqueItems": "an entry occurs twice",
+        "minItems": "the list is empty",
+        "minLength": "the text is empty",
+    }.get(error.validator, "out of range")
+
+
+def _suggest(value, rules: dict, example):
+    """A value that would pass, as near as possible to what was written."""
+    kinds = rules.get("type", [])
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    if isinstance(value, str) and value.strip().isdigit() and {"integer", "number"} & set(kinds):
+        number = int(value)
+        if rules.get("minimum", number) <= number <= rules.get("maximum", number):
+            return number
+    if "enum" in rules and isinstance(value, str):
+        return nearest(value, rules["enum"]) or example or rules["enum"][0]
+    if "array" in kinds and isinstance(value, str | int | float):
+        return [value]
+    if "array" in kinds and isinstance(value, list):
+        return list(dict.fromkeys(map(str, value))) if value else example
+    if "string" in kinds and isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str) and rules.get("pattern") == SAFE_NAME.pattern:
+        return safe_name(value)
+    return example
+
+
+def allowed_values(rules: dict) -> str:
+    """The values a schema allows, in words."""
+    if "enum" in rules:
+        return ", ".join(repr(v) if v == "" else str(v) for v in rules["enum"])
+    kinds = rules.get("type", [])
+    text = " or ".join(KINDS[k] for k in ([kinds] if isinstance(kinds, str) else kinds))
+    bounds = [
+        f"{word} {rules[key]}"
+        for key, word in (
+            ("minimum", "at least"),
+            ("exclusiveMinimum", "above"),
+            ("maximum", "at most"),
+            ("exclusiveMaximum", "below"),
+        )
+        if key in rules
+    ]
+    if rules.get("pattern") == SAFE_NAME.pattern:
+        bounds.append("of letters, digits, . _ and -, starting with a letter or digit")
+    elif "pattern" in rules:
+        bounds.append(f"like {rules['examples'][0]} ({first_sentence(rules['description'])})")
+    if rules.get("minItems"):
+        bounds.append("with an entry or more")
+    if rules.get("uniqueItems"):
+        bounds.append("without repeats")
+    if rules.get("minLength"):
+        bounds.append("not empty")
+    return " ".join([text, ", ".join(bounds)]).strip()
+
+
+def first_sentence(text: str) -> str:
+    """First sentence of a description, without its full stop."""
+    return re.split(r"\.\s|;\s", text.strip(), maxsplit=1)[0].rstrip(".")

@@ -1,0 +1,124 @@
+"""Checks of the marker and signature tables, and of the names the configuration takes from them."""
+
+from collections import defaultdict
+from pathlib import Path
+
+from tilt.config.cohorts import few, repeats
+from tilt.config.messages import nearest, problem
+from tilt.config.user_files import check_cells, read_table
+
+ROOT_LABEL = "PBMC"
+GROUPS = ("memory_cd4", "cd4", "t")
+POLES = ("tph_high", "th22_high", "isg_high")
+UNASSIGNED = "unassigned"
+
+
+def markers(path: Path) -> list[str]:
+    """Problems of a marker table."""
+    columns, rows, found = read_table(path, "markers")
+    found += check_cells(path, rows, "markers", "label")
+    if not {"level", "label", "parent", "positive"} <= set(columns):
+        return found
+    found += repeats(path, rows, "label")
+    levels = {row["label"]: row["level"] for _, row in rows}
+    for number, row in rows:
+        where = f"line {number} (label {row['label']})"
+        parent = row["parent"]
+        upper = [label for label, level in levels.items() if level < row["level"]] + [ROOT_LABEL]
+        if parent and parent not in upper:
+            near = nearest(parent, upper)
+            known = parent in levels
+            wrong = f"parent {parent} is {'not of a higher level' if known else 'unknown'}"
+            mend = f"write `{near}`" if near else ""
+            allowed = ", ".join(upper)
+            found.append(problem(path, f"{where}, column `parent`", wrong, parent, allowed, mend))
+        both = sorted(set(row["positive"].split()) & set(row.get("negative", "").split()))
+        if both:
+            wrong = f"{', '.join(both)} is both positive and negative"
+            found.append(problem(path, where, wrong, mend="take it out of one of the columns"))
+        for column in ("positive", "negative"):
+            if "," in row.get(column, "") or ";" in row.get(column, ""):
+                wrong = "genes must be separated by spaces"
+                fixed = row[column].replace(",", " ").replace(";", " ")
+                mend = " ".join(fixed.split())
+                found.append(
+                    problem(path, f"{where}, column `{column}`", wrong, row[column], mend=mend)
+                )
+    return found
+
+
+def signatures(path: Path) -> list[str]:
+    """Problems of a signature table."""
+    columns, rows, found = read_table(path, "signatures")
+    found += check_cells(path, rows, "signatures", "gene")
+    if not {"gene", "set"} <= set(columns):
+        return found
+    lines = defaultdict(list)
+    for number, row in rows:
+        lines[row["gene"], row["set"]].append(number)
+    for (gene, name), numbers in lines.items():
+        if gene and len(numbers) > 1:
+            where = f"lines {few(numbers)}, column `gene`"
+            wrong = f"gene {gene} occurs {len(numbers)} times in set {name}"
+            found.append(problem(path, where, wrong, mend="keep one of the rows"))
+    return found
+
+
+def names_used(settings: dict, source: str) -> list[str]:
+    """Labels and signatures named in the configuration that no table defines."""
+    labels, sets = (
+        {row.get(column, "") for row in _rows(settings["resources"], kind)}
+        for kind, column in (("markers", "label"), ("signatures", "set"))
+    )
+    imbalance, stats = settings["imbalance"], settings["stats"]
+    pairs = [entry.get("quantity") for entry in stats["secondary"] if isinstance(entry, dict)]
+    wanted = [
+        ("imbalance: poles: tph", imbalance["poles"].get("tph"), labels, "markers"),
+        ("imbalance: poles: th22", imbalance["poles"].get("th22"), labels, "markers"),
+        ("imbalance: tph_set", [imbalance["tph_set"]], sets, "signatures"),
+        ("imbalance: th22_set", [imbalance["th22_set"]], sets, "signatures"),
+        ("stats: activity_sets", stats["activity_sets"], sets, "signatures"),
+        ("stats: activity_subsets", stats["activity_subsets"], labels | {*GROUPS}, "markers"),
+        ("stats: de_subsets", stats["de_subsets"], labels | {*GROUPS}, "markers"),
+        ("stats: secondary", pairs, labels | sets | {*POLES}, "markers or signatures"),
+    ]
+    found = []
+    for where, names, known, table in wanted:
+        for name in names or []:
+            found += _undefined(
+                source, where, name, known, table, "add it to the table, or take it out"
+            )
+    return found
+
+
+def _undefined(source, where: str, name, known: set, table: str, else_: str) -> list[str]:
+    """That ``name`` is not among ``known``; mended by the nearest that is, or as ``else_`` says."""
+    if not isinstance(name, str) or name in known:
+        return []
+    near = nearest(name, known)
+    mend = f"write `{near}`" if near else else_
+    wrong = f"{name} is not defined in the table of {table}"
+    return [problem(source, where, wrong, name, mend=mend)]
+
+
+def label_map(cohort: dict, resources: dict) -> list[str]:
+    """A map of the authors' labels without labels, or to labels that no table defines."""
+    path, given = cohort.get("path", ""), cohort.get("label_map")
+    if not isinstance(given, dict):
+        return []
+    found = []
+    if not cohort.get("author_labels"):
+        wrong, mend = "there are no labels to map", "name their column as `author_labels`"
+        found.append(problem(path, "label_map", wrong, mend=mend))
+    known = {row.get("label", "") for row in _rows(resources, "markers")} | {UNASSIGNED}
+    for theirs, ours in given.items():
+        where, mend = f"label_map: {theirs}", f"write a label of the table, or {UNASSIGNED}"
+        found += _undefined(path, where, ours, known, "markers", mend)
+    return found
+
+
+def _rows(resources: dict, kind: str) -> list[dict]:
+    path = resources.get(kind)
+    if not isinstance(path, str) or not Path(path).is_file():
+        return []
+    return [row for _, row in read_table(Path(path), kind)[1]]

@@ -1,0 +1,144 @@
+"""Reading what users write: YAML files and tab-separated tables, from any system and editor."""
+
+import csv
+from pathlib import Path
+
+import yaml
+
+from tilt.config.messages import nearest, problem, schema
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """Safe YAML that refuses a key written twice instead of taking the last one."""
+
+
+def _mapping(loader, node):
+    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
+    for i, key in enumerate(keys):
+        if key in keys[:i]:
+            mark = node.value[i][0].start_mark
+            raise yaml.MarkedYAMLError(problem=f"key `{key}` twice", problem_mark=mark)
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def read_yaml(path: Path) -> tuple[dict, list[str]]:
+    """Content of a YAML file and its problems (unreadable, not keys with values)."""
+    text, found = read_text(path)
+    if found:
+        return {}, found
+    try:
+        content = yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1}" if mark else ""
+        return {}, [problem(path, where, f"not valid YAML: {error.problem}")]
+    except yaml.YAMLError as error:
+        return {}, [problem(path, "", f"not valid YAML: {error}")]
+    if not isinstance(content, dict):
+        return {}, [problem(path, "", "must be keys with values, such as `name: my_cohort`")]
+    return content, []
+
+
+def read_text(path: Path) -> tuple[str, list[str]]:
+    """Text of a UTF-8 file (byte-order mark and Windows line ends removed) and its problems."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return "", [
+            problem(path, "", "not UTF-8 text", mend="save it as UTF-8, tab-separated, plain text")
+        ]
+    except OSError as error:
+        return "", [problem(path, "", f"cannot be read ({error.strerror})")]
+    return text.replace("\r\n", "\n").replace("\r", "\n"), []
+
+
+def read_table(path: Path, kind: str) -> tuple[list[str], list[tuple[int, dict]], list[str]]:
+    """Columns, rows with their line numbers, and problems of a TSV of schema ``kind``.
+
+    Blank lines are passed over, cells are stripped. Problems: no header, commas for tabs, missing
+    or unknown or repeated columns, rows longer than the header.
+    """
+    text, found = read_text(path)
+    lines = list(csv.reader(text.split("\n"), delimiter="\t")) if text.strip() else []
+    lines = [(i, [cell.strip() for cell in line]) for i, line in enumerate(lines, start=1)]
+    lines = [(i, line) for i, line in lines if any(line)]
+    if found or not lines:
+        return [], [], found or [problem(path, "", "the table is empty", mend=_header(kind))]
+    header = lines[0][1]
+    while header and not header[-1]:
+        header.pop()
+    rules = schema(kind)
+    if len(header) == 1 and set(",; ") & set(header[0]):
+        wrong = "columns are separated by commas, semicolons or spaces, not by tabs"
+        mend = "save the table as tab-separated text (TSV)"
+        return [], [], [problem(path, "line 1", wrong, header[0], mend=mend)]
+    known = rules["properties"]
+    missing = [name for name in rules["required"] if name not in header]
+    unknown = [name for name in header if name not in known]
+    for name in missing:
+        near = nearest(name, unknown)
+        mend = f"rename column `{near}` to `{name}`" if near else f"add a column `{name}`"
+        about = known[name]["description"].split(". ")[0].rstrip(".")
+        found.append(
+            problem(path, "", f"column `{name}` is missing ({about})", ", ".join(header), mend=mend)
+        )
+    if rules["additionalProperties"] is False:
+        for name in unknown:
+            near = nearest(name, set(known) - set(header))
+            mend = f"rename it to `{near}`" if near else "remove it, or move its text to `note`"
+            found.append(
+                problem(path, "", f"unknown column `{name}`", allowed=", ".join(known), mend=mend)
+            )
+    for name in sorted({name for name in header if header.count(name) > 1}):
+        found.append(problem(path, "", f"column `{name}` occurs {header.count(name)} times"))
+    rows = []
+    for number, line in lines[1:]:
+        if len([cell for cell in line[len(header) :] if cell]):
+            wrong = f"{len(line)} cells for {len(header)} columns"
+            found.append(problem(path, f"line {number}", wrong, "  ".join(line)))
+        cells = line + [""] * (len(header) - len(line))
+        rows.append((number, dict(zip(header, cells, strict=False))))
+    if not rows:
+        found.append(problem(path, "", "the table has a header but no rows"))
+    return header, rows, found
+
+
+def check_cells(path: Path, rows: list[tuple[int, dict]], kind: str, key: str) -> list[str]:
+    """Problems of the cells of a table against its schema; ``key`` names the row in messages."""
+    from jsonschema import Draft202012Validator
+
+    from tilt.config.messages import allowed_values
+    from tilt.core.text import SAFE_NAME, safe_name
+
+    rules = schema(kind)["properties"]
+    checks = {name: Draft202012Validator(rule) for name, rule in rules.items()}
+    found = []
+    for number, row in rows:
+        for name, value in row.items():
+            if name not in checks or checks[name].is_valid(value):
+                continue
+            who = f" ({key} {row[key]})" if row.get(key) and name != key else ""
+            mend = ""
+            if value and rules[name].get("pattern") == SAFE_NAME.pattern:
+                mend = safe_name(value)
+            elif value and "enum" in rules[name]:
+                mend = nearest(value, [v for v in rules[name]["enum"] if v]) or ""
+            found.append(
+                problem(
+                    path,
+                    f"line {number}{who}, column `{name}`",
+                    "empty" if not value else "not an allowed value",
+                    value,
+                    allowed_values(rules[name]),
+                    mend,
+                )
+            )
+    return found
+
+
+def _header(kind: str) -> str:
+    names = schema(kind)["required"]
+    return f"start it with a line of tab-separated column names: {' '.join(names)}"

@@ -1,0 +1,1 @@
+"""Words, contracts of tables, logs and provenance: what every room knows."""

@@ -1,0 +1,1 @@
+"""Tables of donors: composition, pseudobulk, activity, the estimators of the imbalance."""

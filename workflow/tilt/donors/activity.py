@@ -1,0 +1,179 @@
+"""Signature and transcription-factor activity of donors, from pseudobulk."""
+
+import logging
+from collections.abc import Iterable
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from tilt.donors import pseudobulk
+from tilt.genes import tables as gene_tables
+
+log = logging.getLogger(__name__)
+
+# Genes that define the outcome: never part of a predictor (SCIENCE 0.4 and 1.4: stock CollecTRI
+# has AHR -> CXCL13 = +1, the opposite of Law et al. 2024, doi:10.1038/s41586-024-07627-2).
+CIRCULAR = ("CXCL13", "IL22", "IL21", "IL17A", "IL10", "PDCD1", "MAF", "CCR6")
+OUTCOMES = ("TPH_BLOOD", "TH22_BLOOD")
+MIN_SHARE = 0.8  # a set is scored when this share of its genes is there (SCIENCE 3)
+COLUMNS = ["cohort", "donor", "condition", "subset", "signature", "value", "n_cells"]
+COLUMNS += ["n_genes_found", "n_genes", "estimable", "reason"]
+
+
+def weights(signatures: pd.DataFrame, name: str, without: Iterable[str] = ()) -> pd.Series:
+    """Weights of one set by gene symbol, without the genes named.
+
+    Raises
+    ------
+    ValueError
+        If the table has no such set.
+    """
+    rows = signatures[signatures["set"] == name]
+    if rows.empty:
+        known = sorted(signatures["set"].unique())
+        raise ValueError(f"no signature {name!r}; there are {known}")
+    gene = rows.set_index("gene")["weight"].astype(float)
+    return gene[~gene.index.isin(set(without))]
+
+
+def predictor_weights(signatures: pd.DataFrame, name: str) -> pd.Series:
+    """Weights of a set with every gene of the outcome taken out (unless it is the outcome)."""
+    if name in OUTCOMES:
+        return weights(signatures, name)
+    known = set(signatures["set"])
+    outcome = set(CIRCULAR).union(*(weights(signatures, o).index for o in OUTCOMES if o in known))
+    return weights(signatures, name, outcome)
+
+
+def overlaps(signatures: pd.DataFrame) -> pd.DataFrame:
+    """Genes shared by every two sets: set_a, set_b, n_shared, genes."""
+    sets = {name: set(rows["gene"]) for name, rows in signatures.groupby("set", sort=True)}
+    names = list(sets)
+    rows = [
+        (a, b, len(sets[a] & sets[b]), " ".join(sorted(sets[a] & sets[b])))
+        for i, a in enumerate(names)
+        for b in names[i:]
+    ]
+    return pd.DataFrame(rows, columns=["set_a", "set_b", "n_shared", "genes"])
+
+
+def weighted_mean(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Mean over genes of weight x value, per unit; weights may be negative (units,)."""
+    return values @ weight / np.abs(weight).sum()
+
+
+def score(
+    bulk: ad.AnnData,
+    donors: pd.DataFrame,
+    signatures: pd.DataFrame,
+    subsets: Iterable[str],
+    sets: Iterable[str],
+    min_cells: int = 20,
+    min_share: float = MIN_SHARE,
+) -> pd.DataFrame:
+    """Score gene sets in the pseudobulk of each unit: weighted mean of moderated log2 CPM.
+
+    A set is not scored when fewer than ``min_share`` of its genes are in the matrix, nor a
+    unit with fewer than ``min_cells`` cells; such rows stay, with the reason.
+
+    Returns
+    -------
+    Tidy table with the columns of ``COLUMNS``: every unit of ``donors`` x subset x set.
+    """
+    key = ["donor", "condition"]
+    units = donors[["cohort", *key]].astype(str)
+    tables = []
+    for subset in subsets:
+        rows = bulk[bulk.obs["subset"] == subset]
+        n_cells = rows.obs.set_index(key)["n_cells"]
+        usable = pseudobulk.of_subset(bulk, subset, min_cells)
+        values = pseudobulk.log_cpm(pseudobulk.dense(usable)) if usable.n_obs else None
+        for name in sets:
+            weight = predictor_weights(signatures, name)
+            where = gene_tables.locate(bulk.var, weight.index)
+            table = units.assign(subset=subset, signature=name)
+            at = pd.MultiIndex.from_frame(table[key])
+            table["n_cells"] = n_cells.reindex(at).fillna(0).astype(int).to_numpy()
+            table["n_genes_found"], table["n_genes"] = len(where), len(weight)
+            table["value"], table["reason"] = np.nan, ""
+            if len(where) < min_share * len(weight) or not len(where):
+                table["reason"] = (
+                    f"{len(where)} of {len(weight)} genes of {name} measured; "
+                    f"{min_share:.0%} are needed"
+                )
+            else:
+                if values is not None:
+                    columns = bulk.var.index.get_indexer(where)
+                    value = weighted_mean(values[:, columns], weight[where.index].to_numpy())
+                    scored = pd.Series(value, pd.MultiIndex.from_frame(usable.obs[key]))
+                    table["value"] = scored.reindex(at).to_numpy()
+                thin = table["value"].isna()
+                table.loc[thin, "reason"] = [
+                    f"{n} {subset} cells; {min_cells} are needed" for n in table["n_cells"][thin]
+                ]
+            table["estimable"] = table["value"].notna()
+            tables.append(table)
+    return pd.concat(tables, ignore_index=True)[COLUMNS]
+
+
+def read_regulon(path: str) -> pd.DataFrame:
+    """Regulon table (TSV: source, target, weight) without the circular targets.
+
+    Raises
+    ------
+    ValueError
+        Missing columns, an edge twice, or no edge left.
+    """
+    net = pd.read_csv(path, sep="\t", comment="#")
+    absent = sorted({"source", "target", "weight"} - set(net.columns))
+    if absent:
+        raise ValueError(f"{path}: no column {absent}; it has {list(net.columns)}")
+    if net.duplicated(["source", "target"]).any():
+        twice = net.loc[net.duplicated(["source", "target"]), ["source", "target"]].iloc[0]
+        raise ValueError(f"{path}: edge {twice['source']} -> {twice['target']} is there twice")
+    kept = net[~net["target"].isin(CIRCULAR)]
+    log.info("%d regulon edges, %d circular ones removed", len(net), len(net) - len(kept))
+    if kept.empty:
+        raise ValueError(f"{path}: no edge left without {', '.join(CIRCULAR)}")
+    return kept
+
+
+def factor_activity(
+    statistic: pd.Series, regulon: pd.DataFrame, factors: Iterable[str], min_targets: int = 5
+) -> pd.DataFrame:
+    """Activity of transcription factors in one differential-expression statistic.
+
+    decoupler's univariate linear model (Badia-i-Mompel 2022, doi:10.1093/bioadv/vbac016).
+    ``statistic``: Wald statistic by gene symbol; ``regulon`` from :func:`read_regulon`.
+
+    Returns
+    -------
+    factor, n_targets, score (t value of the slope), p; factors with fewer than ``min_targets``
+    measured targets have score NaN and the reason. p takes genes as independent, which they are
+    not: read it as a ranking.
+    """
+    import decoupler as dc
+
+    known = statistic.dropna()
+    known = known[~known.index.duplicated()]
+    rows = []
+    scored = {}
+    net = regulon[regulon["target"].isin(known.index)]
+    sizes = net.groupby("source").size()
+    able = [f for f in factors if sizes.get(f, 0) >= min_targets]
+    if able:
+        matrix = known.to_frame("statistic").T
+        # decoupler's own p are adjusted over the factors: the plain ones are taken from t
+        value, _ = dc.mt.ulm(matrix, net[net["source"].isin(able)], tmin=min_targets)
+        for factor in (f for f in able if f in value):
+            t = float(value[factor].iloc[0])
+            scored[factor] = (t, float(2 * stats.t.sf(abs(t), len(known) - 2)))
+    for factor in factors:
+        n = int(sizes.get(factor, 0))
+        reason = "" if factor in scored else f"{n} targets measured; {min_targets} are needed"
+        score_, p_ = scored.get(factor, (np.nan, np.nan))
+        rows.append((factor, n, score_, p_, factor in scored, reason))
+    columns = ["factor", "n_targets", "score", "p", "estimable", "reason"]
+    return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,285 @@
+"""The imbalance of each donor: three estimators agreed beforehand, and which of them leads.
+
+E1  ln((n_Tph/Tfh + 0.5) / (n_Th22-like + 0.5)) of labelled memory CD4 cells
+E2  the same ratio of cells above a label-blind score threshold (tph_high, th22_high)
+E3  donor pseudobulk axis: mean(w z | TPH) - mean(w z | TH22) over the working set
+
+Which one leads follows from detectability alone (SCIENCE 1.4): the condition is never read here.
+"not estimable", with its reason, is a value like any other.
+"""
+
+import logging
+from dataclasses import dataclass
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from tilt.core.text import count
+from tilt.donors import pseudobulk
+from tilt.donors.activity import MIN_SHARE, weighted_mean, weights
+from tilt.genes import tables as gene_tables
+
+log = logging.getLogger(__name__)
+
+UNIT = ["cohort", "donor", "condition"]
+COLUMNS = [*UNIT, "estimator", "value", "n_cells", "estimable", "reason", "leads"]
+WORKING_SET = "memory_cd4"
+POLES = {"tph": ("CD4_Tph_like", "CD4_Tfh_circ"), "th22": ("CD4_Th22_like",)}
+FLAGS = {"tph": ("tph_high",), "th22": ("th22_high",)}
+TH22_MARKERS = ("IL22", "CCR10")
+ORDER = ("E1", "E3", "E2")  # E3 is the headline where E1 can't be had; E2 where both can't
+SHARE_ESTIMABLE = 0.5  # an estimator leads only when it exists for half of the donors
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Limits of the estimators; see the ``imbalance`` part of the configuration."""
+
+    poles: dict[str, tuple[str, ...]]
+    tph_set: str = "TPH_BLOOD"
+    th22_set: str = "TH22_BLOOD"
+    min_memory_cells: int = 200
+    min_pseudobulk_cells: int = 20
+    min_median_th22: float = 5.0
+    min_genes: float = MIN_SHARE
+
+
+def pole_counts(composition: pd.DataFrame, poles: dict[str, tuple[str, ...]]) -> pd.DataFrame:
+    """Cells of both poles per unit: UNIT columns, n_tph, n_th22, n_cells (the working set).
+
+    A label that the composition does not have counts as zero cells and is logged.
+    """
+    rows = composition[composition["denominator"] == WORKING_SET]
+    out = rows.groupby(UNIT, sort=False)["n_denominator"].first().rename("n_cells").to_frame()
+    for pole, labels in poles.items():
+        absent = sorted(set(labels) - set(rows["subset"]))
+        if absent:
+            log.warning("no rows for %s: counted as zero", ", ".join(absent))
+        n = rows[rows["subset"].isin(labels)].groupby(UNIT)["n"].sum()
+        out[f"n_{pole}"] = n.reindex(out.index).fillna(0).astype(int)
+    return out.reset_index()
+
+
+def log_ratio(n_tph: np.ndarray, n_th22: np.ndarray) -> np.ndarray:
+    """ln((n_tph + 0.5) / (n_th22 + 0.5)); 0.5 is the usual correction for zeros.
+
+    Haldane 1956 (doi:10.1111/j.1469-1809.1955.tb01285.x). The test that needs no such correction
+    is the logit-normal one of :mod:`tilt.contrast`.
+    """
+    return np.log((np.asarray(n_tph, float) + 0.5) / (np.asarray(n_th22, float) + 0.5))
+
+
+def ratio_rows(counts: pd.DataFrame, estimator: str, min_cells: int, reason: str) -> pd.DataFrame:
+    """Rows of E1 or E2; ``reason`` (if not empty) makes the whole cohort not estimable."""
+    table = counts[[*UNIT, "n_cells"]].assign(estimator=estimator)
+    few = (counts["n_cells"] < min_cells).to_numpy()
+    table["value"] = log_ratio(counts["n_tph"], counts["n_th22"])
+    table["reason"] = reason or np.where(few, f"fewer than {min_cells} memory CD4 cells", "")
+    table["estimable"] = ~few & (reason == "")
+    table.loc[~table["estimable"], "value"] = np.nan
+    return table
+
+
+def e1_problem(counts: pd.DataFrame, detectability: pd.DataFrame | None, limits: Settings) -> str:
+    """Why labelled counts can't carry the ratio in this cohort; "" when they can.
+
+    Median Th22-like cells per donor below 5, or neither IL22 nor CCR10 seen in any cell of the
+    working set (SCIENCE 1.4).
+    """
+    enough = counts[counts["n_cells"] >= limits.min_memory_cells]
+    if enough.empty:
+        return f"no donor has {limits.min_memory_cells} memory CD4 cells"
+    median = float(enough["n_th22"].median())
+    if median < limits.min_median_th22:
+        return (
+            f"median of {median:g} Th22-like cells per donor; {limits.min_median_th22:g} are needed"
+        )
+    if detectability is not None:
+        seen = detectability.set_index("gene")["n_cells"].reindex(list(TH22_MARKERS)).fillna(0)
+        if seen.sum() == 0:
+            return f"{' and '.join(TH22_MARKERS)} were not detected in any memory CD4 cell"
+    return ""
+
+
+def standardise(values: np.ndarray, strata: np.ndarray) -> np.ndarray:
+    """Centre each gene inside its stratum, divide by the pooled within-stratum SD.
+
+    ``values`` units x genes. A stratum of one unit gives zeros; a gene without spread too.
+    """
+    centred = np.zeros_like(values)
+    groups = np.unique(strata)
+    for s in groups:
+        centred[strata == s] = values[strata == s] - values[strata == s].mean(axis=0)
+    free = max(len(values) - len(groups), 1)
+    sd = np.sqrt(np.square(centred).sum(axis=0) / free)
+    return np.divide(centred, sd, out=np.zeros_like(centred), where=sd > 1e-9)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What the pseudobulk axis is made of: z (units x genes) and the columns of both sets."""
+
+    units: pd.DataFrame
+    z: np.ndarray
+    mean: np.ndarray  # (genes,) mean log2 CPM, for matching random sets
+    sets: dict[str, tuple[np.ndarray, np.ndarray]]  # name -> (columns, weights)
+
+    def value(self, tph: str, th22: str) -> np.ndarray:
+        """Mean weighted z of set ``tph`` minus that of set ``th22`` per unit."""
+        parts = [
+            weighted_mean(self.z[:, columns], w) for columns, w in (self.sets[tph], self.sets[th22])
+        ]
+        return parts[0] - parts[1]
+
+
+def seen_genes(counts: np.ndarray) -> np.ndarray:
+    """Genes with 10 counts in all and some in a quarter of the units (label-blind)."""
+    return (counts.sum(axis=0) >= 10) & ((counts > 0).mean(axis=0) >= 0.25)
+
+
+def axis(
+    bulk: ad.AnnData,
+    signatures: pd.DataFrame,
+    sets: tuple[str, ...],
+    strata: pd.Series | None,
+    limits: Settings,
+    counts: np.ndarray | None = None,
+) -> tuple[Axis | None, str]:
+    """Standardised pseudobulk of the working set and the sets that can be scored in it.
+
+    ``strata``: stratum of each unit, indexed by (donor, condition), or None. ``counts``
+    replaces the counts of the units (for down-sampling). Returns (axis, "") or (None, reason)
+    when one of the first two sets has too few genes or too few units have enough cells. Genes
+    that are hardly counted at all stay out of the axis (see :func:`seen_genes`).
+    """
+    rows = pseudobulk.of_subset(bulk, WORKING_SET, limits.min_pseudobulk_cells)
+    if rows.n_obs < 4:
+        return None, (
+            f"{count(rows.n_obs, 'donor')} with {limits.min_pseudobulk_cells} memory CD4 cells; "
+            "4 are needed"
+        )
+    counts = pseudobulk.dense(rows) if counts is None else counts
+    seen = seen_genes(counts)
+    members = {}
+    for name in sets:
+        weight = weights(signatures, name)
+        where = gene_tables.locate(rows.var, weight.index)
+        if len(where) < limits.min_genes * len(weight):
+            if name in sets[:2]:
+                return (
+                    None,
+                    f"{len(where)} of {len(weight)} genes of {name} measured; "
+                    f"{limits.min_genes:.0%} are needed",
+                )
+            continue
+        columns = rows.var.index.get_indexer(where)
+        kept = seen[columns]
+        if kept.sum() < 3:
+            if name in sets[:2]:
+                return (
+                    None,
+                    f"{int(kept.sum())} genes of {name} have counts in the pseudobulk; "
+                    "3 are needed",
+                )
+            continue
+        members[name] = (columns[kept], weight[where.index].to_numpy()[kept])
+    units = rows.obs[["donor", "condition", "n_cells"]].reset_index(drop=True)
+    code = np.zeros(len(units), int)
+    if strata is not None:
+        key = pd.MultiIndex.from_frame(units[["donor", "condition"]])
+        code = pd.factorize(strata.reindex(key).fillna("missing").astype(str))[0]
+    values = pseudobulk.log_cpm(counts)
+    return Axis(units, standardise(values, code), values.mean(axis=0), members), ""
+
+
+def axis_rows(
+    donors: pd.DataFrame, made: Axis | None, reason: str, limits: Settings
+) -> pd.DataFrame:
+    """Rows of E3 for every unit: the axis where it could be made, else ``reason``."""
+    table = donors[UNIT].astype(str).assign(estimator="E3", n_cells=0, value=np.nan, reason=reason)
+    if made is not None:
+        key = pd.MultiIndex.from_frame(table[["donor", "condition"]])
+        at = pd.MultiIndex.from_frame(made.units[["donor", "condition"]])
+        value = pd.Series(made.value(limits.tph_set, limits.th22_set), at)
+        table["value"] = value.reindex(key).to_numpy()
+        table["n_cells"] = pd.Series(made.units["n_cells"].to_numpy(), at).reindex(key).to_numpy()
+        short = f"fewer than {limits.min_pseudobulk_cells} memory CD4 cells"
+        table["reason"] = np.where(table["value"].isna(), short, "")
+    table["n_cells"] = table["n_cells"].fillna(0).astype(int)
+    table["estimable"] = table["value"].notna()
+    return table
+
+
+def leading(table: pd.DataFrame) -> tuple[str, str]:
+    """Which estimator leads, and why, from what is estimable (never from the condition).
+
+    E1 if half of the donors have it, else E3, else E2, else "" (nothing can be measured).
+    """
+    said = []
+    for name in ORDER:
+        rows = table[table["estimator"] == name]
+        share = rows["estimable"].mean() if len(rows) else 0.0
+        if share >= SHARE_ESTIMABLE:
+            said.append(
+                f"{name} leads: estimable in {int(rows['estimable'].sum())} of {len(rows)} donors"
+            )
+            return name, "; ".join(said)
+        why = rows.loc[~rows["estimable"], "reason"]
+        said.append(f"{name} not estimable: {why.mode().iloc[0] if len(why) else 'no donors'}")
+    return "", "; ".join(said)
+
+
+def estimate(
+    composition: pd.DataFrame,
+    bulk: ad.AnnData | None,
+    donors: pd.DataFrame,
+    signatures: pd.DataFrame,
+    limits: Settings,
+    detectability: pd.DataFrame | None = None,
+    strata: pd.Series | None = None,
+) -> tuple[pd.DataFrame, str]:
+    """E1, E2 and E3 of every unit, and the sentence that says which leads and why.
+
+    Parameters
+    ----------
+    composition
+        From :func:`tilt.composition.count` or ``from_table``.
+    bulk
+        Pseudobulk with the subset memory_cd4; None for composition-table cohorts.
+    donors
+        One row a unit; only cohort, donor and condition are read (condition as a key).
+    detectability
+        gene, n_cells over the working set; None when there are no cells to look at.
+    strata
+        Stratum (batch) of each unit, indexed by (donor, condition).
+
+    Returns
+    -------
+    Table with the columns of ``COLUMNS`` (value: natural log ratio for E1 and E2, SD for E3).
+    """
+    labelled = pole_counts(composition, limits.poles)
+    units = donors[UNIT].astype(str)
+    tables = []
+    if labelled.empty:
+        none = f"the composition has no denominator {WORKING_SET}"
+        for name in ("E1", "E2"):
+            tables.append(
+                units.assign(estimator=name, value=np.nan, n_cells=0, estimable=False, reason=none)
+            )
+    else:
+        problem = e1_problem(labelled, detectability, limits)
+        tables.append(ratio_rows(labelled, "E1", limits.min_memory_cells, problem))
+        flagged = pole_counts(composition, FLAGS)
+        scored = composition["subset"].isin([f for pole in FLAGS.values() for f in pole])
+        why = "" if composition.loc[scored, "n"].sum() > 0 else "no cell has a score of the poles"
+        tables.append(ratio_rows(flagged, "E2", limits.min_memory_cells, why))
+    made, reason = None, "no pseudobulk: only a table of counts is published"
+    if bulk is not None:
+        made, reason = axis(bulk, signatures, (limits.tph_set, limits.th22_set), strata, limits)
+    tables.append(axis_rows(donors, made, reason, limits))
+    table = pd.concat(tables, ignore_index=True)
+    lead, sentence = leading(table)
+    table["leads"] = table["estimator"] == lead
+    log.info("%s", sentence)
+    return table[COLUMNS], sentence

@@ -1,0 +1,60 @@
+"""Units of the statistics: donors (donor x condition in paired designs), and whose each cell is."""
+
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+
+FILE_COLUMNS = ("sample", "path", "prefix", "matrix", "barcodes", "features")
+
+
+def donors_table(samples: Iterable[Mapping[str, str]], cohort: str) -> pd.DataFrame:
+    """One row a donor (a donor x condition in paired designs) from the rows of a sample sheet.
+
+    Columns: cohort, donor, condition, n_samples, then those of the sheet that are not about
+    files. A donor whose samples differ in a column gets the values joined by ``+``; missing
+    values are missing.
+    """
+    sheet = pd.DataFrame(list(samples)).replace({"": None})
+    about = [c for c in sheet if c not in (*FILE_COLUMNS, "donor", "condition", "cohort")]
+
+    def joined(values: pd.Series) -> str | None:
+        known = sorted(set(values.dropna().astype(str)))
+        return "+".join(known) if known else None
+
+    grouped = sheet.groupby(["donor", "condition"], sort=False)
+    table = grouped[about].agg(joined) if about else grouped.size().to_frame()[[]]
+    table.insert(0, "n_samples", grouped.size())
+    table = table.reset_index()
+    table.insert(0, "cohort", cohort)
+    return table
+
+
+def conditions(samples: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Condition of each sample of a sheet: what annotation does not see, statistics joins here."""
+    return {row["sample"]: row["condition"] for row in samples}
+
+
+def labelled_cells(
+    obs: pd.DataFrame, labels: pd.DataFrame, samples: Iterable[Mapping[str, str]]
+) -> pd.DataFrame:
+    """Labels of every cell of the store, in its order, with donor and condition.
+
+    Parameters: ``obs`` of the store (index: cell; sample, donor), ``labels`` (column cell, any
+    order), ``samples`` rows of the sheet.
+
+    Raises
+    ------
+    ValueError
+        If the labels are not those of the store's cells.
+    """
+    labels = labels.set_index("cell")
+    if (
+        len(labels) != len(obs)
+        or not labels.index.is_unique
+        or not obs.index.isin(labels.index).all()
+    ):
+        raise ValueError("the labels are not those of the cells in the store")
+    cells = labels.reindex(obs.index)
+    cells["donor"] = obs["donor"].astype(str).to_numpy()
+    cells["condition"] = obs["sample"].astype(str).map(conditions(samples)).to_numpy()
+    return cells

@@ -1,0 +1,1 @@
+"""Marker, signature and alias tables, and what they say of a gene."""

@@ -1,0 +1,1 @@
+"""Raw formats to AnnData, the count store, retrieval."""

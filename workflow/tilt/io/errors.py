@@ -1,0 +1,60 @@
+"""Raw data that cannot be used, and what every reader of it knows: ids, counts, features."""
+
+import re
+
+import numpy as np
+
+ENSEMBL = re.compile(r"^ENS[A-Z]*G\d{11}")
+MAX_COUNT = np.iinfo(np.int32).max
+
+
+class BadSample(ValueError):
+    """Raw data of a sample that cannot be used; says which sample, which file, why, the mend."""
+
+    def __init__(self, sample: str, file, wrong: str, mend: str):
+        self.sample, self.file, self.wrong, self.mend = sample, str(file), wrong, mend
+        where = f"sample {sample}" if sample else "sample"
+        super().__init__(f"{where}: {self.file}: {wrong}. Mend: {mend}.")
+
+
+def not_counts(values: np.ndarray) -> str:
+    """Why these matrix values are not counts, in words; empty when they are."""
+    if values.size == 0:
+        return ""
+    if values.dtype.kind in "iub":
+        low, high = int(values.min()), int(values.max())
+    else:
+        if not np.isfinite(values).all():
+            return "holds missing or infinite values (NaN, Inf)"
+        low, high = float(values.min()), float(values.max())
+    if low < 0:
+        return f"holds negative values (smallest {low:.4g}): these look scaled or batch-adjusted"
+    if values.dtype.kind == "f":
+        broken = values != np.rint(values)
+        if broken.any():
+            kind = "log-transformed" if high < 30 else "scaled to a common depth"
+            return (
+                f"holds values that are not whole numbers (for instance {values[broken][0]:.4g}, "
+                f"largest {high:.4g}): these look normalised ({kind})"
+            )
+    if high > MAX_COUNT:
+        return f"holds a count of {high:.4g}, more than a cell can have"
+    return ""
+
+
+def split_features(features: list[list[str]]):
+    """Ids, symbols and rows to keep (None = all) of a 10x genes or features table.
+
+    Columns: id, symbol, type; a single column is taken for both. Only the type Gene Expression
+    is kept (antibody and guide features are not genes). A symbol that is missing is the id.
+    """
+    keep = None
+    if len(features[0]) >= 3:
+        kinds = {line[2] for line in features if len(line) > 2}
+        if "Gene Expression" in kinds and len(kinds) > 1:
+            keep = np.array([line[2:3] == ["Gene Expression"] for line in features])
+            features = [line for line, kept in zip(features, keep, strict=True) if kept]
+    ids = [line[0] for line in features]
+    symbols = [line[1] if len(line) > 1 and line[1] else line[0] for line in features]
+    swapped = ENSEMBL.match(symbols[0]) and not ENSEMBL.match(ids[0])
+    return (symbols, ids, keep) if swapped else (ids, symbols, keep)

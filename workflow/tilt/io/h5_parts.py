@@ -1,0 +1,232 @@
+"""The parts of HDF5 count files: opened, named, and read by blocks of rows.
+
+Only h5py is used, so that a file far larger than the memory costs one block of rows.
+"""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+
+from tilt.core.text import safe_name
+from tilt.io.errors import ENSEMBL, BadSample, not_counts
+
+BLOCK_ROWS = 20_000
+FIRST_VALUES = 100_000
+# Whole numbers in as few bits as a piece needs, lossless: beside lzf a third of the time and two
+# thirds of the bytes (tests/benchmark/README.md). Any HDF5 library reads it.
+PACKED = {"scaleoffset": 0}
+SYMBOL_COLUMNS = (
+    "gene_symbol",
+    "gene_symbols",
+    "feature_name",
+    "gene_name",
+    "gene_names",
+    "symbol",
+    "features",
+    "name",
+)
+ID_COLUMNS = ("gene_ids", "gene_id", "ensembl", "ensembl_id", "feature_id", "ensembl_ids")
+
+
+@contextlib.contextmanager
+def opened(path: Path, sample: str):
+    """The file, open for reading; raises BadSample if it or a part of it cannot be read."""
+    import h5py
+
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        wrong = f"the file cannot be opened as HDF5 ({error})"
+        raise BadSample(sample, path, wrong, "delete it and fetch it again") from error
+    with file:
+        try:
+            yield file
+        except (KeyError, OSError) as error:
+            if getattr(error, "errno", None):
+                raise  # of the disk, not of the content
+            wrong = f"a part of the file is missing or damaged ({error.args[0]})"
+            mend = "fetch it again; if it is whole, another `format` in the cohort file may fit"
+            raise BadSample(sample, path, wrong, mend) from error
+
+
+def texts(dataset) -> list[str]:
+    """Values of a dataset as text; whole numbers without a decimal point."""
+    values = dataset[:]
+    if values.dtype.kind == "f":
+        return [str(value).removesuffix(".0") for value in values]
+    return [v.decode() if isinstance(v, bytes) else str(v) for v in values]
+
+
+def counts_group(file, counts: str, sample: str, path: Path):
+    """The matrix named ``counts`` (X, raw/X, layers/<name>); raises BadSample if there is none."""
+    if counts not in file:
+        places = [name for name in ("X", "raw/X") if name in file]
+        places += [f"layers/{name}" for name in file.get("layers", {})]
+        mend = f"set h5ad: counts: to one of {', '.join(places)} in the cohort file"
+        if not places:
+            mend = "give an h5ad that holds counts; a 10x HDF5 file is read by format: 10x_h5"
+        raise BadSample(sample, path, f"has no {counts}", mend)
+    return file[counts]
+
+
+def names(file, counts: str) -> tuple[list[str], list[str], list[str]]:
+    """Barcodes, gene ids and gene symbols that go with the counts."""
+    obs, var = file["obs"], file["raw/var" if counts == "raw/X" else "var"]
+    index = texts(var[_index_name(var)])
+    columns = {name: _values(var[name]) for name in var if name in SYMBOL_COLUMNS + ID_COLUMNS}
+    if _mostly_ids(index):
+        ids = index
+        symbols = next((columns[n] for n in SYMBOL_COLUMNS if n in columns), index)
+    else:
+        symbols = index
+        ids = next((columns[n] for n in ID_COLUMNS if _mostly_ids(columns.get(n, []))), index)
+    ids = [i or s for i, s in zip(ids, symbols, strict=True)]
+    symbols = [s or i for i, s in zip(ids, symbols, strict=True)]
+    return texts(obs[_index_name(obs)]), ids, symbols
+
+
+def _index_name(frame) -> str:
+    name = frame.attrs.get("_index", "_index")
+    return name if name in frame else "index"
+
+
+def _mostly_ids(names: list[str]) -> bool:
+    return sum(bool(ENSEMBL.match(name)) for name in names) > 0.5 * max(len(names), 1)
+
+
+def column(file, name: str, sample: str, path: Path) -> list[str]:
+    """A column of obs as text, missing values empty; raises BadSample if there is none."""
+    obs = file["obs"]
+    if name not in obs or name.startswith("__"):
+        have = [n for n in obs if not n.startswith("_")]
+        raise BadSample(
+            sample,
+            path,
+            f"obs has no column {name!r}",
+            f"name one of its columns in the cohort file: {', '.join(have)}",
+        )
+    return _values(obs[name])
+
+
+def chosen(file, where: dict, n_cells: int, sample: str, path: Path) -> np.ndarray:
+    """Cells whose obs values are among those wanted."""
+    chosen = np.ones(n_cells, dtype=bool)
+    for name, wanted in where.items():
+        values = column(file, name, sample, path)
+        among = {str(value).removesuffix(".0") for value in wanted}
+        chosen &= np.array([value.removesuffix(".0") in among for value in values], dtype=bool)
+        if not chosen.any():
+            shown = ", ".join(sorted(set(values) - {""})[:8])
+            raise BadSample(
+                sample,
+                path,
+                f"no cell has {name} among {', '.join(map(str, wanted))}",
+                f"correct h5ad: where in the cohort file; values of {name}: {shown}",
+            )
+    return chosen
+
+
+def of_samples(values: Iterable[str], samples: Iterable[str], path: Path) -> dict[str, str]:
+    """Which value of a column is which sample: the same text, else the text as a safe name.
+
+    Sample names of the sheet become file names, so `patient 3` of the file is `patient_3` of the
+    sheet. Raises BadSample if two values would be the same sample.
+    """
+    values, samples = set(values) - {""}, set(samples)
+    same = {value: value for value in values & samples}
+    for value in sorted(values - samples):
+        name = safe_name(value)
+        if name not in samples or name in values:
+            continue
+        other = next((v for v, known in same.items() if known == name), None)
+        if other:
+            wrong = f"its values {other!r} and {value!r} are both {name} as a name of a file"
+            raise BadSample(name, path, wrong, "rename one of them in the h5ad")
+        same[value] = name
+    return same
+
+
+def _values(element) -> list[str]:
+    """A column of obs or var as text; missing values are empty. Old and new categoricals."""
+    import h5py
+
+    if isinstance(element, h5py.Group) and "codes" in element:
+        categories = np.array([*_values(element["categories"]), ""], dtype=object)
+        return categories[element["codes"][:]].tolist()
+    if isinstance(element, h5py.Group):
+        values, mask = element["values"], element["mask"][:]
+        return ["" if gone else text for text, gone in zip(texts(values), mask, strict=True)]
+    if "categories" in element.attrs:
+        names = element.file[element.attrs["categories"]]
+        return np.array([*texts(names), ""], dtype=object)[element[:]].tolist()
+    return ["" if text == "nan" else text for text in texts(element)]
+
+
+def check_counts(file, group, counts: str, sample: str, path: Path) -> None:
+    """Look at the first values: if they are not counts, say where the counts are."""
+    wrong = not_counts(_first_values(group))
+    if not wrong:
+        return
+    good = [name for name in places_of_counts(file) if name != counts]
+    mend = "give a file with the raw counts"
+    if good:
+        mend = f"whole numbers are in {good[0]}: set h5ad: {{counts: {good[0]}}} in the cohort file"
+    raise BadSample(sample, path, f"{counts} {wrong}", mend)
+
+
+def places_of_counts(file) -> list[str]:
+    """Where an h5ad holds whole numbers, by a look at the first values: raw/X, X, layers."""
+    places = {"raw/X": file.get("raw/X"), "X": file.get("X")}
+    places |= {f"layers/{name}": layer for name, layer in file.get("layers", {}).items()}
+    present = {name: place for name, place in places.items() if place is not None}
+    return [name for name, place in present.items() if not not_counts(_first_values(place))]
+
+
+def _first_values(group) -> np.ndarray:
+    import h5py
+
+    return group["data"][:FIRST_VALUES] if isinstance(group, h5py.Group) else group[:100].ravel()
+
+
+def blocks(
+    group, n_genes: int, rows: np.ndarray, block_rows: int = BLOCK_ROWS
+) -> Iterator[tuple[np.ndarray, sp.csr_matrix]]:
+    """Blocks of the wanted rows (sorted), reading ``block_rows`` rows of the file at a time."""
+    import h5py
+
+    sparse = isinstance(group, h5py.Group)
+    if sparse and group.attrs.get("encoding-type", group.attrs.get("h5sparse_format")) in (
+        "csc_matrix",
+        "csc",
+    ):
+        yield rows, _whole_csc(group)[rows]
+        return
+    indptr = group["indptr"][:] if sparse else None
+    n_rows = len(indptr) - 1 if sparse else group.shape[0]
+    for start in range(0, n_rows, block_rows):
+        stop = min(start + block_rows, n_rows)
+        wanted = rows[np.searchsorted(rows, start) : np.searchsorted(rows, stop)]
+        if wanted.size == 0:
+            continue
+        first, last = int(wanted[0]), int(wanted[-1]) + 1
+        if sparse:
+            low, high = int(indptr[first]), int(indptr[last])
+            part = (
+                group["data"][low:high],
+                group["indices"][low:high],
+                indptr[first : last + 1] - low,
+            )
+            block = sp.csr_matrix(part, shape=(last - first, n_genes))
+        else:
+            block = sp.csr_matrix(group[first:last])
+        yield wanted, block[wanted - first]
+
+
+def _whole_csc(group) -> sp.csr_matrix:
+    """A column-compressed matrix cannot be read by rows: it is read whole."""
+    shape = tuple(group.attrs.get("shape", group.attrs.get("h5sparse_shape")))
+    parts = (group["data"][:], group["indices"][:], group["indptr"][:])
+    return sp.csc_matrix(parts, shape=shape).tocsr()

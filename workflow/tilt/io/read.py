@@ -1,0 +1,330 @@
+"""Raw count files of one sample, in any of the accepted formats, to one AnnData.
+
+Nothing is believed: every file is checked for what it claims to be, and what is wrong is said
+with the sample, the file and the mend.
+"""
+
+import gzip
+import logging
+import re
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+
+from tilt.io import h5, layouts
+from tilt.io.errors import ENSEMBL, BadSample, not_counts, split_features
+
+log = logging.getLogger(__name__)
+MOUSE_ID = re.compile(r"^(mm10_+|mm9_+|GRCm3[89]_+)|^ENSMUSG")
+HOUSEKEEPING = {"ACTB", "B2M", "GAPDH", "MALAT1", "RPL13", "TMSB4X", "EEF1A1", "FTL"}
+TRUNCATED = (EOFError, zlib.error, gzip.BadGzipFile)
+
+
+def read_sample(
+    format: str,
+    files: dict[str, str | Path],
+    *,
+    sample: str = "",
+    counts: str = "X",
+    sample_column: str | None = None,
+    keep: list[str] | None = None,
+    where: dict[str, list[str]] | None = None,
+):
+    """Read the raw counts of one sample.
+
+    ``files`` as given by :func:`tilt.io.layouts.sample_files`. ``counts`` (X, raw/X,
+    layers/<name>), ``sample_column`` (obs column whose value ``sample`` selects the cells) apply to
+    h5ad files.
+    ``where`` (column -> values of cells to take) and ``keep`` (columns to carry along) apply to
+    the obs of h5ad files and to the table of cells of a lane that holds several samples.
+
+    Returns an AnnData, cells x genes: ``X`` CSR int32 counts; ``obs_names`` barcodes as found;
+    ``var.index`` Ensembl id without version where the source has one, else the symbol;
+    ``var["gene_symbol"]`` as found. Repeated genes are left as they are. Raises BadSample.
+    """
+    if format not in layouts.FORMATS:
+        raise ValueError(f"unknown format {format!r}; known: {', '.join(layouts.FORMATS)}")
+    for file in files.values():
+        _check_file(Path(file), sample)
+    if format in ("10x_dir", "triplets"):
+        found = _read_triplet(files, sample)
+    elif format == "table":
+        found = _read_table(Path(files["table"]), sample)
+    else:
+        if format == "10x_h5":
+            found = h5.read_10x(Path(files["h5"]), sample)
+        else:
+            column = sample_column if format == "h5ad" else None
+            found = h5.read_h5ad(
+                Path(files["h5ad"]), sample, counts, column, keep or [], where or {}
+            )
+    if "cells" in files:
+        found = _of_lane(found, Path(files["cells"]), sample, where or {}, keep or [])
+    return to_anndata(*found, sample=sample, file=next(iter(files.values())))
+
+
+def to_anndata(matrix, barcodes, ids, symbols, obs=None, *, sample: str, file):
+    """Assemble and check an AnnData from a cells x genes matrix and its names (lists of str)."""
+    import anndata
+    import pandas as pd
+
+    if not barcodes:
+        mend = "correct the sample's name in the sheet, or take the row out"
+        raise BadSample(sample, file, "has no cells of this sample", mend)
+    check_names(barcodes, ids, symbols, sample, file)
+    matrix = as_counts(matrix, sample, file)
+    bare = [re.sub(r"\.\d+$", "", i) if ENSEMBL.match(i) else i for i in ids]
+    frame = pd.DataFrame(obs or {}, index=pd.Index(barcodes, dtype=object))
+    genes = pd.DataFrame({"gene_symbol": list(symbols)}, index=pd.Index(bare, dtype=object))
+    log.info("sample %s: read %d cells x %d genes", sample, *matrix.shape)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Variable names are not unique")
+        return anndata.AnnData(matrix, obs=frame, var=genes)
+
+
+def as_counts(matrix, sample: str, file) -> sp.csr_matrix:
+    """Check that ``matrix`` holds counts and return it as CSR int32; raises BadSample."""
+    matrix = sp.csr_matrix(matrix)
+    wrong = not_counts(matrix.data)
+    if wrong:
+        raise BadSample(
+            sample, file, wrong, "give the raw counts (UMIs), as written by the aligner"
+        )
+    if matrix.data.size == 0 or not matrix.data.any():
+        raise BadSample(
+            sample, file, "every count is zero", "fetch the file again or take the sample out"
+        )
+    matrix = matrix.astype(np.int32)
+    matrix.sum_duplicates()
+    matrix.eliminate_zeros()
+    return matrix
+
+
+def check_names(barcodes, ids, symbols, sample: str, file) -> None:
+    """Raise BadSample for repeated barcodes and for genes that are not human."""
+    seen, twice = set(), []
+    for name in barcodes:
+        if name in seen:
+            twice.append(name)
+        seen.add(name)
+    if twice:
+        raise BadSample(
+            sample,
+            file,
+            f"{len(twice)} barcodes occur more than once (first {twice[0]})",
+            "two libraries were probably joined: give each its own row in the sample sheet, or "
+            "make the barcodes differ",
+        )
+    mouse = sum(bool(MOUSE_ID.match(name)) for name in ids)
+    if not mouse and not any(ENSEMBL.match(name) for name in ids):
+        titled = sum(bool(re.match(r"^[A-Z][a-z]{2,}\d*$", name)) for name in symbols)
+        mouse = titled if titled > 0.3 * len(symbols) else 0
+    if mouse:
+        raise BadSample(
+            sample,
+            file,
+            f"{mouse} of {len(ids)} genes are mouse genes",
+            "tilt knows human genes only: keep the human genes and cells, or take the sample out",
+        )
+
+
+def _check_file(path: Path, sample: str) -> None:
+    if not path.is_file():
+        raise BadSample(
+            sample,
+            path,
+            "the file does not exist",
+            "correct the sample sheet or the folder of the cohort file",
+        )
+    if path.stat().st_size == 0:
+        raise BadSample(sample, path, "the file is empty", "fetch it again")
+    try:
+        with open(path, "rb") as handle:
+            head = handle.read(512)
+    except OSError as error:
+        wrong = f"the file cannot be read ({error.strerror})"
+        raise BadSample(sample, path, wrong, "give yourself the right to read it") from error
+    packed = head[:2] == b"\x1f\x8b"
+    if head.lstrip()[:14].lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise BadSample(
+            sample, path, "the file is a web page, not data", "delete it and fetch it again"
+        )
+    if head[:4] == b"PK\x03\x04":
+        mend = "save an Excel table as tab-separated text (TSV); unpack a zip archive"
+        raise BadSample(sample, path, "the file is an Excel table or a zip archive", mend)
+    if path.suffix == ".gz" and not packed:
+        raise BadSample(
+            sample,
+            path,
+            "the file is named .gz but is not compressed by gzip",
+            f"rename it to {path.name[:-3]} if it is plain text, else fetch it again",
+        )
+    if path.suffix in (".h5", ".h5ad", ".hdf5") and head[:8] != b"\x89HDF\r\n\x1a\n":
+        mend = "unpack it with gunzip" if packed else "fetch it again"
+        raise BadSample(sample, path, "the file is not HDF5", mend)
+
+
+def _open(path: Path):
+    with open(path, "rb") as handle:
+        packed = handle.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rb") if packed else open(path, "rb")
+
+
+def read_lines(path: Path, sample: str) -> list[list[str]]:
+    """Non-empty lines of a text file, gzipped or not, split at tabs and without quotes."""
+    try:
+        with _open(path) as handle:
+            text = handle.read().decode("utf-8-sig")
+    except TRUNCATED as error:
+        raise _truncated(sample, path) from error
+    except UnicodeDecodeError as error:
+        raise _not_text(sample, path) from error
+    lines = (line.rstrip("\r\n") for line in text.split("\n"))
+    return [[part.strip().strip('"') for part in line.split("\t")] for line in lines if line]
+
+
+def _not_text(sample: str, path: Path) -> BadSample:
+    mend = "fetch it again, or save it as plain text in UTF-8"
+    return BadSample(sample, path, "the file is not text (UTF-8)", mend)
+
+
+def _truncated(sample: str, path: Path) -> BadSample:
+    return BadSample(
+        sample, path, "the compressed file is cut short or damaged", "delete it and fetch it again"
+    )
+
+
+def _read_triplet(files: dict, sample: str):
+    matrix = _read_matrix(Path(files["matrix"]), sample)
+    barcodes = [line[0] for line in read_lines(Path(files["barcodes"]), sample)]
+    features = read_lines(Path(files["features"]), sample)
+    n_genes, n_cells = matrix.shape
+    if len(barcodes) == n_cells + 1 and not re.search(r"[ACGT]{8}", barcodes[0]):
+        barcodes = barcodes[1:]
+    if len(features) == n_genes + 1 and not ENSEMBL.match(features[0][0]):
+        features = features[1:]
+    if (len(features), len(barcodes)) != (n_genes, n_cells):
+        raise _misfit(files, sample, matrix.shape, len(features), len(barcodes))
+    ids, symbols, keep = split_features(features)
+    matrix = matrix.tocsc() if keep is None else matrix.tocsr()[keep].tocsc()
+    return matrix.T, barcodes, ids, symbols
+
+
+def _misfit(files: dict, sample: str, shape, n_features: int, n_barcodes: int) -> BadSample:
+    rows, columns = shape
+    if (rows, columns) == (n_barcodes, n_features):
+        return BadSample(
+            sample,
+            files["matrix"],
+            f"the matrix is transposed: {rows} rows are the barcodes and {columns} columns the "
+            "genes, it must be the other way round",
+            "swap it once with scipy.io: mmwrite(path, mmread(path).T)",
+        )
+    if columns != n_barcodes:
+        return BadSample(
+            sample,
+            files["barcodes"],
+            f"{n_barcodes} barcodes for a matrix of {columns} cells ({Path(files['matrix']).name})",
+            "matrix and barcodes are not of the same sample, or one is cut short: fetch both again",
+        )
+    return BadSample(
+        sample,
+        files["features"],
+        f"{n_features} genes for a matrix of {rows} genes ({Path(files['matrix']).name})",
+        "give the features file that belongs to this matrix",
+    )
+
+
+def _read_matrix(path: Path, sample: str):
+    from scipy.io import mmread
+
+    try:
+        with _open(path) as handle:
+            head = handle.readline().lower()
+            if b"pattern" in head or b"complex" in head:
+                wrong = "the matrix holds no numbers of molecules (pattern or complex entries)"
+                raise BadSample(sample, path, wrong, "give the matrix of raw counts (UMIs)")
+            handle.seek(0)
+            return sp.coo_matrix(mmread(handle))
+    except TRUNCATED as error:
+        raise _truncated(sample, path) from error
+    except BadSample:
+        raise
+    except (ValueError, OverflowError) as error:
+        raise BadSample(
+            sample,
+            path,
+            f"the file is not a whole MatrixMarket matrix ({error})",
+            "fetch it again; the first line must start with %%MatrixMarket",
+        ) from error
+
+
+def _of_lane(found, path: Path, sample: str, where: dict, keep: list[str]):
+    """Cells of one sample of a lane that several samples share, by a table of its barcodes.
+
+    The table's first column is the barcode; what follows its last dash is passed over, as
+    authors renumber it when they join lanes.
+    """
+    matrix, barcodes, ids, symbols = found
+    head, *lines = read_lines(path, sample)
+    if lines and len(head) == len(lines[0]) - 1:
+        head = ["", *head]
+    for name in [*where, *keep]:
+        if name not in head:
+            have = ", ".join(part for part in head if part)
+            mend = f"name one of its columns in the cohort file: {have}"
+            raise BadSample(sample, path, f"the table of cells has no column {name!r}", mend)
+    at = {name: i for i, name in enumerate(head)}
+    wanted = {name: {str(value) for value in values} for name, values in where.items()}
+    chosen = {
+        line[0].split("-")[0]: line
+        for line in lines
+        if all(line[at[name]] in values for name, values in wanted.items())
+    }
+    rows = [i for i, name in enumerate(barcodes) if name.split("-")[0] in chosen]
+    if len(rows) < 0.5 * len(chosen):
+        wrong = f"only {len(rows)} of {len(chosen)} barcodes of the sample are in the matrix"
+        mend = "the table and the matrix are not of the same lane: correct the row of the sheet"
+        raise BadSample(sample, path, wrong, mend)
+    names = [barcodes[i] for i in rows]
+    obs = {name: [chosen[cell.split("-")[0]][at[name]] for cell in names] for name in keep}
+    return matrix.tocsr()[rows], names, ids, symbols, obs
+
+
+def _read_table(path: Path, sample: str, block: int = 2000):
+    import pandas as pd
+
+    blocks, rows, columns = [], [], []
+    try:
+        with _open(path) as handle:
+            head = handle.readline().decode("utf-8-sig")
+            handle.seek(0)
+            separator = next((mark for mark in "\t,;" if mark in head), " ")
+            for part in pd.read_csv(handle, sep=separator, index_col=0, chunksize=block):
+                columns = [str(name) for name in part.columns]
+                rows.extend(map(str, part.index))
+                blocks.append(sp.csr_matrix(part.to_numpy(dtype=np.float64)))
+    except TRUNCATED as error:
+        raise _truncated(sample, path) from error
+    except UnicodeDecodeError as error:
+        raise _not_text(sample, path) from error
+    except (ValueError, pd.errors.ParserError) as error:
+        wrong = "the file is not a table of numbers with names in its first row and column"
+        mend = "give genes as rows, barcodes as columns, parted by tabs"
+        raise BadSample(sample, path, f"{wrong} ({str(error).strip()})", mend) from error
+    if not blocks or not columns:
+        wrong = "the table holds names in its first row or column only"
+        raise BadSample(sample, path, wrong, "fetch it again; columns must be parted by tabs")
+    matrix = sp.vstack(blocks).tocsr()
+    genes_in_columns = sum(map(_is_gene, columns)) > sum(map(_is_gene, rows))
+    cells, genes = (rows, columns) if genes_in_columns else (columns, rows)
+    if not genes_in_columns:
+        matrix = matrix.T
+    return matrix, cells, genes, genes
+
+
+def _is_gene(name: str) -> bool:
+    return name in HOUSEKEEPING or bool(ENSEMBL.match(name))

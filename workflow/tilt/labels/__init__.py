@@ -1,0 +1,1 @@
+"""Lineages and subsets of cells, states, and how sure they are."""

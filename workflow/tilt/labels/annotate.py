@@ -1,0 +1,401 @@
+"""Labels of T cells: branch, subset, states and poles, from marker tables and never from condition.
+
+The caller extracts the genes of :func:`panel` for all T cells of a cohort; :func:`label` works on
+that small matrix, so memory does not depend on the number of genes. Everything is driven by the
+marker table: a new row is a new label.
+"""
+
+import dataclasses
+import logging
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from tilt.genes import taxonomy
+from tilt.labels import mixture, signature_scores
+from tilt.labels.lineage import UNASSIGNED, lineages, look_alikes
+
+__all__ = ["Annotation", "detectability", "label", "lineages", "marker_expression", "panel"]
+
+log = logging.getLogger(__name__)
+
+FIT_CELLS = 20_000  # cells from which the mixture is learned, shared evenly by donors
+BLOCK = 50_000  # cells a pass
+FLOOR = 0.3e-4  # a subset marker that is on has at least 0.3 counts in 10,000
+MIN_WITHIN = 50  # cells of a group from which its subsets can be told apart
+# Of the groups: one profile stands for several labels, so it counts for less.
+GROUP_POWER = 0.3
+# Within a group: typical shares stay, and rare labels are taught mostly by markers.
+WITHIN = {"pseudo": np.inf, "power": 0.6, "trust": 0.3}
+PRESENT_FOLD = 3.0  # a group is there when the genes of its branch are this much higher in it
+COMMON = 0.05  # share of cells below which a group is not doubted
+USUAL_BRANCH = "CD4"  # most blood T cells: never doubted
+MIN_SCORE = 0.5  # probability of the branch, and of the compartment, below which none is named
+MEASURED_CELLS = 3  # cells in which a marker must be seen to be of use
+STATES = {"isg_high": "state_ISG_high", "proliferating": "state_Prolif"}
+STATE_SETS = ("IFN", "HALLMARK_IFNA", "HANDLING", "COLD", "PROLIF", "GLUCOCORTICOID")
+DETECT = ["CXCL13", "IL22", "IL21", "IL26", "CCR10", "CXCR5", "PDCD1", "ICOS", "MAF", "TOX"]
+DETECT += ["CD96", "AHR", "AHRR", "TIPARP", "CYP1B1", "JUN"]
+
+
+@dataclasses.dataclass
+class Annotation:
+    """Result of :func:`label`; all tables have the cells in the order of the panel.
+
+    ``labels``: cell, level1, subset, subset_score, subset_margin, compartment, isg_high,
+    proliferating, tph_high, th22_high, look_alike. ``scores``: cell, one column a label
+    (probability), tph_score, th22_score, isg_score. ``markers_found``: level, label, gene, sign,
+    found, callable.
+    """
+
+    labels: pd.DataFrame
+    scores: pd.DataFrame
+    markers_found: pd.DataFrame
+
+
+def panel(
+    gene_stats: pd.DataFrame, markers: pd.DataFrame, signatures: pd.DataFrame, seed: int
+) -> list[str]:
+    """Names of the genes that annotation needs.
+
+    Parameters: ``gene_stats`` indexed by gene name, with gene_symbol and mean, and optionally
+    highly_variable (bool) and excluded ("" or the lists the gene is in).
+
+    Returns marker genes of all levels, signature genes, background genes over the whole range of
+    expression and, where given, the highly variable genes, in the order of ``gene_stats``.
+    """
+    symbols = gene_stats["gene_symbol"]
+    wanted = symbols.isin(_marker_genes(markers) | set(signatures["gene"])).to_numpy()
+    left_out = np.zeros(len(symbols), dtype=bool)
+    if "excluded" in gene_stats:
+        left_out = gene_stats["excluded"].fillna("").ne("").to_numpy()
+    chosen = wanted.copy()
+    chosen[signature_scores.controls(gene_stats["mean"].to_numpy(), wanted | left_out, seed)] = True
+    if "highly_variable" in gene_stats:
+        chosen |= gene_stats["highly_variable"].astype(bool).to_numpy() & ~left_out
+    return gene_stats.index[chosen].tolist()
+
+
+def label(
+    cells: ad.AnnData,
+    embedding: np.ndarray,
+    markers: pd.DataFrame,
+    signatures: pd.DataFrame,
+    seed: int,
+    branch: str | None = None,
+) -> Annotation:
+    """Label the T cells of a cohort.
+
+    Parameters
+    ----------
+    cells
+        T cells x genes of :func:`panel`: raw CSR counts; var gene_symbol; obs n_counts (over all
+        genes) and donor. Other columns, the condition among them, are never read.
+    embedding
+        Cells x dimensions, batch-corrected where needed.
+    markers, signatures
+        From :mod:`tilt.genes`.
+    seed
+        Of the choice of cells for fitting.
+    branch
+        Level-1 label to which the cells were sorted (``CD4``), or None.
+
+    Raises
+    ------
+    ValueError
+        When no subset can be called from the genes of the panel.
+    """
+    counts = sparse.csr_matrix(cells.X)
+    symbols = cells.var["gene_symbol"].to_numpy().astype(str)
+    depth = np.maximum(cells.obs["n_counts"].to_numpy(dtype=float), 1.0)
+    donor = cells.obs["donor"].astype(str).to_numpy()
+    seen = _detected(counts) >= min(MEASURED_CELLS, len(depth))
+    measured = set(symbols[seen])
+    names = taxonomy.subset_labels(markers, measured)
+    if branch is not None:
+        names = [name for name in names if taxonomy.branch(markers, name) == branch]
+    if not names:
+        raise ValueError(
+            f"no subset can be called: of {len(_marker_genes(markers))} marker genes "
+            f"{len(measured & _marker_genes(markers))} are measured in {len(depth)} cells"
+        )
+    log.info("%d subsets can be called: %s", len(names), ", ".join(names))
+    states = {
+        gene
+        for name, genes in signatures.groupby("set")["gene"]
+        if name.startswith(STATE_SETS)
+        for gene in genes
+    } - _marker_genes(markers)
+    cohort = _Cohort(
+        counts=counts,
+        depth=depth,
+        donor=donor,
+        symbols=symbols,
+        seen=seen,
+        embedding=embedding,
+        profile=np.flatnonzero(seen & ~np.isin(symbols, list(states))),
+        fold=np.random.default_rng(seed).integers(0, mixture.FOLDS, len(depth)),
+        seed=seed,
+    )
+    names, chance = _posterior(cohort, names, markers)
+    table = _call(chance, names, markers)
+    table.insert(0, "cell", cells.obs_names.to_numpy())
+    scores = pd.DataFrame(chance, columns=names)
+    scores.insert(0, "cell", cells.obs_names.to_numpy())
+    table["look_alike"] = look_alikes(counts, depth, symbols, markers)
+    row = markers.set_index("label")
+    for flag, name in STATES.items():
+        genes = row.at[name, "positive"] if name in row.index else []
+        at = np.flatnonzero(np.isin(symbols, genes))
+        table[flag], _ = signature_scores.state(
+            counts[:, at], depth, row.at[name, "share"] if genes else 0.01
+        )
+    _poles(table, scores, counts, depth, symbols, donor, markers, signatures)
+    order = "cell level1 subset subset_score subset_margin compartment isg_high proliferating"
+    order = [*order.split(), "tph_high", "th22_high", "look_alike"]
+    found = taxonomy.found_table(
+        markers, measured, [*names, *markers.loc[markers.level == 3, "label"]]
+    )
+    return Annotation(table[order], scores, found)
+
+
+@dataclasses.dataclass
+class _Cohort:
+    """What a fit needs, for all cells."""
+
+    counts: sparse.csr_matrix
+    depth: np.ndarray
+    donor: np.ndarray
+    symbols: np.ndarray
+    seen: np.ndarray
+    embedding: np.ndarray
+    profile: np.ndarray
+    fold: np.ndarray
+    seed: int
+
+    def fit(self, markers, names, group, cells, **how) -> np.ndarray:
+        """Fit a mixture on some of the cells of every donor, apply it to all (cells x names)."""
+        signs = taxonomy.design(markers, names, self.symbols) * self.seen
+        differ = (signs != signs[0]).any(0)
+        use = np.flatnonzero(differ if differ.any() else (signs != 0).any(0))
+        rows = cells[_some_of_each(self.donor[cells], FIT_CELLS, self.seed)]
+        model = mixture.fit(
+            self.counts[rows][:, use],
+            self.depth[rows],
+            signs[:, use],
+            markers.set_index("label")["share"].reindex(names).to_numpy(),
+            group,
+            self.embedding[rows],
+            self.counts[rows][:, self.profile],
+            self.fold[rows],
+            FLOOR,
+            **how,
+        )
+        out = np.empty((len(cells), len(names)))
+        for start in range(0, len(cells), BLOCK):
+            part = cells[start : start + BLOCK]
+            counts = self.counts[part]
+            out[start : start + BLOCK] = model.posterior(
+                counts[:, use],
+                self.depth[part],
+                self.embedding[part],
+                counts[:, self.profile],
+                self.fold[part],
+            )
+        return out
+
+
+def _posterior(cohort: _Cohort, names: list[str], markers: pd.DataFrame):
+    """Labels that are there, and their probability: of the group, then within the group."""
+    everyone = np.arange(len(cohort.depth))
+    while True:
+        keys = taxonomy.groups(markers, names)
+        group, _ = pd.factorize(np.array(keys))
+        chance = cohort.fit(markers, names, group, everyone, power=GROUP_POWER)
+        absent = _absent(cohort, chance, names, keys, markers)
+        if not absent:
+            break
+        log.info("no sign of %s cells: left out", absent)
+        names = [name for name, key in zip(names, keys, strict=True) if key != absent]
+    by_group = chance @ np.eye(group.max() + 1)[group]
+    best = by_group.argmax(1)
+    for number in np.unique(group):
+        members = np.flatnonzero(group == number)
+        cells = np.flatnonzero(best == number)
+        if len(members) > 1 and len(cells) >= MIN_WITHIN:
+            inside = [names[k] for k in members]
+            within = cohort.fit(markers, inside, np.arange(len(members)), cells, **WITHIN)
+            chance[np.ix_(cells, members)] = by_group[cells, number][:, None] * within
+    return names, chance
+
+
+def _absent(cohort: _Cohort, chance: np.ndarray, names, keys, markers) -> str:
+    """Group whose cells show the genes of their branch hardly more than other cells, or ""."""
+    arms = {key: taxonomy.branch(markers, name) for name, key in zip(names, keys, strict=True)}
+    best = np.array(keys)[chance.argmax(1)]
+    arm_of = pd.Series(best).map(arms).to_numpy()
+    lowest, absent = PRESENT_FOLD, ""
+    for key, arm in arms.items():
+        own = np.isin(cohort.symbols, list(taxonomy.signature_genes(markers, arm))) & cohort.seen
+        inside, outside = best == key, arm_of != arm
+        if own.sum() < 2 or inside.mean() < COMMON or arm == USUAL_BRANCH or not outside.any():
+            continue
+        total = np.asarray(cohort.counts[:, np.flatnonzero(own)].sum(1)).ravel()
+        rate = total[inside].sum() / cohort.depth[inside].sum()
+        other = (total[outside].sum() + 1) / cohort.depth[outside].sum()
+        if rate / other < lowest:
+            lowest, absent = rate / other, key
+    return absent
+
+
+def _call(chance: np.ndarray, names: list[str], markers: pd.DataFrame) -> pd.DataFrame:
+    """From probabilities to calls: branch, then compartment, then subset."""
+    labels = np.array(names, dtype=object)
+    branches = np.array([taxonomy.branch(markers, name) for name in names], dtype=object)
+    groups = np.array(taxonomy.groups(markers, names), dtype=object)
+    row = markers.set_index("label")
+    n = np.arange(len(chance))
+
+    def summed(keys):
+        unique, code = np.unique(keys.astype(str), return_inverse=True)
+        return unique, code, chance @ np.eye(len(unique))[code]
+
+    branch_names, branch_code, by_branch = summed(branches)
+    best_branch = by_branch.argmax(1)
+    _, group_code, by_group = summed(groups)
+    of_branch = np.zeros(by_group.shape[1], dtype=int)
+    of_branch[group_code] = branch_code
+    inside = of_branch[None, :] == best_branch[:, None]
+    best_group = np.where(inside, by_group, -1).argmax(1)
+    member = group_code[None, :] == best_group[:, None]
+    best = np.where(member, chance, -1).argmax(1)
+    no_branch = by_branch[n, best_branch] < MIN_SCORE
+    no_subset = no_branch | (by_group[n, best_group] < MIN_SCORE)
+    others = chance.copy()
+    others[n, best] = -np.inf
+    runner_up = np.maximum(others.max(1), 0)
+    compartment = row["compartment"].reindex(names).to_numpy()
+    return pd.DataFrame(
+        {
+            "level1": np.where(no_branch, UNASSIGNED, branch_names[best_branch].astype(object)),
+            "subset": np.where(no_subset, UNASSIGNED, labels[best]),
+            "subset_score": chance[n, best],
+            "subset_margin": chance[n, best] - runner_up,
+            "compartment": np.where(no_subset, "", compartment[best]),
+        }
+    )
+
+
+def working_set(labels: pd.DataFrame) -> np.ndarray:
+    """Memory, non-Treg CD4 T cells that are no doublet look-alikes (bool, one a row)."""
+    return (
+        (labels["level1"] == "CD4")
+        & (labels["compartment"] == "memory")
+        & (labels["look_alike"].fillna("") == "")
+    ).to_numpy()
+
+
+def _poles(table, scores, counts, depth, symbols, donor, markers, signatures) -> None:
+    """Add pole scores and flags, and the interferon score."""
+    listed = _marker_genes(markers) | set(signatures["gene"])
+    inside = working_set(table)
+    for name, key in {**signature_scores.POLES, "isg": "IFN1_T_CORE"}.items():
+        genes = signatures[signatures["set"] == key].set_index("gene")["weight"]
+        value, n_found = signature_scores.score(counts, depth, symbols, genes, listed)
+        scores[f"{name}_score"] = value
+        if name in signature_scores.POLES:
+            limit = signature_scores.threshold(value[inside], donor[inside])
+            table[f"{name}_high"] = inside & (value > limit) if n_found else False
+            log.info("%s: %d of %d genes, threshold %.3f", key, n_found, len(genes), limit)
+
+
+def marker_expression(
+    cells: ad.AnnData, labels: pd.DataFrame, markers: pd.DataFrame
+) -> pd.DataFrame:
+    """Markers, negatives included, in every called subset, for the dot plot.
+
+    Returns a tidy table: subset, n_cells, gene, sign (+, - or "" where the subset does not name
+    the gene), fraction of cells with a count, mean of log1p counts per 10,000.
+    """
+    counts = sparse.csr_matrix(cells.X)
+    symbols = cells.var["gene_symbol"].to_numpy()
+    wanted = _marker_genes(markers[markers["level"].isin([1, 2])])
+    at = np.flatnonzero(np.isin(symbols, list(wanted)))
+    part = counts[:, at]
+    depth = np.maximum(cells.obs["n_counts"].to_numpy(dtype=float), 1.0)
+    log_counts = sparse.diags(1e4 / depth) @ part
+    log_counts.data = np.log1p(log_counts.data)
+    code, subsets = pd.factorize(labels["subset"].to_numpy(), sort=True)
+    size = np.bincount(code, minlength=len(subsets))
+    join = sparse.csr_matrix((1 / size[code], (code, np.arange(len(code)))))
+    fraction = (join @ (part > 0)).toarray()
+    mean = (join @ log_counts).toarray()
+    known = [name for name in subsets if name in set(markers["label"])]
+    signs = dict(zip(known, taxonomy.design(markers, known, symbols[at]), strict=True))
+    word = {1: "+", -1: "-", 0: ""}
+    rows = [
+        (name, int(size[k]), gene, word[int(signs[name][j])] if name in signs else "", f, m)
+        for k, name in enumerate(subsets)
+        for j, (gene, f, m) in enumerate(zip(symbols[at], fraction[k], mean[k], strict=True))
+    ]
+    return pd.DataFrame(rows, columns=["subset", "n_cells", "gene", "sign", "fraction", "mean"])
+
+
+def detectability(
+    cells: ad.AnnData, labels: pd.DataFrame, genes: list[str] | None = None
+) -> pd.DataFrame:
+    """Cells and donors of the working set with at least one count of each gene.
+
+    ``genes``: symbols; by default the list of the imbalance (CXCL13, IL22, ... JUN). Returns gene,
+    n_cells, pct_cells, n_donors, pct_donors; a gene that is not in the matrix has NA.
+    """
+    genes = DETECT if genes is None else genes
+    inside = working_set(labels)
+    symbols = cells.var["gene_symbol"].to_numpy()
+    donor = cells.obs["donor"].astype(str).to_numpy()[inside]
+    counts = sparse.csc_matrix(sparse.csr_matrix(cells.X)[np.flatnonzero(inside)])
+    all_donors = len(np.unique(donor))
+    rows = []
+    for gene in genes:
+        at = np.flatnonzero(symbols == gene)
+        if not len(at):
+            rows.append((gene, pd.NA, np.nan, pd.NA, np.nan))
+            continue
+        seen = np.asarray((counts[:, at] > 0).sum(1)).ravel() > 0
+        donors = len(np.unique(donor[seen]))
+        rows.append(
+            (
+                gene,
+                int(seen.sum()),
+                100 * seen.sum() / max(len(seen), 1),
+                donors,
+                100 * donors / max(all_donors, 1),
+            )
+        )
+    table = pd.DataFrame(rows, columns=["gene", "n_cells", "pct_cells", "n_donors", "pct_donors"])
+    return table.astype({"n_cells": "Int64", "n_donors": "Int64"})
+
+
+def _marker_genes(markers: pd.DataFrame) -> set[str]:
+    return {g for column in ("positive", "negative") for genes in markers[column] for g in genes}
+
+
+def _detected(counts: sparse.csr_matrix) -> np.ndarray:
+    """Cells with at least one count of each gene (genes,), by blocks of cells."""
+    total = np.zeros(counts.shape[1], dtype=np.int64)
+    for start in range(0, counts.shape[0], BLOCK):
+        total += np.asarray((counts[start : start + BLOCK] > 0).sum(0)).ravel()
+    return total
+
+
+def _some_of_each(donor: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """Positions of at most ``most`` cells, as even over donors as their numbers allow."""
+    if len(donor) <= most:
+        return np.arange(len(donor))
+    rank = np.random.default_rng(seed).permutation(len(donor))
+    frame = pd.DataFrame({"donor": donor, "rank": rank})
+    turn = frame.groupby("donor")["rank"].rank(method="first")
+    order = np.lexsort((rank, turn.to_numpy()))
+    return np.sort(order[:most])

@@ -1,0 +1,249 @@
+"""Labels from counts: a mixture whose components are anchored by marker genes.
+
+A marker gene has two rates, on and off. A label says which of its genes are on (positive) and
+off (negative); of any other gene it says nothing. The evidence of a cell for a label is the
+negative-binomial likelihood ratio of its counts against a gene that is on in an unknown share of
+cells, with the cell's depth as exposure, so a zero in a shallow cell says little. Evidence is
+shared between cells in two ways that are learned without any label from outside: a multinomial
+logistic map from the embedding to groups of labels, and count profiles of the groups over all
+genes given. Both are learned without the fifth of the cells on which they are used, so that a
+cell never confirms itself. Rates, shares, map and profiles are updated in turn (expectation
+maximisation); marker signs hold the components in place.
+
+Sources: marker-anchored mixtures, Zhang 2019 (CellAssign, doi:10.1038/s41592-019-0529-1);
+negative-binomial counts with depth as exposure, Lopez 2018 (doi:10.1038/s41592-018-0229-2).
+"""
+
+import dataclasses
+import logging
+
+import numpy as np
+from scipy import sparse
+
+from tilt.labels import logistic
+
+log = logging.getLogger(__name__)
+
+BLOCK = 20_000  # cells a pass
+FOLDS = 5  # parts of the cells; what is shared is learned on the other four
+SIZE = 2.0  # negative-binomial size: typical of UMI counts within a cell type
+FOLD = np.e  # first guess of on and off, as a factor on the mean rate
+APART = 1.15  # on and off stay this far from the mean rate
+PSEUDO_CELLS = 100.0  # weight of the typical shares, in cells
+PSEUDO_COUNTS = 2.0  # weight of the first guess of a rate, in counts
+PROFILE_CELLS = 40.0  # weight of the mean profile, in median cells
+RAMP = 4  # rounds over which profiles come in, so that early errors don't settle
+GATE_FLOOR = 0.05  # share of the map spread evenly, so that no group is shut out
+MIN_SEEDS = 5  # cells a group needs to take part in the map
+GATE_TOLERANCE = 1e-3  # the map of a round need not be exact
+LIVELY = 0.1  # extra-Poisson weight of highly expressed genes in profiles
+
+
+@dataclasses.dataclass
+class Mixture:
+    """Fitted mixture. Arrays: labels K, groups Q, marker genes G, profile genes H.
+
+    ``signs`` K x G; ``group`` K; ``within`` K (share of a label in its group); ``shares`` Q;
+    ``on``, ``off`` G (rates per count); ``scale`` of the embedding; ``gates`` and
+    ``profiles``: for each fold of cells the map and the weighted log profile ratios (H x Q)
+    with their sums (Q) learned on the other folds, or None.
+    """
+
+    signs: np.ndarray
+    group: np.ndarray
+    within: np.ndarray
+    shares: np.ndarray
+    mean: np.ndarray
+    on: np.ndarray
+    off: np.ndarray
+    scale: float = 1.0
+    gates: tuple = (None,) * FOLDS
+    profiles: tuple = (None,) * FOLDS
+    power: float = 0.0
+
+    @property
+    def n_groups(self) -> int:
+        return len(self.shares)
+
+    def evidence(self, counts: sparse.csr_matrix, depth: np.ndarray) -> np.ndarray:
+        """Log-likelihood ratios of marker counts (n x G), given depth (n): n x K."""
+        share = np.clip((self.mean - self.off) / (self.on - self.off), 0.002, 0.98)
+        positive, negative = (self.signs > 0).T.astype(float), (self.signs < 0).T.astype(float)
+        out = np.empty((counts.shape[0], len(self.signs)))
+        for start in range(0, counts.shape[0], BLOCK):
+            x = counts[start : start + BLOCK].toarray().astype(float)
+            n = depth[start : start + BLOCK, None]
+            on, off = _log_nb(x, n * self.on), _log_nb(x, n * self.off)
+            mixed = np.logaddexp(np.log(share) + on, np.log1p(-share) + off)
+            out[start : start + BLOCK] = (on - mixed) @ positive + (off - mixed) @ negative
+        return out
+
+    def shared(self, embedding, counts, depth, fold) -> np.ndarray:
+        """Log evidence for groups from the map and the profiles: n x Q."""
+        out = np.zeros((len(depth), self.n_groups))
+        for part in range(FOLDS):
+            rows = np.flatnonzero(fold == part)
+            gate, profile = self.gates[part], self.profiles[part]
+            if gate is not None and len(rows):
+                chance = np.full((len(rows), self.n_groups), 1e-3)
+                chance[:, gate.classes] = gate.probabilities(embedding[rows] / self.scale)
+                out[rows] += np.log(chance + GATE_FLOOR / self.n_groups)
+            if profile is not None and len(rows):
+                score = counts[rows] @ profile[0] - np.outer(depth[rows], profile[1])
+                out[rows] += self.power * (score - score.max(1, keepdims=True))
+        return out
+
+    def posterior(self, marker_counts, depth, embedding, counts, fold) -> np.ndarray:
+        """Probability of each label for each cell (n x K); rows sum to 1."""
+        shared = self.shared(embedding, counts, depth, fold)[:, self.group]
+        return self.normalized(self.evidence(marker_counts, depth) + shared)
+
+    def alone(self, marker_counts, depth) -> np.ndarray:
+        """Probability of each label from the cell's own markers only (n x K)."""
+        return self.normalized(self.evidence(marker_counts, depth))
+
+    def normalized(self, logits: np.ndarray) -> np.ndarray:
+        """Log evidence for labels (n x K) to probabilities, given the typical shares."""
+        logits = logits + np.log(self.shares[self.group] * self.within)
+        logits -= logits.max(1, keepdims=True)
+        np.exp(logits, out=logits)
+        return logits / logits.sum(1, keepdims=True)
+
+
+def fit(
+    marker_counts: sparse.csr_matrix,
+    depth: np.ndarray,
+    signs: np.ndarray,
+    prior: np.ndarray,
+    group: np.ndarray,
+    embedding: np.ndarray,
+    counts: sparse.csr_matrix,
+    fold: np.ndarray,
+    floor: float,
+    power: float,
+    ratio: float = 1.0,
+    pseudo: float = PSEUDO_CELLS,
+    trust: float = 1.0,
+    rounds: int = 9,
+) -> Mixture:
+    """Fit the mixture.
+
+    Parameters
+    ----------
+    marker_counts
+        Cells x marker genes, raw counts.
+    depth
+        Total counts of each cell over all genes.
+    signs
+        Labels x marker genes, from :func:`tilt.taxonomy.design`.
+    prior
+        Typical share of each label (any scale).
+    group
+        Number of the group of each label, 0 to Q - 1.
+    embedding
+        Cells x dimensions, for example principal components.
+    counts
+        Cells x genes from which the profiles of the groups are learned.
+    fold
+        Part of each cell, from 0 to 4.
+    floor
+        Least rate of a gene that is on, per count (1e-4 is 1 per 10,000), at the start.
+    power
+        Of the profile likelihood: genes are not independent, so it is flattened.
+    ratio
+        Most that the off rate may be of the on rate at the start: below 1 where markers are all
+        or nothing, so that a sample of one kind of cell only is not split.
+    pseudo
+        Weight of the typical shares, in cells; infinite to keep them, which protects rare labels.
+    trust
+        Weight of map and profiles, beside a cell's own markers, in what cells teach to the map
+        and the profiles of the next round. Below 1 a label with few cells can't drift away from
+        its markers.
+    rounds
+        Rounds of expectation maximisation.
+    """
+    n_groups = int(group.max()) + 1
+    member = np.eye(n_groups)[group]
+    first = member.T @ prior / prior.sum()
+    mean = np.asarray(marker_counts.sum(0)).ravel() / depth.sum() + 1e-9
+    on = np.maximum(mean * FOLD, floor)
+    off = np.minimum(mean / FOLD, on * ratio)
+    model = Mixture(
+        signs=signs,
+        group=group,
+        within=prior / (member.T @ prior)[group],
+        shares=first.copy(),
+        mean=mean,
+        on=on.copy(),
+        off=off.copy(),
+        scale=float(embedding[:, 0].std()) or 1.0,
+    )
+    positive, negative = (signs > 0).astype(float), (signs < 0).astype(float)
+    alpha = pseudo / len(depth)
+    for step in range(rounds):
+        evidence = model.evidence(marker_counts, depth)
+        shared = model.shared(embedding, counts, depth, fold)[:, group]
+        chance = model.normalized(evidence + shared)
+        by_group = chance @ member
+        taught = model.normalized(evidence + trust * shared) @ member
+        if np.isfinite(alpha):
+            model.shares = (by_group.mean(0) + alpha * first) / (1 + alpha)
+        model.gates = tuple(
+            _gate(embedding[fold != part] / model.scale, taught[fold != part], model.gates[part])
+            for part in range(FOLDS)
+        )
+        model.power = power * min(1.0, max(0, step - 1) / RAMP)
+        if model.power:
+            model.profiles = _profiles(counts, depth, taught, fold)
+        for name, sign, start in (("on", positive, on), ("off", negative, off)):
+            weight = chance @ sign
+            seen = np.asarray(marker_counts.multiply(weight).sum(0)).ravel() + PSEUDO_COUNTS
+            rate = seen / (depth @ weight + PSEUDO_COUNTS / start)
+            setattr(model, name, rate)
+        model.on = np.maximum(model.on, mean * APART)
+        model.off = np.minimum(model.off, mean / APART)
+    return model
+
+
+def _gate(embedding: np.ndarray, chance: np.ndarray, last):
+    """Balanced multinomial logistic map from the embedding to groups, or None.
+
+    ``last`` is the map of the round before, from which the search starts.
+    """
+    label, weight = chance.argmax(1), chance.max(1)
+    size = np.bincount(label, minlength=chance.shape[1])
+    use = size[label] >= MIN_SEEDS
+    if len(np.unique(label[use])) < 2:
+        return None
+    weight = weight / np.bincount(label, weight)[label]
+    weight *= use.sum() / weight[use].sum()
+    return logistic.fit(embedding[use], label[use], weight[use], last, GATE_TOLERANCE)
+
+
+def _profiles(counts, depth, chance, fold) -> tuple:
+    """For each fold, from the cells of the other folds: weighted log ratios of the profiles of the
+    groups to the mean profile (genes x groups), and their sums (groups)."""
+    typical = np.median(depth)
+    lent = PROFILE_CELLS * typical
+    sums, totals, depths = [], [], []
+    for part in range(FOLDS):
+        rows = np.flatnonzero(fold == part)
+        here = counts[rows]
+        sums.append(np.asarray(here.T @ chance[rows]))
+        totals.append(np.asarray(here.sum(0), dtype=float).ravel())
+        depths.append(depth[rows] @ chance[rows])
+    out = []
+    for part in range(FOLDS):
+        total, size = sum(totals) - totals[part], sum(depths) - depths[part]
+        mean = total / size.sum() + 1e-9
+        rate = (sum(sums) - sums[part] + lent * mean[:, None]) / (size + lent)
+        weight = (1 / (1 + LIVELY * mean * typical))[:, None]
+        out.append(
+            (weight * np.log(rate / mean[:, None]), ((rate - mean[:, None]) * weight).sum(0))
+        )
+    return tuple(out)
+
+
+def _log_nb(x: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Negative-binomial log likelihood of counts, up to terms without the mean."""
+    return x * (np.log(mean) - np.log(mean + SIZE)) - SIZE * np.log1p(mean / SIZE)

@@ -1,0 +1,251 @@
+"""The answer in words: three sentences a cohort and across cohorts, and captions with numbers."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from tilt.core.text import count, number
+from tilt.figures.names import Cohort, p_text, pretty
+
+ESTIMATORS = {
+    "E1": "the log-ratio of labelled Tph/Tfh to Th22-like cells (E1)",
+    "E2": "the log-ratio of Tph-score-high to Th22-score-high cells (E2)",
+    "E3": "the pseudobulk axis Tph minus Th22 (E3)",
+}
+MAIN = ("ols_hc3", "arcsine_ols_hc3", "paired_t")
+INTERFERON = ("IFN1_T_CORE", ("memory_cd4", "cd4", "t"))
+SILENT = ("CXCL13", "IL22")
+SMALL_ARM = 10  # donors in the smaller arm below which power is low (simulated for this design)
+
+
+@dataclass
+class CohortResults:
+    """One cohort as the report needs it: who it is, its settings, tables, and figure stems."""
+
+    cohort: Cohort
+    settings: dict
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    figures: dict[str, Path] = field(default_factory=dict)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table of the cohort, empty when there is none."""
+        return self.tables.get(name, pd.DataFrame())
+
+
+def is_true(values: pd.Series) -> pd.Series:
+    """Column of truth values however it was written."""
+    return values.astype(str).str.lower().isin(["true", "1"])
+
+
+def find_test(tests: pd.DataFrame, quantity: str, denominator: str | None = None):
+    """Main test of a quantity (first that is estimable), or None."""
+    if tests.empty:
+        return None
+    rows = tests[(tests["quantity"] == quantity) & tests["method"].isin(MAIN)]
+    if denominator:
+        rows = rows[rows["denominator"] == denominator]
+    rows = rows[is_true(rows["estimable"]) & rows["effect"].notna()]
+    return next(rows.itertuples(), None)
+
+
+def permutation_p(tests: pd.DataFrame, quantity: str, denominator: str) -> float:
+    """P value of the permutation test of a quantity, NaN when there is none."""
+    rows = tests[
+        (tests["quantity"] == quantity)
+        & (tests["denominator"] == denominator)
+        & (tests["method"] == "permutation")
+    ]["p"].dropna()
+    return float(rows.iloc[0]) if len(rows) else float("nan")
+
+
+def interval(row) -> str:
+    """Effect with its unit and interval: ``+0.81 ln ratio (95% CI 0.35 to 1.27)``."""
+    unit = f" {row.unit}" if isinstance(getattr(row, "unit", None), str) and row.unit else ""
+    text = f"{row.effect:+.2f}{unit}"
+    if row.ci_low == row.ci_low:
+        text += f" (95% CI {row.ci_low:.2f} to {row.ci_high:.2f})"
+    return text.replace("-", "−")
+
+
+def direction(row, case: str, control: str) -> str:
+    """What the interval says, without claiming absence of a difference."""
+    if row.ci_low > 0:
+        return f"higher in {case} than in {control}"
+    if row.ci_high < 0:
+        return f"lower in {case} than in {control}"
+    return f"not shown to differ between {case} and {control}"
+
+
+def primary_row(tests: pd.DataFrame):
+    """The row declared primary (estimable or not), or None."""
+    if tests.empty:
+        return None
+    rows = tests[tests["role"] == "primary"]
+    rows = rows.sort_values("method", key=lambda m: ~m.isin(MAIN), kind="stable")
+    return next(rows.itertuples(), None)
+
+
+def arms(results: CohortResults) -> dict[str, int]:
+    """Donors per condition."""
+    donors = results.table("donors")
+    counts = donors["condition"].value_counts() if len(donors) else {}
+    return {arm: int(counts.get(arm, 0)) for arm in results.cohort.arms}
+
+
+def headline(results: CohortResults) -> str:
+    """First sentence: the primary estimator, its effect, interval, p and n."""
+    cohort, tests = results.cohort, results.table("tests")
+    n = arms(results)
+    people = f"{n[cohort.case]} {cohort.case} and {n[cohort.control]} {cohort.control} donors"
+    row = primary_row(tests)
+    if row is None:
+        return f"With {people}, no comparison of the imbalance was made."
+    name = ESTIMATORS.get(row.quantity, pretty(row.quantity))
+    if str(row.estimable).lower() not in ("true", "1") or row.effect != row.effect:
+        return f"With {people}, the imbalance could not be compared: {clean(row.reason)}."
+    p = permutation_p(tests, row.quantity, row.denominator)
+    p_words = f", permutation p {p_text(p)}" if p == p else f", p {p_text(row.p)}"
+    used = f"{int(row.n_case)} {cohort.case} and {int(row.n_control)} {cohort.control} donors"
+    return (
+        f"In {used}, the Tph/Th22 imbalance, measured by {name}, was "
+        f"{direction(row, cohort.case, cohort.control)}: {interval(row)}{p_words}."
+    )
+
+
+def support(results: CohortResults) -> str:
+    """Second sentence: the other estimators and interferon."""
+    tests, values = results.table("tests"), results.table("imbalance")
+    main = primary_row(tests)
+    lead = main.quantity if main is not None else ""
+    words = []
+    for name in ("E1", "E2", "E3"):
+        if name == lead:
+            continue
+        row = find_test(tests, name)
+        if row is not None:
+            words.append(f"{name} {interval(row)}")
+        else:
+            words.append(f"{name} not estimable ({clean(why_not(tests, values, name))})")
+    sentence = ("The other estimators: " if lead else "By estimator: ") + "; ".join(words)
+    for subset in INTERFERON[1]:
+        row = find_test(tests, INTERFERON[0], subset)
+        if row is not None:
+            state = direction(row, results.cohort.case, results.cohort.control)
+            return (
+                f"{sentence}; the type I interferon score of {pretty(subset)} was "
+                f"{state}: {interval(row)}."
+            )
+    return f"{sentence}; the interferon score was not compared."
+
+
+def why_not(tests: pd.DataFrame, values: pd.DataFrame, estimator: str) -> str:
+    """Most frequent reason why an estimator has no effect."""
+    for table, column in ((values, "estimator"), (tests, "quantity")):
+        if column in table:
+            rows = table[(table[column] == estimator) & ~is_true(table["estimable"])]
+            reasons = rows["reason"].dropna().astype(str)
+            reasons = reasons[reasons != ""]
+            if len(reasons):
+                return reasons.mode().iloc[0]
+    return "no comparison was possible"
+
+
+def clean(reason) -> str:
+    """A reason fit for the middle of a sentence."""
+    return str(reason).strip().rstrip(".") if isinstance(reason, str) and reason else "no reason"
+
+
+def limits(results: CohortResults) -> str:
+    """Third sentence: what the cohort cannot show."""
+    cohort = results.cohort
+    found = results.table("detectability")
+    seen = found.set_index("gene")["pct_cells"] if len(found) else pd.Series(dtype=float)
+    genes = [f"{gene} in {share(seen[gene])}" for gene in SILENT if gene in seen]
+    absent = [gene for gene in SILENT if len(found) and gene not in seen]
+    words = "cytokine secretion, tissue, or cause and effect, as this is resting blood"
+    if genes:
+        words += f" (seen in memory CD4 T cells: {', '.join(genes)})"
+    if absent:
+        words += (
+            f" in which {' and '.join(absent)} {'was' if len(absent) == 1 else 'were'} not measured"
+        )
+    parts = [words]
+    n = min(arms(results).values(), default=0)
+    if 0 < n < SMALL_ARM:
+        parts.append(f"that there is no difference, with {count(n, 'donor')} in the smaller arm")
+    covariates = used_covariates(results.table("tests"))
+    parts.append(
+        f"effects free of what was not recorded (adjusted for {covariates})"
+        if covariates
+        else "effects free of age, sex, treatment or handling, none of which was adjusted for"
+    )
+    start = "What this cohort cannot show: "
+    if cohort.simulated:
+        start = "Simulated data show how the method behaves and nothing about lupus. " + start
+    return start + "; ".join(parts) + "."
+
+
+def share(percent: float) -> str:
+    """Percentage in words, with the smallest ones bounded."""
+    return "none" if percent == 0 else "under 0.01%" if percent < 0.01 else f"{percent:.2g}%"
+
+
+def used_covariates(tests: pd.DataFrame) -> str:
+    """Covariates of the primary test, "" when there are none."""
+    row = primary_row(tests)
+    text = getattr(row, "covariates", "") if row is not None else ""
+    return text if isinstance(text, str) and text not in ("", "none") else ""
+
+
+def answer(results: CohortResults) -> list[str]:
+    """The answer of one cohort in three sentences."""
+    return [headline(results), support(results), limits(results)]
+
+
+def across(meta: pd.DataFrame, cohorts: list[CohortResults]) -> list[str]:
+    """The answer across cohorts in three sentences."""
+    simulated = [c.cohort.name for c in cohorts if c.cohort.simulated]
+    rows = (
+        meta[(meta["cohort"] == "all") & meta["quantity"].isin(ESTIMATORS)] if len(meta) else meta
+    )
+    if len(rows):
+        rows = rows[rows["method"].str.split(" ").str[0].isin(MAIN)]
+        rows = rows[is_true(rows["estimable"]) & rows["effect"].notna()]
+    if not len(rows):
+        first = (
+            f"With {count(len(cohorts), 'cohort')}, no estimator of the imbalance can be "
+            "combined, because at least two cohorts with an estimate of it are needed."
+        )
+        second = "Each cohort stands for itself."
+    else:
+        leads = [row.quantity for c in cohorts if (row := primary_row(c.table("tests")))]
+        order = sorted(rows.itertuples(), key=lambda r: (-leads.count(r.quantity), r.quantity))
+        best = order[0]
+        first = (
+            f"Across {count(int(best.n_cohorts), 'cohort')} ({number(best.n_case)} cases, "
+            f"{number(best.n_control)} controls), {ESTIMATORS[best.quantity]} was "
+            f"{direction(best, 'cases', 'controls')}: {pooled(best)}."
+        )
+        others = [f"{r.quantity} {pooled(r)}" for r in order[1:]]
+        second = (
+            ("Combined in the same way: " + "; ".join(others) + ".")
+            if others
+            else ("No other estimator could be combined.")
+        )
+    third = (
+        "This is an association in resting blood of donors who differ in treatment and handling; "
+        "with so few cohorts a new one may well differ"
+    )
+    if simulated:
+        third = f"{', '.join(simulated)}: simulated data, which say nothing about lupus. {third}"
+    return [first, second, third + "."]
+
+
+def pooled(row) -> str:
+    """A combined effect with interval, heterogeneity and prediction interval."""
+    text = f"{row.effect:+.2f} {row.scale} (95% CI {row.ci_low:.2f} to {row.ci_high:.2f}"
+    text += f", p {p_text(row.p)}, I² {100 * row.i2:.0f}%"
+    if row.pi_low == row.pi_low:
+        text += f", prediction interval {row.pi_low:.2f} to {row.pi_high:.2f}"
+    return (text + ")").replace("-", "−")

@@ -1,0 +1,338 @@
+"""Captions of the figures, made from the numbers they show."""
+
+import pandas as pd
+
+from tilt.core.text import count, number
+from tilt.figures.names import p_text, pretty
+from tilt.report.answer import (
+    CohortResults,
+    arms,
+    find_test,
+    interval,
+    is_true,
+    permutation_p,
+    used_covariates,
+)
+
+TITLES = {
+    "study": "Study flow and donors",
+    "imbalance": "The imbalance",
+    "composition": "Subsets per donor",
+    "lineages": "Lineages per donor",
+    "interferon": "Type I interferon",
+    "activity": "Signature activity",
+    "volcano": "Genes between conditions",
+    "factors": "Transcription factors",
+    "robustness": "Robustness",
+    "umap": "T cells",
+    "markers": "Markers of the subsets",
+    "label_scores": "How sure the labels are",
+    "label_coverage": "Coverage against accuracy",
+    "detectability": "Detectability",
+    "author_labels": "Own and authors' labels",
+    "celltypist": "Own and CellTypist's labels",
+    "qc_waterfall": "Cells left after quality control",
+    "qc_metrics": "Quality metrics",
+    "ambient": "Ambient RNA in T cells",
+}
+ALTS = {
+    "study": "Flow of samples and donors, and a table of the donors by condition",
+    "imbalance": "Scatter of Tph-like against Th22-like cells per donor, forest of three "
+    "estimators, and their values by condition",
+    "composition": "Dots per donor of the share of each subset by condition, with a forest of "
+    "effects",
+    "lineages": "Dots per donor of the share of each lineage by condition, with a forest of "
+    "effects",
+    "interferon": "Interferon score of donors by condition in several cell groups",
+    "activity": "Map of the difference between conditions of each signature in each cell group",
+    "volcano": "Volcano plots of pseudobulk differential expression",
+    "factors": "Activity of transcription factors between conditions in groups of cells",
+    "robustness": "Effects of all specifications in order of size, and the random-set null",
+    "umap": "UMAP of T cells by subset, density by condition, batch and donor",
+    "markers": "Dot plot of marker genes by subset with negative markers crossed",
+    "label_scores": "Histograms of score and margin of the cells of each subset",
+    "label_coverage": "Curves of the share of cells called by the least margin, and of accuracy by "
+    "that share",
+    "detectability": "Heat map of how often the genes of the question are detected",
+    "author_labels": "Confusion of own and authors' labels",
+    "celltypist": "Confusion of own and CellTypist's labels",
+    "qc_waterfall": "Bars of barcodes left after each filter, in all and by sample",
+    "qc_metrics": "Quantile bars of quality metrics by sample before and after filtering",
+    "ambient": "Dots per donor of counts of genes of other blood cells in T cells, by condition",
+}
+
+
+def donors_text(results: CohortResults) -> str:
+    """``8 control and 10 SLE donors``."""
+    n = arms(results)
+    return " and ".join(f"{n[a]} {a}" for a in results.cohort.arms) + " donors"
+
+
+def adjustment(results: CohortResults) -> str:
+    """What the tests are adjusted for."""
+    covariates = used_covariates(results.table("tests"))
+    return f"adjusted for {covariates}" if covariates else "no covariates"
+
+
+def caption(name: str, results: CohortResults) -> str:
+    """Caption of figure ``name`` of a cohort: n per arm, test, adjustment, denominator."""
+    make = CAPTIONS.get(name)
+    text = make(results) if make else ""
+    return f"Simulated data. {text}" if results.cohort.simulated else text
+
+
+def _imbalance(results: CohortResults) -> str:
+    tests = results.table("tests")
+    parts = []
+    for name in ("E1", "E2", "E3"):
+        row = find_test(tests, name)
+        if row is None:
+            parts.append(f"{name} not estimable")
+            continue
+        p = permutation_p(tests, name, row.denominator)
+        more = f", permutation p {p_text(p)}" if p == p else ""
+        n = f"n = {int(row.n_case)} + {int(row.n_control)}"
+        parts.append(f"{name} {interval(row)}{more}, {n}")
+    return (
+        f"{donors_text(results)}. (a) Each dot a donor: share of memory CD4 T cells (naive and "
+        "regulatory T cells left out) at the two poles, half a cell added; lines of equal ratio. "
+        "(b) Standardised difference (Hedges g, 95% CI) and, in words, the effect in its own unit; "
+        "grey, the same with the labels of donors permuted. "
+        "(c–e) Each estimator by condition, mean with 95% t interval. (f) Leading estimator "
+        "against "
+        "interferon score or SLEDAI, Spearman's rho: an association. OLS with HC3 standard errors, "
+        f"{adjustment(results)}; permutation within strata. " + "; ".join(parts) + "."
+    )
+
+
+def _composition(results: CohortResults) -> str:
+    tests = results.table("tests")
+    family = 0
+    if len(tests):
+        family = int(((tests["role"] == "secondary") & tests["q"].notna()).sum())
+    return (
+        f"{donors_text(results)}. (a) Share of each subset among the denominator named in bold, "
+        "each "
+        "dot a donor, bar the median, square-root axis. (b) Difference on the arcsine-root scale, "
+        f"OLS with HC3, 95% CI, {adjustment(results)}; q is Benjamini-Hochberg over the secondary "
+        f"family ({count(family, 'test')}), the other p values are exploratory and not adjusted."
+    )
+
+
+def _lineages(results: CohortResults) -> str:
+    return (
+        f"{donors_text(results)}. As for the subsets, with the denominator named in bold. "
+        "Lymphopenia moves every share of all cells at once."
+    )
+
+
+def _interferon(results: CohortResults) -> str:
+    row = None
+    for subset in ("memory_cd4", "cd4", "t"):
+        row = row or find_test(results.table("tests"), "IFN1_T_CORE", subset)
+    effect = f" In {pretty(row.denominator)}: {interval(row)}." if row is not None else ""
+    return (
+        f"{donors_text(results)}. Mean log2 CPM of the T-cell interferon genes in the pseudobulk "
+        "of "
+        f"each donor; mean with 95% t interval; OLS with HC3, {adjustment(results)}.{effect}"
+    )
+
+
+def _activity(results: CohortResults) -> str:
+    rows = results.table("activity")
+    n = rows["signature"].nunique() if len(rows) else 0
+    told = int((~is_true(rows["estimable"])).sum()) if len(rows) else 0
+    return (
+        f"{donors_text(results)}. Difference between conditions of {count(n, 'signature')} over "
+        "the "
+        "standard deviation of donors; framed where the 95% CI leaves out zero (not adjusted for "
+        f"multiplicity); {number(told)} donor values were not estimable. Genes of the imbalance "
+        "are "
+        "left out of every other signature."
+    )
+
+
+def _umap(results: CohortResults) -> str:
+    return (
+        "T cells after batch correction. (a) By subset, the rarest drawn last. (b, c) Density of "
+        "each condition on one scale, every donor weighing the same. (d, e) By batch, "
+        "where there are several, and by donor. Distances in a UMAP are no measure of anything; "
+        "it is shown to find faults."
+    )
+
+
+def _markers(results: CohortResults) -> str:
+    rows = results.table("marker_expression")
+    n = int(rows.drop_duplicates("subset")["n_cells"].sum()) if len(rows) else 0
+    return (
+        f"{number(n)} T cells. Area: share of cells with at least one UMI; colour: mean log1p of "
+        "counts per 10,000; ring: positive marker of the subset; cross: negative marker."
+    )
+
+
+def _scores(results: CohortResults) -> str:
+    rows = results.table("label_scores")
+    rows = rows[rows["measure"] == "score"] if len(rows) else rows
+    left, called = (int(rows[c].sum()) if len(rows) else 0 for c in ("n_unassigned", "n_called"))
+    return (
+        f"{number(left + called)} T cells, {number(left)} unassigned. (a) Probability of the label "
+        "of each cell, by subset; (b) how far it is above that of the next subset. The axis "
+        "spreads values near 1. Names carry n and the share unassigned; an unassigned cell (dark) "
+        "stands with the subset it was nearest to. Probabilities rank cells; they are too sure of "
+        "themselves as frequencies, since genes are not independent."
+    )
+
+
+def _coverage(results: CohortResults) -> str:
+    rows = results.table("label_coverage")
+    text = "Share of T cells that have a label, as the least margin rises; dotted, as given out"
+    usual = rows[rows["rule"] == "default"] if len(rows) else rows
+    words = {"level1": "branch", "subset": "subset"}
+    shares = [f"{words[r.level]} {100 * r.coverage:.1f}%" for r in usual.itertuples()]
+    text += f" ({', '.join(shares)})." if shares else "."
+    known = usual[usual["accuracy"].notna()] if len(usual) else usual
+    if not len(known):
+        return f"(a) {text} (b) Accuracy needs labels of the authors and a map of what they mean."
+    found = "; ".join(
+        f"{words[r.level]}: accuracy {100 * r.accuracy:.1f}%, macro-F1 {r.macro_f1:.2f}, "
+        f"n = {number(r.n_truth_called)}"
+        for r in known.itertuples()
+    )
+    return (
+        f"(a) {text} (b) Our labels against the authors', among T cells called at each margin: "
+        f"accuracy and mean F1 over the authors' labels. Diamonds, as given out ({found})."
+    )
+
+
+def _detectability(results: CohortResults) -> str:
+    rows = results.table("detectability")
+    low = rows[rows["pct_cells"] < 0.1]["gene"].tolist() if len(rows) else []
+    text = (
+        "Share of memory CD4 T cells (without regulatory T cells), and of donors, with at least "
+        "one "
+        "UMI of the gene."
+    )
+    if low:
+        text += f" Below 0.1% of cells, hence never a threshold: {', '.join(low)}."
+    return text
+
+
+def _waterfall(results: CohortResults) -> str:
+    rows = results.table("qc_waterfall")
+    if rows.empty:
+        return ""
+    read = rows.groupby("sample")["n_left"].max().sum()
+    left = rows.groupby("sample").tail(1)["n_left"].sum()
+    return (
+        f"{number(read)} barcodes read in {count(rows['sample'].nunique(), 'sample')}, "
+        f"{number(left)} kept ({100 * left / max(read, 1):.0f}%). (a) Left after each filter in "
+        "turn. "
+        "(b) Share of each sample; a cell is counted at the first filter that removes it."
+    )
+
+
+def _metrics(results: CohortResults) -> str:
+    return (
+        "Distribution of each metric by sample, before (pale) and after (coloured) filtering: thin "
+        "bar 5–95%, thick 25–75%, dot median. Limits of each sample are in its quality table."
+    )
+
+
+def _volcano(results: CohortResults) -> str:
+    return (
+        f"{donors_text(results)}. Pseudobulk of each group of cells, PyDESeq2 Wald test, "
+        f"{adjustment(results)}; q by Benjamini-Hochberg within each panel; fold change not shrunk."
+    )
+
+
+def _factors(results: CohortResults) -> str:
+    return (
+        f"{donors_text(results)}. Univariate linear model (decoupler) of the Wald statistics of "
+        "each group of cells on the targets of a factor, without targets that define the "
+        "imbalance. Genes are not independent: p ranks the factors and proves nothing."
+    )
+
+
+def _ambient(results: CohortResults) -> str:
+    return (
+        f"{donors_text(results)}. Genes that T cells do not transcribe, in the summed counts of "
+        "each donor's T cells, half a count added; mean with 95% t interval; ×: ratio of the "
+        "geometric means with Welch's 95% CI, not adjusted. A ratio away from one means that "
+        "ambient RNA differs between the conditions; where SIGLEC1 rises, monocytes in interferon "
+        "may lend T cells a part of their interferon score."
+    )
+
+
+def _robustness(results: CohortResults) -> str:
+    rows = results.table("specifications")
+    n = 0
+    if len(rows):
+        n = int((is_true(rows["estimable"]) & (rows["family"] != "main")).sum())
+    return (
+        f"The same difference measured in {count(n, 'other way')}, by estimator and in order of "
+        "size, "
+        "with 95% CI; the dark diamond is the declared one, and runs with one donor, batch or gene "
+        "left out share a row of ticks. Last panel: the pseudobulk axis with random pairs of gene "
+        "sets matched for expression, by their t; the line is the axis of the question."
+    )
+
+
+def _labels(results: CohortResults) -> str:
+    return "Share of each of the authors' labels that got each of our labels (rows sum to 100%)."
+
+
+def _celltypist(results: CohortResults) -> str:
+    name = str(results.settings.get("celltypist_model", "")).rpartition("/")[2]
+    return (
+        f"Share of each label of the CellTypist model {name} (Dominguez Conde 2022 Science "
+        "376:eabl5197; best match in each cell alone, without majority voting) that got each of "
+        "our labels (rows sum to 100%). Beside ours, never in their place."
+    )
+
+
+def _study(results: CohortResults) -> str:
+    skipped = results.table("qc_samples")
+    n = int((skipped["status"] == "skipped").sum()) if len(skipped) else 0
+    return f"{donors_text(results)}; {count(n, 'sample') if n else 'no sample'} skipped."
+
+
+CAPTIONS = {
+    "study": _study,
+    "imbalance": _imbalance,
+    "composition": _composition,
+    "lineages": _lineages,
+    "interferon": _interferon,
+    "activity": _activity,
+    "volcano": _volcano,
+    "factors": _factors,
+    "robustness": _robustness,
+    "umap": _umap,
+    "markers": _markers,
+    "label_scores": _scores,
+    "label_coverage": _coverage,
+    "detectability": _detectability,
+    "author_labels": _labels,
+    "celltypist": _celltypist,
+    "qc_waterfall": _waterfall,
+    "qc_metrics": _metrics,
+    "ambient": _ambient,
+}
+
+
+def across_captions(meta: pd.DataFrame, n_cohorts: int) -> dict[str, str]:
+    """Captions of the figures over all cohorts."""
+    kinds = sorted({m.partition(" ")[2] for m in meta.get("method", []) if "+" in str(m)})
+    kinds = [kind.replace("PM", "Paule-Mandel") for kind in kinds]
+    return {
+        "meta": (
+            f"{count(n_cohorts, 'cohort')}. Effect of each cohort with 95% CI (n: cases + "
+            "controls), "
+            f"and their random-effects mean ({'; '.join(kinds) or 'not combined'}) as a diamond; "
+            "orange: prediction interval for a new cohort. E3 is combined as Hedges g because its "
+            "unit "
+            "differs between cohorts."
+        ),
+        "detectability": (
+            "Share of memory CD4 T cells (without regulatory T cells) with at least one UMI."
+        ),
+    }

@@ -1,0 +1,186 @@
+"""Methods text, generated from the configuration, with the citation of every tool used."""
+
+from tilt.figures.names import pretty
+from tilt.report.answer import CohortResults
+from tilt.stats import design
+
+CITATIONS = {
+    "snakemake": "Mölder F et al. Sustainable data analysis with Snakemake. F1000Research "
+    "2021;10:33. "
+    "doi:10.12688/f1000research.29032.2",
+    "scanpy": "Wolf FA, Angerer P, Theis FJ. SCANPY. Genome Biol 2018;19:15. "
+    "doi:10.1186/s13059-017-1382-0",
+    "anndata": "Virshup I et al. anndata. J Open Source Softw 2024;9:4371. doi:10.21105/joss.04371",
+    "scrublet": "Wolock SL, Lopez R, Klein AM. Scrublet. Cell Syst 2019;8:281. "
+    "doi:10.1016/j.cels.2018.11.005",
+    "harmony": "Korsunsky I et al. Harmony. Nat Methods 2019;16:1289. "
+    "doi:10.1038/s41592-019-0619-0",
+    "leiden": "Traag VA, Waltman L, van Eck NJ. From Louvain to Leiden. Sci Rep 2019;9:5233. "
+    "doi:10.1038/s41598-019-41695-z",
+    "umap": "McInnes L, Healy J, Melville J. UMAP. J Open Source Softw 2018;3:861. "
+    "doi:10.21105/joss.00861",
+    "hc3": "MacKinnon JG, White H. Some heteroskedasticity-consistent covariance matrix "
+    "estimators. "
+    "J Econom 1985;29:305. doi:10.1016/0304-4076(85)90158-7",
+    "bh": "Benjamini Y, Hochberg Y. Controlling the false discovery rate. J R Stat Soc B "
+    "1995;57:289. "
+    "doi:10.1111/j.2517-6161.1995.tb02031.x",
+    "pydeseq2": "Muzellec B et al. PyDESeq2. Bioinformatics 2023;39:btad547. "
+    "doi:10.1093/bioinformatics/btad547",
+    "deseq2": "Love MI, Huber W, Anders S. DESeq2. Genome Biol 2014;15:550. "
+    "doi:10.1186/s13059-014-0550-8",
+    "decoupler": "Badia-i-Mompel P et al. decoupleR. Bioinform Adv 2022;2:vbac016. "
+    "doi:10.1093/bioadv/vbac016",
+    "pm": "Paule RC, Mandel J. Consensus values and weighting factors. J Res Natl Bur Stand "
+    "1982;87:377. doi:10.6028/jres.087.022",
+    "hksj": "Röver C, Knapp G, Friede T. Hartung-Knapp-Sidik-Jonkman approach and its "
+    "modification. "
+    "BMC Med Res Methodol 2015;15:99. doi:10.1186/s12874-015-0091-1",
+    "law": "Law C et al. Interferon subverts an AHR-JUN axis to promote CXCL13+ T cells in lupus. "
+    "Nature 2024;631:857. doi:10.1038/s41586-024-07627-2",
+}
+
+
+def several(values) -> str:
+    """Words joined by commas and a final "and"."""
+    words = [str(v) for v in values]
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def quality_text(qc: dict) -> str:
+    """Filters of one cohort in a sentence."""
+    parts = [f"at least {qc['min_counts']:,} UMIs and {qc['min_genes']:,} genes"]
+    if qc.get("max_counts"):
+        parts.append(f"at most {qc['max_counts']:,} UMIs")
+    if qc.get("max_genes"):
+        parts.append(f"at most {qc['max_genes']:,} genes")
+    parts.append(f"at most {qc['max_pct_mito']:g}% mitochondrial UMIs")
+    text = f"cells with {several(parts)}"
+    if qc.get("n_mads"):
+        text += (
+            f" and within {qc['n_mads']:g} median absolute deviations of their sample's median "
+            "(log UMIs, log genes, % mitochondrial)"
+        )
+    return text
+
+
+def methods(config: dict, cohorts: list[CohortResults]) -> list[str]:
+    """Paragraphs of the methods, ready to paste; what was switched off is not mentioned."""
+    embed, stats, imbalance = config["embed"], config["stats"], config["imbalance"]
+    groups: dict[str, list[str]] = {}
+    for one in cohorts:
+        if one.settings["format"] != "composition_table":
+            groups.setdefault(quality_text(one.settings["qc"]), []).append(one.cohort.name)
+    kept = "; ".join(
+        f"{text} were kept" + (f" ({several(names)})" if len(groups) > 1 else "")
+        for text, names in groups.items()
+    )
+    doublets = [c for c in cohorts if c.settings["qc"]["doublets"]["method"] == "scrublet"]
+    first = [f"Each sample was read and filtered alone: {kept}."] if kept else []
+    if doublets and kept:
+        first.append(
+            "Doublets were called by the algorithm of Scrublet in samples of at least "
+            f"{doublets[0].settings['qc']['doublets']['min_cells']} cells."
+        )
+    if kept:
+        first.append(
+            "Ambient RNA was not removed; genes of other blood cells in T cells were compared "
+            "between conditions (ratio of geometric means, Welch's interval)."
+        )
+    tables = [c.cohort.name for c in cohorts if c.settings["format"] == "composition_table"]
+    if tables:
+        first.append(f"For {several(tables)} a published table of cells per donor was used.")
+    harmony = "corrected for batch by Harmony, " if embed["harmony"] else ""
+    second = (
+        "T cells of a cohort were gathered; counts were scaled to "
+        f"{config['normalize']['target_sum']:,} per cell and log1p-transformed; "
+        f"{config['normalize']['n_hvgs']:,} highly variable genes were chosen over batches, "
+        "leaving out "
+        "antigen-receptor, mitochondrial, ribosomal, interferon-induced, immediate-early, "
+        "heat-shock, "
+        f"sex-linked and cell-cycle genes; {embed['n_pcs']} principal components were {harmony}"
+        f"joined in a graph of {embed['n_neighbors']} neighbours and clustered by Leiden at "
+        f"resolution {several(embed['resolutions'])}. Lineages, subsets and states were named from "
+        "tables of positive and negative markers, without sight of the condition; interferon-high "
+        "and proliferating are states laid over subsets."
+    )
+    poles = imbalance["poles"]
+    third = (
+        "The imbalance was measured per donor among memory CD4 T cells (not naive, not regulatory) "
+        "in "
+        "three ways agreed beforehand: E1, the natural log-ratio of labelled "
+        f"{several(map(pretty, poles['tph']))} to {several(map(pretty, poles['th22']))} cells, 0.5 "
+        "added "
+        f"to each count, in donors with {imbalance['min_memory_cells']} such cells, and only where "
+        "the "
+        f"median donor has {imbalance['min_median_th22']:g} Th22-like cells; E2, the same ratio of "
+        "cells "
+        "above a score threshold set without sight of the condition, every donor weighing the "
+        "same; "
+        f"E3, the mean weighted z of {imbalance['tph_set']} minus that of {imbalance['th22_set']} "
+        "in the "
+        f"donor's pseudobulk ({imbalance['min_pseudobulk_cells']} cells or more). Which leads "
+        "follows "
+        "from detectability: E1 if estimable in half of the donors, else E3, else E2."
+    )
+    factors = ""
+    if stats["regulon"]:
+        factors = (
+            "Activity of transcription factors: decoupler's univariate linear model of the Wald "
+            "statistics, without targets that define the imbalance. "
+        )
+    fourth = (
+        "The donor is the unit. Values were compared by ordinary least squares with HC3 standard "
+        "errors "
+        "and the covariates of each cohort (shares after the arcsine square root, with a "
+        "beta-binomial "
+        f"model beside it); p values also by {stats['permutations']:,} permutations within strata, "
+        "and "
+        f"intervals by {stats['bootstraps']:,} bootstrap samples. At least {stats['min_donors']} "
+        "donors "
+        "an arm were required. One endpoint a cohort is primary; the secondary family is adjusted "
+        "by "
+        "Benjamini-Hochberg; all else is exploratory. Differential expression: PyDESeq2 on "
+        f"pseudobulk, genes with {design.MIN_COUNT} counts in as many donors as the smaller "
+        f"arm has. {factors}"
+        "Cohorts were combined by random effects (Paule-Mandel, modified Knapp-Hartung interval) "
+        "and "
+        "never pooled at the level of cells. All tests are two-sided. Seed "
+        f"{config['seed']}."
+    )
+    who = "; ".join(cohort_sentence(c) for c in cohorts)
+    return [f"Cohorts: {who}.", " ".join(first), second, third, fourth]
+
+
+def cohort_sentence(one: CohortResults) -> str:
+    """A cohort with its source, contrast and adjustment."""
+    settings = one.settings
+    text = f"{one.cohort.label} ({one.cohort.case} against {one.cohort.control}"
+    if settings.get("covariates"):
+        text += f", covariates {several(settings['covariates'])}"
+    if settings.get("strata"):
+        text += f", strata {several(settings['strata'])}"
+    text += ")"
+    return text + (f"; {settings['source']}" if settings.get("source") else "")
+
+
+def citations(config: dict, cohorts: list[CohortResults]) -> list[str]:
+    """References of the tools used in this run, of the question, and of the data sets."""
+    keys = ["law", "snakemake", "scanpy", "anndata", "leiden", "umap", "hc3", "bh"]
+    if any(c.settings["qc"]["doublets"]["method"] == "scrublet" for c in cohorts):
+        keys.append("scrublet")
+    if config["embed"]["harmony"]:
+        keys.append("harmony")
+    if config["stats"]["de_subsets"]:
+        keys += ["pydeseq2", "deseq2"]
+    if config["stats"]["regulon"]:
+        keys.append("decoupler")
+    if len(cohorts) > 1:
+        keys += ["pm", "hksj"]
+    data = [
+        f"{c.cohort.title}: {c.settings['citation']}"
+        + (f" Licence: {c.settings['licence']}." if c.settings.get("licence") else "")
+        for c in cohorts
+        if c.settings.get("citation") and not c.cohort.simulated
+    ]
+    return [CITATIONS[k] for k in keys] + data

@@ -1,0 +1,251 @@
+"""The one-page report: answer, figures, tables, methods and provenance in one HTML file."""
+
+import base64
+import io
+import logging
+import re
+from pathlib import Path
+
+import jinja2
+import numpy as np
+import pandas as pd
+
+from tilt.core import tables
+from tilt.figures.names import pretty
+from tilt.report import answer as report_text
+from tilt.report import provenance as made
+from tilt.report import svg as report_svg
+from tilt.report.answer import CohortResults
+from tilt.report.captions import ALTS, TITLES, across_captions, caption
+from tilt.report.html_tables import effects_table, html_table
+from tilt.report.methods import citations, methods
+
+log = logging.getLogger(__name__)
+
+ORDER = list(TITLES)
+ACROSS = {"meta": "Effects across cohorts", "detectability": "Detectability by cohort"}
+MOST_SVG = 160_000  # bytes; a larger SVG is embedded as a palette PNG instead
+PNG_WIDTH = 1_400
+FORMATS = ("pdf", "svg", "png", "tsv")
+TABLES = ("donors", "composition", "imbalance", "tests", "specifications", "random_sets")
+TABLES += ("qc_samples", "qc_waterfall", "markers_found", "marker_expression", "detectability")
+TABLES += ("activity", "lineages", "inputs", "label_scores", "label_coverage")
+
+
+def load_cohort(folder: Path, results: CohortResults) -> CohortResults:
+    """Fill the tables of a cohort from its results folder and the figures from beside it."""
+    results.tables = made.read_all(folder, list(TABLES))
+    figures = folder.parent / "figures" / results.cohort.name
+    results.figures = {n: figures / n for n in ORDER if (figures / f"{n}.png").exists()}
+    return results
+
+
+def load_cells(umap: Path, labels: Path) -> pd.DataFrame:
+    """Places and subsets of a cohort's T cells: x, y, subset."""
+    cells = tables.read(umap).rename(columns={"umap1": "x", "umap2": "y"})
+    subsets = tables.read(labels, usecols=["cell", "subset"])
+    return cells.merge(subsets, on="cell", validate="1:1")[["x", "y", "subset"]]
+
+
+def data_uri(stem: Path) -> str:
+    """Figure as a data URI: the SVG where it is small, else a PNG of fewer pixels and colours.
+
+    The palette covers the range of colours, so that a rare subset keeps its own, and is then moved
+    to the middle of what it stands for, so that pale greys stay grey.
+    """
+    svg = stem.with_suffix(".svg")
+    if svg.stat().st_size <= MOST_SVG:
+        return "data:image/svg+xml;base64," + base64.b64encode(svg.read_bytes()).decode()
+    from PIL import Image
+
+    image = Image.open(stem.with_suffix(".png")).convert("RGB")
+    if image.width > PNG_WIDTH:
+        height = round(image.height * PNG_WIDTH / image.width)
+        image = image.resize((PNG_WIDTH, height), Image.Resampling.LANCZOS)
+    flat = image.quantize(255, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    place, colour = np.asarray(flat).ravel(), np.asarray(image).reshape(-1, 3)
+    sums = [np.bincount(place, colour[:, n], 256) for n in range(3)]
+    means = np.stack(sums, 1) / np.maximum(np.bincount(place, minlength=256), 1)[:, None]
+    flat.putpalette(means.round().astype(np.uint8).tobytes())
+    buffer = io.BytesIO()
+    flat.save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def is_narrow(stem: Path) -> bool:
+    """Whether a figure is one journal column wide."""
+    width = re.search(rb'width="([0-9.]+)pt"', stem.with_suffix(".svg").read_bytes()[:2000])
+    return bool(width) and float(width[1]) < 300
+
+
+def not_shown(stem: Path) -> str:
+    """Reason why a figure is a sentence, "" when it shows something."""
+    twin = stem.with_suffix(".tsv")
+    head = tables.read(twin, nrows=1) if twin.exists() else pd.DataFrame()
+    if list(head.columns) == ["not_shown", "reason"] and len(head):
+        return str(head["reason"].iloc[0])
+    return ""
+
+
+def figure_block(name: str, stem: Path, title: str, text: str, alt: str, anchor: str) -> dict:
+    """What the template needs of one figure."""
+    reason = not_shown(stem)
+    folder = f"figures/{stem.parent.name}"
+    links = [(kind, f"{folder}/{stem.name}.{kind}") for kind in FORMATS]
+    image = "" if reason else data_uri(stem)
+    narrow = is_narrow(stem)
+    return {"name": name, "title": title, "caption": text, "alt": alt, "reason": reason} | {
+        "image": image,
+        "narrow": narrow,
+        "links": links,
+        "anchor": anchor,
+    }
+
+
+def cohort_section(results: CohortResults, cells: pd.DataFrame, config: dict) -> dict:
+    """Everything the page shows of one cohort."""
+    name, get = results.cohort.name, results.table
+    figures = [
+        figure_block(n, stem, TITLES[n], caption(n, results), ALTS[n], f"{name}-{n}")
+        for n, stem in results.figures.items()
+    ]
+    scatter = ""
+    if len(get("composition")) and len(get("imbalance")):
+        poles = config["imbalance"]["poles"]
+        scatter = report_svg.donor_scatter(
+            get("composition"), get("imbalance"), results.cohort, poles
+        )
+    return {
+        "name": name,
+        "title": results.cohort.title,
+        "simulated": results.cohort.simulated,
+        "answer": report_text.answer(results),
+        "figures": figures,
+        "scatter": scatter,
+        "umap": report_svg.umap(cells, results.cohort, config["seed"]),
+        "legend": [(a, results.cohort.colour(a)) for a in results.cohort.arms],
+        "tables": cohort_tables(results),
+        "skipped": skipped(get("qc_samples")),
+    }
+
+
+def skipped(samples: pd.DataFrame) -> list[tuple[str, str]]:
+    """Samples that were left out, with the message of each."""
+    if samples.empty:
+        return []
+    rows = samples[samples["status"] == "skipped"]
+    return list(zip(rows["sample"], rows["message"].fillna("").astype(str), strict=True))
+
+
+def cohort_tables(results: CohortResults) -> list[tuple[str, str]]:
+    """Heading and HTML of each table of a cohort."""
+    get = results.table
+    title = results.cohort.title
+    out = []
+    if len(get("tests")):
+        tests = effects_table(get("tests"), pretty)
+        out.append(("Tests", html_table(tests, f"All tests of {title}", most=400)))
+    if len(get("imbalance")):
+        columns = ["donor", "condition", "estimator", "value", "n_cells", "estimable", "reason"]
+        table = get("imbalance")[columns].fillna({"reason": ""})
+        out.append(("Imbalance", html_table(table, f"Imbalance of each donor of {title}")))
+    if len(get("specifications")):
+        columns = ["estimator", "family", "specification", "effect", "unit", "ci_low", "ci_high"]
+        table = get("specifications")[[*columns, "p", "n_case", "n_control", "estimable", "reason"]]
+        table = table.fillna({"reason": ""})
+        out.append(("Sensitivity", html_table(table, f"Specifications of {title}")))
+    if len(get("detectability")):
+        out.append(("Detectability", html_table(get("detectability"), "Genes of the question")))
+    if len(get("qc_samples")):
+        table = get("qc_samples").drop(columns=["cohort"], errors="ignore").fillna({"message": ""})
+        out.append(("Samples", html_table(table, f"Samples of {title}: quality and limits")))
+    if len(get("inputs")):
+        out.append(("Raw files", html_table(get("inputs"), f"Raw files of {title} with SHA-256")))
+    if len(get("markers_found")):
+        table = get("markers_found")
+        lost = table[~report_text.is_true(table["found"])]
+        out.append(("Markers not measured", html_table(lost, "Marker genes not in the matrix")))
+    if len(get("donors")):
+        table = get("donors").drop(columns=["cohort"], errors="ignore")
+        out.append(("Donors", html_table(table, f"Donors of {title}")))
+    return out
+
+
+def build(
+    results: list[CohortResults],
+    cells: dict[str, pd.DataFrame],
+    meta: pd.DataFrame,
+    folder: Path,
+    config: dict,
+    benchmarks: Path,
+    template: str,
+    calibration: tuple[pd.DataFrame, str] | None = None,
+) -> str:
+    """The page as one string of HTML that needs no other file.
+
+    Parameters
+    ----------
+    results
+        Cohorts with tables and figures (:func:`load_cohort`).
+    cells
+        By cohort, x, y, subset of its T cells (:func:`load_cells`); absent for table cohorts.
+    meta
+        Effects over cohorts.
+    folder
+        Results folder, which has ``figures/across``.
+    config
+        The configuration with defaults.
+    benchmarks
+        Folder of benchmark files; may be absent.
+    template
+        Text of the Jinja template.
+    calibration
+        The calibration table and how it was made (:func:`tilt.calibration.read`).
+    """
+    captions = across_captions(meta, len(results))
+    across_figures = [
+        figure_block(n, stem, title, captions[n], title, f"across-{n}")
+        for n, title in ACROSS.items()
+        if (stem := folder / "figures" / "across" / n).with_suffix(".png").exists()
+    ]
+    empty = pd.DataFrame(columns=["x", "y", "subset"])
+    sections = [cohort_section(r, cells.get(r.cohort.name, empty), config) for r in results]
+    settings = {r.cohort.name: r.settings for r in results}
+    cost = made.costs(Path(benchmarks))
+    page = {
+        "simulated": any(r.cohort.simulated for r in results),
+        "all_simulated": all(r.cohort.simulated for r in results),
+        "across": report_text.across(meta, results),
+        "across_figures": across_figures,
+        "cohorts": sections,
+        "meta_table": html_table(meta_shown(meta), "Effects combined over cohorts"),
+        "methods": methods(config, results),
+        "citations": citations(config, results),
+        "versions": html_table(made.versions(), "Versions"),
+        "costs": html_table(cost, "Time (s) and memory (MB) by rule"),
+        "hashes": html_table(
+            made.hashes(made.hashed_inputs(config, settings)), "SHA-256 of configuration and tables"
+        ),
+        "calibration": html_table(*calibration) if calibration else "",
+        "config": made.config_text(config),
+    }
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    text = environment.from_string(template).render(**page)
+    log.info("report: %d cohorts, %.1f MB", len(results), len(text) / 1e6)
+    return text
+
+
+def meta_shown(meta: pd.DataFrame) -> pd.DataFrame:
+    """The meta table with readable names, main rows first."""
+    if meta.empty:
+        return meta
+    columns = ["quantity", "denominator", "cohort", "scale", "n_cohorts", "n_case", "n_control"]
+    columns += ["effect", "ci_low", "ci_high", "p", "tau2", "i2", "pi_low", "pi_high", "method"]
+    table = meta[[*columns, "estimable", "reason"]].fillna({"reason": ""}).copy()
+    first = table["quantity"].isin(report_text.ESTIMATORS)
+    table = pd.concat([table[first], table[~first]])
+    for column in ("quantity", "denominator"):
+        table[column] = table[column].astype(str).map(pretty)
+    return table

@@ -1,0 +1,139 @@
+"""Inline SVG that can be zoomed: donors with tooltips, and a thinned UMAP."""
+
+import html
+
+import numpy as np
+import pandas as pd
+
+from tilt.core.text import number
+from tilt.figures.imbalance import HIGH, POLES, count_poles
+from tilt.figures.names import Cohort, pretty, subset_colour, subset_order
+
+SIZE = 460
+EDGE = 46
+MOST_CELLS = 5_000
+
+
+def _frame(inside: str, label: str, extra: str = "") -> str:
+    """Zoomable SVG with its buttons."""
+    buttons = "".join(
+        f'<button type="button" data-zoom="{factor}" aria-label="{name}">{sign}</button>'
+        for factor, name, sign in ((0.7, "zoom in", "+"), (1.4, "zoom out", "−"), (0, "reset", "⟲"))
+    )
+    return (
+        f'<div class="zoom"><div class="zoom-buttons">{buttons}</div>'
+        f'<svg viewBox="0 0 {SIZE} {SIZE}" role="img" aria-label="{html.escape(label)}">'
+        f"{inside}</svg>{extra}</div>"
+    )
+
+
+def donor_scatter(
+    composition: pd.DataFrame,
+    imbalance: pd.DataFrame,
+    cohort: Cohort,
+    poles: dict | None = None,
+) -> str:
+    """Tph-like against Th22-like donors on log axes; each point tells its donor on hover.
+
+    "" when no donor has memory CD4 T cells.
+    """
+    rows = imbalance[imbalance["estimator"] == "E1"]
+    labelled = bool(rows["value"].notna().any())
+    table = count_poles(composition, (poles or POLES) if labelled else HIGH)
+    if table.empty:
+        return ""
+    logs = np.log10(table[["pct_th22", "pct_tph"]].to_numpy())
+    low, high = logs.min(axis=0) - 0.15, logs.max(axis=0) + 0.15
+    span = SIZE - 2 * EDGE
+    place = (logs - low) / np.maximum(high - low, 1e-9)
+    x, y = EDGE + span * place[:, 0], SIZE - EDGE - span * place[:, 1]
+    values = imbalance.pivot_table(
+        index=["donor", "condition"], columns="estimator", values="value", aggfunc="first"
+    )
+    points = []
+    for row, px, py in zip(table.itertuples(), x, y, strict=True):
+        told = [f"{row.donor} ({row.condition})"]
+        told += [f"Tph side {row.n_tph}, Th22 side {row.n_th22} of {row.n_memory_cd4} memory CD4"]
+        key = (row.donor, row.condition)
+        if key in values.index:
+            told += [f"{n} {v:+.2f}" for n, v in values.loc[key].items() if v == v]
+        text = html.escape("; ".join(told))
+        points.append(
+            f'<circle cx="{px:.1f}" cy="{py:.1f}" r="5.5" fill="{cohort.colour(row.condition)}" '
+            f'fill-opacity=".8"><title>{text}</title></circle>'
+        )
+    what = ("Th22-like", "Tph-like + Tfh") if labelled else ("Th22-score high", "Tph-score high")
+    axes = (
+        f'<path d="M{EDGE} {EDGE}V{SIZE - EDGE}H{SIZE - EDGE}" fill="none" stroke="#333"/>'
+        + _ticks(low, high, span)
+        + f'<text x="{SIZE / 2}" y="{SIZE - 8}" text-anchor="middle">'
+        f"{what[0]} (% of memory CD4)</text>"
+        f'<text transform="translate(14 {SIZE / 2}) rotate(-90)" text-anchor="middle">'
+        f"{what[1]} (% of memory CD4)</text>"
+    )
+    label = f"{len(table)} donors of {cohort.label}: {what[1]} against {what[0]}"
+    return _frame(axes + "".join(points), label)
+
+
+def _ticks(low: np.ndarray, high: np.ndarray, span: float) -> str:
+    """Tick marks and numbers of both log axes."""
+    out = []
+    for axis in (0, 1):
+        for power in range(-4, 3):
+            for step in (1, 2, 5):
+                value = step * 10.0**power
+                at = (np.log10(value) - low[axis]) / max(high[axis] - low[axis], 1e-9)
+                if not 0 <= at <= 1:
+                    continue
+                text = f"{value:g}"
+                if axis == 0:
+                    x = EDGE + span * at
+                    out.append(f'<path d="M{x:.1f} {SIZE - EDGE}v4" stroke="#333"/>')
+                    below = SIZE - EDGE + 16
+                    out.append(f'<text x="{x:.1f}" y="{below}" text-anchor="middle">{text}</text>')
+                else:
+                    y = SIZE - EDGE - span * at
+                    out.append(f'<path d="M{EDGE} {y:.1f}h-4" stroke="#333"/>')
+                    out.append(
+                        f'<text x="{EDGE - 7}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
+                    )
+    return "".join(out)
+
+
+def umap(cells: pd.DataFrame, cohort: Cohort, seed: int) -> str:
+    """T cells by subset (thinned to some thousands); names in the legend pick out a subset.
+
+    ``cells``: x, y, subset. "" without cells.
+    """
+    if cells.empty:
+        return ""
+    sizes = cells["subset"].value_counts()
+    drawn = cells
+    if len(cells) > MOST_CELLS:
+        random = np.random.default_rng(seed)
+        share = np.maximum(MOST_CELLS / len(cells), 30 / cells["subset"].map(sizes))
+        drawn = cells[random.random(len(cells)) < share]
+    xy = drawn[["x", "y"]].to_numpy()
+    low, high = cells[["x", "y"]].min().to_numpy(), cells[["x", "y"]].max().to_numpy()
+    place = (xy - low) / np.maximum(high - low, 1e-9) * (SIZE - 20) + 10
+    place[:, 1] = SIZE - place[:, 1]
+    groups, legend = [], []
+    order = sorted(sizes.index, key=lambda s: (s != "unassigned", -sizes[s], s))
+    for subset in order:
+        spots = place[(drawn["subset"] == subset).to_numpy()]
+        path = "".join(f"M{x:.0f} {y:.0f}h0" for x, y in spots)
+        name = html.escape(pretty(subset))
+        groups.append(
+            f'<path data-set="{html.escape(subset)}" d="{path}" stroke="{subset_colour(subset)}">'
+            f"<title>{name}: {number(sizes[subset])} cells</title></path>"
+        )
+    for subset in subset_order(sizes.index):
+        name = html.escape(pretty(subset))
+        legend.append(
+            f'<li><button type="button" aria-pressed="false" data-pick="{html.escape(subset)}">'
+            f'<i style="background:{subset_colour(subset)}"></i>{name} ({number(sizes[subset])})'
+            "</button></li>"
+        )
+    label = f"UMAP of {number(len(cells))} T cells of {cohort.label} by subset"
+    inside = f'<g class="cells">{"".join(groups)}</g>'
+    return _frame(inside, label, f'<ul class="legend">{"".join(legend)}</ul>')

@@ -1,0 +1,1 @@
+"""What the script of a rule does, as functions that know nothing of Snakemake."""

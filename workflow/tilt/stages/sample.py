@@ -1,0 +1,102 @@
+"""One sample from raw counts to the sample object: names, quality control, lineages."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from scipy import sparse
+
+from tilt.cells import qc
+from tilt.genes import tables as gene_tables
+from tilt.labels import lineage
+
+log = logging.getLogger(__name__)
+
+LINEAGE_COLUMNS = ["lineage", "lineage_score", "lineage_margin", "look_alike"]
+
+
+class TooFewCells(ValueError):
+    """Fewer cells left than the config asks for."""
+
+
+def process(
+    raw: AnnData,
+    about: dict[str, str],
+    settings: dict,
+    markers: pd.DataFrame,
+    aliases: dict[str, str],
+    seed: int,
+) -> tuple[AnnData, pd.DataFrame, dict]:
+    """Clean one sample and name the lineage of its cells.
+
+    Parameters
+    ----------
+    raw
+        Barcodes x genes, raw counts in ``X`` (CSR), as read.
+    about
+        cohort, sample, donor, condition and batch of the sample.
+    settings
+        The ``qc`` part of the config, with the cohort's overrides.
+    markers, aliases
+        Results of ``genes.read_markers`` and ``genes.read_aliases``.
+    seed
+        Seed of the simulated doublets.
+
+    Returns
+    -------
+    sample
+        The kept cells with all genes (DESIGN section 3: sample object).
+    cells
+        Every barcode read: metrics, doublet_score, is_doublet, kept, reason, lineage.
+    summary
+        n_read, steps, limits and how doublets were called.
+
+    Raises
+    ------
+    TooFewCells
+        Fewer than ``settings['min_cells']`` cells are left.
+    """
+    sample = gene_tables.standardize(raw, aliases)
+    gene_tables.require(sample.var, marker_genes(markers))
+    sample.X = sparse.csr_matrix(sample.X).astype(np.int32)
+    sample.obs_names = [f"{about['sample']}_{barcode}" for barcode in raw.obs_names]
+    cells, summary = qc.clean(sample, settings, seed)
+    kept = sample[cells["kept"].to_numpy()].copy()
+    log.info("%d of %d barcodes kept", kept.n_obs, sample.n_obs)
+    if kept.n_obs < settings["min_cells"]:
+        steps = ", ".join(f"{s['step']} -{s['n_removed']}" for s in summary["steps"][1:])
+        raise TooFewCells(
+            f"sample {about['sample']}: {kept.n_obs} of {sample.n_obs} cells pass quality control, "
+            f"at least {settings['min_cells']} are needed ({steps}). Mend: look at the limits in "
+            "`qc`, or lower `qc: min_cells`."
+        )
+    table = lineage.lineages(kept, markers, seed)
+    carried = [name for name in kept.obs if name not in cells]
+    kept.obs = pd.concat(
+        [
+            pd.DataFrame(about, index=kept.obs_names).astype("category"),
+            cells.loc[kept.obs_names].drop(columns=["kept", "reason"]),
+            table[LINEAGE_COLUMNS],
+            kept.obs[carried],
+        ],
+        axis=1,
+    )
+    for name in ("lineage", "look_alike"):
+        kept.obs[name] = kept.obs[name].astype(str).astype("category")
+    cells = cells.join(table["lineage"].astype(str)).fillna({"lineage": ""})
+    cells.insert(0, "cell", cells.index)
+    return kept, cells, {"n_read": sample.n_obs, **summary}
+
+
+def marker_genes(markers: pd.DataFrame) -> list[str]:
+    """All genes named in the marker table, positive and negative, once each."""
+    columns = [*markers["positive"], *markers["negative"]]
+    return sorted({gene for names in columns for gene in names})
+
+
+def empty(about: dict[str, str]) -> AnnData:
+    """Sample object without cells or genes, for a sample that was skipped."""
+    columns = {name: pd.Categorical([], [value]) for name, value in about.items()}
+    obs = pd.DataFrame(columns, index=pd.Index([], dtype=str))
+    return AnnData(sparse.csr_matrix((0, 0), dtype=np.int32), obs=obs)

@@ -1,0 +1,284 @@
+"""Who is compared with whom, and what is adjusted for: contrasts, covariates, strata.
+
+A :class:`Design` is made from the donors table and the contrast of the cohort file before any
+outcome is read. Whatever cannot be used is left out *by name*: see ``Design.notes``.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from tilt.core.text import count
+from tilt.stats import inference
+
+log = logging.getLogger(__name__)
+
+# Counts that a gene needs in as many donors as the smaller arm has, the filter that DESeq2's
+# vignette advises (doi:10.1186/s13059-014-0550-8); rarer genes cost time and cannot be told apart.
+MIN_COUNT = 10
+MAX_MISSING = 0.2  # a covariate unknown in a larger share of donors is left out
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Case against control, with the covariates and strata the cohort file declares."""
+
+    case: str
+    control: str
+    covariates: tuple[str, ...] = ()
+    strata: tuple[str, ...] = ()
+    pair: str = ""  # column that pairs a case with its control ("donor" in paired designs)
+    min_donors: int = 3
+
+    @property
+    def name(self) -> str:
+        return f"{self.case} vs {self.control}"
+
+
+@dataclass(frozen=True)
+class Design:
+    """Donors in the rows; ``matrix`` has the condition (1 case, 0 control) in its last column.
+
+    ``units`` (donor, condition) are the rows; ``strata`` codes the permutation blocks; ``used``
+    names the covariates in the matrix; ``notes`` says what was left out and why. ``problem``
+    is not empty when no comparison is possible.
+    """
+
+    contrast: Contrast
+    units: pd.DataFrame
+    matrix: np.ndarray
+    strata: np.ndarray
+    used: tuple[str, ...]
+    notes: tuple[str, ...]
+    problem: str = ""
+    cache: dict = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def case(self) -> np.ndarray:
+        return (self.units["condition"] == self.contrast.case).to_numpy().astype(int)
+
+    @property
+    def n_case(self) -> int:
+        return int(self.case.sum())
+
+    @property
+    def n_control(self) -> int:
+        return len(self.units) - self.n_case
+
+    @property
+    def label(self) -> str:
+        return ", ".join(self.used) if self.used else "none"
+
+    @cached_property
+    def fit(self) -> inference.Projection:
+        return inference.project(self.matrix)
+
+    def orders(self, n: int, seed: int) -> tuple[np.ndarray, bool]:
+        """Permutations of donors within strata, made once per design."""
+        if (n, seed) not in self.cache:
+            only_strata = set(self.used) <= set(self.contrast.strata)
+            rng = np.random.default_rng(seed)
+            made = inference.permutations(self.case, self.strata, n, rng, exact=only_strata)
+            self.cache[n, seed] = made
+        return self.cache[n, seed]
+
+
+def check_donors(donors: pd.DataFrame, contrast: Contrast) -> None:
+    """Stop with every problem of a donors table at once.
+
+    Raises
+    ------
+    ValueError
+        Missing columns, an unknown condition, a donor listed twice, or a donor in both arms
+        of a contrast that is not paired.
+    """
+    problems = []
+    needed = ["donor", "condition", *contrast.covariates, *contrast.strata]
+    absent = [c for c in needed if c not in donors]
+    if absent:
+        raise ValueError(f"donors table: no column {absent}; it has {list(donors.columns)}")
+    known = {contrast.case, contrast.control}
+    odd = donors.loc[~donors["condition"].isin(known), ["donor", "condition"]]
+    problems += [
+        f"donor {d}: condition {c!r} is neither {contrast.case!r} nor {contrast.control!r}"
+        for d, c in odd.itertuples(index=False)
+    ]
+    twice = donors.loc[donors.duplicated(["donor", "condition"]), "donor"].unique()
+    problems += [f"donor {d} is listed twice in the same condition" for d in twice]
+    if contrast.pair != "donor":
+        arms = donors.groupby("donor")["condition"].nunique()
+        problems += [
+            f"donor {d} is in both arms; say `paired: true` in the contrast if that is the design"
+            for d in arms.index[arms > 1]
+        ]
+    if problems:
+        raise ValueError("donors table:\n  " + "\n  ".join(problems))
+
+
+def _numeric(values: pd.Series) -> pd.Series | None:
+    """``values`` as numbers, or None when they are categories."""
+    numbers = pd.to_numeric(values, errors="coerce")
+    return numbers if numbers.notna().sum() == _known(values).sum() else None
+
+
+def _known(values: pd.Series) -> pd.Series:
+    text = values.astype("string").str.strip().str.lower()
+    return ~(values.isna() | text.isin(["", "na", "nan", "nd", "unknown", "none", "n/a", "."]))
+
+
+def _columns(values: pd.Series, as_category: bool) -> np.ndarray:
+    """Columns of one covariate: centred numbers, or dummies of its levels but the first."""
+    numbers = None if as_category else _numeric(values)
+    if numbers is not None:
+        spread = numbers.std(ddof=0)
+        return ((numbers - numbers.mean()) / (spread if spread > 0 else 1)).to_numpy()[:, None]
+    return pd.get_dummies(values.astype(str), drop_first=True).to_numpy(float)
+
+
+def _kept_share(condition: np.ndarray, nuisance: np.ndarray) -> float:
+    """Share of the condition's variance that the nuisance columns leave."""
+    centred = condition - condition.mean()
+    rest = condition - nuisance @ (np.linalg.pinv(nuisance) @ condition)
+    return float(rest @ rest / (centred @ centred))
+
+
+def _arms_problem(units: pd.DataFrame, contrast: Contrast) -> str:
+    counts = units["condition"].value_counts()
+    short = [
+        count(int(counts.get(arm, 0)), f"{arm} donor")
+        for arm in (contrast.case, contrast.control)
+        if counts.get(arm, 0) < contrast.min_donors
+    ]
+    if short:
+        return f"{' and '.join(short)}; at least {contrast.min_donors} in each arm are needed"
+    return ""
+
+
+def _one_armed(units: pd.DataFrame, condition: np.ndarray, blocks: list[str]) -> list[str]:
+    """Strata that hold one arm only: their donors are counted but tell of no difference."""
+    notes = []
+    for name in blocks:
+        arms = pd.Series(condition).groupby(units[name].astype(str).to_numpy())
+        alone = arms.size()[arms.nunique() == 1]
+        if len(alone):
+            told = count(int(alone.sum()), "donor")
+            notes.append(
+                f"{told} not informative, being in a {name} of one arm: "
+                f"{', '.join(alone.index[:8])}{' ...' if len(alone) > 8 else ''}"
+            )
+    return notes
+
+
+def build(donors: pd.DataFrame, contrast: Contrast) -> Design:
+    """Design of a two-arm comparison of the donors given (one row a donor x condition).
+
+    Strata enter as categories and block the permutations. A covariate that is unknown in too
+    many donors, takes one value only, or cannot be told from the condition is left out and
+    named in ``notes``; donors without a value of a covariate that is kept are left out and
+    named too. Nothing is raised for a cohort with one arm: ``problem`` says so.
+    """
+    check_donors(donors, contrast)
+    units = donors.drop_duplicates(["donor", "condition"]).reset_index(drop=True)
+    notes: list[str] = []
+    empty = np.ones((len(units), 1))
+    problem = _arms_problem(units, contrast)
+    if problem:
+        return Design(contrast, units, empty, np.zeros(len(units), int), (), (), problem)
+
+    wanted = list(dict.fromkeys([*contrast.strata, *contrast.covariates]))
+    whole = units
+    for name in list(wanted):
+        known = _known(whole[name])
+        if known.mean() < 1 - MAX_MISSING:
+            notes.append(
+                f"{name} left out: unknown in {int((~known).sum())} of {len(whole)} donors"
+            )
+            wanted.remove(name)
+    complete = pd.Series(True, index=units.index)
+    for name in wanted:
+        complete &= _known(units[name])
+    if not complete.all():
+        gone = units.loc[~complete, "donor"].tolist()
+        if _arms_problem(units[complete], contrast):
+            notes.append(f"{', '.join(wanted)} left out: too few donors have them all")
+            wanted = []
+        else:
+            shown = ", ".join(gone[:8]) + (" ..." if len(gone) > 8 else "")
+            notes.append(
+                f"{count(len(gone), 'donor')} without {'/'.join(wanted)} left out: {shown}"
+            )
+            units = units[complete].reset_index(drop=True)
+
+    condition = (units["condition"] == contrast.case).to_numpy(float)
+    nuisance = np.ones((len(units), 1))
+    used: list[str] = []
+    for name in wanted:
+        block = _columns(units[name], as_category=name in contrast.strata)
+        if block.shape[1] == 0 or np.allclose(block.std(axis=0), 0):
+            notes.append(f"{name} left out: the same in all donors")
+            continue
+        joint = np.column_stack([nuisance, block])
+        if _kept_share(condition, joint) < 1e-8:
+            alone = _kept_share(condition, np.column_stack([np.ones(len(units)), block])) < 1e-8
+            how = "" if alone else f" (together with {', '.join(used)})"
+            notes.append(f"{name} left out: confounded with condition{how}")
+            continue
+        if np.linalg.matrix_rank(joint) + 1 > len(units) - 2:
+            notes.append(f"{name} left out: too few donors for that many covariates")
+            continue
+        if np.linalg.matrix_rank(joint) == np.linalg.matrix_rank(nuisance):
+            notes.append(f"{name} left out: adds nothing to {', '.join(used)}")
+            continue
+        if _kept_share(condition, joint) < 0.1:
+            notes.append(f"condition is nearly confounded with {name}")
+        while np.linalg.matrix_rank(joint) < joint.shape[1]:  # nested levels: drop what repeats
+            for i in range(joint.shape[1] - 1, nuisance.shape[1] - 1, -1):
+                trimmed = np.delete(joint, i, axis=1)
+                if np.linalg.matrix_rank(trimmed) == np.linalg.matrix_rank(joint):
+                    joint = trimmed
+                    break
+        nuisance = joint
+        used.append(name)
+    blocks = [name for name in contrast.strata if name in used]
+    notes += _one_armed(units, condition, blocks)
+    strata = np.zeros(len(units), int)
+    if blocks:
+        strata = units.groupby(blocks, sort=True).ngroup().to_numpy()
+    matrix = np.column_stack([nuisance, condition])
+    for note in notes:
+        log.info("%s: %s", contrast.name, note)
+    return Design(contrast, units, matrix, strata, tuple(used), tuple(notes))
+
+
+def pair_column(donors: pd.DataFrame, contrast: Contrast) -> str:
+    """A stratum that pairs one case with one control at every level, or ""."""
+    for name in contrast.strata:
+        known = donors[_known(donors[name])]
+        sizes = known.groupby([name, "condition"]).size().unstack(fill_value=0)
+        if sizes.shape[1] == 2 and sizes.to_numpy().max() == 1:
+            both = (sizes > 0).all(axis=1).sum()
+            if both >= contrast.min_donors and 2 * both > len(sizes):
+                return name
+    return ""
+
+
+def pairs(units: pd.DataFrame, contrast: Contrast) -> tuple[pd.DataFrame, str, tuple[str, ...]]:
+    """Positions of both members of every pair, the problem if there are too few, and notes.
+
+    ``units`` needs the columns condition and ``contrast.pair``. Returns a table with the columns
+    pair, case, control (row positions in ``units``), sorted by pair.
+    """
+    at = units.assign(position=np.arange(len(units)), pair=units[contrast.pair].astype(str))
+    wide = at.pivot(index="pair", columns="condition", values="position")
+    wide = wide.reindex(columns=[contrast.case, contrast.control])
+    single = wide.index[wide.isna().any(axis=1)].tolist()
+    whole = wide.dropna().astype(int).sort_index().reset_index()
+    whole.columns = ["pair", "case", "control"]
+    notes = ()
+    if single:
+        notes = (f"{len(single)} without a partner left out: {', '.join(single[:8])}",)
+    few = f"{count(len(whole), 'pair')}; {contrast.min_donors} are needed"
+    return whole, few if len(whole) < contrast.min_donors else "", notes

@@ -1,0 +1,78 @@
+"""From what the user declares (plain dicts and rows of text) to what the statistics need."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pandas as pd
+
+from tilt.donors import imbalance
+from tilt.stats import contrast, design
+
+WORKING_SET = imbalance.WORKING_SET
+
+
+def contrast_of(cohort: Mapping, min_donors: int, donors: pd.DataFrame) -> design.Contrast:
+    """The contrast of a cohort file; a stratum of pairs (one case, one control) pairs donors."""
+    declared = cohort["contrast"]
+    made = design.Contrast(
+        declared["case"],
+        declared["control"],
+        tuple(cohort.get("covariates") or ()),
+        tuple(cohort.get("strata") or ()),
+        "donor" if declared.get("paired") else "",
+        min_donors,
+    )
+    if made.pair:
+        return made
+    pair = design.pair_column(donors, made)
+    if not pair:
+        return made
+    return replace(made, pair=pair, strata=tuple(s for s in made.strata if s != pair))
+
+
+def limits_of(settings: Mapping, cohort: Mapping) -> imbalance.Settings:
+    """Limits of the estimators from the ``imbalance`` part of the configuration.
+
+    A composition-table cohort may name its own columns for the poles.
+    """
+    keys = ("tph_set", "th22_set", "min_memory_cells", "min_pseudobulk_cells")
+    keys += ("min_median_th22", "min_genes")
+    own = (cohort.get("composition") or {}).get("poles")
+    poles = own or settings.get("poles") or imbalance.POLES
+    return imbalance.Settings(
+        poles={pole: tuple(labels) for pole, labels in poles.items()},
+        **{k: settings[k] for k in keys if k in settings},
+    )
+
+
+def plan_of(settings: Mapping, cohort: Mapping, donors: pd.DataFrame, seed: int) -> contrast.Plan:
+    """Tests of a cohort from the ``stats`` part of the configuration and its cohort file.
+
+    A composition-table cohort has its own primary and secondary columns.
+    """
+    secondary = tuple((e["quantity"], e["denominator"]) for e in settings.get("secondary", ()))
+    primary = None
+    if cohort["format"] == "composition_table":
+        own = cohort.get("composition") or {}
+        home = own.get("denominator") or "total"
+        secondary = tuple((name, home) for name in own.get("secondary") or ())
+        primary = (own["primary"], home) if own.get("primary") else None
+    elif cohort.get("cells") == "cd4":  # no other T cells were sorted: not part of the family
+        secondary = tuple(s for s in secondary if s[1] in (WORKING_SET, "cd4"))
+    return contrast.Plan(
+        contrast_of(cohort, settings.get("min_donors", 3), donors),
+        secondary,
+        primary,
+        settings.get("permutations", 10_000),
+        settings.get("bootstraps", 2_000),
+        seed,
+    )
+
+
+def strata_of(donors: pd.DataFrame, declared: design.Contrast) -> pd.Series | None:
+    """Stratum of every unit, indexed by (donor, condition), for standardising genes."""
+    names = [s for s in declared.strata if s in donors]
+    if not names:
+        return None
+    joined = donors[names].astype(str).agg("|".join, axis=1)
+    return pd.Series(joined.to_numpy(), pd.MultiIndex.from_frame(donors[["donor", "condition"]]))

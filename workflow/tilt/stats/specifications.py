@@ -1,0 +1,344 @@
+"""Controls of the imbalance: every reasonable other choice, and what chance alone would give.
+
+:func:`curve` gives one row for each way of measuring the same difference (the specification
+curve); :func:`random_sets` the effects of random gene-set pairs in place of the two poles.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from tilt.donors import activity, imbalance, pseudobulk
+from tilt.stats import contrast, design, inference
+
+log = logging.getLogger(__name__)
+
+UNIT = ["cohort", "donor", "condition"]
+COLUMNS = ["cohort", "contrast", "estimator", "family", "specification", "leads", "n_case"]
+COLUMNS += ["n_control", "effect", "unit", "se", "ci_low", "ci_high", "p", "covariates"]
+COLUMNS += ["estimable", "reason"]
+SWAPS = {"Th17": ("TH17", ("CD4_Th17",)), "Treg": ("TREG", ("CD4_Treg_naive", "CD4_Treg_eff"))}
+STATES = ("IFN1_T_CORE", "HANDLING_IEG", "GLUCOCORTICOID_PROXY")
+ANTIGEN_PRESENTING = ("HLA-DRA", "CD74")  # doublets with B cells or monocytes carry them
+WOMEN = ("f", "female", "woman")
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """What the controls of one cohort work on; ``bulk`` and ``cells`` are None for tables.
+
+    ``cells``: donor, condition, tph_score, th22_score of the working set, for other thresholds;
+    ``strata``: stratum of every unit, indexed by (donor, condition), for standardising genes.
+    """
+
+    donors: pd.DataFrame
+    plan: contrast.Plan
+    limits: imbalance.Settings
+    composition: pd.DataFrame
+    signatures: pd.DataFrame
+    bulk: ad.AnnData | None = None
+    cells: pd.DataFrame | None = None
+    detectability: pd.DataFrame | None = None
+    strata: pd.Series | None = None
+
+
+Maker = Callable[[Cohort], pd.DataFrame]
+
+
+def _effect(cohort: Cohort, table: pd.DataFrame, unit: str) -> dict:
+    """Main effect of a value per unit (columns UNIT, value, estimable, reason)."""
+    plan = replace(cohort.plan, permutations=1, bootstraps=0)
+    bench = contrast.Bench(cohort.donors.reset_index(drop=True), plan)
+    return contrast.main_effect(bench, table, unit)
+
+
+def ratio_table(cohort: Cohort, estimator: str, limits: imbalance.Settings) -> pd.DataFrame:
+    """E1 or E2 of every unit under other limits or poles."""
+    poles = limits.poles if estimator == "E1" else imbalance.FLAGS
+    counts = imbalance.pole_counts(cohort.composition, poles)
+    problem = ""
+    if estimator == "E1":
+        problem = imbalance.e1_problem(counts, cohort.detectability, limits)
+    return imbalance.ratio_rows(counts, estimator, limits.min_memory_cells, problem)
+
+
+def threshold_table(cohort: Cohort, quantile: float, min_cells: int) -> pd.DataFrame:
+    """E2 with another threshold: the quantile of the scores with every donor weighing the same."""
+    cells = cohort.cells
+    share = 1 / cells.groupby(["donor", "condition"])["donor"].transform("size")
+    counts = cohort.donors[UNIT].astype(str)
+    key = pd.MultiIndex.from_frame(counts[["donor", "condition"]])
+    grouped = cells.groupby(["donor", "condition"])
+    counts = counts.assign(n_cells=grouped.size().reindex(key).fillna(0).astype(int).to_numpy())
+    for pole in ("tph", "th22"):
+        score = cells[f"{pole}_score"].to_numpy(float)
+        order = np.argsort(score)
+        total = np.cumsum(share.to_numpy()[order])
+        cut = score[order][min(np.searchsorted(total, quantile * total[-1]), len(order) - 1)]
+        above = cells[score > cut].groupby(["donor", "condition"]).size()
+        counts[f"n_{pole}"] = above.reindex(key).fillna(0).astype(int).to_numpy()
+    return imbalance.ratio_rows(counts, "E2", min_cells, "")
+
+
+def axis_table(
+    cohort: Cohort,
+    th22_set: str = "",
+    without: tuple[str, ...] = (),
+    depth: int = 0,
+) -> pd.DataFrame:
+    """E3 of every unit with another set, without some genes, or at a common depth."""
+    limits = replace(cohort.limits, th22_set=th22_set or cohort.limits.th22_set)
+    signatures = cohort.signatures[~cohort.signatures["gene"].isin(without)]
+    counts = None
+    if depth:
+        rows = pseudobulk.of_subset(cohort.bulk, imbalance.WORKING_SET, limits.min_pseudobulk_cells)
+        rng = np.random.default_rng(cohort.plan.seed)
+        counts = pseudobulk.thin(pseudobulk.dense(rows), depth, rng).astype(float)
+    sets = (limits.tph_set, limits.th22_set)
+    made, reason = imbalance.axis(cohort.bulk, signatures, sets, cohort.strata, limits, counts)
+    return imbalance.axis_rows(cohort.donors, made, reason, limits)
+
+
+def common_depth(cohort: Cohort) -> int:
+    """Smallest library among the units that enter the axis."""
+    limits = cohort.limits
+    rows = pseudobulk.of_subset(cohort.bulk, imbalance.WORKING_SET, limits.min_pseudobulk_cells)
+    return int(pseudobulk.dense(rows).sum(axis=1).min()) if rows.n_obs else 0
+
+
+def _choices(cohort: Cohort) -> list[tuple[str, str, str, str, Maker]]:
+    """All (estimator, family, specification, unit, maker of the table) of a cohort."""
+    limits, out = cohort.limits, []
+
+    def add(estimator: str, family: str, name: str, maker: Maker) -> None:
+        out.append((estimator, family, name, contrast.UNITS[estimator], maker))
+
+    labelled = imbalance.WORKING_SET in set(cohort.composition["denominator"])
+    if labelled:
+        for estimator in ("E1", "E2"):
+            add(estimator, "main", "as declared", lambda c, e=estimator: ratio_table(c, e, limits))
+            for factor in (0.5, 2.5):
+                cells = round(limits.min_memory_cells * factor)
+                other = replace(limits, min_memory_cells=cells)
+                name = f"donors with {cells} memory CD4 cells"
+                add(
+                    estimator,
+                    "minimum of cells",
+                    name,
+                    lambda c, e=estimator, s=other: ratio_table(c, e, s),
+                )
+        only = replace(limits, poles=limits.poles | {"tph": limits.poles["tph"][:1]})
+        add("E1", "poles", f"{only.poles['tph'][0]} alone", lambda c: ratio_table(c, "E1", only))
+        for name, (_, labels) in SWAPS.items():
+            other = replace(limits, poles=limits.poles | {"th22": labels}, min_median_th22=0)
+            if set(labels) & set(cohort.composition["subset"]):
+                add("E1", "specificity", f"{name} in place of Th22", lambda c, s=other: _swap(c, s))
+    if cohort.cells is not None:
+        for q in (0.90, 0.975):
+            add(
+                "E2",
+                "threshold",
+                f"score above the {q:.1%} quantile",
+                lambda c, q=q: threshold_table(c, q, limits.min_memory_cells),
+            )
+    if cohort.bulk is not None:
+        add("E3", "main", "as declared", lambda c: axis_table(c))
+        for name, (gene_set, _) in SWAPS.items():
+            add(
+                "E3",
+                "specificity",
+                f"{name} in place of Th22",
+                lambda c, s=gene_set: axis_table(c, th22_set=s),
+            )
+        add(
+            "E3",
+            "genes",
+            "without HLA-DRA and CD74",
+            lambda c: axis_table(c, without=ANTIGEN_PRESENTING),
+        )
+        members = cohort.signatures["set"].isin((limits.tph_set, limits.th22_set))
+        for gene in sorted(set(cohort.signatures.loc[members, "gene"])):
+            add(
+                "E3",
+                "one gene out",
+                f"without {gene}",
+                lambda c, g=gene: axis_table(c, without=(g,)),
+            )
+        depth = common_depth(cohort)
+        if depth:
+            add("E3", "depth", f"at {depth} counts per donor", lambda c: axis_table(c, depth=depth))
+    return out
+
+
+def _swap(cohort: Cohort, limits: imbalance.Settings) -> pd.DataFrame:
+    """E1 against labels of any denominator (Treg are not in the working set)."""
+    rows = cohort.composition
+    counts = imbalance.pole_counts(rows, {"tph": limits.poles["tph"]})
+    per_label = rows[rows["subset"].isin(limits.poles["th22"])]
+    first = per_label.groupby([*UNIT, "subset"])["n"].first().groupby(UNIT).sum()
+    key = pd.MultiIndex.from_frame(counts[UNIT])
+    counts["n_th22"] = first.reindex(key).fillna(0).astype(int).to_numpy()
+    return imbalance.ratio_rows(counts, "E1", limits.min_memory_cells, "")
+
+
+def _subsets_of_donors(cohort: Cohort) -> list[tuple[str, str, pd.DataFrame]]:
+    """(family, name, donors) of the runs with some donors only."""
+    donors, out = cohort.donors, []
+    for donor in donors["donor"].unique():
+        out.append(("one donor out", f"without {donor}", donors[donors["donor"] != donor]))
+    for name in cohort.plan.contrast.strata:
+        levels = donors[name].astype(str)
+        if levels.nunique() > 1 and name != cohort.plan.contrast.pair:
+            for level in sorted(levels.unique()):
+                out.append((f"one {name} out", f"without {name} {level}", donors[levels != level]))
+    if "sex" in donors:
+        women = donors["sex"].astype(str).str.strip().str.lower().isin(WOMEN)
+        if women.any() and not women.all():
+            out.append(("women only", "women only", donors[women]))
+    return out
+
+
+def _adjusted(cohort: Cohort) -> list[tuple[str, str, Cohort]]:
+    """(family, name, cohort) with one more covariate each, and with none."""
+    plan, out = cohort.plan, []
+    if plan.contrast.pair:
+        return out  # a pair is its own control
+    if plan.contrast.covariates:
+        bare = replace(plan, contrast=replace(plan.contrast, covariates=()))
+        out.append(("covariates", "without covariates", replace(cohort, plan=bare)))
+    extra: dict[str, pd.Series] = {}
+    key = ["donor", "condition"]
+    if cohort.bulk is not None:
+        scores = activity.score(
+            cohort.bulk,
+            cohort.donors,
+            cohort.signatures,
+            (imbalance.WORKING_SET,),
+            STATES,
+            cohort.limits.min_pseudobulk_cells,
+            cohort.limits.min_genes,
+        )
+        for name, rows in scores.groupby("signature"):
+            if rows["estimable"].any():
+                extra[name] = rows.set_index(key)["value"]
+    high = cohort.composition
+    high = high[(high["subset"] == "isg_high") & (high["denominator"] == imbalance.WORKING_SET)]
+    if len(high) and high["n"].sum():
+        share = 100 * high["n"] / high["n_denominator"].where(high["n_denominator"] > 0)
+        extra["share of ISG-high cells"] = pd.Series(
+            share.to_numpy(), pd.MultiIndex.from_frame(high[key])
+        )
+    at = pd.MultiIndex.from_frame(cohort.donors[key].astype(str))
+    for name, values in extra.items():
+        donors = cohort.donors.assign(**{name: values.reindex(at).to_numpy()})
+        covariates = (*plan.contrast.covariates, name)
+        more = replace(plan, contrast=replace(plan.contrast, covariates=covariates))
+        out.append(("covariates", f"with {name}", replace(cohort, donors=donors, plan=more)))
+    return out
+
+
+def curve(cohort: Cohort, lead: str) -> pd.DataFrame:
+    """Specification curve: the effect under every choice, one row each (``COLUMNS``).
+
+    ``lead``: the estimator that leads. A choice that cannot be made in this cohort keeps its row,
+    with the reason. Families "main" are the declared estimators themselves; the choices about
+    donors and covariates are made for each of these.
+    """
+    rows = []
+
+    def keep(estimator: str, family: str, name: str, found: dict) -> None:
+        rows.append(
+            found
+            | {"estimator": estimator, "family": family, "specification": name}
+            | {"leads": estimator == lead}
+        )
+
+    main: dict[str, tuple[pd.DataFrame, str]] = {}
+    for estimator, family, name, unit, make in _choices(cohort):
+        table = make(cohort)
+        keep(estimator, family, name, _effect(cohort, table, unit))
+        if family == "main":
+            main[estimator] = (table, unit)
+    for estimator, (table, unit) in main.items():
+        if not table["estimable"].any():
+            continue
+        for family, name, donors in _subsets_of_donors(cohort):
+            kept = table[table["donor"].isin(set(donors["donor"]))]
+            keep(estimator, family, name, _effect(replace(cohort, donors=donors), kept, unit))
+        for family, name, other in _adjusted(cohort):
+            keep(estimator, family, name, _effect(other, table, unit))
+        if estimator in ("E1", "E2"):
+            poles = cohort.limits.poles if estimator == "E1" else imbalance.FLAGS
+            counts = imbalance.pole_counts(cohort.composition, poles)
+            counts = counts[table["estimable"].to_numpy()]
+            bench = contrast.Bench(cohort.donors.reset_index(drop=True), cohort.plan)
+            keep(estimator, "model", "logit-normal, no pseudocount", contrast.ratio(bench, counts))
+    out = pd.DataFrame(rows).reindex(columns=COLUMNS)
+    out["cohort"] = str(cohort.donors["cohort"].iloc[0])
+    out["contrast"] = cohort.plan.contrast.name
+    log.info("%d specifications, %d estimable", len(out), int(out["estimable"].fillna(False).sum()))
+    return out
+
+
+def random_sets(cohort: Cohort, n: int, bins: int = 20) -> pd.DataFrame:
+    """Effects of ``n`` random set pairs matched gene by gene for expression, and of the axis.
+
+    Each gene of a pole is replaced by a random gene of the same twentieth of mean expression,
+    keeping its weight; genes of either pole are not drawn.
+
+    Returns
+    -------
+    draw (0 = the axis itself), effect, t (HC3); empty when the axis is not estimable. The share of
+    draws with |t| at least that of draw 0 is the p against random sets.
+    """
+    columns = ["cohort", "draw", "effect", "t"]
+    if cohort.bulk is None:
+        return pd.DataFrame(columns=columns)
+    limits = cohort.limits
+    sets = (limits.tph_set, limits.th22_set)
+    made, _ = imbalance.axis(cohort.bulk, cohort.signatures, sets, cohort.strata, limits)
+    if made is None:
+        return pd.DataFrame(columns=columns)
+    units = made.units.assign(cohort=str(cohort.donors["cohort"].iloc[0]))
+    bench = contrast.Bench(cohort.donors.reset_index(drop=True), cohort.plan)
+    rng = np.random.default_rng(cohort.plan.seed)
+    usable = np.flatnonzero(made.z.std(axis=0) > 0)
+    rank = pd.qcut(pd.Series(made.mean[usable]).rank(method="first"), bins, labels=False)
+    taken = np.concatenate([made.sets[s][0] for s in sets])
+    pools = [usable[(rank == b) & ~np.isin(usable, taken)] for b in range(bins)]
+    bin_of = dict(zip(usable, rank, strict=True))
+    values = [made.value(*sets)]
+    parts = []
+    for name in sets:
+        gene, weight = made.sets[name]
+        total = np.zeros((n, len(made.z)))
+        for g, w in zip(gene, weight, strict=True):
+            pool = pools[bin_of[g]] if len(pools[bin_of[g]]) else usable
+            total += w * made.z[:, rng.choice(pool, n)].T
+        parts.append(total / np.abs(weight).sum())
+    outcomes = np.vstack([values[0][None, :], parts[0] - parts[1]])
+    if cohort.plan.contrast.pair:
+        pairs, problem, _ = design.pairs(bench.with_pair(units), cohort.plan.contrast)
+        if problem:
+            return pd.DataFrame(columns=columns)
+        gaps = outcomes[:, pairs["case"]] - outcomes[:, pairs["control"]]
+        effect, se = gaps.mean(axis=1), gaps.std(axis=1, ddof=1) / np.sqrt(len(pairs))
+    else:
+        built, rows = bench.design(units)
+        if built.problem:
+            return pd.DataFrame(columns=columns)
+        effect, se = inference.hc3(outcomes[:, rows], built.fit)
+    table = pd.DataFrame({"draw": np.arange(n + 1), "effect": effect, "t": effect / se})
+    return table.assign(cohort=units["cohort"].iloc[0])[columns]
+
+
+def random_p(table: pd.DataFrame) -> float:
+    """Share of random set pairs at least as far from zero as the axis; nan without draws."""
+    if table.empty:
+        return np.nan
+    t = table["t"].abs().to_numpy()
+    return float((np.sum(t[1:] >= t[0]) + 1) / len(t))
