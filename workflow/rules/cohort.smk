@@ -168,7 +168,12 @@ rule annotate_cells:
         label_map=lambda wildcards: cohort_of(wildcards).get("label_map") or {},
         labels_lead=lambda wildcards: cohort_of(wildcards)["labels_lead"],
         seed=CONFIG["seed"],
-        code=code("labels.annotate", "labels.author_labels", "io.store", "labels.label_quality"),
+        code=code(
+            "labels.annotate",
+            "labels.author_labels",
+            "io.store",
+            "labels.label_quality",
+        ),
     script:
         "../scripts/annotate_cells.py"
 

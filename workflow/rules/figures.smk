@@ -142,6 +142,11 @@ rule plot_markers:
         runtime=30,
     params:
         cohort=lambda wildcards: names.describe(cohort_of(wildcards)),
-        code=code("figures.markers", "figures.confidence", "figures.ambient", "donors.ambient"),
+        code=code(
+            "figures.markers",
+            "figures.confidence",
+            "figures.ambient",
+            "donors.ambient",
+        ),
     script:
         "../scripts/plot_markers.py"

@@ -13,7 +13,7 @@ from tilt.genes import tables as gene_tables
 from tilt.genes import taxonomy
 from tilt.labels import annotate, mixture, signature_scores
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from tilt.genes import tables as gene_tables
 from tilt.labels import annotate, lineage
 from tilt.simulate import cohort as simulate
 
-RESOURCES = Path(__file__).resolve().parents[2] / "resources"
+RESOURCES = Path(__file__).resolve().parents[3] / "resources"
 
 
 @pytest.fixture(scope="module")

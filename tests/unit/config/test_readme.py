@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tilt.config import messages
 
-README = (Path(__file__).parents[2] / "config/README.md").read_text()
+README = (Path(__file__).parents[3] / "config/README.md").read_text()
 TITLES = {
     "config": "## The configuration",
     "cohort": "## The cohort file",

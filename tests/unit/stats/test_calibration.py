@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tilt.stats import calibration
 
-SHIPPED = Path(__file__).parents[2] / "resources" / "calibration.tsv"
+SHIPPED = Path(__file__).parents[3] / "resources" / "calibration.tsv"
 
 TEXT = """# made by a command
 # of version 9

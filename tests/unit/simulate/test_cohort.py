@@ -15,7 +15,7 @@ from tilt.simulate import counts as simulate_counts
 from tilt.simulate import write
 from tilt.simulate.world import build, stream
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SAMPLE = {"sample": "X1", "donor": "X1", "condition": "control", "batch": "B1", "sex": "F"}
 
 

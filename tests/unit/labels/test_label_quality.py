@@ -11,7 +11,7 @@ from tilt.figures import confidence as figures
 from tilt.genes import tables as gene_tables
 from tilt.labels import author_labels, label_quality
 
-MARKERS = Path(__file__).resolve().parents[2] / "resources" / "markers.tsv"
+MARKERS = Path(__file__).resolve().parents[3] / "resources" / "markers.tsv"
 NAMES = ["CD4_Naive", "CD4_CM", "CD8_CM"]
 CHANCE = np.array(
     [

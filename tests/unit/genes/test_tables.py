@@ -11,7 +11,7 @@ import pytest
 from scipy import sparse
 from tilt.genes import tables as gene_tables
 
-HERE = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parents[3]
 RESOURCES = HERE / "resources"
 
 

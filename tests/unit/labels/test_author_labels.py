@@ -7,7 +7,7 @@ import pytest
 from tilt.genes import tables as gene_tables
 from tilt.labels import author_labels
 
-MARKERS = Path(__file__).resolve().parents[2] / "resources" / "markers.tsv"
+MARKERS = Path(__file__).resolve().parents[3] / "resources" / "markers.tsv"
 MAPPING = {"T4 naive": "CD4_Naive", "T4 memory": "CD4_CM", "mait": "MAIT", "junk": "unassigned"}
 AUTHOR = pd.Series(["T4 naive", "T4 memory", "mait", None, "junk", "T4 naive"])
 

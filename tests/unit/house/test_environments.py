@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-ENVS = Path(__file__).parents[2] / "envs"
+ENVS = Path(__file__).parents[3] / "envs"
 CONDA_NAMES = {
     "python-igraph": "igraph",
     "decoupler-py": "decoupler",

@@ -15,7 +15,7 @@ from tilt.config import check as config
 from tilt.config import discover
 from tilt.io import layouts, read
 
-REPO = Path(__file__).parents[2]
+REPO = Path(__file__).parents[3]
 
 
 def first_sample(cohort, rows):
