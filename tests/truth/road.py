@@ -79,7 +79,7 @@ def walk(name: str, sheet: pd.DataFrame, seed: int, null: bool = False, **change
     stats = stats.assign(gene_symbol=var["gene_symbol"], excluded=lists)
     chosen = np.flatnonzero(stats["highly_variable"])
     scores, _, _ = embed.pca(blocks, depth, chosen, 30, TARGET)
-    corrected = embed.harmony(scores, obs["batch"], seed, 1)
+    corrected = embed.harmony(scores, obs["batch"], seed)
     panel = annotate.panel(stats, markers, signatures, seed)
     columns = var.index.get_indexer(panel)
     shown = AnnData(counts[:, columns], obs=obs[["donor", "n_counts"]], var=var.iloc[columns])

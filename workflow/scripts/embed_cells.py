@@ -4,7 +4,7 @@ from tilt.core import logs
 
 
 def main(snakemake) -> None:
-    log = logs.begin(snakemake.log[0], snakemake.threads)  # before numpy is imported
+    log = logs.begin(snakemake.log[0])  # before numpy is imported
     import anndata as ad
     import numpy as np
 
@@ -26,9 +26,7 @@ def main(snakemake) -> None:
     cells.uns["pca_variance_ratio"] = share
     if snakemake.params.harmony:
         log.info("Harmony over %d batches", store.obs["batch"].nunique())
-        cells.obsm["X_harmony"] = embed.harmony(
-            scores, store.obs["batch"], snakemake.params.seed, snakemake.threads
-        )
+        cells.obsm["X_harmony"] = embed.harmony(scores, store.obs["batch"], snakemake.params.seed)
     log.info("graph of the nearest of %d cells", cells.n_obs)
     embed.graph(cells, snakemake.params.n_neighbors, snakemake.threads)
     with tables.atomic(snakemake.output[0]) as part:

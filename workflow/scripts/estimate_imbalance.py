@@ -4,7 +4,7 @@ from tilt.core import logs
 
 
 def main(snakemake) -> None:
-    logs.begin(snakemake.log[0], snakemake.threads)  # before numpy is imported
+    logs.begin(snakemake.log[0])  # before numpy is imported
     import anndata as ad
 
     from tilt.core import tables

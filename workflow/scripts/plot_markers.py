@@ -2,7 +2,7 @@
 
 from tilt.core import logs
 
-log = logs.begin(snakemake.log[0], snakemake.threads)
+log = logs.begin(snakemake.log[0])
 
 from pathlib import Path
 

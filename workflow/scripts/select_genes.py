@@ -4,7 +4,7 @@ from tilt.core import logs
 
 
 def main(snakemake) -> None:
-    log = logs.begin(snakemake.log[0], snakemake.threads)  # before numpy is imported
+    log = logs.begin(snakemake.log[0])  # before numpy is imported
     import numpy as np
     import pandas as pd
 

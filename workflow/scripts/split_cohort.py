@@ -6,7 +6,7 @@ from tilt.core import logs
 
 
 def main(snakemake) -> None:
-    log = logs.begin(snakemake.log[0], snakemake.threads)  # before numpy is imported
+    log = logs.begin(snakemake.log[0])  # before numpy is imported
     from tilt.io import h5
 
     folder = Path(snakemake.output[0])

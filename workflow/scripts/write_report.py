@@ -6,7 +6,7 @@ from tilt.core import logs
 
 
 def main(snakemake) -> None:
-    log = logs.begin(snakemake.log[0], snakemake.threads)  # before numpy is imported
+    log = logs.begin(snakemake.log[0])  # before numpy is imported
     from tilt.core import tables
     from tilt.report import page as report
     from tilt.stats import calibration

@@ -55,7 +55,7 @@ def test_harmony_moves_batches_together_and_keeps_shape():
     scores = rng.normal(0, 0.3, (400, 6)).astype(np.float32)
     scores[:, 0] += 6 * group
     scores[:, 1] += 3 * batch
-    corrected = embed.harmony(scores, pd.Series(batch.astype(str)), seed=0, threads=1)
+    corrected = embed.harmony(scores, pd.Series(batch.astype(str)), seed=0)
     assert corrected.shape == scores.shape
     gap = [corrected[batch == b].mean(axis=0) for b in (0, 1)]
     assert np.linalg.norm(gap[0] - gap[1]) < 1  # of 3
@@ -64,13 +64,13 @@ def test_harmony_moves_batches_together_and_keeps_shape():
 
 def test_harmony_leaves_one_batch_alone_and_refuses_a_turned_matrix(monkeypatch):
     scores = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
-    assert embed.harmony(scores, pd.Series(["a"] * 50), 0, 1) is scores
+    assert embed.harmony(scores, pd.Series(["a"] * 50), 0) is scores
     turned = types.SimpleNamespace(
         run_harmony=lambda data, *_, **__: types.SimpleNamespace(Z_corr=data.T)
     )
     monkeypatch.setitem(sys.modules, "harmonypy", turned)
     with pytest.raises(RuntimeError, match=r"gave \(4, 50\), expected \(50, 4\)"):
-        embed.harmony(scores, pd.Series(["a", "b"] * 25), 0, 1)
+        embed.harmony(scores, pd.Series(["a", "b"] * 25), 0)
 
 
 def test_graph_and_leiden_find_separate_groups():

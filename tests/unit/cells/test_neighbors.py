@@ -23,6 +23,20 @@ def test_nearest_cells_are_the_nearest(points):
     assert all(set(near[i]) == set(true[i, 1:]) for i in others)
 
 
+@pytest.mark.parametrize("exact", [True, False])
+def test_nearest_cells_do_not_depend_on_threads(exact, monkeypatch):
+    if not exact:
+        monkeypatch.setattr(neighbors, "EXACT_LIMIT", 100)
+    cells = np.random.default_rng(1).normal(size=(9000, 20)).astype(np.float32)
+    one, two, three = (neighbors.nearest_cells(cells, 14, threads) for threads in (1, 2, 3))
+    for other in (two, three):
+        assert np.array_equal(one[0], other[0])
+        assert one[1].tobytes() == other[1].tobytes()
+    asked = cells[:500] + 0.1
+    found = [neighbors.nearest_of(cells, asked, 5, threads) for threads in (1, 3)]
+    assert np.array_equal(*found)
+
+
 def test_connectivities_are_those_of_umap(points):
     from umap.umap_ import fuzzy_simplicial_set
 

@@ -82,8 +82,10 @@ def pca(
     return scores, loadings, share
 
 
-def harmony(scores: np.ndarray, batch: pd.Series, seed: int, threads: int) -> np.ndarray:
+def harmony(scores: np.ndarray, batch: pd.Series, seed: int) -> np.ndarray:
     """Harmony (Korsunsky 2019, PMID 31740819) over ``batch``; unchanged when there is one batch.
+
+    On one thread: on more its sums are rounded in another order, and labels differ.
 
     Returns
     -------
@@ -102,7 +104,7 @@ def harmony(scores: np.ndarray, batch: pd.Series, seed: int, threads: int) -> np
     logging.getLogger("harmonypy").setLevel(logging.WARNING)
     table = pd.DataFrame({"batch": batch.astype(str).to_numpy()})
     found = harmonypy.run_harmony(
-        scores, table, ["batch"], random_state=seed, ncores=threads, verbose=False
+        scores, table, ["batch"], random_state=seed, ncores=1, verbose=False
     )
     corrected = np.asarray(found.Z_corr)
     if corrected.shape != scores.shape:

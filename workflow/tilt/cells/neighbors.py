@@ -1,10 +1,13 @@
 """The nearest cells of every cell, and the weights of the links between them."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from scipy import sparse
 
 EXACT_LIMIT = 50_000  # cells up to which neighbours are found by comparing all with all
 HNSW_LINKS = 16  # links per cell of the approximate index: recall 0.93 of 15 neighbours
+CHUNK = 4096  # cells that are looked up together
 BISECTIONS = 64  # steps in the search for a cell's kernel width, as in UMAP
 NARROWEST = 1e-3  # least kernel width, as a share of the mean distance, as in UMAP
 
@@ -12,7 +15,8 @@ NARROWEST = 1e-3  # least kernel width, as a share of the mean distance, as in U
 def nearest_cells(points: np.ndarray, k: int, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """The ``k`` nearest other cells of every cell, with faiss.
 
-    Exact up to ``EXACT_LIMIT`` cells, a navigable graph (HNSW) beyond.
+    Exact up to ``EXACT_LIMIT`` cells, a navigable graph (HNSW) beyond. The result does not depend
+    on ``threads``: a graph is built by one, since its links hang on the order in which cells come.
 
     Returns
     -------
@@ -20,12 +24,12 @@ def nearest_cells(points: np.ndarray, k: int, threads: int = 1) -> tuple[np.ndar
     """
     import faiss
 
-    faiss.omp_set_num_threads(threads)
+    faiss.omp_set_num_threads(1)
     points = np.ascontiguousarray(points, dtype=np.float32)
     n, dim = points.shape
     index = faiss.IndexFlatL2(dim) if n <= EXACT_LIMIT else faiss.IndexHNSWFlat(dim, HNSW_LINKS)
     index.add(points)
-    square, near = index.search(points, k + 1)
+    square, near = _search(index, points, k + 1, threads)
     itself = near == np.arange(n)[:, None]
     # The cell itself comes first unless a twin does; then the last neighbour gives way.
     itself[~itself.any(axis=1), -1] = True
@@ -37,10 +41,27 @@ def nearest_of(points: np.ndarray, others: np.ndarray, k: int, threads: int = 1)
     """Rows of the ``k`` of ``points`` nearest to each of ``others`` (others x k), approximate."""
     import faiss
 
-    faiss.omp_set_num_threads(threads)
+    faiss.omp_set_num_threads(1)
     index = faiss.IndexHNSWFlat(points.shape[1], HNSW_LINKS)
     index.add(np.ascontiguousarray(points, dtype=np.float32))
-    return index.search(np.ascontiguousarray(others, dtype=np.float32), k)[1]
+    return _search(index, np.ascontiguousarray(others, dtype=np.float32), k, threads)[1]
+
+
+def _search(index, points: np.ndarray, k: int, threads: int) -> tuple[np.ndarray, np.ndarray]:
+    """Squared distances and rows of the ``k`` nearest in an index, by chunks of cells.
+
+    Chunks are the same for any number of threads, and with them the rounding of every distance.
+    """
+    import faiss
+
+    def look_up(start: int) -> tuple[np.ndarray, np.ndarray]:
+        faiss.omp_set_num_threads(1)  # holds for the calling thread alone
+        return index.search(points[start : start + CHUNK], k)
+
+    with ThreadPoolExecutor(threads) as pool:
+        found = list(pool.map(look_up, range(0, len(points), CHUNK)))
+    square, near = zip(*found, strict=True)
+    return np.concatenate(square), np.concatenate(near)
 
 
 def connectivities(near: np.ndarray, distance: np.ndarray) -> sparse.csr_matrix:

@@ -25,15 +25,17 @@ DISK = {
 }
 
 
-def begin(path: str | Path, threads: int = 1) -> logging.Logger:
-    """Start the log of a job and keep numerical libraries to ``threads`` threads.
+def begin(path: str | Path) -> logging.Logger:
+    """Start the log of a job and keep numerical libraries to one thread.
 
-    Must be called before numpy or numba is imported: both read the environment once.
+    Sums over several threads are rounded in another order, so that results would hang on the
+    number of cores; steps that gain by threads share out work whose parts do not meet. Must be
+    called before numpy or numba is imported: both read the environment once.
     Records and any uncaught traceback go to ``path``; warnings go to standard error too, and in
     a terminal the progress of long passes.
     """
     for name in THREAD_VARIABLES:
-        os.environ[name] = str(threads)
+        os.environ[name] = "1"
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     log = logging.getLogger("tilt")
     log.setLevel(logging.INFO)
