@@ -20,6 +20,7 @@ def main(snakemake) -> None:
         groups=options.get("groups") or {},
         unit=options.get("unit") or "donor",
         denominator=options.get("denominator") or "total",
+        total=options.get("total"),
     )
     tables.write(counted, snakemake.output.composition)
     donors = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)

@@ -326,3 +326,18 @@ def test_tables_are_read_with_line_numbers(tmp_path):
     columns, rows, found = user_files.read_table(tmp_path / "t.tsv", "signatures")
     assert columns == ["gene", "set", "weight"] and found == []
     assert rows == [(3, {"gene": "A", "set": "x", "weight": "1"})]
+
+
+def test_an_unclosed_quote_swallows_no_row(project):
+    project.sheet = SHEET.replace("S2\t", '"S2\t')
+    assert project.problems() == [
+        'config/samples/mine.tsv: line 3: a quote (") that is not closed in its cell\n'
+        f"    found:   {project.sheet.splitlines()[2].strip()}\n"
+        "    mend:    close the quote, or take it out"
+    ]
+
+
+def test_line_ends_of_an_old_mac(project):
+    project.sheet = SHEET.replace("\n", "\r")
+    assert project.problems() == []
+    assert len(project.check()[0]["cohorts"]["mine"]["samples"]) == len(SHEET.splitlines()) - 1

@@ -92,6 +92,53 @@ def test_columns_about_donors_and_totals_are_no_subsets(caplog):
     assert "Total is the sum of the others" in warned(caplog)
 
 
+@pytest.mark.parametrize(
+    "name", ["n_total", "n_pbmc", "PBMC cells", "cells_per_donor", "All cells", "n cells"]
+)
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_total_is_seen_by_its_name(name, parts):
+    wide = table(**{name: [100, 200, 300]})
+    made = published.from_table(wide if parts == 2 else wide.drop(columns="y"), DONORS)
+    assert find(made, "A", "x", "total") == (5, 100)
+    assert find(made, "C", published.REST, "total") == ([293, 290][parts - 1], 300)
+    assert name not in set(made["subset"])
+
+
+def test_a_total_row_of_the_long_form():
+    long = table(total=[100, 200, 300]).melt("id", var_name="subset", value_name="n")
+    made = published.from_table(long.rename(columns={"id": "donor"}), DONORS)
+    assert find(made, "B", "y", "total") == (20, 200)
+
+
+def test_a_column_that_may_be_a_total_is_asked_about():
+    wide = table(lymphocytes=[100, 100, 100])
+    with pytest.raises(ValueError, match=r"lymphocytes is 100 in every row .*total: lymphocytes"):
+        published.from_table(wide, DONORS)
+    assert find(published.from_table(wide, DONORS, total=""), "A", "x", "total") == (5, 110)
+    assert find(published.from_table(wide, DONORS, total="lymphocytes"), "A", "x", "total") == (
+        5,
+        100,
+    )
+    with pytest.raises(ValueError, match="total: no column cells"):
+        published.from_table(wide, DONORS, total="cells")
+
+
+def test_a_rest_is_a_subset_and_not_a_total():
+    made = published.from_table(table(**{"other cells": [100, 100, 100]}), DONORS)
+    assert find(made, "A", "other cells", "total") == (100, 110)
+
+
+def test_an_unclosed_quote_swallows_no_row(tmp_path):
+    path = tmp_path / "counts.tsv"
+    path.write_text('id\tx\tnote\nA\t5\t"late draw\nB\t0\tok\nC\t7\t"again"\n')
+    with pytest.raises(ValueError, match=r'A\t5\t"late draw: a quote \("\) that is not closed'):
+        published.read_published(path)
+    path.write_text('id\tx\tnote\nA\t5\t"late draw"\nB\t0\t5" tall\nC\t7\t\n')
+    read = published.read_published(path)
+    assert read["id"].tolist() == ["A", "B", "C"]
+    assert read["note"].tolist() == ["late draw", '5" tall', ""]
+
+
 def test_a_total_of_more_than_the_subsets_makes_a_rest():
     made = published.from_table(table(n_cells=[15, 20, 12]), DONORS)
     assert find(made, "A", "x", "total") == (5, 15)

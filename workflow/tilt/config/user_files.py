@@ -1,11 +1,11 @@
 """Reading what users write: YAML files and tab-separated tables, from any system and editor."""
 
-import csv
 from pathlib import Path
 
 import yaml
 
 from tilt.config.messages import nearest, problem, schema
+from tilt.core.text import cells_of
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
@@ -62,8 +62,15 @@ def read_table(path: Path, kind: str) -> tuple[list[str], list[tuple[int, dict]]
     or unknown or repeated columns, rows longer than the header.
     """
     text, found = read_text(path)
-    lines = list(csv.reader(text.split("\n"), delimiter="\t")) if text.strip() else []
-    lines = [(i, [cell.strip() for cell in line]) for i, line in enumerate(lines, start=1)]
+    lines, unclosed = [], []
+    for i, line in enumerate(text.split("\n") if text.strip() else (), start=1):
+        try:
+            lines.append((i, [cell.strip() for cell in cells_of(line, "\t")]))
+        except ValueError as wrong:
+            mend = "close the quote, or take it out"
+            unclosed.append(problem(path, f"line {i}", str(wrong), line.strip(), mend=mend))
+    if unclosed:
+        return [], [], [*found, *unclosed]
     lines = [(i, line) for i, line in lines if any(line)]
     if found or not lines:
         return [], [], found or [problem(path, "", "the table is empty", mend=_header(kind))]

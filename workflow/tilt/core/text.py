@@ -1,5 +1,6 @@
 """Numbers, nouns and names as they are written in tables, figures, text and paths."""
 
+import csv
 import re
 import unicodedata
 
@@ -20,3 +21,15 @@ def safe_name(text: str) -> str:
     """``text`` turned into a name that is safe in paths."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", plain).strip("_.-") or "name"
+
+
+def cells_of(line: str, separator: str) -> list[str]:
+    """Cells of one line of a table.
+
+    Raises ValueError for a quote that is opened and not closed, or closed within a cell: read
+    over the end of the line it would swallow the rows that follow.
+    """
+    try:
+        return next(csv.reader([line], delimiter=separator, strict=True), [])
+    except csv.Error:
+        raise ValueError('a quote (") that is not closed in its cell') from None

@@ -5,7 +5,6 @@ columns about the donors, with spaces and slashes in the names of subsets. What 
 such a table is said in a warning; what is no count stops the cohort, in words.
 """
 
-import csv
 import gzip
 import logging
 import re
@@ -14,13 +13,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from tilt.core.text import cells_of
 from tilt.donors.composition import COLUMNS, UNIT
 
 log = logging.getLogger(__name__)
 
 SEPARATORS = "\t,;"
 MISSING = ("", "na", "nan", "none", "null", "n/a")
-TOTAL = re.compile(r"(n[ _.]?)?(total|sum|all|cells)([ _.]?(cells|counts?|n))?")
+TOTAL = re.compile(
+    r"(n[ _.]?|all[ _.])?(total|sum|all|cells|pbmcs?)([ _.]?(cells|counts?|n))?"
+    r"|cells[ _.](per|of|in)[ _.]\w+"
+)
+OTHER = re.compile(r"other|rest|remain|unassigned|unknown|non|not ")
 REST = "not listed"
 SHOWN = 5  # problems of one kind that are spelled out
 
@@ -45,8 +49,14 @@ def read_published(path: str | Path) -> pd.DataFrame:
     lines = [line for line in lines if line.strip(SEPARATORS + " ")]
     if len(lines) < 2:
         raise ValueError(f"{path.name}: no rows below the header")
-    separator = max(SEPARATORS, key=lambda s: min(map(len, csv.reader(lines[:20], delimiter=s))))
-    header, *rows = csv.reader(lines, delimiter=separator)
+    separator = max(SEPARATORS, key=lambda s: min(line.count(s) for line in lines[:20]))
+    parsed = []
+    for line in lines:
+        try:
+            parsed.append(cells_of(line, separator))
+        except ValueError as wrong:
+            raise ValueError(f"{path.name}: {line.strip()[:60]}: {wrong}") from None
+    header, *rows = parsed
     if all(len(row) == len(header) + 1 for row in rows):
         header = ["", *header]
     header = [name.strip() for name in header]
@@ -106,19 +116,34 @@ def _from_wide(table: pd.DataFrame, sheet: pd.DataFrame, unit: str):
     return wide, notes
 
 
-def _without_total(wide: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def _without_total(wide: pd.DataFrame, total: str | None) -> tuple[pd.DataFrame, list[str]]:
     """The table without a column of totals; what a total holds beyond the subsets is a part.
 
-    A total is a column that is the sum of all others, or is called so and is never below it.
+    A total is the column named ``total`` (none if that is empty text) or, where it is None, one
+    that is the sum of all others, or is called so and is never below it. One that is never below
+    all others together, and not called a rest of them, is asked about.
     """
     numbers = wide.apply(pd.to_numeric, errors="coerce")
-    if wide.shape[1] < 3:
+    if total and total not in wide.columns:
+        raise ValueError(
+            f"composition table: total: no column {total}; it has {_few(wide.columns)}"
+        )
+    if wide.shape[1] < 2 or total == "":
         return wide, []
     for column in wide.columns:
         rest = numbers.drop(columns=column).sum(axis=1)
-        called = TOTAL.fullmatch(str(column).strip().lower()) is not None
+        name = str(column).strip().lower()
+        called = TOTAL.fullmatch(name) is not None if total is None else column == total
         gap = numbers[column] - rest
-        if not rest.any() or not ((len(wide) > 2 and (gap == 0).all()) or called):
+        sums = total is None and wide.shape[1] > 2 and len(wide) > 2 and (gap == 0).all()
+        if not rest.any() or not (sums or called):
+            holds = total is None and len(wide) > 2 and rest.any() and (gap >= 0).all()
+            if holds and numbers[column].nunique() == 1 and not OTHER.match(name):
+                raise ValueError(
+                    f"composition table: column {column} is {numbers[column].iloc[0]:g} in every "
+                    "row and never below all others together: is it their total? Write "
+                    f"`composition: {{total: {column}}}`, or `total: ''` if it is a subset"
+                )
             continue
         if (gap < 0).any():
             who = f"{wide.index[int(np.argmin(gap))]}"
@@ -185,6 +210,7 @@ def from_table(
     groups: dict[str, list[str]] | None = None,
     unit: str = "donor",
     denominator: str = "total",
+    total: str | None = None,
 ) -> pd.DataFrame:
     """Composition of a cohort from its published counts.
 
@@ -205,6 +231,9 @@ def from_table(
         of the same donor and condition are summed.
     denominator
         What all columns of the table together are called.
+    total
+        Column that holds the total of a row; empty if none does, None if that is to be seen from
+        names and sums.
 
     Returns
     -------
@@ -223,7 +252,7 @@ def from_table(
         wide, notes = _from_wide(table, sheet, unit)
     wide.index = wide.index.astype(str).str.strip()
     wide.columns = wide.columns.astype(str)
-    wide, more = _without_total(wide)
+    wide, more = _without_total(wide, total)
     notes += more
     wanted = pd.Index(sheet[unit].unique())
     strangers, absent = wide.index.difference(wanted), wanted.difference(wide.index)
