@@ -234,7 +234,10 @@ def test_series_that_cannot_answer_are_refused_by_name(project):
 def test_fetched_cohorts_live_in_the_download_folder(project, monkeypatch):
     monkeypatch.setenv("DISK", "/large")
     project.config["downloads"] = "$DISK/tilt"
-    project.cohort |= {"folder": "GSE1", "retrieve": [{"name": "a.tar", "unpack": True}]}
+    project.cohort |= {
+        "folder": "GSE1",
+        "retrieve": [{"name": "a.tar", "urls": ["a"], "unpack": True}],
+    }
     assert project.problems() == [
         "config/cohorts/mine.yaml: retrieve: the files of an archive come into one folder, format "
         "10x_dir wants a folder a sample\n"

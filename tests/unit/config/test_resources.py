@@ -207,11 +207,11 @@ def test_cells_that_are_empty_or_not_allowed(project):
 
 
 def test_names_of_donors_are_text_and_never_numbers(project):
-    project.sheet = SHEET.replace("D1", "007").replace("D2", "7").replace("D3", "Pat. 3 ü")
+    project.sheet = SHEET.replace("D1", "007").replace("D2", "8").replace("D3", "Pat. 3 ü")
     settings, found = project.check()
     assert found == []
     donors = [row["donor"] for row in settings["cohorts"]["mine"]["samples"]]
-    assert donors == ["007", "7", "Pat. 3 ü"]
+    assert donors == ["007", "8", "Pat. 3 ü"]
 
 
 def test_windows_line_ends_bom_and_blank_lines_are_tolerated(project):

@@ -10,10 +10,12 @@ import os
 from pathlib import Path
 
 from tilt.config import cohorts as checks
-from tilt.config import resources
+from tilt.config import contradictions, resources
 from tilt.config.messages import problem, schema, violations
+from tilt.config.names import shown
 from tilt.config.user_files import read_yaml
 
+LONGEST = 1000  # characters of a path
 RESERVED = ("across", "figures", "meta", "report", "tables")
 
 
@@ -39,7 +41,6 @@ def check(config: dict, roots: list[Path], source: str = "config") -> tuple[dict
     sound = not problems
     problems += checks.place(roots[0])
     settings = filled(config if isinstance(config, dict) else {}, rules)
-    problems += checks.config(settings, source)
     if isinstance(settings.get("downloads"), str):
         settings["downloads"] = os.path.expandvars(os.path.expanduser(settings["downloads"]))
     problems += _model(settings, roots, source)
@@ -70,6 +71,8 @@ def check(config: dict, roots: list[Path], source: str = "config") -> tuple[dict
     notes += told
     broken_tables = _resources(settings, roots, source)
     problems += broken_tables
+    if sound:
+        problems += contradictions.of_config(settings, source)
     if sound and not broken_tables:
         problems += resources.names_used(settings, source)
         for cohort in cohorts.values():
@@ -91,13 +94,15 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
         for key in ("additionalProperties", "properties")
     }
     problems += violations(content, rules, path)
+    sound = not problems
     refusal = checks.refused(str(content))
     if refusal:
         problems.append(problem(path, "", refusal, mend="leave this cohort out"))
     cohort = filled(content, schema("cohort"))
     overrides = cohort.get("qc") if isinstance(cohort.get("qc"), dict) else {}
     cohort |= {"path": str(path), "qc": merged(settings["qc"], overrides)}
-    cohort["imbalance"] = merged(settings["imbalance"], _own_poles(cohort))
+    if isinstance(settings["imbalance"], dict):
+        cohort["imbalance"] = merged(settings["imbalance"], _own_poles(cohort))
     name = cohort.get("name")
     if isinstance(name, str) and name != path.stem:
         mend = f"name: {path.stem}"
@@ -106,6 +111,8 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
         wrong = "this name is used for folders of the results"
         problems.append(problem(path, "name", wrong, name, mend=f"name: {name}_cohort"))
     problems += checks.archives(cohort)
+    if sound:
+        problems += contradictions.of_cohort(cohort, own_qc=bool(overrides))
     fetched = "retrieve" in cohort and isinstance(cohort.get("folder"), str)
     if fetched:
         cohort["folder"] = str(Path(settings["downloads"]) / cohort["folder"])
@@ -124,6 +131,8 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
         cohort["sheet"] = sheet
         cohort["samples"], found, notes = checks.sample_sheet(cohort, Path(sheet))
         problems += found
+    if sound:
+        problems += contradictions.of_pairs(cohort)
     if isinstance(cohort.get("simulated"), str) and not Path(cohort["simulated"]).is_file():
         wrong = "the parameter file does not exist"
         problems.append(problem(path, "simulated", wrong, cohort["simulated"]))
@@ -177,6 +186,9 @@ def report(problems: list[str]) -> str:
 
 def _cohort_file(name: str, roots: list[Path], source: str) -> tuple[Path | None, list[str]]:
     is_path = name.endswith((".yaml", ".yml"))
+    if len(name) > LONGEST or "\0" in name:
+        wrong = "no name of a cohort, nor the path of a cohort file"
+        return None, [problem(source, "cohorts", wrong, shown(name))]
     path = Path(find(name if is_path else f"config/cohorts/{name}.yaml", roots))
     if path.is_file():
         return path, []

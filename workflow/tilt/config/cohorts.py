@@ -5,8 +5,10 @@ import shutil
 from collections import defaultdict
 from pathlib import Path
 
+from tilt.config import names
 from tilt.config.messages import nearest, problem
 from tilt.config.user_files import check_cells, read_table
+from tilt.core.text import count, plain
 from tilt.io import layouts
 
 MISSING = ("", "NA")
@@ -41,19 +43,6 @@ def place(folder: Path) -> list[str]:
     return []
 
 
-def config(settings: dict, source: str) -> list[str]:
-    """Values of the configuration that contradict each other."""
-    found = []
-    qc = settings.get("qc")
-    if isinstance(qc, dict):
-        for low, high in (("min_counts", "max_counts"), ("min_genes", "max_genes")):
-            a, b = qc.get(low), qc.get(high)
-            if isinstance(a, int) and isinstance(b, int) and a >= b:
-                wrong = f"{high} must be above {low}"
-                found.append(problem(source, "qc", wrong, f"{low}: {a}, {high}: {b}"))
-    return found
-
-
 def archives(cohort: dict) -> list[str]:
     """Archives are taken apart into one folder, so their files must differ by name."""
     entries = cohort.get("retrieve")
@@ -70,19 +59,33 @@ def sample_sheet(cohort: dict, path: Path) -> tuple[list[dict], list[str], list[
     if not path.is_file():
         wrong = "the sample sheet does not exist"
         return [], [problem(cohort["path"], "samples", wrong, path)], []
-    columns, numbered, found = read_table(path, "samples")
+    columns, as_written, found = read_table(path, "samples")
     if not columns:
         return [], found, []
+    numbered = [(n, {name: plain(v) for name, v in row.items()}) for n, row in as_written]
+    changed = sum(
+        a[1][name] != b[1][name] for a, b in zip(as_written, numbered, strict=True) for name in a[1]
+    )
     found += check_cells(path, numbered, "samples", "sample")
+    found += names.unprintable(path, numbered)
     found += _nameless(path, numbered)
     found += _columns(cohort, columns, path)
     found += repeats(path, numbered, "sample")
     notes = []
+    if changed:
+        notes = [
+            f"cohort {cohort.get('name')}: {count(changed, 'cell')} of {path} with blanks or "
+            "characters that are not seen: read without them"
+        ]
     if {"sample", "donor", "condition"} <= set(columns):
-        more, notes = _conditions(cohort, path, numbered)
-        found += more + _donors(cohort, path, numbered) + _alike(path, numbered)
+        more, told = _conditions(cohort, path, numbered)
+        notes += told
+        found += more + _donors(cohort, path, numbered)
+        written = [(row["donor"], plain(row["donor"])) for _, row in as_written]
+        found += names.alike(path, "donor", written)
     rows = [{name: "" if v == "NA" else v for name, v in row.items()} for _, row in numbered]
-    if not layouts.columns_needed(cohort, columns):
+    typed = all(isinstance(cohort.get(k) or "", str) for k in ("folder", "file", "genes_file"))
+    if typed and not layouts.columns_needed(cohort, columns):
         found += _same_files(cohort, path, numbered) + _raw_files(cohort, path, numbered)
     return rows, found, notes
 
@@ -98,21 +101,6 @@ def _nameless(path: Path, rows: list) -> list[str]:
                 mend = mends.get(column, f"write the name of the {column}, or take the row out")
                 found.append(problem(path, where, "missing", row[column], mend=mend))
     return found
-
-
-def _alike(path: Path, rows: list) -> list[str]:
-    """Donors whose names differ only by case: one person in two spellings would count as two."""
-    spellings = defaultdict(set)
-    for _, row in rows:
-        spellings[row["donor"].lower()].add(row["donor"])
-    mend = "one person: write the name in one way; two people: make the names differ more"
-    return [
-        problem(
-            path, "column `donor`", f"{' and '.join(sorted(names))} differ only by case", mend=mend
-        )
-        for names in spellings.values()
-        if len(names) > 1
-    ]
 
 
 def _same_files(cohort: dict, path: Path, rows: list) -> list[str]:
@@ -147,8 +135,8 @@ def _columns(cohort: dict, columns: list[str], path: Path) -> list[str]:
         mend = f"add a column `{name}` with the files of each sample"
         found.append(problem(path, "", wrong, ", ".join(columns), mend=mend))
     for key in ("covariates", "strata", "batch"):
-        names = cohort.get(key) or []
-        for name in [names] if isinstance(names, str) else names:
+        wanted = cohort.get(key) or []
+        for name in [wanted] if isinstance(wanted, str) else wanted:
             if not isinstance(name, str) or name in columns or name == "batch":
                 continue
             near = nearest(name, columns)
@@ -167,11 +155,11 @@ def repeats(path: Path, rows: list[tuple[int, dict]], column: str) -> list[str]:
     for same in lines.values():
         if len(same) == 1:
             continue
-        names = sorted({name for _, name in same})
+        spelled = sorted({name for _, name in same})
         where = "lines " + ", ".join(str(number) for number, _ in same)
-        wrong = f"{column} {names[0]} occurs {len(same)} times"
-        if len(names) > 1:
-            wrong = f"{' and '.join(names)} differ only by case (one file on some systems)"
+        wrong = f"{column} {spelled[0]} occurs {len(same)} times"
+        if len(spelled) > 1:
+            wrong = f"{' and '.join(spelled)} differ only by case (one file on some systems)"
         mend = f"give every row its own {column} name"
         found.append(problem(path, f"{where}, column `{column}`", wrong, mend=mend))
     return found
@@ -292,9 +280,13 @@ def _raw_files(cohort: dict, path: Path, rows: list) -> list[str]:
 def between_cohorts(cohorts: dict[str, dict]) -> tuple[list[str], list[str]]:
     """Samples or donors that occur in two cohorts of a run."""
     found, notes = [], []
-    names = list(cohorts)
-    for i, first in enumerate(names):
-        for second in names[i + 1 :]:
+    order = list(cohorts)
+    for name, cohort in cohorts.items():
+        for other in _names(cohort.get("same_donors_as")):
+            if other not in order:
+                notes.append(f"cohort {name}: same_donors_as: {other} is not part of this run")
+    for i, first in enumerate(order):
+        for second in order[i + 1 :]:
             one, two = cohorts[first], cohorts[second]
             samples = _shared(one, two, "sample")
             if samples:

@@ -2,7 +2,9 @@
 
 import difflib
 import functools
+import math
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -64,11 +66,26 @@ def violations(value, rules: dict, file, top: str = "") -> list[str]:
     """All violations of a JSON schema by nested keys and values, each as a problem."""
     from jsonschema import Draft202012Validator
 
+    found = [
+        problem(
+            file, ": ".join(filter(None, [top, *map(str, keys)])), "not a finite number", number
+        )
+        for keys, number in _endless(value)
+    ]
     errors = Draft202012Validator(rules).iter_errors(value)
-    found = []
     for error in sorted(errors, key=lambda e: [str(part) for part in e.absolute_path]):
         found += _explain(error, value, file, top)
     return found
+
+
+def _endless(value, keys: tuple = ()) -> Iterator[tuple[tuple, float]]:
+    """Infinite numbers and those that are none, with the keys that lead to them."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield keys, value
+    inner = value.items() if isinstance(value, dict) else ()
+    inner = enumerate(value, start=1) if isinstance(value, list) else inner
+    for key, one in inner:
+        yield from _endless(one, (*keys, key))
 
 
 def _explain(error, whole, file, top: str) -> list[str]:

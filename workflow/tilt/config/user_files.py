@@ -7,6 +7,19 @@ import yaml
 from tilt.config.messages import nearest, problem, schema
 from tilt.core.text import cells_of
 
+MOST_VALUES = 100_000  # of a YAML file, with every reference followed
+
+
+def _size(value, known: dict[int, int]) -> int:
+    """Values in a nested one; what is referred to several times counts each time."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = MOST_VALUES  # holds for a value that refers to itself
+        inner = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_size(one, known) for one in inner)
+    return known[id(value)]
+
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """Safe YAML that refuses a key written twice instead of taking the last one."""
@@ -31,6 +44,11 @@ def read_yaml(path: Path) -> tuple[dict, list[str]]:
         return {}, found
     try:
         content = yaml.load(text, _Loader)
+        if _size(content, {}) > MOST_VALUES:
+            wrong = f"more than {MOST_VALUES:,} values: references to references"
+            return {}, [problem(path, "", wrong, mend="write the values out")]
+    except RecursionError:
+        return {}, [problem(path, "", "values are nested too deeply to be read")]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}" if mark else ""

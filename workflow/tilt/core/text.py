@@ -4,6 +4,7 @@ import csv
 import re
 import unicodedata
 
+UNSEEN = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")  # characters of no width
 SAFE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
 
 
@@ -33,3 +34,9 @@ def cells_of(line: str, separator: str) -> list[str]:
         return next(csv.reader([line], delimiter=separator, strict=True), [])
     except csv.Error:
         raise ValueError('a quote (") that is not closed in its cell') from None
+
+
+def plain(text: str) -> str:
+    """The same text in composed characters, with usual blanks, and without what is not seen."""
+    text = unicodedata.normalize("NFC", UNSEEN.sub("", text))
+    return re.sub(r"[^\S\n\t\x0b-\x1f\x85\u2028\u2029]+", " ", text).strip(" ")

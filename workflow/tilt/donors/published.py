@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tilt.core.text import cells_of
+from tilt.core.text import cells_of, plain
 from tilt.donors.composition import COLUMNS, UNIT
 
 log = logging.getLogger(__name__)
@@ -250,7 +250,7 @@ def from_table(
         wide, notes = _from_long(table, unit)
     else:
         wide, notes = _from_wide(table, sheet, unit)
-    wide.index = wide.index.astype(str).str.strip()
+    wide.index = wide.index.astype(str).map(plain)
     wide.columns = wide.columns.astype(str)
     wide, more = _without_total(wide, total)
     notes += more

@@ -1,0 +1,83 @@
+"""Settings that contradict each other are told before work, with the place and the fix."""
+
+import pytest
+from projects import REPO
+
+
+def first(project) -> str:
+    found = project.problems()
+    assert len(found) == 1, found
+    return found[0].splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"embed": {"n_pcs": 100}, "normalize": {"n_hvgs": 50}}, "more components than"),
+        ({"embed": {"resolutions": [1.0, 1.0000001]}}, "are both written 1 in the name"),
+        (
+            {"imbalance": {"poles": {"tph": ["CD4_Naive"], "th22": ["CD4_Naive"]}}},
+            "CD4_Naive stands at both ends",
+        ),
+        ({"imbalance": {"tph_set": "IFN", "th22_set": "IFN"}}, "are the same signature"),
+        ({"downloads": "$NOT_SET_ANYWHERE/x"}, "names a variable that is not set"),
+        ({"downloads": "a\x00b"}, "no name of a folder"),
+        ({"qc": {"max_counts": 400}}, "max_counts must be above min_counts"),
+        ({"qc": {"n_mads": float("inf")}}, "qc: n_mads: not a finite number"),
+        ({"normalize": {"target_sum": float("nan")}}, "normalize: target_sum: not a finite number"),
+        ({"stats": {"permutations": 10**12}}, "stats: permutations"),
+        ({"stats": {"random_sets": 10**9}}, "stats: random_sets"),
+        ({"cohorts": ["a" * 3000]}, "no name of a cohort"),
+    ],
+)
+def test_of_the_config(project, change, said):
+    project.config |= change
+    found = [text for text in project.problems() if said in text]
+    assert len(found) == 1, project.problems()
+    assert len(found[0]) < 1500
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"batch": "condition"}, "would take the effect away"),
+        ({"batch": "donor"}, "would take the effect away"),
+        ({"qc": {"max_genes": 100}}, "max_genes must be above min_genes"),
+        ({"same_donors_as": ["mine"]}, "shares all donors with itself"),
+        ({"contrast": {"case": "SLE", "control": "control", "paired": True}}, "none of 3 donors"),
+        ({"retrieve": [{"name": "a"}]}, "neither `urls` nor `cellxgene`"),
+        ({"retrieve": [{"name": "lock.json", "urls": ["x"]}]}, "this name is tilt's own"),
+        ({"retrieve": [{"name": "a", "urls": ["http://x.org/a"]}]}, "http is not fetched from"),
+        ({"retrieve": [{"name": "a", "urls": ["file:///etc/passwd"]}]}, "file is not fetched from"),
+        ({"retrieve": [{"name": "a", "urls": ["x"]}] * 2}, "two entries have this name"),
+        ({"retrieve": [{"name": "a", "urls": ["x"]}], "folder": "../x"}, "out of the download"),
+        ({"retrieve": [{"name": "a", "urls": ["x"]}], "folder": "/etc"}, "out of the download"),
+    ],
+)
+def test_of_a_cohort(project, change, said):
+    project.cohort |= change
+    assert said in first(project)
+
+
+def test_poles_of_a_published_table(project):
+    project.write("counts.tsv", "donor\tTph\tTh22\nD1\t4\t2\n")
+    project.cohort |= {"format": "composition_table", "file": "counts.tsv", "folder": "."}
+    project.cohort["composition"] = {"poles": {"tph": ["Tph"], "th22": ["Tph"]}}
+    assert "composition: poles: Tph stands at both ends" in first(project)
+    project.cohort["composition"] = {"poles": {"tph": ["Tph"]}}
+    assert "tph is given and th22 is not" in first(project)
+
+
+def test_yaml_that_grows_or_nests_without_end(project):
+    lines = ["a0: &a0 [x, x]"] + [
+        f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 9)
+    ]
+    project.write("bomb.yaml", "\n".join(lines) + "\n")
+    project.write("deep.yaml", "a: " + "[" * 5000 + "]" * 5000 + "\n")
+    project.config["cohorts"] = ["bomb.yaml", "deep.yaml"]
+    from tilt.config import check
+
+    _, found = check.check(project.config, [project.folder, REPO])
+    text = "\n".join(found)
+    assert "bomb.yaml: more than 100,000 values" in text
+    assert "deep.yaml: values are nested too deeply" in text

@@ -1,0 +1,124 @@
+"""Settings that each are allowed but contradict each other, or what the cohorts are."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from tilt.config.messages import problem
+
+
+def of_qc(qc: object, source: str) -> list[str]:
+    """Limits of quality control whose upper end is not above the lower."""
+    found = []
+    for low, high in (("min_counts", "max_counts"), ("min_genes", "max_genes")):
+        a, b = (qc.get(low), qc.get(high)) if isinstance(qc, dict) else (None, None)
+        if isinstance(a, int) and isinstance(b, int) and a >= b:
+            wrong = f"{high} must be above {low}"
+            found.append(problem(source, "qc", wrong, f"{low}: {a}, {high}: {b}"))
+    return found
+
+
+def of_config(settings: Mapping, source: str) -> list[str]:
+    """Contradictions within a configuration that keeps to its schema."""
+    found = of_qc(settings["qc"], source)
+    embed, normalize, imbalance = (settings[key] for key in ("embed", "normalize", "imbalance"))
+    if embed["n_pcs"] > normalize["n_hvgs"]:
+        wrong = "more components than there are variable genes"
+        said = f"embed: n_pcs: {embed['n_pcs']}, normalize: n_hvgs: {normalize['n_hvgs']}"
+        found.append(problem(source, "embed: n_pcs", wrong, said, mend="lower `n_pcs`"))
+    names = [f"{resolution:g}" for resolution in embed["resolutions"]]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        wrong = f"two resolutions are both written {twice[0]} in the name of their column"
+        found.append(problem(source, "embed: resolutions", wrong, mend="keep one of them"))
+    found += of_poles(imbalance["poles"], source, "imbalance: poles")
+    if imbalance["tph_set"] == imbalance["th22_set"]:
+        wrong = "both ends of the axis are the same signature"
+        said = imbalance["tph_set"]
+        found.append(problem(source, "imbalance: tph_set, th22_set", wrong, said))
+    return found + of_downloads(settings["downloads"], source)
+
+
+def of_poles(poles: Mapping, source: str, where: str) -> list[str]:
+    """Labels that are counted at both ends of the imbalance, or one end alone."""
+    both = sorted(set(poles.get("tph") or ()) & set(poles.get("th22") or ()))
+    if both:
+        wrong = f"{', '.join(both)} stands at both ends: its cells would cancel out"
+        return [problem(source, where, wrong, mend="take it out of one of the two")]
+    if bool(poles.get("tph")) != bool(poles.get("th22")):
+        given, other = ("tph", "th22") if poles.get("tph") else ("th22", "tph")
+        return [problem(source, where, f"{given} is given and {other} is not", mend="name both")]
+    return []
+
+
+def of_downloads(downloads: str, source: str) -> list[str]:
+    """A download folder that cannot be one. ``downloads`` has its variables filled in."""
+    wrong = ""
+    if "\0" in downloads:
+        wrong = "no name of a folder"
+    elif "$" in downloads:
+        wrong = "names a variable that is not set"
+    elif downloads.startswith("~"):
+        wrong = "names the home of somebody who is not known here"
+    elif Path(downloads).exists() and not Path(downloads).is_dir():
+        wrong = "is a file"
+    return [problem(source, "downloads", wrong, ascii(downloads))] if wrong else []
+
+
+def of_cohort(cohort: Mapping, own_qc: bool) -> list[str]:
+    """Contradictions within a cohort file that keeps to its schema; ``own_qc``: it changes `qc`."""
+    path, name = cohort["path"], cohort.get("name")
+    found = of_qc(cohort["qc"], path) if own_qc else []
+    if cohort.get("batch") in ("condition", "donor"):
+        wrong = f"batch is `{cohort['batch']}`: correcting for it would take the effect away"
+        mend = "name what was processed together, or leave `batch` out"
+        found.append(problem(path, "batch", wrong, cohort["batch"], mend=mend))
+    own = (cohort.get("composition") or {}).get("poles") or {}
+    found += of_poles(own, path, "composition: poles")
+    if name in (cohort.get("same_donors_as") or ()):
+        wrong = "a cohort shares all donors with itself"
+        found.append(problem(path, "same_donors_as", wrong, name, mend=f"take {name} out"))
+    folder = cohort.get("folder")
+    if "retrieve" in cohort and isinstance(folder, str):
+        outside = os.path.isabs(folder) or os.path.normpath(folder).startswith("..")
+        if outside:
+            wrong = "leads out of the download folder"
+            mend = f"folder: {Path(folder).name or name}"
+            found.append(problem(path, "folder", wrong, folder, mend=mend))
+    return found + _retrieved(cohort, path)
+
+
+def _retrieved(cohort: Mapping, path: str) -> list[str]:
+    found = []
+    names = [entry.get("name") for entry in cohort.get("retrieve") or ()]
+    for number, entry in enumerate(cohort.get("retrieve") or (), start=1):
+        where = f"retrieve: entry {number}"
+        if not entry.get("urls") and not entry.get("cellxgene"):
+            found.append(problem(path, where, "has neither `urls` nor `cellxgene`", entry["name"]))
+        if names.count(entry["name"]) > 1 and names.index(entry["name"]) == number - 1:
+            found.append(problem(path, where, "two entries have this name", entry["name"]))
+        if entry["name"].lower() in ("lock.json", "in_use"):
+            found.append(problem(path, where, "this name is tilt's own", entry["name"]))
+        for url in entry.get("urls") or ():
+            scheme = url.split("://")[0].lower() if "://" in url else ""
+            local = url.startswith(("http://127.0.0.1", "http://localhost", "http://[::1]"))
+            if scheme not in ("", "https") and not local:
+                wrong = f"{scheme} is not fetched from: what comes could be anybody's"
+                mend = "give an https address, or the path of a local copy"
+                found.append(problem(path, f"{where}, urls", wrong, url, mend=mend))
+    return found
+
+
+def of_pairs(cohort: Mapping) -> list[str]:
+    """A paired contrast none of whose donors has both conditions."""
+    contrast = cohort.get("contrast")
+    if not isinstance(contrast, dict) or not contrast.get("paired") or not cohort["samples"]:
+        return []
+    arms: dict[str, set] = {}
+    for row in cohort["samples"]:
+        arms.setdefault(row.get("donor", ""), set()).add(row.get("condition"))
+    if any({contrast.get("case"), contrast.get("control")} <= seen for seen in arms.values()):
+        return []
+    wrong = f"paired, but none of {len(arms)} donors has both conditions"
+    mend = "take `paired` out, or give the samples of one person one donor name"
+    return [problem(cohort["path"], "contrast", wrong, mend=mend)]

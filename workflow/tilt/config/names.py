@@ -1,0 +1,86 @@
+"""Characters in what users write: the harmless are made plain, the others are asked about."""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+from tilt.config.messages import problem
+from tilt.core.text import UNSEEN
+
+LONGEST = 100  # characters of a name; files and figures carry it
+# Controls, line and paragraph separators, marks that turn the direction of writing.
+FORBIDDEN = re.compile("[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]")
+# Letters of Cyrillic and Greek that look like Latin ones (Unicode TS 39, confusables).
+LOOK_ALIKE = str.maketrans(
+    "АВЕЅІЈКМНОРСТУХаеорсухѕіјԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧο",
+    "ABESIJKMHOPCTYXaeopcyxsijdqwABEZHIKMNOPTYXo",
+)
+
+
+def shown(text: str, most: int = 60) -> str:
+    """Text as it may be shown in a terminal: what is not printed as its code, long ones cut."""
+    safe = "".join(c if c.isprintable() and not UNSEEN.match(c) else ascii(c)[1:-1] for c in text)
+    return safe if len(safe) <= most else f"{safe[:most]}... ({len(text)} characters)"
+
+
+def unprintable(path: Path, rows: Iterable[tuple[int, dict]]) -> list[str]:
+    """Problems of cells with control characters, or names too long."""
+    found = []
+    for number, row in rows:
+        for column, value in row.items():
+            where = f"line {number}, column `{shown(column)}`"
+            if FORBIDDEN.search(value):
+                wrong = "holds characters that control a terminal or are no text"
+                fixed = shown(FORBIDDEN.sub("", value))
+                found.append(problem(path, where, wrong, shown(value), mend=f"write `{fixed}`"))
+            elif column in ("sample", "donor", "condition", "batch") and len(value) > LONGEST:
+                wrong = f"longer than {LONGEST} characters"
+                found.append(problem(path, where, wrong, shown(value), mend="shorten it"))
+    return found
+
+
+def likeness(name: str) -> str:
+    """What names have in common that a reader would take for one."""
+    text = unicodedata.normalize("NFKC", name).translate(LOOK_ALIKE).casefold()
+    text = re.sub(r"\s", "", text)
+    text = re.sub(r"^(\d+)\.0+$", r"\1", text)
+    return re.sub(r"(?<!\d)0+(?=\d)", "", text)
+
+
+def alike(path: Path, column: str, written: Iterable[tuple[str, str]]) -> list[str]:
+    """Names of one column that a reader would take for one, or that were made one by cleaning.
+
+    ``written``: pairs of the text as it stands in the file and as it is used.
+    """
+    used = defaultdict(set)
+    raw = defaultdict(set)
+    for text, name in written:
+        if name:
+            used[likeness(name)].add(name)
+            raw[name].add(text)
+    found = []
+    mend = "one person: write the name in one way; two people: make the names differ more"
+    for names in used.values():
+        if len(names) > 1:
+            both = sorted(names)
+            case = len({name.lower() for name in both}) == 1
+            how = "differ only by case" if case else f"look like one ({differing(both)})"
+            wrong = f"{' and '.join(map(shown, both))} {how}"
+            found.append(problem(path, f"column `{column}`", wrong, mend=mend))
+    for name, texts in raw.items():
+        if len(texts) > 1:
+            wrong = f"{shown(name)} is written in {len(texts)} ways that differ in what is not seen"
+            said = "; ".join(sorted(ascii(text) for text in texts))
+            found.append(problem(path, f"column `{column}`", wrong, said, mend=mend))
+    return found
+
+
+def differing(names: list[str]) -> str:
+    """In what two names that look alike differ."""
+    if any(name != name.translate(LOOK_ALIKE) for name in names):
+        return "letters of another alphabet: " + ", ".join(ascii(name) for name in names)
+    if len({re.sub(r"\s", "", name).casefold() for name in names}) == 1:
+        return "blanks"
+    return "leading zeros or decimals"
