@@ -27,6 +27,7 @@ MARKERS = """level\tlabel\tparent\tpositive\tnegative\tcompartment
 0\tT\tPBMC\tCD3D CD3E\t\t
 1\tCD4\tT\tCD4\tCD8A\t
 2\tCD4_Naive\tCD4\tCCR7\tCCR10\tnaive
+2\tCD4_Memory\tCD4\tCD40LG\t\tmemory
 """
 SIGNATURES = "gene\tset\tweight\nISG15\tIFN\t1\nMX1\tIFN\t-0.5\n"
 

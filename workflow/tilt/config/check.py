@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from tilt.config import cohorts as checks
-from tilt.config import contradictions, resources
+from tilt.config import contradictions, gene_files, resources
 from tilt.config.messages import problem, schema, violations
 from tilt.config.names import shown
 from tilt.config.user_files import read_yaml
@@ -226,6 +226,8 @@ def _resources(settings: dict, roots: list[Path], source: str) -> list[str]:
         if not Path(stats["regulon"]).is_file():
             wrong = "the file does not exist"
             problems.append(problem(source, "stats: regulon", wrong, stats["regulon"]))
+        else:
+            problems += gene_files.check(Path(stats["regulon"]), "regulon")
     tables = settings.get("resources")
     for key, path in tables.items() if isinstance(tables, dict) else ():
         if key not in schema("config")["properties"]["resources"]["properties"]:
@@ -240,4 +242,6 @@ def _resources(settings: dict, roots: list[Path], source: str) -> list[str]:
             problems += resources.markers(Path(tables[key]))
         elif key == "signatures":
             problems += resources.signatures(Path(tables[key]))
+        elif key in gene_files.COLUMNS:
+            problems += gene_files.check(Path(tables[key]), key)
     return problems

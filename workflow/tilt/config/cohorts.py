@@ -114,12 +114,14 @@ def _same_files(cohort: dict, path: Path, rows: list) -> list[str]:
             files = layouts.sample_files(cohort, row)
         except layouts.LayoutError:
             continue
-        users[next(iter(files.values()))].append((number, row.get("sample")))
+        first = next(iter(files.values()))
+        users[os.path.realpath(first)].append((number, row.get("sample"), first))
     found = []
-    for file, same in users.items():
+    for same in users.values():
         if len(same) > 1:
-            where = "lines " + ", ".join(str(number) for number, _ in same)
-            wrong = f"samples {' and '.join(str(name) for _, name in same)} have the same file"
+            file = same[0][2]
+            where = "lines " + ", ".join(str(number) for number, *_ in same)
+            wrong = f"samples {' and '.join(str(name) for _, name, _ in same)} have the same file"
             mend = (
                 "give each sample its own file; a library of several samples needs `cell_table`, "
                 "the table of its barcodes"

@@ -1,5 +1,6 @@
 """Checks of the marker and signature tables, and of the names the configuration takes from them."""
 
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -11,6 +12,9 @@ ROOT_LABEL = "PBMC"
 GROUPS = ("memory_cd4", "cd4", "t")
 POLES = ("tph_high", "th22_high", "isg_high")
 UNASSIGNED = "unassigned"
+RESERVED = (*GROUPS, *POLES, UNASSIGNED, "pbmc", "total", "E1", "E2", "E3")
+MOUSE = re.compile(r"^[A-Z][a-z]+[a-z0-9-]*$")
+MOST_WEIGHT = 100  # times the usual weight of a gene
 
 
 def markers(path: Path) -> list[str]:
@@ -21,8 +25,19 @@ def markers(path: Path) -> list[str]:
         return found
     found += repeats(path, rows, "label")
     levels = {row["label"]: row["level"] for _, row in rows}
+    found += _reserved(path, rows, "label", RESERVED)
+    found += _of_another_species(path, [g for _, r in rows for g in r["positive"].split()])
+    if rows and not any(row.get("compartment") == "memory" for _, row in rows):
+        wrong = "no label has the compartment `memory`: the imbalance is measured in memory cells"
+        mend = "write `memory` in column `compartment` of the memory CD4 subsets"
+        found.append(problem(path, "", wrong, mend=mend))
     for number, row in rows:
         where = f"line {number} (label {row['label']})"
+        genes = row["positive"].split()
+        twice = sorted({gene for gene in genes if genes.count(gene) > 1})
+        if twice:
+            wrong = f"{', '.join(twice)} occurs twice among the positive genes"
+            found.append(problem(path, where, wrong, mend="keep it once"))
         parent = row["parent"]
         upper = [label for label, level in levels.items() if level < row["level"]] + [ROOT_LABEL]
         if parent and parent not in upper:
@@ -55,12 +70,60 @@ def signatures(path: Path) -> list[str]:
         return found
     lines = defaultdict(list)
     for number, row in rows:
-        lines[row["gene"], row["set"]].append(number)
+        lines[row["gene"].upper(), row["set"]].append(number)
+    found += _reserved(path, rows, "set", RESERVED)
+    found += _of_another_species(path, [row["gene"] for _, row in rows])
+    found += _weightless(path, rows)
     for (gene, name), numbers in lines.items():
         if gene and len(numbers) > 1:
             where = f"lines {few(numbers)}, column `gene`"
             wrong = f"gene {gene} occurs {len(numbers)} times in set {name}"
             found.append(problem(path, where, wrong, mend="keep one of the rows"))
+    return found
+
+
+def _reserved(path: Path, rows: list, column: str, taken: tuple) -> list[str]:
+    """Names that tilt gives to other things, in whose tables they would be lost."""
+    seen: dict[str, int] = {}
+    for number, row in rows:
+        seen.setdefault(row[column], number)
+    return [
+        problem(
+            path,
+            f"line {number}, column `{column}`",
+            f"{name} has a meaning of its own",
+            name,
+            mend=f"name it otherwise, for instance {name}_own",
+        )
+        for name, number in seen.items()
+        if name in taken
+    ]
+
+
+def _of_another_species(path: Path, genes: list[str]) -> list[str]:
+    """Symbols written as those of mice are (Cd3e), mostly."""
+    mouse = [gene for gene in genes if MOUSE.match(gene)]
+    if len(mouse) <= len(genes) / 2:
+        return []
+    wrong = f"{len(mouse)} of {len(genes)} genes are written as those of mice"
+    return [problem(path, "", wrong, few(mouse), mend="write the symbols of human genes (CD3E)")]
+
+
+def _weightless(path: Path, rows: list) -> list[str]:
+    """Weights that are endless or absurd, and sets whose weights are all zero."""
+    found, sets = [], defaultdict(list)
+    for number, row in rows:
+        try:
+            weight = float(row.get("weight", ""))
+        except ValueError:
+            continue  # told by the schema
+        sets[row["set"]].append(weight)
+        if abs(weight) > MOST_WEIGHT:
+            where, wrong = f"line {number}, column `weight`", f"beyond {MOST_WEIGHT}"
+            found.append(problem(path, where, wrong, row["weight"]))
+    for name, weights in sets.items():
+        if not any(weights):
+            found.append(problem(path, f"set {name}", "all weights are zero"))
     return found
 
 

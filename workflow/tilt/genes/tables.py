@@ -90,7 +90,7 @@ def _shares(path: Path) -> dict[str, float]:
 
 def read_signatures(path: str | Path) -> pd.DataFrame:
     """Read the signature table: gene, ensembl, set, weight (float), tier (int), source, ..."""
-    table = _read(path, ["gene", "ensembl", "set", "weight"])
+    table = _read(path, ["gene", "set", "weight"])
     table["weight"] = table["weight"].astype(float)
     if "tier" in table:
         table["tier"] = table["tier"].astype(int)

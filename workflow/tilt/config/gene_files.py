@@ -1,0 +1,75 @@
+"""Checks of the plain tables of genes: aliases, excluded genes and regulons."""
+
+import math
+import re
+from pathlib import Path
+
+from tilt.config.messages import nearest, problem
+from tilt.config.user_files import read_text
+from tilt.core.text import cells_of
+
+COLUMNS = {
+    "gene_aliases": ("old", "current"),
+    "excluded_genes": ("list", "kind", "value"),
+    "regulon": ("source", "target", "weight"),
+}
+KINDS = ("gene", "regex")
+SHOWN = 5  # rows of one kind of problem that are spelled out
+
+
+def check(path: Path, kind: str) -> list[str]:
+    """Problems of a table of genes of a ``kind`` in :data:`COLUMNS`; lines with # are comments."""
+    text, found = read_text(path)
+    if found:
+        return found
+    lines = [(n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
+    lines = [(n, line) for n, line in lines if not line.startswith("#")]
+    needed = COLUMNS[kind]
+    if not lines:
+        mend = "begin with the line: " + "  ".join(needed)
+        return [problem(path, "", "the table is empty", mend=mend)]
+    header = [name.strip() for name in lines[0][1].split("\t")]
+    for name in needed:
+        if name not in header:
+            near = nearest(name, header)
+            mend = f"rename column `{near}` to `{name}`" if near else f"add a column `{name}`"
+            wrong = f"column `{name}` is missing"
+            found.append(problem(path, f"line {lines[0][0]}", wrong, ", ".join(header), mend=mend))
+    if found:
+        return found
+    wrong = []
+    for number, line in lines[1:]:
+        try:
+            row = dict(zip(header, (cell.strip() for cell in cells_of(line, "\t")), strict=False))
+        except ValueError as error:
+            wrong.append(problem(path, f"line {number}", str(error), line.strip()))
+            continue
+        for name in needed:
+            said = _wrong(kind, name, row.get(name, ""), row)
+            if said:
+                where = f"line {number}, column `{name}`"
+                wrong.append(problem(path, where, said, row.get(name) or "nothing"))
+    if len(wrong) > SHOWN:
+        wrong = [*wrong[:SHOWN], problem(path, "", f"and {len(wrong) - SHOWN} more like these")]
+    if len(lines) == 1 and kind == "regulon":
+        wrong.append(problem(path, "", "the table has a header but no rows"))
+    return wrong
+
+
+def _wrong(kind: str, column: str, value: str, row: dict) -> str:
+    """What is wrong with a cell, in words; empty when nothing is."""
+    if not value:
+        return "empty"
+    if kind == "excluded_genes" and column == "kind" and value not in KINDS:
+        return f"must be one of {', '.join(KINDS)}"
+    if kind == "excluded_genes" and column == "value" and row.get("kind") == "regex":
+        try:
+            re.compile(value)
+        except re.error as error:
+            return f"not a regular expression ({error})"
+    if kind == "regulon" and column == "weight":
+        try:
+            return "" if math.isfinite(float(value)) and float(value) else "not a weight"
+        except ValueError:
+            return "not a number"
+    return ""
