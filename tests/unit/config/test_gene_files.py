@@ -1,4 +1,4 @@
-"""Tables of genes are checked before work: aliases, excluded genes, regulons, markers, signatures."""
+"""Tables of genes are checked before work: aliases, exclusions, regulons, markers, signatures."""
 
 import pytest
 from projects import MARKERS, SIGNATURES
@@ -61,7 +61,7 @@ def test_genes_of_mice(project):
     project.tables["markers"] = mouse
     assert "4 of 6 genes are written as those of mice" in "".join(project.problems())
     project.tables["markers"] = MARKERS.replace("CD3D CD3E", "CD3D Cd3e")
-    assert project.problems() == []
+    assert "those of mice" not in "".join(project.problems())
 
 
 @pytest.mark.parametrize(

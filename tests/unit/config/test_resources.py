@@ -281,17 +281,17 @@ def test_marker_table_problems(project):
         "2\tCD4_Th22\tCD4\tCCR10\tCCR10\teffector\n"
     )
     assert [p.replace("markers.tsv: ", "") for p in project.problems()] == [
-        "line 8 (label CD4_Th22), column `compartment`: not an allowed value\n"
+        "line 9 (label CD4_Th22), column `compartment`: not an allowed value\n"
         "    found:   effector\n    allowed: '', naive, memory, treg",
-        "lines 4, 5, column `label`: label CD4_Naive occurs 2 times\n"
+        "lines 4, 6, column `label`: label CD4_Naive occurs 2 times\n"
         "    mend:    give every row its own label name",
-        "line 6 (label CD4_Th1), column `parent`: parent CD44 is unknown\n"
+        "line 7 (label CD4_Th1), column `parent`: parent CD44 is unknown\n"
         "    found:   CD44\n    allowed: T, CD4, PBMC\n    mend:    write `CD4`",
-        "line 7 (label CD4_Th2), column `parent`: parent CD4_Naive is not of a higher level\n"
+        "line 8 (label CD4_Th2), column `parent`: parent CD4_Naive is not of a higher level\n"
         "    found:   CD4_Naive\n    allowed: T, CD4, PBMC",
-        "line 7 (label CD4_Th2), column `positive`: genes must be separated by spaces\n"
+        "line 8 (label CD4_Th2), column `positive`: genes must be separated by spaces\n"
         "    found:   GATA3,CCR4\n    mend:    GATA3 CCR4",
-        "line 8 (label CD4_Th22): CCR10 is both positive and negative\n"
+        "line 9 (label CD4_Th22): CCR10 is both positive and negative\n"
         "    mend:    take it out of one of the columns",
     ]
 

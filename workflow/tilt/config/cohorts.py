@@ -67,7 +67,8 @@ def sample_sheet(cohort: dict, path: Path) -> tuple[list[dict], list[str], list[
         a[1][name] != b[1][name] for a, b in zip(as_written, numbered, strict=True) for name in a[1]
     )
     found += check_cells(path, numbered, "samples", "sample")
-    found += names.unprintable(path, numbered)
+    unprintable = names.unprintable(path, numbered)
+    found += unprintable
     found += _nameless(path, numbered)
     found += _columns(cohort, columns, path)
     found += repeats(path, numbered, "sample")
@@ -84,7 +85,9 @@ def sample_sheet(cohort: dict, path: Path) -> tuple[list[dict], list[str], list[
         written = [(row["donor"], plain(row["donor"])) for _, row in as_written]
         found += names.alike(path, "donor", written)
     rows = [{name: "" if v == "NA" else v for name, v in row.items()} for _, row in numbered]
-    typed = all(isinstance(cohort.get(k) or "", str) for k in ("folder", "file", "genes_file"))
+    typed = not unprintable and all(
+        isinstance(cohort.get(k) or "", str) for k in ("folder", "file", "genes_file")
+    )
     if typed and not layouts.columns_needed(cohort, columns):
         found += _same_files(cohort, path, numbered) + _raw_files(cohort, path, numbered)
     return rows, found, notes
