@@ -26,12 +26,16 @@ include: "{root}/Snakefile"
 
 rule_of = workflow.get_rule("plot_specifications")
 outputs = dict(rule_of.output.items())
-flags = {{name: str(item.flags["report"]) for name, item in outputs.items()}}
+flags = {{name: item.flags["report"] for name, item in outputs.items()}}
+flags = {{
+    name: [item.caption.get_path_or_uri(True), item.category, item.labels["figure"]]
+    for name, item in flags.items()
+}}
 Path("found.json").write_text(json.dumps({{
     "files": [str(path) for path in rule_of.output],
     "items": flags,
     "report": [str(path) for path in workflow.get_rule("write_report").input],
-    "params": dict(rule_of.params.items())["settings"],
+    "job": rule_of.name,
 }}))
 """
 
@@ -55,13 +59,11 @@ def test_new_entry_makes_outputs_report_item_inputs_and_caption(tmp_path):
     new = {Path(path).name for path in set(after["files"]) - set(before["files"])}
     assert new == {f"dummy.{kind}" for kind in ("pdf", "svg", "png", "tsv")}
     assert set(after["items"]) - set(before["items"]) == {"dummy"}
-    item = after["items"]["dummy"]
-    assert "'figure': 'A new figure'" in item and "category='5 Quality'" in item
     caption = tmp_path / "after/.snakemake/captions/dummy.rst"
-    assert str(caption) in item and caption.read_text().endswith("What it shows.\n")
+    assert after["items"]["dummy"] == [str(caption), "5 Quality", "A new figure"]
+    assert caption.read_text().endswith("What it shows.\n")
     assert set(after["report"]) - set(before["report"]) == {
         f"results/figures/{cohort}/dummy.png" for cohort in ("demo_cd4", "demo_pbmc")
     }
-    assert "seed" in after["params"] and "seed" not in before["params"]
     job = plan.split("rule plot_specifications:")[1].split("\n\n")[0]
     assert "results/demo_cd4/markers_found.tsv" in job and "dummy.svg" in job

@@ -7,7 +7,7 @@ rule celltypist_cells:
     input:
         counts="results/{cohort}/counts.zarr",
         labels="results/{cohort}/labels.tsv.gz",
-        model=lambda wildcards: cohort_of(wildcards)["celltypist_model"],
+        model=of_cohort("celltypist_model"),
         aliases=CONFIG["resources"]["gene_aliases"],
     output:
         cells="results/{cohort}/celltypist.tsv.gz",
@@ -23,9 +23,9 @@ rule celltypist_cells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2500),
+        mem_mb=jobs.memory(2500),
         runtime=240,
     params:
-        code=code("labels.celltypist", "labels.author_labels", "io.store"),
+        code=code("celltypist_cells"),
     script:
         "../scripts/celltypist_cells.py"

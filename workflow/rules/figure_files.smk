@@ -1,47 +1,43 @@
 # Inputs, outputs, captions and params of the rules that draw, from the registry of figures.
 
-from tilt.figures import jobs, names
+from tilt.figures import jobs as figure_jobs
 from tilt.figures.registry import FIGURES
 
 # Snakemake reads a caption from a file that knows only the job, not the figure: one file a figure.
 CAPTIONS = Path(".snakemake/captions").absolute()
 if workflow.is_main_process:
-    jobs.write_captions(CAPTIONS, (TILT / "report" / "figure.rst").read_text())
+    figure_jobs.write_captions(CAPTIONS, (TILT / "report" / "figure.rst").read_text())
+
+# Of the registry a job uses the recipes of its own figures, which are a param.
+ENTRIES = ("tilt.figures.registry",)
 
 
 def figure_input(job):
     """Input function: the files that the figures of a job are drawn from."""
 
     def named(wildcards):
-        with_cells = wildcards.cohort in CELLS
-        return {
-            name: (
-                expand(
-                    f"results/{wildcards.cohort}/{file}",
-                    subset=de_subsets(file) if with_cells else [],
-                )
-                if "{subset}" in file
-                else f"results/{wildcards.cohort}/{file}"
-            )
-            for name, file in jobs.files(job, with_cells).items()
-        }
+        files = figure_jobs.files(job, wildcards.cohort in CELLS).items()
+        return {name: of_subsets(file, wildcards.cohort) for name, file in files}
 
     return named
 
 
-def de_subsets(file):
-    """Subsets tested for expression; of factors none without a table of regulons."""
-    if file.startswith("factors/") and not CONFIG["stats"]["regulon"]:
-        return []
-    return CONFIG["stats"]["de_subsets"]
+def of_subsets(file, cohort):
+    """A file of a cohort, or one for each subset tested for expression where it has {subset}."""
+    path = f"results/{cohort}/{file}"
+    if "{subset}" not in file:
+        return path
+    # Without a table of regulons there are no factors.
+    absent = file.startswith("factors/") and not CONFIG["stats"]["regulon"]
+    return expand(path, subset=[] if absent else CONFIG["stats"]["de_subsets"])
 
 
 def figure_files(job):
     """Outputs of a job that stand in no report."""
     return [
         f"{figure.stem}.{kind}"
-        for figure in jobs.of_job(job)
-        for kind in jobs.FORMATS
+        for figure in figure_jobs.of_job(job)
+        for kind in figure_jobs.FORMATS
         if kind != "png"
     ]
 
@@ -51,24 +47,20 @@ def figure_items(job):
     return {
         figure.key: report(
             f"{figure.stem}.png",
-            caption=str(jobs.caption_file(CAPTIONS, figure)),
+            caption=str(figure_jobs.caption_file(CAPTIONS, figure)),
             category=figure.category,
             labels={
                 "cohort": "across" if figure.across else "{cohort}",
                 "figure": figure.heading,
             },
         )
-        for figure in jobs.of_job(job)
+        for figure in figure_jobs.of_job(job)
     }
 
 
-def figure_params(job):
-    """What else decides how the figures of a job look: recipes, values of the config, code."""
-    return {
-        "figures": jobs.recipes(job),
-        "settings": jobs.settings(job, CONFIG),
-        "code": code(*jobs.modules(job), without=("figures.registry",)),
-    }
+def figure_settings(job):
+    """Params function: values of the cohort's settings, or of the config, that the figures use."""
+    return of_cohort(lambda cohort: figure_jobs.settings(job, CONFIG | cohort))
 
 
 def drawn_figures():

@@ -19,11 +19,13 @@ rule plot_quality:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(*jobs.memory("plot_quality")),
+        mem_mb=jobs.memory(*figure_jobs.memory("plot_quality")),
         runtime=30,
     params:
-        **figure_params("plot_quality"),
-        cohorts=lambda wildcards: [names.describe(cohort_of(wildcards))],
+        cohorts=of_cohort(lambda cohort: [names.describe(cohort)]),
+        figures=figure_jobs.recipes("plot_quality"),
+        settings=figure_settings("plot_quality"),
+        code=code("plot_figures", *figure_jobs.modules("plot_quality"), without=ENTRIES),
     script:
         "../scripts/plot_figures.py"
 
@@ -42,11 +44,13 @@ rule plot_cells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(*jobs.memory("plot_cells")),
+        mem_mb=jobs.memory(*figure_jobs.memory("plot_cells")),
         runtime=30,
     params:
-        **figure_params("plot_cells"),
-        cohorts=lambda wildcards: [names.describe(cohort_of(wildcards))],
+        cohorts=of_cohort(lambda cohort: [names.describe(cohort)]),
+        figures=figure_jobs.recipes("plot_cells"),
+        settings=figure_settings("plot_cells"),
+        code=code("plot_figures", *figure_jobs.modules("plot_cells"), without=ENTRIES),
     script:
         "../scripts/plot_figures.py"
 
@@ -65,11 +69,13 @@ rule plot_markers:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(*jobs.memory("plot_markers")),
+        mem_mb=jobs.memory(*figure_jobs.memory("plot_markers")),
         runtime=30,
     params:
-        **figure_params("plot_markers"),
-        cohorts=lambda wildcards: [names.describe(cohort_of(wildcards))],
+        cohorts=of_cohort(lambda cohort: [names.describe(cohort)]),
+        figures=figure_jobs.recipes("plot_markers"),
+        settings=figure_settings("plot_markers"),
+        code=code("plot_figures", *figure_jobs.modules("plot_markers"), without=ENTRIES),
     script:
         "../scripts/plot_figures.py"
 
@@ -90,11 +96,15 @@ rule plot_celltypist:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(*jobs.memory("plot_celltypist")),
+        mem_mb=jobs.memory(*figure_jobs.memory("plot_celltypist")),
         runtime=30,
     params:
-        **figure_params("plot_celltypist"),
-        cohorts=lambda wildcards: [names.describe(cohort_of(wildcards))],
+        figures=figure_jobs.recipes("plot_celltypist"),
+        settings=figure_settings("plot_celltypist"),
+        code=code(
+            "plot_figures", *figure_jobs.modules("plot_celltypist"), without=ENTRIES
+        ),
+        cohorts=of_cohort(lambda cohort: [names.describe(cohort)]),
     script:
         "../scripts/plot_figures.py"
 
@@ -113,11 +123,13 @@ rule plot_donors:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(*jobs.memory("plot_donors")),
+        mem_mb=jobs.memory(*figure_jobs.memory("plot_donors")),
         runtime=30,
     params:
-        **figure_params("plot_donors"),
-        cohorts=lambda wildcards: [names.describe(cohort_of(wildcards))],
+        cohorts=of_cohort(lambda cohort: [names.describe(cohort)]),
+        figures=figure_jobs.recipes("plot_donors"),
+        settings=figure_settings("plot_donors"),
+        code=code("plot_figures", *figure_jobs.modules("plot_donors"), without=ENTRIES),
     script:
         "../scripts/plot_figures.py"
 
@@ -136,11 +148,17 @@ rule plot_specifications:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(*jobs.memory("plot_specifications")),
+        mem_mb=jobs.memory(*figure_jobs.memory("plot_specifications")),
         runtime=30,
     params:
-        **figure_params("plot_specifications"),
-        cohorts=lambda wildcards: [names.describe(cohort_of(wildcards))],
+        figures=figure_jobs.recipes("plot_specifications"),
+        settings=figure_settings("plot_specifications"),
+        code=code(
+            "plot_figures",
+            *figure_jobs.modules("plot_specifications"),
+            without=ENTRIES,
+        ),
+        cohorts=of_cohort(lambda cohort: [names.describe(cohort)]),
     script:
         "../scripts/plot_figures.py"
 
@@ -149,7 +167,7 @@ rule plot_across:
     input:
         **{
             name: expand(f"results/{file}", cohort=CELLS)
-            for name, file in jobs.files("plot_across").items()
+            for name, file in figure_jobs.files("plot_across").items()
         },
     output:
         *figure_files("plot_across"),
@@ -162,10 +180,12 @@ rule plot_across:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(*jobs.memory("plot_across")),
+        mem_mb=jobs.memory(*figure_jobs.memory("plot_across")),
         runtime=30,
     params:
-        **figure_params("plot_across"),
         cohorts=[names.describe(about) for about in COHORTS.values()],
+        figures=figure_jobs.recipes("plot_across"),
+        settings=figure_jobs.settings("plot_across", CONFIG),
+        code=code("plot_figures", *figure_jobs.modules("plot_across"), without=ENTRIES),
     script:
         "../scripts/plot_figures.py"

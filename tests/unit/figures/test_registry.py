@@ -3,12 +3,13 @@
 import ast
 import dataclasses
 import inspect
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from tilt.core import provenance
+from tilt.core import code
 from tilt.figures import jobs
 from tilt.figures.entry import load
 from tilt.figures.registry import FIGURES
@@ -16,6 +17,8 @@ from tilt.figures.registry import FIGURES
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "workflow/tilt/figures"
 RULES = (ROOT / "workflow/rules/figures.smk").read_text()
+REPORT = (ROOT / "workflow/rules/report.smk").read_text()
+DRAWING = sorted({figure.job for figure in FIGURES.values()})
 
 
 HEADED = ("style.figure", "style.sentence")
@@ -32,12 +35,12 @@ def test_every_module_that_draws_a_figure_is_in_the_registry():
 
 
 def test_importing_the_registry_loads_no_large_library():
-    code = (
+    words = (
         "import sys; from tilt.figures import jobs, names, registry; "
         "print([m for m in ('numpy', 'pandas', 'matplotlib', 'anndata') if m in sys.modules])"
     )
     told = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", words],
         cwd=ROOT / "workflow",
         capture_output=True,
         text=True,
@@ -109,27 +112,38 @@ def test_memory_and_settings_of_a_job_are_those_of_its_figures():
         jobs.of_job("plot_nothing")
 
 
-def test_digest_of_a_job_sees_its_modules_and_not_the_registry(monkeypatch, tmp_path):
-    before = {job: digest(job) for job in ("plot_quality", "plot_donors")}
-    changed = {"figures.registry": "registry.py", "figures.qc": "qc.py"}
-    real = provenance.module_file
-    for module, name in changed.items():
-        (tmp_path / name).write_text((FOLDER / name).read_text() + "\nNEW = 1\n")
-        with monkeypatch.context() as patch:
-            patch.setattr(
-                provenance,
-                "module_file",
-                lambda n, m=module, f=name: tmp_path / f if n == m else real(n),
-            )
-            provenance.code_digest.cache_clear()
-            after = {job: digest(job) for job in before}
-        reruns = {job for job in before if after[job] != before[job]}
-        assert reruns == (set() if module == "figures.registry" else {"plot_quality"})
-    provenance.code_digest.cache_clear()
+def test_digest_of_a_job_sees_its_modules_and_not_the_registry(tmp_path, monkeypatch):
+    shutil.copytree(ROOT / "workflow", tmp_path / "workflow")
+    monkeypatch.setattr(code, "WORKFLOW", tmp_path / "workflow")
+    for name, expected in (("registry", set()), ("qc", {"plot_quality"}), ("style", set(DRAWING))):
+        before = digests()
+        path = tmp_path / "workflow/tilt/figures" / f"{name}.py"
+        old = {"registry": "robustness of the", "qc": "0.95)", "style": "DPI = 300"}[name]
+        new = {"registry": "strength of the", "qc": "0.96)", "style": "DPI = 301"}[name]
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+        after = digests()
+        assert {job for job in before if before[job] != after[job]} == expected, name
+    forget()
 
 
-def digest(job: str) -> str:
-    return provenance.code_digest(*jobs.modules(job), without=("figures.registry",))
+def digests() -> dict[str, str]:
+    forget()
+    without = ("tilt.figures.registry",)
+    return {
+        job: code.digest("plot_figures", *jobs.modules(job), without=without) for job in DRAWING
+    }
+
+
+def forget() -> None:
+    for name in ("_parsed", "_uses", "_text"):
+        getattr(code, name).cache_clear()
+
+
+def test_digest_of_the_report_sees_captions():
+    assert jobs.caption_modules() == ["tilt.report.captions"]
+    assert 'code("write_report", *figure_jobs.caption_modules())' in REPORT
 
 
 def test_recipe_changes_with_what_is_drawn_and_not_with_words_about_it(monkeypatch):

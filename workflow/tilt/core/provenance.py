@@ -52,10 +52,8 @@ def imported_modules(name: str) -> set[str]:
 
 
 @cache
-def code_digest(*names: str, without: tuple[str, ...] = ()) -> str:
+def code_digest(*names: str) -> str:
     """Digest of the named tilt modules and of every tilt module they import, direct or not.
-
-    ``without``: modules left out, of whose content a param of its own holds what the rule uses.
 
     Given to a rule as a param it makes the rule run again when the code behind it changed,
     which Snakemake does not see by itself for imported modules.
@@ -64,7 +62,7 @@ def code_digest(*names: str, without: tuple[str, ...] = ()) -> str:
     while todo:
         name = todo.pop()
         seen.add(name)
-        todo |= imported_modules(name) - seen - set(without)
+        todo |= imported_modules(name) - seen
     digest = hashlib.sha256()
     for name in sorted(seen):
         digest.update(name.encode() + module_file(name).read_bytes())

@@ -47,7 +47,8 @@ class Figure:
     columns
         Argument to the constant that lists the columns to be read, the others being left out.
     settings
-        Argument to the place of its value in the config (``imbalance.poles``).
+        Argument to the place of its value in the settings of the cohort, or else in the config
+        (``imbalance.poles``).
     options
         Further arguments and their values.
     memory

@@ -1,5 +1,6 @@
 """What the rules of figures take from the registry: files, captions, settings, memory."""
 
+from collections.abc import Iterable
 from functools import reduce
 from pathlib import Path, PurePath
 
@@ -36,9 +37,19 @@ def files(job: str, cells: bool = True) -> dict[str, str]:
 
 
 def modules(job: str) -> list[str]:
-    """Modules of tilt behind the figures of a rule, for the digest of its code."""
-    drawing = {figure.draw.rpartition(".")[0] for figure in of_job(job)}
-    return sorted({*drawing, "stages.figures"})
+    """Modules that a rule loads by their names to draw its figures (``tilt.figures.qc``)."""
+    return _modules(
+        path for figure in of_job(job) for path in (figure.draw, *figure.columns.values())
+    )
+
+
+def caption_modules() -> list[str]:
+    """Modules that the report loads by their names to make captions."""
+    return _modules(figure.caption for figure in FIGURES.values() if figure.caption)
+
+
+def _modules(paths: Iterable[str]) -> list[str]:
+    return sorted({f"tilt.{path.rpartition('.')[0]}" for path in paths})
 
 
 def recipes(job: str) -> dict[str, dict]:
@@ -46,10 +57,10 @@ def recipes(job: str) -> dict[str, dict]:
     return {figure.name: figure.recipe for figure in of_job(job)}
 
 
-def settings(job: str, config: dict) -> dict:
-    """Values of the config that the figures of a rule use, by their place in the config."""
+def settings(job: str, given: dict) -> dict:
+    """Values that the figures of a rule use of the settings ``given``, by their place in them."""
     places = [place for figure in of_job(job) for place in figure.settings.values()]
-    return {place: reduce(dict.__getitem__, place.split("."), config) for place in places}
+    return {place: reduce(dict.__getitem__, place.split("."), given) for place in places}
 
 
 def memory(job: str) -> tuple[float, float]:

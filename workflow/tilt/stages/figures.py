@@ -37,7 +37,7 @@ def draw_all(
     cohorts
         Fields of :class:`tilt.figures.names.Cohort`: one, or all for figures across cohorts.
     settings
-        Values of the config by their place (:func:`tilt.figures.jobs.settings`).
+        Values of the settings by their place (:func:`tilt.figures.jobs.settings`).
     """
     read_once = cache(read)
     for name, target in targets.items():
