@@ -29,33 +29,3 @@ rule celltypist_cells:
         code=code("celltypist_cells"),
     script:
         "../scripts/celltypist_cells.py"
-
-
-rule plot_celltypist:
-    input:
-        "results/{cohort}/celltypist_confusion.tsv",
-    output:
-        multiext("results/figures/{cohort}/celltypist", ".pdf", ".svg", ".tsv"),
-        celltypist=report(
-            "results/figures/{cohort}/celltypist.png",
-            caption="../report/celltypist.rst",
-            category="4 Cells",
-            labels={"cohort": "{cohort}", "figure": "CellTypist's labels"},
-        ),
-    log:
-        "logs/{cohort}/plot_celltypist.log",
-    benchmark:
-        "benchmarks/{cohort}/plot_celltypist.tsv"
-    wildcard_constraints:
-        cohort=one_of(MODELLED),
-    conda:
-        "../../envs/tilt.yaml"
-    threads: 1
-    resources:
-        mem_mb=jobs.memory(1000),
-        runtime=30,
-    params:
-        cohort=of_cohort(names.describe),
-        code=code("plot_celltypist"),
-    script:
-        "../scripts/plot_celltypist.py"

@@ -1,34 +1,16 @@
-# Figures of the cells of a cohort, each as PDF, SVG, PNG and the table of what it shows.
+# All figures, each as PDF, SVG, PNG and the table of what it shows. What a rule draws, and from
+# what, stands in workflow/tilt/figures/registry.py.
+
+
+include: "figure_files.smk"
 
 
 rule plot_quality:
     input:
-        waterfall="results/{cohort}/qc_waterfall.tsv",
-        samples="results/{cohort}/qc_samples.tsv",
-        cells="results/{cohort}/qc_cells.tsv.gz",
-        donors="results/{cohort}/donors.tsv",
+        unpack(figure_input("plot_quality")),
     output:
-        multiext("results/figures/{cohort}/study", ".pdf", ".svg", ".tsv"),
-        multiext("results/figures/{cohort}/qc_waterfall", ".pdf", ".svg", ".tsv"),
-        multiext("results/figures/{cohort}/qc_metrics", ".pdf", ".svg", ".tsv"),
-        study=report(
-            "results/figures/{cohort}/study.png",
-            caption="../report/study.rst",
-            category="1 Answer",
-            labels={"cohort": "{cohort}", "figure": "Study flow and donors"},
-        ),
-        qc_waterfall=report(
-            "results/figures/{cohort}/qc_waterfall.png",
-            caption="../report/qc_waterfall.rst",
-            category="5 Quality",
-            labels={"cohort": "{cohort}", "figure": "Cells left"},
-        ),
-        qc_metrics=report(
-            "results/figures/{cohort}/qc_metrics.png",
-            caption="../report/qc_metrics.rst",
-            category="5 Quality",
-            labels={"cohort": "{cohort}", "figure": "Metrics"},
-        ),
+        *figure_files("plot_quality"),
+        **figure_items("plot_quality"),
     log:
         "logs/{cohort}/plot_quality.log",
     benchmark:
@@ -37,36 +19,23 @@ rule plot_quality:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(900, per_mb=10),
+        mem_mb=jobs.memory(*figure_jobs.memory("plot_quality")),
         runtime=30,
     params:
-        cohort=of_cohort(names.describe),
-        code=code("plot_quality"),
+        cohorts=of_cohort(lambda cohort: [names.describe(cohort)]),
+        figures=figure_jobs.recipes("plot_quality"),
+        settings=figure_settings("plot_quality"),
+        code=code("plot_figures", *figure_jobs.modules("plot_quality"), without=ENTRIES),
     script:
-        "../scripts/plot_quality.py"
+        "../scripts/plot_figures.py"
 
 
 rule plot_cells:
     input:
-        counts="results/{cohort}/counts.zarr",
-        umap="results/{cohort}/umap.tsv.gz",
-        labels="results/{cohort}/labels.tsv.gz",
-        samples="results/{cohort}/qc_samples.tsv",
+        unpack(figure_input("plot_cells")),
     output:
-        multiext("results/figures/{cohort}/umap", ".pdf", ".svg", ".tsv"),
-        multiext("results/figures/{cohort}/author_labels", ".pdf", ".svg", ".tsv"),
-        umap=report(
-            "results/figures/{cohort}/umap.png",
-            caption="../report/umap.rst",
-            category="4 Cells",
-            labels={"cohort": "{cohort}", "figure": "UMAP"},
-        ),
-        author_labels=report(
-            "results/figures/{cohort}/author_labels.png",
-            caption="../report/author_labels.rst",
-            category="4 Cells",
-            labels={"cohort": "{cohort}", "figure": "Authors' labels"},
-        ),
+        *figure_files("plot_cells"),
+        **figure_items("plot_cells"),
     log:
         "logs/{cohort}/plot_cells.log",
     benchmark:
@@ -75,59 +44,23 @@ rule plot_cells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(1000, per_mb=0.8),
+        mem_mb=jobs.memory(*figure_jobs.memory("plot_cells")),
         runtime=30,
     params:
-        cohort=of_cohort(names.describe),
-        seed=CONFIG["seed"],
-        code=code("plot_cells"),
+        cohorts=of_cohort(lambda cohort: [names.describe(cohort)]),
+        figures=figure_jobs.recipes("plot_cells"),
+        settings=figure_settings("plot_cells"),
+        code=code("plot_figures", *figure_jobs.modules("plot_cells"), without=ENTRIES),
     script:
-        "../scripts/plot_cells.py"
+        "../scripts/plot_figures.py"
 
 
 rule plot_markers:
     input:
-        expression="results/{cohort}/marker_expression.tsv",
-        detectability="results/{cohort}/detectability.tsv",
-        sure="results/{cohort}/label_scores.tsv",
-        coverage="results/{cohort}/label_coverage.tsv",
-        pseudobulk="results/{cohort}/pseudobulk.h5ad",
+        unpack(figure_input("plot_markers")),
     output:
-        multiext("results/figures/{cohort}/markers", ".pdf", ".svg", ".tsv"),
-        multiext("results/figures/{cohort}/detectability", ".pdf", ".svg", ".tsv"),
-        multiext("results/figures/{cohort}/label_scores", ".pdf", ".svg", ".tsv"),
-        multiext("results/figures/{cohort}/label_coverage", ".pdf", ".svg", ".tsv"),
-        multiext("results/figures/{cohort}/ambient", ".pdf", ".svg", ".tsv"),
-        markers=report(
-            "results/figures/{cohort}/markers.png",
-            caption="../report/markers.rst",
-            category="4 Cells",
-            labels={"cohort": "{cohort}", "figure": "Markers"},
-        ),
-        detectability=report(
-            "results/figures/{cohort}/detectability.png",
-            caption="../report/detectability.rst",
-            category="4 Cells",
-            labels={"cohort": "{cohort}", "figure": "Detectability"},
-        ),
-        label_scores=report(
-            "results/figures/{cohort}/label_scores.png",
-            caption="../report/label_scores.rst",
-            category="4 Cells",
-            labels={"cohort": "{cohort}", "figure": "How sure the labels are"},
-        ),
-        label_coverage=report(
-            "results/figures/{cohort}/label_coverage.png",
-            caption="../report/label_coverage.rst",
-            category="4 Cells",
-            labels={"cohort": "{cohort}", "figure": "Coverage against accuracy"},
-        ),
-        ambient=report(
-            "results/figures/{cohort}/ambient.png",
-            caption="../report/ambient.rst",
-            category="5 Quality",
-            labels={"cohort": "{cohort}", "figure": "Ambient RNA"},
-        ),
+        *figure_files("plot_markers"),
+        **figure_items("plot_markers"),
     log:
         "logs/{cohort}/plot_markers.log",
     benchmark:
@@ -136,10 +69,123 @@ rule plot_markers:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(900, per_mb=2),
+        mem_mb=jobs.memory(*figure_jobs.memory("plot_markers")),
         runtime=30,
     params:
-        cohort=of_cohort(names.describe),
-        code=code("plot_markers"),
+        cohorts=of_cohort(lambda cohort: [names.describe(cohort)]),
+        figures=figure_jobs.recipes("plot_markers"),
+        settings=figure_settings("plot_markers"),
+        code=code("plot_figures", *figure_jobs.modules("plot_markers"), without=ENTRIES),
     script:
-        "../scripts/plot_markers.py"
+        "../scripts/plot_figures.py"
+
+
+rule plot_celltypist:
+    input:
+        unpack(figure_input("plot_celltypist")),
+    output:
+        *figure_files("plot_celltypist"),
+        **figure_items("plot_celltypist"),
+    log:
+        "logs/{cohort}/plot_celltypist.log",
+    benchmark:
+        "benchmarks/{cohort}/plot_celltypist.tsv"
+    wildcard_constraints:
+        cohort=one_of(MODELLED),
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=jobs.memory(*figure_jobs.memory("plot_celltypist")),
+        runtime=30,
+    params:
+        figures=figure_jobs.recipes("plot_celltypist"),
+        settings=figure_settings("plot_celltypist"),
+        code=code(
+            "plot_figures", *figure_jobs.modules("plot_celltypist"), without=ENTRIES
+        ),
+        cohorts=of_cohort(lambda cohort: [names.describe(cohort)]),
+    script:
+        "../scripts/plot_figures.py"
+
+
+rule plot_donors:
+    input:
+        unpack(figure_input("plot_donors")),
+    output:
+        *figure_files("plot_donors"),
+        **figure_items("plot_donors"),
+    log:
+        "logs/{cohort}/plot_donors.log",
+    benchmark:
+        "benchmarks/{cohort}/plot_donors.tsv"
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=jobs.memory(*figure_jobs.memory("plot_donors")),
+        runtime=30,
+    params:
+        cohorts=of_cohort(lambda cohort: [names.describe(cohort)]),
+        figures=figure_jobs.recipes("plot_donors"),
+        settings=figure_settings("plot_donors"),
+        code=code("plot_figures", *figure_jobs.modules("plot_donors"), without=ENTRIES),
+    script:
+        "../scripts/plot_figures.py"
+
+
+rule plot_specifications:
+    input:
+        unpack(figure_input("plot_specifications")),
+    output:
+        *figure_files("plot_specifications"),
+        **figure_items("plot_specifications"),
+    log:
+        "logs/{cohort}/plot_specifications.log",
+    benchmark:
+        "benchmarks/{cohort}/plot_specifications.tsv"
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=jobs.memory(*figure_jobs.memory("plot_specifications")),
+        runtime=30,
+    params:
+        figures=figure_jobs.recipes("plot_specifications"),
+        settings=figure_settings("plot_specifications"),
+        code=code(
+            "plot_figures",
+            *figure_jobs.modules("plot_specifications"),
+            without=ENTRIES,
+        ),
+        cohorts=of_cohort(lambda cohort: [names.describe(cohort)]),
+    script:
+        "../scripts/plot_figures.py"
+
+
+rule plot_across:
+    input:
+        **{
+            name: expand(f"results/{file}", cohort=CELLS)
+            for name, file in figure_jobs.files("plot_across").items()
+        },
+    output:
+        *figure_files("plot_across"),
+        **figure_items("plot_across"),
+    log:
+        "logs/across/plot_across.log",
+    benchmark:
+        "benchmarks/across/plot_across.tsv"
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=jobs.memory(*figure_jobs.memory("plot_across")),
+        runtime=30,
+    params:
+        cohorts=[names.describe(about) for about in COHORTS.values()],
+        figures=figure_jobs.recipes("plot_across"),
+        settings=figure_jobs.settings("plot_across", CONFIG),
+        code=code("plot_figures", *figure_jobs.modules("plot_across"), without=ENTRIES),
+    script:
+        "../scripts/plot_figures.py"

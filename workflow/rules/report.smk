@@ -2,32 +2,11 @@
 
 
 include: "figures.smk"
-include: "figures_donors.smk"
 
 
 rule write_report:
     input:
-        figures=expand(
-            "results/figures/{cohort}/{figure}.png",
-            cohort=CELLS,
-            figure=[
-                *("study", "imbalance", "composition", "lineages", "interferon"),
-                *("activity", "volcano", "factors", "robustness", "umap", "markers"),
-                *("label_scores", "author_labels", "label_coverage", "detectability"),
-                *("qc_waterfall", "qc_metrics", "ambient"),
-            ],
-        ),
-        figures_of_models=expand(
-            "results/figures/{cohort}/celltypist.png", cohort=MODELLED
-        ),
-        figures_of_tables=expand(
-            "results/figures/{cohort}/{figure}.png",
-            cohort=TABLES,
-            figure=["imbalance", "composition", "robustness"],
-        ),
-        figures_across=expand(
-            "results/figures/across/{figure}.png", figure=["meta", "detectability"]
-        ),
+        figures=drawn_figures(),
         meta="results/meta.tsv",
         tables=expand(
             "results/{cohort}/{table}.tsv",
@@ -67,6 +46,6 @@ rule write_report:
         cohorts=COHORTS,
         results=lambda wildcards, output: str(Path(output[0]).parent),
         benchmarks="benchmarks",
-        code=code("write_report"),
+        code=code("write_report", *figure_jobs.caption_modules()),
     script:
         "../scripts/write_report.py"

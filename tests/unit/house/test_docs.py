@@ -4,8 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tilt.report import captions
-from tilt.report import page as report
+from tilt.figures.registry import FIGURES
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", ROOT / "config/README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -25,9 +24,7 @@ def test_links_lead_to_files(path):
 
 def test_every_figure_is_explained():
     text = page("figures.md")
-    names = [*captions.TITLES, *(f"across/{name}" for name in report.ACROSS)]
-    names.remove("across/detectability")  # explained with that of a cohort
-    assert [name for name in names if f"`{name}`" not in text] == []
+    assert [name for name in FIGURES if f"`{name}`" not in text] == []
 
 
 def test_files_and_modules_of_the_numbers_exist():

@@ -25,15 +25,19 @@ class _Module:
     effects: list[ast.stmt] = field(default_factory=list)
 
 
-def digest(script: str, *modules: str) -> str:
+def digest(script: str, *modules: str, without: tuple[str, ...] = ()) -> str:
     """Digest of a script and of all definitions of tilt that it reaches, direct or not.
 
     ``script`` is the name of a script of the workflow without its ending; ``modules`` are those
     that it loads by their names (``tilt.figures.umap``). What is reached is never too little: a
-    module that is passed around as an object counts as a whole.
+    module that is passed around as an object counts as a whole. Only modules in ``without`` count
+    for nothing: a rule that uses a part of one has this part as another param.
     """
+    left_out = {_file(module) for module in without}
     found = hashlib.sha256()
     for file, name in sorted(reached(WORKFLOW / "scripts" / f"{script}.py", *modules)):
+        if file in left_out:
+            continue
         found.update(f"{file.relative_to(WORKFLOW)}:{name}:{_text(file, name)}\n".encode())
     return found.hexdigest()[:12]
 

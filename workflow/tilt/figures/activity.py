@@ -6,7 +6,9 @@ from matplotlib.figure import Figure
 
 from tilt.figures import forest, strips, style
 from tilt.figures.names import CASE_COLOUR, CONTROL_COLOUR, DARK, GREY, Cohort, pretty
+from tilt.figures.registry import title
 
+INTERFERON_TITLE, ACTIVITY_TITLE = title("interferon"), title("activity")
 INTERFERON = "IFN1_T_CORE"
 COLUMNS = ["donor", "condition", "subset", "signature", "value", "estimable", "reason"]
 LEADING = ("memory_cd4", "cd4", "t")
@@ -42,7 +44,6 @@ def draw_interferon(
 
     ``activity``: donor, condition, subset, signature, value, estimable, reason.
     """
-    title = "type I interferon score"
     rows = usable(activity)
     rows = rows[rows["signature"] == INTERFERON]
     n = rows[rows["value"].notna()].groupby("subset")["donor"].nunique()
@@ -50,10 +51,10 @@ def draw_interferon(
         reasons = [r for r in rows["reason"] if isinstance(r, str) and r]
         why = reasons[0] if reasons else "there is no pseudobulk of this cohort"
         text = f"The score cannot be computed: {why}."
-        return style.sentence(cohort, title, text)
+        return style.sentence(cohort, INTERFERON_TITLE, text)
     rank = {name: place for place, name in enumerate(LEADING)}
     subsets = sorted(n.index, key=lambda s: (rank.get(s, 9), -n[s], s))[:MOST_PANELS]
-    fig = style.figure(cohort, title, "double" if len(subsets) > 2 else "single", 68)
+    fig = style.figure(cohort, INTERFERON_TITLE, "double" if len(subsets) > 2 else "single", 68)
     axes = fig.subplots(1, len(subsets), sharey=True, squeeze=False)[0]
     for ax, letter, subset in zip(axes, "abcdefgh", subsets, strict=False):
         strips.two_arms(ax, rows[rows["subset"] == subset], cohort)
@@ -74,13 +75,12 @@ def draw_all(
     Colour is the effect over the standard deviation of donors, so that signatures compare; a
     frame marks intervals that leave out zero; crossed cells are not estimable.
     """
-    title = "signature activity by subset"
     signatures = list(dict.fromkeys(activity["signature"]))
     found = forest.main(tests[tests["quantity"].isin(signatures)])
     if not forest.estimable(found).any():
         reasons = [r for r in found["reason"] if isinstance(r, str) and r]
         text = "Activity is not compared: " + (reasons[0] if reasons else "no contrast") + "."
-        return style.sentence(cohort, title, text)
+        return style.sentence(cohort, ACTIVITY_TITLE, text)
     spread = usable(activity).groupby(["signature", "subset"])["value"].std().rename("sd")
     table = found.merge(spread, left_on=["quantity", "denominator"], right_index=True, how="left")
     table["standardised"] = table["effect"] / table["sd"]
@@ -91,7 +91,9 @@ def draw_all(
     )
     shape = (len(subsets), len(signatures))
     wide = len(signatures) > 5
-    fig = style.figure(cohort, title, "double" if wide else "single", 5 * len(subsets) + 66)
+    fig = style.figure(
+        cohort, ACTIVITY_TITLE, "double" if wide else "single", 5 * len(subsets) + 66
+    )
     ax = fig.subplots()
     image = draw_cells(ax, table, subsets, signatures, shape)
     names = [pretty(s) for s in signatures]

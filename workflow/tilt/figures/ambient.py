@@ -2,12 +2,15 @@
 
 import numpy as np
 import pandas as pd
+from anndata import AnnData
 from matplotlib.figure import Figure
 
+from tilt.donors import ambient
 from tilt.figures import strips, style
 from tilt.figures.names import DARK, Cohort
+from tilt.figures.registry import title
 
-TITLE = "ambient RNA in T cells"
+TITLE = title("ambient")
 
 
 def fold(case: np.ndarray, control: np.ndarray) -> tuple[float, float, float]:
@@ -71,3 +74,8 @@ def draw(table: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
     twin = [table.drop(columns="value").assign(panel="donors")]
     twin += [pd.DataFrame(found).assign(panel="ratios")] if found else []
     return fig, pd.concat(twin, ignore_index=True)
+
+
+def draw_cohort(pseudobulk: AnnData, cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
+    """:func:`draw` from the summed counts of a cohort, donors and subsets x genes."""
+    return draw(ambient.sentinels(pseudobulk), cohort)

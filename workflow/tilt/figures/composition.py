@@ -14,9 +14,10 @@ from tilt.figures.names import (
     subset_colour,
     subset_order,
 )
+from tilt.figures.registry import title
 
 NARROW_FIRST = ("memory_cd4", "cd4", "t", "pbmc", "total")
-TITLES = {"subset": "subsets per donor", "group": "lineages and groups per donor"}
+TITLES = {"subset": title("composition"), "group": title("lineages")}
 
 
 def pick_rows(composition: pd.DataFrame, kind: str) -> pd.DataFrame:
@@ -62,7 +63,6 @@ def draw(
     ``composition``: donor, condition, subset, n, denominator, n_denominator and (optional) kind;
     ``tests``: the tests table of the cohort.
     """
-    title = TITLES[kind]
     table = pick_rows(composition, kind)
     if table.empty:
         reason = (
@@ -70,13 +70,13 @@ def draw(
             if kind == "subset"
             else "The cohort holds sorted T cells, so shares of other lineages have no meaning."
         )
-        return style.sentence(cohort, title, reason)
+        return style.sentence(cohort, TITLES[kind], reason)
     layout = row_layout(table)
     at = layout[layout["subset"] != ""].set_index("subset")["y"]
     donors = table.drop_duplicates(["donor", "condition"])["condition"].value_counts().to_dict()
     rows = int(layout["y"].max()) + 1
     height = np.clip(4.6 * rows + 26, 45, style.MAX_HEIGHT)
-    fig = style.figure(cohort, title, "double", height)
+    fig = style.figure(cohort, TITLES[kind], "double", height)
     found = matching_tests(tests, layout)
     size = 6.5 if rows <= 45 else 5.5
     if forest.estimable(found).any():

@@ -9,6 +9,7 @@ from matplotlib.patches import Patch
 from tilt.core.text import number
 from tilt.figures import style
 from tilt.figures.names import DARK, GREY, Cohort, pretty, subset_colour, subset_order
+from tilt.figures.registry import title
 
 MEASURES = {
     "score": "score: probability of the subset",
@@ -17,6 +18,7 @@ MEASURES = {
 TICKS = (0, 0.5, 0.9, 0.99, 0.999, 0.9999)
 LEVELS = {"level1": "branch", "lineage": "lineage", "subset": "subset"}
 LEVEL_COLOURS = {"level1": "#332288", "lineage": "#332288", "subset": "#44AA99"}
+SCORES_TITLE, COVERAGE_TITLE = title("label_scores"), title("label_coverage")
 QUALITY = {"accuracy": "-", "macro_f1": (0, (3, 1.2))}
 QUALITY_NAMES = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
 NOT_CALLED = "#4D4D4D"
@@ -30,11 +32,10 @@ def draw_scores(table: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.DataFra
     ``table``: columns subset, measure (score or margin), bin_low, bin_high, n_called,
     n_unassigned. Every row has its own scale; names carry n and the share left unassigned.
     """
-    title = "how sure the labels are"
     if table.empty:
-        return style.sentence(cohort, title, "No T cells were labelled.")
+        return style.sentence(cohort, SCORES_TITLE, "No T cells were labelled.")
     order = subset_order(table["subset"])
-    fig = style.figure(cohort, title, "double", 4.8 * len(order) + 30)
+    fig = style.figure(cohort, SCORES_TITLE, "double", 4.8 * len(order) + 30)
     axes = fig.subplots(1, 2, sharey=True)
     one = table[table["measure"] == "score"].groupby("subset")[["n_called", "n_unassigned"]].sum()
     for ax, letter, measure in zip(axes, "ab", MEASURES, strict=True):
@@ -114,11 +115,10 @@ def draw_coverage(
     ``table``: level, rule (margin or default), cut, n_cells, n_called, coverage, n_truth,
     n_truth_called, truth_coverage, accuracy, macro_f1 (missing where there is no truth).
     """
-    title = "coverage against accuracy of the labels"
     if table.empty:
-        return style.sentence(cohort, title, "There are no two labels to tell apart.")
+        return style.sentence(cohort, COVERAGE_TITLE, "There are no two labels to tell apart.")
     known = table[table["n_truth_called"] >= FEW]
-    fig = style.figure(cohort, title, "double", 74)
+    fig = style.figure(cohort, COVERAGE_TITLE, "double", 74)
     axes = fig.subplots(1, 2, width_ratios=(1, 1) if len(known) else (1.6, 1))
     style.mark(axes[0], "a", f"T cells called, n = {number(table['n_cells'].max())}")
     for shift, (level, rows) in zip((0, 2), table.groupby("level", sort=False), strict=False):

@@ -17,7 +17,11 @@ from tilt.figures.names import (
     subset_colour,
     subset_order,
 )
+from tilt.figures.registry import title
 
+TITLE = title("umap")
+LABEL_COLUMNS = ("cell", "subset", "own_subset")
+OBS_COLUMNS = ("sample", "donor", "batch", "author_label")
 MOST_POINTS = 60_000  # cells drawn; more add bytes, not information, at column width
 RARE = 300  # a subset of at most so many cells is drawn whole and on top
 GRID = 90
@@ -177,9 +181,9 @@ def draw(cells: pd.DataFrame, cohort: Cohort, seed: int = 0) -> tuple[Figure, pd
     ``cells``: one row a T cell with cell, x, y, subset, donor, condition, batch.
     """
     if cells.empty:
-        return style.sentence(cohort, "UMAP of T cells", "No T cells were found in this cohort.")
+        return style.sentence(cohort, TITLE, "No T cells were found in this cohort.")
     drawn = thin(cells, seed)
-    fig = style.figure(cohort, "UMAP of T cells", "double", 160)
+    fig = style.figure(cohort, TITLE, "double", 160)
     upper, lower = fig.subfigures(2, 1, height_ratios=(1.55, 1))
     ax, side = upper.subplots(1, 2, width_ratios=(1.25, 1))
     draw_subsets(ax, cells, drawn, side)
@@ -195,3 +199,32 @@ def draw(cells: pd.DataFrame, cohort: Cohort, seed: int = 0) -> tuple[Figure, pd
     columns = ["cell", "donor", "condition", "batch", "subset", "x", "y"]
     table = drawn[columns].sort_values("cell", kind="stable").round({"x": 3, "y": 3})
     return fig, table
+
+
+def cells_of(
+    places: pd.DataFrame, labels: pd.DataFrame, obs: pd.DataFrame, samples: pd.DataFrame
+) -> pd.DataFrame:
+    """One row a T cell: cell, x, y, subset, own_subset where there is one, and what is known of it.
+
+    ``places``: cell, umap1, umap2; ``labels``: cell, subset; ``obs``: by cell, sample, donor,
+    batch, author_label (missing ones are empty); ``samples``: sample, condition.
+    """
+    obs = obs.reindex(columns=list(OBS_COLUMNS))
+    conditions = samples.set_index("sample")["condition"]
+    obs["condition"] = obs["sample"].astype(str).map(conditions)
+    cells = places.rename(columns={"umap1": "x", "umap2": "y"})
+    return cells.merge(labels, on="cell", validate="1:1").merge(
+        obs.astype(object), left_on="cell", right_index=True, validate="1:1"
+    )
+
+
+def draw_cohort(
+    places: pd.DataFrame,
+    labels: pd.DataFrame,
+    obs: pd.DataFrame,
+    samples: pd.DataFrame,
+    cohort: Cohort,
+    seed: int,
+) -> tuple[Figure, pd.DataFrame]:
+    """:func:`draw` from the files of a cohort (:func:`cells_of`)."""
+    return draw(cells_of(places, labels, obs, samples), cohort, seed)

@@ -5,10 +5,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tilt.core.text import count
-from tilt.figures import forest, style
+from tilt.figures import forest, style, volcano
 from tilt.figures.names import DARK, GREY, Cohort, p_text
+from tilt.figures.registry import title
 
-TITLE = "transcription factors between conditions"
+TITLE = title("factors")
 NO_TABLE = (
     "No table of regulons is given (configuration: stats, regulon), so the activity of "
     "transcription factors was not inferred."
@@ -70,3 +71,10 @@ def panel(ax, table: pd.DataFrame, reach: float, cohort: Cohort) -> None:
     ax.set_xlabel(f"activity, {cohort.case} − {cohort.control} (t over the targets)")
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
+
+
+def draw_cohort(
+    factors: dict[str, pd.DataFrame], genes: dict[str, pd.DataFrame], cohort: Cohort
+) -> tuple[Figure, pd.DataFrame]:
+    """:func:`draw` with the headings of the tables of ``genes`` that the factors come from."""
+    return draw(factors, volcano.headings(genes, cohort), cohort)

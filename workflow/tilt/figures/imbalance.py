@@ -5,10 +5,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tilt.core.text import count
+from tilt.figures import activity as activities
 from tilt.figures import forest, strips, style
 from tilt.figures.names import DARK, GREY, LIGHT, Cohort, pretty
+from tilt.figures.registry import title
 
-TITLE = "the Tph/Th22 imbalance"
+TITLE = title("imbalance")
 ESTIMATORS = ("E1", "E2", "E3")
 AXES = {
     "E1": "ln(Tph + Tfh / Th22-like)",
@@ -271,3 +273,18 @@ def twin(pole, values, effects, null, related) -> pd.DataFrame:
     parts.append(related)
     joined = pd.concat([p for p in parts if len(p)], ignore_index=True)
     return joined[["panel", *[c for c in joined if c != "panel"]]]
+
+
+def draw_cohort(
+    composition: pd.DataFrame,
+    imbalance: pd.DataFrame,
+    tests: pd.DataFrame,
+    activity: pd.DataFrame,
+    donors: pd.DataFrame,
+    permuted: pd.DataFrame,
+    cohort: Cohort,
+    poles: dict,
+) -> tuple[Figure, pd.DataFrame]:
+    """:func:`draw` with the interferon score of each donor from the table of activity."""
+    interferon = activities.donor_scores(activity)
+    return draw(composition, imbalance, tests, interferon, cohort, donors, poles, permuted)

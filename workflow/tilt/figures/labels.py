@@ -5,11 +5,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tilt.core.text import number
-from tilt.figures import style
+from tilt.figures import embedding, style
 from tilt.figures.markers import SHARES
 from tilt.figures.names import DARK, Cohort, pretty, subset_order
+from tilt.figures.registry import title
 
-TITLE = "own against authors' labels"
+TITLE, CELLTYPIST_TITLE = title("author_labels"), title("celltypist")
 
 
 def draw(cells: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
@@ -24,14 +25,25 @@ def draw(cells: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
     return matrix(counts, cohort, TITLE, "the authors'", "with a label of the authors")
 
 
+def draw_cohort(
+    places: pd.DataFrame,
+    labels: pd.DataFrame,
+    obs: pd.DataFrame,
+    samples: pd.DataFrame,
+    cohort: Cohort,
+) -> tuple[Figure, pd.DataFrame]:
+    """:func:`draw` from the files of a cohort, by the labels made without those of the authors."""
+    cells = embedding.cells_of(places, labels, obs, samples)
+    return draw(cells.assign(subset=cells.get("own_subset", cells["subset"])), cohort)
+
+
 def draw_celltypist(pairs: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
     """The same for the labels of a CellTypist model; ``pairs``: celltypist, own, n."""
-    title = "own against CellTypist's labels"
     if pairs.empty:
-        return style.sentence(cohort, title, "No T cells were labelled.")
+        return style.sentence(cohort, CELLTYPIST_TITLE, "No T cells were labelled.")
     counts = pairs.pivot_table(index="celltypist", columns="own", values="n", fill_value=0)
     counts.index.name, counts.columns.name = "celltypist", "subset"
-    return matrix(counts, cohort, title, "CellTypist's", "with a label of CellTypist")
+    return matrix(counts, cohort, CELLTYPIST_TITLE, "CellTypist's", "with a label of CellTypist")
 
 
 def matrix(

@@ -9,7 +9,10 @@ from matplotlib.lines import Line2D
 from tilt.core.text import count, number
 from tilt.figures import style
 from tilt.figures.names import DARK, GREY, Cohort, pretty, subset_order
+from tilt.figures.registry import title
 
+DOTS_TITLE, DETECTED_TITLE = title("markers"), title("detectability")
+ACROSS_TITLE = title("across/detectability")
 GENES_A_ROW = 46  # gene names that stay readable side by side on a double column
 MEANS = LinearSegmentedColormap.from_list("means", ["#EEF2F6", "#6BAED6", "#08306B"])
 SHARES = LinearSegmentedColormap.from_list("shares", ["#FFFFFF", "#A1C9B8", "#00686F"])
@@ -24,14 +27,14 @@ def draw_dots(expression: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.Data
     """
     if expression.empty:
         reason = "No T cells were labelled, so there is no marker to show."
-        return style.sentence(cohort, "markers of the subsets", reason)
+        return style.sentence(cohort, DOTS_TITLE, reason)
     order = subset_order(expression["subset"])
     genes = gene_order(expression, order)
     rows = -(-len(genes) // GENES_A_ROW)
     across = -(-len(genes) // rows)
     blocks = [genes[n : n + across] for n in range(0, len(genes), across)]
     height = len(blocks) * (3.0 * len(order) + 17) + 20
-    fig = style.figure(cohort, "markers of the subsets", "double", height)
+    fig = style.figure(cohort, DOTS_TITLE, "double", height)
     axes = fig.subplots(len(blocks), 1, squeeze=False)[:, 0]
     sizes = expression.drop_duplicates("subset").set_index("subset")["n_cells"]
     top = float(expression.groupby("gene")["mean"].max().clip(lower=1e-9).quantile(0.9)) or 1.0
@@ -122,9 +125,9 @@ def draw_detectability(table: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.
     """
     if table.empty:
         reason = "The working set (memory CD4 T cells without Treg) has no cells."
-        return style.sentence(cohort, "detectability", reason)
+        return style.sentence(cohort, DETECTED_TITLE, reason)
     height = 3.6 * len(table) + 34
-    fig = style.figure(cohort, "detection in memory CD4 T cells", "single", height)
+    fig = style.figure(cohort, DETECTED_TITLE, "single", height)
     ax = fig.subplots()
     heat(ax, table[["pct_cells", "pct_donors"]].to_numpy(), list(table["gene"]))
     ax.set_xticks([0, 1], ["cells (%)", "donors (%)"])
@@ -150,9 +153,7 @@ def draw_detectability_across(
     """
     wide = table.pivot(index="gene", columns="cohort", values="pct_cells")
     wide = wide.reindex(index=list(dict.fromkeys(table["gene"])), columns=list(labels))
-    fig = style.figure(
-        None, "detection in memory CD4 T cells, cells (%) by cohort", "single", 3.6 * len(wide) + 45
-    )
+    fig = style.figure(None, ACROSS_TITLE, "single", 3.6 * len(wide) + 45)
     ax = fig.subplots()
     heat(ax, wide.to_numpy(), list(wide.index))
     few = len(labels) <= 3
@@ -160,6 +161,17 @@ def draw_detectability_across(
     turned = {} if few else {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
     ax.set_xticks(range(len(names)), names, **turned)
     return fig, table
+
+
+def draw_across(
+    tables: dict[str, pd.DataFrame], labels: dict[str, str]
+) -> tuple[Figure, pd.DataFrame]:
+    """:func:`draw_detectability_across` from the tables by cohort; a sentence without any."""
+    if not tables:
+        none = "No cohort has cells here: of published counts there is no detection to show."
+        return style.sentence(None, ACROSS_TITLE, none)
+    found = [table.assign(cohort=name) for name, table in tables.items()]
+    return draw_detectability_across(pd.concat(found, ignore_index=True), labels)
 
 
 def heat(ax, values: np.ndarray, genes: list[str]) -> None:

@@ -6,10 +6,11 @@ from matplotlib.figure import Figure
 
 from tilt.figures import forest, style
 from tilt.figures.names import CASE_COLOUR, DARK, pretty
+from tilt.figures.registry import title
 
 QUANTITIES = ("E1", "E2", "E3", "CD4_Tph_like", "CD4_Tfh_circ", "CD4_Th22_like")
 DENOMINATOR = "memory_cd4"
-TITLE = "effects across cohorts"
+TITLE = title("across/meta")
 
 
 def pick(table: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,9 @@ from matplotlib.figure import Figure
 from tilt.core.text import count, number
 from tilt.figures import style
 from tilt.figures.names import DARK, LIGHT, STEP_COLOURS, Cohort
+from tilt.figures.registry import title
 
+WATERFALL_TITLE, METRICS_TITLE = title("qc_waterfall"), title("qc_metrics")
 KEPT_COLOUR = "#C7CED6"
 MOST_NAMED = 60  # samples that can carry their name on a page
 METRICS = {
@@ -17,6 +19,7 @@ METRICS = {
     "pct_hb": ("haemoglobin UMIs (%)", "sqrt"),
     "doublet_score": ("doublet score", "linear"),
 }
+CELL_COLUMNS = ("sample", "donor", "condition", "kept", *METRICS)
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -57,7 +60,7 @@ def draw_waterfall(waterfall: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.
     steps = list(dict.fromkeys(waterfall["step"]))
     named = len(samples) <= MOST_NAMED
     height = np.clip(3.1 * len(samples) + 30, 62, 205) if named else 150
-    fig = style.figure(cohort, "cells left after quality control", "double", height)
+    fig = style.figure(cohort, WATERFALL_TITLE, "double", height)
     left, right = fig.subplots(1, 2, width_ratios=(1, 1.5))
     colours = dict(zip(steps[1:], STEP_COLOURS * 4, strict=False))
 
@@ -143,7 +146,7 @@ def draw_distributions(cells: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.
     metrics = [name for name in METRICS if name in set(table["metric"])]
     named = len(samples) <= MOST_NAMED
     height = np.clip(3.4 * len(samples) + 32, 60, 225) if named else 190
-    fig = style.figure(cohort, "quality metrics before and after", "double", height)
+    fig = style.figure(cohort, METRICS_TITLE, "double", height)
     axes = fig.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     conditions = cells.drop_duplicates("sample").set_index("sample")["condition"]
     for number_of, (ax, metric) in enumerate(zip(axes, metrics, strict=True)):

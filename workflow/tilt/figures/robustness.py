@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 from tilt.core.text import number
 from tilt.figures import forest, style
 from tilt.figures.names import CASE_COLOUR, DARK, NAMES, Cohort, p_text, pretty
+from tilt.figures.registry import title
 
-TITLE = "robustness of the imbalance"
+TITLE = title("robustness")
 COLOURS = {"E1": "#0072B2", "E2": "#009E73", "E3": "#D55E00"}
 
 

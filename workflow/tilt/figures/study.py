@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 from tilt.core.text import count, number
 from tilt.figures import style
 from tilt.figures.names import DARK, LIGHT, Cohort
+from tilt.figures.registry import title
 
-TITLE = "study flow and donors"
+TITLE = title("study")
 HIDDEN = ("cohort", "donor", "condition", "sample")
 MOST_ROWS = 14
 

@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 from tilt.core.text import number
 from tilt.figures import style
 from tilt.figures.names import DARK, Cohort, pretty
+from tilt.figures.registry import title
 
-TITLE = "genes between conditions"
+TITLE = title("volcano")
 FDR = 0.05
 MOST_NAMED = 12
 MOST_PANELS = 6

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from tilt.core.text import count, number
+from tilt.figures.entry import Figure, load
 from tilt.figures.names import p_text, pretty
 from tilt.report.answer import (
     CohortResults,
@@ -13,53 +14,6 @@ from tilt.report.answer import (
     permutation_p,
     used_covariates,
 )
-
-TITLES = {
-    "study": "Study flow and donors",
-    "imbalance": "The imbalance",
-    "composition": "Subsets per donor",
-    "lineages": "Lineages per donor",
-    "interferon": "Type I interferon",
-    "activity": "Signature activity",
-    "volcano": "Genes between conditions",
-    "factors": "Transcription factors",
-    "robustness": "Robustness",
-    "umap": "T cells",
-    "markers": "Markers of the subsets",
-    "label_scores": "How sure the labels are",
-    "label_coverage": "Coverage against accuracy",
-    "detectability": "Detectability",
-    "author_labels": "Own and authors' labels",
-    "celltypist": "Own and CellTypist's labels",
-    "qc_waterfall": "Cells left after quality control",
-    "qc_metrics": "Quality metrics",
-    "ambient": "Ambient RNA in T cells",
-}
-ALTS = {
-    "study": "Flow of samples and donors, and a table of the donors by condition",
-    "imbalance": "Scatter of Tph-like against Th22-like cells per donor, forest of three "
-    "estimators, and their values by condition",
-    "composition": "Dots per donor of the share of each subset by condition, with a forest of "
-    "effects",
-    "lineages": "Dots per donor of the share of each lineage by condition, with a forest of "
-    "effects",
-    "interferon": "Interferon score of donors by condition in several cell groups",
-    "activity": "Map of the difference between conditions of each signature in each cell group",
-    "volcano": "Volcano plots of pseudobulk differential expression",
-    "factors": "Activity of transcription factors between conditions in groups of cells",
-    "robustness": "Effects of all specifications in order of size, and the random-set null",
-    "umap": "UMAP of T cells by subset, density by condition, batch and donor",
-    "markers": "Dot plot of marker genes by subset with negative markers crossed",
-    "label_scores": "Histograms of score and margin of the cells of each subset",
-    "label_coverage": "Curves of the share of cells called by the least margin, and of accuracy by "
-    "that share",
-    "detectability": "Heat map of how often the genes of the question are detected",
-    "author_labels": "Confusion of own and authors' labels",
-    "celltypist": "Confusion of own and CellTypist's labels",
-    "qc_waterfall": "Bars of barcodes left after each filter, in all and by sample",
-    "qc_metrics": "Quantile bars of quality metrics by sample before and after filtering",
-    "ambient": "Dots per donor of counts of genes of other blood cells in T cells, by condition",
-}
 
 
 def donors_text(results: CohortResults) -> str:
@@ -74,14 +28,14 @@ def adjustment(results: CohortResults) -> str:
     return f"adjusted for {covariates}" if covariates else "no covariates"
 
 
-def caption(name: str, results: CohortResults) -> str:
-    """Caption of figure ``name`` of a cohort: n per arm, test, adjustment, denominator."""
-    make = CAPTIONS.get(name)
-    text = make(results) if make else ""
+def caption(figure: Figure, results: CohortResults) -> str:
+    """Caption of a figure of a cohort: n per arm, test, adjustment, denominator."""
+    text = load(figure.caption)(results) if figure.caption else figure.words
     return f"Simulated data. {text}" if results.cohort.simulated else text
 
 
-def _imbalance(results: CohortResults) -> str:
+def imbalance(results: CohortResults) -> str:
+    """Donors, the three estimators with their interval and permutation p, and the model."""
     tests = results.table("tests")
     parts = []
     for name in ("E1", "E2", "E3"):
@@ -105,7 +59,8 @@ def _imbalance(results: CohortResults) -> str:
     )
 
 
-def _composition(results: CohortResults) -> str:
+def composition(results: CohortResults) -> str:
+    """Donors, the model and the size of the secondary family."""
     tests = results.table("tests")
     family = 0
     if len(tests):
@@ -119,14 +74,16 @@ def _composition(results: CohortResults) -> str:
     )
 
 
-def _lineages(results: CohortResults) -> str:
+def lineages(results: CohortResults) -> str:
+    """Donors and denominators."""
     return (
         f"{donors_text(results)}. As for the subsets, with the denominator named in bold. "
         "Lymphopenia moves every share of all cells at once."
     )
 
 
-def _interferon(results: CohortResults) -> str:
+def interferon(results: CohortResults) -> str:
+    """Donors, the model and the effect in the first group of cells that has one."""
     row = None
     for subset in ("memory_cd4", "cd4", "t"):
         row = row or find_test(results.table("tests"), "IFN1_T_CORE", subset)
@@ -138,7 +95,8 @@ def _interferon(results: CohortResults) -> str:
     )
 
 
-def _activity(results: CohortResults) -> str:
+def activity(results: CohortResults) -> str:
+    """Donors, signatures and values that were not estimable."""
     rows = results.table("activity")
     n = rows["signature"].nunique() if len(rows) else 0
     told = int((~is_true(rows["estimable"])).sum()) if len(rows) else 0
@@ -152,16 +110,8 @@ def _activity(results: CohortResults) -> str:
     )
 
 
-def _umap(results: CohortResults) -> str:
-    return (
-        "T cells after batch correction. (a) By subset, the rarest drawn last. (b, c) Density of "
-        "each condition on one scale, every donor weighing the same. (d, e) By batch, "
-        "where there are several, and by donor. Distances in a UMAP are no measure of anything; "
-        "it is shown to find faults."
-    )
-
-
-def _markers(results: CohortResults) -> str:
+def markers(results: CohortResults) -> str:
+    """Cells drawn and what the signs mean."""
     rows = results.table("marker_expression")
     n = int(rows.drop_duplicates("subset")["n_cells"].sum()) if len(rows) else 0
     return (
@@ -170,7 +120,8 @@ def _markers(results: CohortResults) -> str:
     )
 
 
-def _scores(results: CohortResults) -> str:
+def label_scores(results: CohortResults) -> str:
+    """Cells with and without a label, and how to read the probabilities."""
     rows = results.table("label_scores")
     rows = rows[rows["measure"] == "score"] if len(rows) else rows
     left, called = (int(rows[c].sum()) if len(rows) else 0 for c in ("n_unassigned", "n_called"))
@@ -183,7 +134,8 @@ def _scores(results: CohortResults) -> str:
     )
 
 
-def _coverage(results: CohortResults) -> str:
+def label_coverage(results: CohortResults) -> str:
+    """Shares of labelled cells and, where the authors' labels are known, how right they are."""
     rows = results.table("label_coverage")
     text = "Share of T cells that have a label, as the least margin rises; dotted, as given out"
     usual = rows[rows["rule"] == "default"] if len(rows) else rows
@@ -204,7 +156,8 @@ def _coverage(results: CohortResults) -> str:
     )
 
 
-def _detectability(results: CohortResults) -> str:
+def detectability(results: CohortResults) -> str:
+    """The denominator, and the genes seen in so few cells that they are never a threshold."""
     rows = results.table("detectability")
     low = rows[rows["pct_cells"] < 0.1]["gene"].tolist() if len(rows) else []
     text = (
@@ -217,7 +170,8 @@ def _detectability(results: CohortResults) -> str:
     return text
 
 
-def _waterfall(results: CohortResults) -> str:
+def qc_waterfall(results: CohortResults) -> str:
+    """Barcodes read and kept."""
     rows = results.table("qc_waterfall")
     if rows.empty:
         return ""
@@ -231,21 +185,16 @@ def _waterfall(results: CohortResults) -> str:
     )
 
 
-def _metrics(results: CohortResults) -> str:
-    return (
-        "Distribution of each metric by sample, before (pale) and after (coloured) filtering: thin "
-        "bar 5–95%, thick 25–75%, dot median. Limits of each sample are in its quality table."
-    )
-
-
-def _volcano(results: CohortResults) -> str:
+def volcano(results: CohortResults) -> str:
+    """Donors and the model."""
     return (
         f"{donors_text(results)}. Pseudobulk of each group of cells, PyDESeq2 Wald test, "
         f"{adjustment(results)}; q by Benjamini-Hochberg within each panel; fold change not shrunk."
     )
 
 
-def _factors(results: CohortResults) -> str:
+def factors(results: CohortResults) -> str:
+    """Donors, the model and what its p is worth."""
     return (
         f"{donors_text(results)}. Univariate linear model (decoupler) of the Wald statistics of "
         "each group of cells on the targets of a factor, without targets that define the "
@@ -253,7 +202,8 @@ def _factors(results: CohortResults) -> str:
     )
 
 
-def _ambient(results: CohortResults) -> str:
+def ambient(results: CohortResults) -> str:
+    """Donors, the interval and what a ratio away from one means."""
     return (
         f"{donors_text(results)}. Genes that T cells do not transcribe, in the summed counts of "
         "each donor's T cells, half a count added; mean with 95% t interval; ×: ratio of the "
@@ -263,7 +213,8 @@ def _ambient(results: CohortResults) -> str:
     )
 
 
-def _robustness(results: CohortResults) -> str:
+def robustness(results: CohortResults) -> str:
+    """How many other ways were estimable."""
     rows = results.table("specifications")
     n = 0
     if len(rows):
@@ -277,11 +228,8 @@ def _robustness(results: CohortResults) -> str:
     )
 
 
-def _labels(results: CohortResults) -> str:
-    return "Share of each of the authors' labels that got each of our labels (rows sum to 100%)."
-
-
-def _celltypist(results: CohortResults) -> str:
+def celltypist(results: CohortResults) -> str:
+    """Which model gave the labels."""
     name = str(results.settings.get("celltypist_model", "")).rpartition("/")[2]
     return (
         f"Share of each label of the CellTypist model {name} (Dominguez Conde 2022 Science "
@@ -290,49 +238,20 @@ def _celltypist(results: CohortResults) -> str:
     )
 
 
-def _study(results: CohortResults) -> str:
+def study(results: CohortResults) -> str:
+    """Donors and skipped samples."""
     skipped = results.table("qc_samples")
     n = int((skipped["status"] == "skipped").sum()) if len(skipped) else 0
     return f"{donors_text(results)}; {count(n, 'sample') if n else 'no sample'} skipped."
 
 
-CAPTIONS = {
-    "study": _study,
-    "imbalance": _imbalance,
-    "composition": _composition,
-    "lineages": _lineages,
-    "interferon": _interferon,
-    "activity": _activity,
-    "volcano": _volcano,
-    "factors": _factors,
-    "robustness": _robustness,
-    "umap": _umap,
-    "markers": _markers,
-    "label_scores": _scores,
-    "label_coverage": _coverage,
-    "detectability": _detectability,
-    "author_labels": _labels,
-    "celltypist": _celltypist,
-    "qc_waterfall": _waterfall,
-    "qc_metrics": _metrics,
-    "ambient": _ambient,
-}
-
-
-def across_captions(meta: pd.DataFrame, n_cohorts: int) -> dict[str, str]:
-    """Captions of the figures over all cohorts."""
+def across_meta(meta: pd.DataFrame, n_cohorts: int) -> str:
+    """Which cohorts and methods the effects come from."""
     kinds = sorted({m.partition(" ")[2] for m in meta.get("method", []) if "+" in str(m)})
     kinds = [kind.replace("PM", "Paule-Mandel") for kind in kinds]
-    return {
-        "meta": (
-            f"{count(n_cohorts, 'cohort')}. Effect of each cohort with 95% CI (n: cases + "
-            "controls), "
-            f"and their random-effects mean ({'; '.join(kinds) or 'not combined'}) as a diamond; "
-            "orange: prediction interval for a new cohort. E3 is combined as Hedges g because its "
-            "unit "
-            "differs between cohorts."
-        ),
-        "detectability": (
-            "Share of memory CD4 T cells (without regulatory T cells) with at least one UMI."
-        ),
-    }
+    return (
+        f"{count(n_cohorts, 'cohort')}. Effect of each cohort with 95% CI (n: cases + controls), "
+        f"and their random-effects mean ({'; '.join(kinds) or 'not combined'}) as a diamond; "
+        "orange: prediction interval for a new cohort. E3 is combined as Hedges g because its "
+        "unit differs between cohorts."
+    )

@@ -11,22 +11,22 @@ import numpy as np
 import pandas as pd
 
 from tilt.core import tables
+from tilt.figures import jobs
+from tilt.figures.entry import Figure, load
 from tilt.figures.names import pretty
+from tilt.figures.registry import FIGURES
 from tilt.report import answer as report_text
 from tilt.report import provenance as made
 from tilt.report import svg as report_svg
 from tilt.report.answer import CohortResults
-from tilt.report.captions import ALTS, TITLES, across_captions, caption
+from tilt.report.captions import caption
 from tilt.report.html_tables import effects_table, html_table
 from tilt.report.methods import citations, methods
 
 log = logging.getLogger(__name__)
 
-ORDER = list(TITLES)
-ACROSS = {"meta": "Effects across cohorts", "detectability": "Detectability by cohort"}
 MOST_SVG = 160_000  # bytes; a larger SVG is embedded as a palette PNG instead
 PNG_WIDTH = 1_400
-FORMATS = ("pdf", "svg", "png", "tsv")
 TABLES = ("donors", "composition", "imbalance", "tests", "specifications", "random_sets")
 TABLES += ("qc_samples", "qc_waterfall", "markers_found", "marker_expression", "detectability")
 TABLES += ("activity", "lineages", "inputs", "label_scores", "label_coverage")
@@ -36,7 +36,8 @@ def load_cohort(folder: Path, results: CohortResults) -> CohortResults:
     """Fill the tables of a cohort from its results folder and the figures from beside it."""
     results.tables = made.read_all(folder, list(TABLES))
     figures = folder.parent / "figures" / results.cohort.name
-    results.figures = {n: figures / n for n in ORDER if (figures / f"{n}.png").exists()}
+    names = [name for name, figure in FIGURES.items() if not figure.across]
+    results.figures = {n: figures / n for n in names if (figures / f"{n}.png").exists()}
     return results
 
 
@@ -87,18 +88,23 @@ def not_shown(stem: Path) -> str:
     return ""
 
 
-def figure_block(name: str, stem: Path, title: str, text: str, alt: str, anchor: str) -> dict:
-    """What the template needs of one figure."""
+def figure_block(figure: Figure, stem: Path, text: str) -> dict:
+    """What the template needs of one figure; ``stem``: its files, ``text``: its caption."""
     reason = not_shown(stem)
     folder = f"figures/{stem.parent.name}"
-    links = [(kind, f"{folder}/{stem.name}.{kind}") for kind in FORMATS]
+    links = [(kind, f"{folder}/{stem.name}.{kind}") for kind in jobs.FORMATS]
     image = "" if reason else data_uri(stem)
     narrow = is_narrow(stem)
-    return {"name": name, "title": title, "caption": text, "alt": alt, "reason": reason} | {
+    return {
+        "name": figure.key,
+        "title": figure.heading,
+        "caption": text,
+        "alt": figure.alt,
+        "reason": reason,
         "image": image,
         "narrow": narrow,
         "links": links,
-        "anchor": anchor,
+        "anchor": f"{stem.parent.name}-{figure.key}",
     }
 
 
@@ -106,8 +112,8 @@ def cohort_section(results: CohortResults, cells: pd.DataFrame, config: dict) ->
     """Everything the page shows of one cohort."""
     name, get = results.cohort.name, results.table
     figures = [
-        figure_block(n, stem, TITLES[n], caption(n, results), ALTS[n], f"{name}-{n}")
-        for n, stem in results.figures.items()
+        figure_block(FIGURES[key], stem, caption(FIGURES[key], results))
+        for key, stem in results.figures.items()
     ]
     scatter = ""
     if len(get("composition")) and len(get("imbalance")):
@@ -202,11 +208,10 @@ def build(
     calibration
         The calibration table and how it was made (:func:`tilt.calibration.read`).
     """
-    captions = across_captions(meta, len(results))
     across_figures = [
-        figure_block(n, stem, title, captions[n], title, f"across-{n}")
-        for n, title in ACROSS.items()
-        if (stem := folder / "figures" / "across" / n).with_suffix(".png").exists()
+        figure_block(one, stem, load(one.caption)(meta, len(results)) if one.caption else one.words)
+        for one in FIGURES.values()
+        if one.across and (stem := folder / "figures" / one.name).with_suffix(".png").exists()
     ]
     empty = pd.DataFrame(columns=["x", "y", "subset"])
     sections = [cohort_section(r, cells.get(r.cohort.name, empty), config) for r in results]

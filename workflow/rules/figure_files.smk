@@ -1,0 +1,73 @@
+# Inputs, outputs, captions and params of the rules that draw, from the registry of figures.
+
+from tilt.figures import jobs as figure_jobs
+from tilt.figures.registry import FIGURES
+
+# Snakemake reads a caption from a file that knows only the job, not the figure: one file a figure.
+CAPTIONS = Path(".snakemake/captions").absolute()
+if workflow.is_main_process:
+    figure_jobs.write_captions(CAPTIONS, (TILT / "report" / "figure.rst").read_text())
+
+# Of the registry a job uses the recipes of its own figures, which are a param.
+ENTRIES = ("tilt.figures.registry",)
+
+
+def figure_input(job):
+    """Input function: the files that the figures of a job are drawn from."""
+
+    def named(wildcards):
+        files = figure_jobs.files(job, wildcards.cohort in CELLS).items()
+        return {name: of_subsets(file, wildcards.cohort) for name, file in files}
+
+    return named
+
+
+def of_subsets(file, cohort):
+    """A file of a cohort, or one for each subset tested for expression where it has {subset}."""
+    path = f"results/{cohort}/{file}"
+    if "{subset}" not in file:
+        return path
+    # Without a table of regulons there are no factors.
+    absent = file.startswith("factors/") and not CONFIG["stats"]["regulon"]
+    return expand(path, subset=[] if absent else CONFIG["stats"]["de_subsets"])
+
+
+def figure_files(job):
+    """Outputs of a job that stand in no report."""
+    return [
+        f"{figure.stem}.{kind}"
+        for figure in figure_jobs.of_job(job)
+        for kind in figure_jobs.FORMATS
+        if kind != "png"
+    ]
+
+
+def figure_items(job):
+    """Outputs of a job that stand in Snakemake's report, by name."""
+    return {
+        figure.key: report(
+            f"{figure.stem}.png",
+            caption=str(figure_jobs.caption_file(CAPTIONS, figure)),
+            category=figure.category,
+            labels={
+                "cohort": "across" if figure.across else "{cohort}",
+                "figure": figure.heading,
+            },
+        )
+        for figure in figure_jobs.of_job(job)
+    }
+
+
+def figure_settings(job):
+    """Params function: values of the cohort's settings, or of the config, that the figures use."""
+    return of_cohort(lambda cohort: figure_jobs.settings(job, CONFIG | cohort))
+
+
+def drawn_figures():
+    """Every figure that stands in the report."""
+    cohorts = {"all": COHORTS, "cells": CELLS, "modelled": MODELLED}
+    for figure in FIGURES.values():
+        if figure.across:
+            yield f"{figure.stem}.png"
+        else:
+            yield from expand(f"{figure.stem}.png", cohort=cohorts[figure.cohorts])
