@@ -8,7 +8,7 @@ from tilt.report import captions
 from tilt.report import page as report
 
 ROOT = Path(__file__).parents[3]
-PAGES = [ROOT / "README.md", ROOT / "config/README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*ROOT.glob("*.md"), ROOT / "config/README.md", *sorted((ROOT / "docs").glob("*.md"))]
 RULES = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
 
 
