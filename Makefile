@@ -1,6 +1,8 @@
 # make demo   figures and report from the bundled simulated cohorts, in results/
 # make test   lint, unit, truth, workflow and real-data tests
 # Both build .venv from envs/requirements.lock first (python3 >= 3.11, no conda needed).
+# Also: lint; report (report.zip of the demo's figures); bench (measurements that take long);
+# lock (envs/requirements.lock from requirements.in; UPGRADE=--upgrade also renews the rest).
 
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
@@ -8,10 +10,13 @@ VENV := .venv
 READY := $(VENV)/.ready
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
-.PHONY: demo test lint bench environment clean
+.PHONY: demo report test lint bench environment lock clean
 
 demo: $(READY)
 	$(RUN) snakemake --cores $(CORES)
+
+report: $(READY)
+	$(RUN) snakemake --report report.zip
 
 test: lint
 	$(RUN) OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 pytest
@@ -40,5 +45,12 @@ $(READY): envs/requirements.lock
 	  -r envs/requirements.lock
 	@touch $(READY)
 
+lock:
+	$(PYTHON) -m venv .lock
+	.lock/bin/pip install --quiet --disable-pip-version-check uv
+	.lock/bin/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate envs/requirements.in -o envs/requirements.lock
+	rm -r .lock
+
 clean:
-	rm -rf results logs benchmarks
+	rm -rf results logs benchmarks report.zip

@@ -3,7 +3,7 @@
 Tolerance: root mean square of 2.5 (of 255 grey levels) over the page at 80 dpi. The same figure
 on the same libraries differs by 0; the fonts come with matplotlib. A panel title moved by two
 pixels gives more than 3 (asserted below). After a wanted change, look at the new pictures and
-store them: ``TILT_STORE_IMAGES=1 pytest tests/unit/test_images.py``.
+store them: ``TILT_STORE_IMAGES=1 pytest tests/unit/figures/test_images.py``.
 """
 
 import os

@@ -7,7 +7,7 @@ import pytest
 from tilt.figures.registry import FIGURES
 
 ROOT = Path(__file__).parents[3]
-PAGES = [ROOT / "README.md", ROOT / "config/README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*ROOT.glob("*.md"), ROOT / "config/README.md", *sorted((ROOT / "docs").glob("*.md"))]
 RULES = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
 
 

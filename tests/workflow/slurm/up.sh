@@ -46,18 +46,8 @@ command -v slurmctld >/dev/null || packages+=(slurmctld)
 command -v slurmd >/dev/null || packages+=(slurmd)
 command -v sbatch >/dev/null || packages+=(slurm-client)
 if [ ${#packages[@]} -gt 0 ]; then
-  command -v apt-get >/dev/null || no_cluster "needs ${packages[*]}, and there is no apt-get"
-  # A policy that starts no service: the daemons of the packages are not those of the test.
-  policy=/usr/sbin/policy-rc.d
-  [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy && ours=1; }
-  installed=yes
-  { timeout 120 apt-get update -qq &&
-    DEBIAN_FRONTEND=noninteractive timeout 240 \
-      apt-get install -qq --no-install-recommends "${packages[@]}"; } \
-    >"$folder/log/apt.log" 2>&1 </dev/null || installed=no
-  [ -z "${ours:-}" ] || rm -f $policy
-  [ $installed = yes ] ||
-    no_cluster "apt-get cannot install ${packages[*]}: $(tail -n 1 "$folder/log/apt.log")"
+  said=$(bash "$(dirname "$0")/../../install_debian.sh" "${packages[@]}" 2>&1) ||
+    no_cluster "$(tail -n 1 <<<"$said")"
 fi
 
 # Try for some seconds until a command succeeds.
