@@ -106,7 +106,9 @@ def test_all_arrangements_put_every_choice_of_cases_in_the_places_of_cases():
 def test_permutation_p_is_that_of_a_loop(complete):
     y, design = arms(5, 4, seed=2, covariate=not complete)
     rng = np.random.default_rng(1)
-    orders, whole = inference.permutations(design[:, -1], np.zeros(9, int), 300, rng, exact=complete)
+    orders, whole = inference.permutations(
+        design[:, -1], np.zeros(9, int), 300, rng, exact=complete
+    )
     assert whole == complete
     p, effects = inference.permutation_p(y, inference.project(design), orders, whole)
     residual = sm.OLS(y, design[:, :-1]).fit().resid
@@ -226,7 +228,9 @@ def test_the_stratified_rank_test_adds_up_strata_of_unequal_size():
     assert found.p == pytest.approx(2 * stats.norm.sf(abs(z)))
     gaps = np.concatenate(
         [
-            np.subtract.outer(y[(strata == s) & (case == 1)], y[(strata == s) & (case == 0)]).ravel()
+            np.subtract.outer(
+                y[(strata == s) & (case == 1)], y[(strata == s) & (case == 0)]
+            ).ravel()
             for s in range(4)
         ]
     )
