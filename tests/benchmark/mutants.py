@@ -5,8 +5,8 @@
 Draws ``--n`` mutations (tests/benchmark/mutation.py) of workflow/tilt/{labels,donors,stats,io}: a
 line at random, then one of its mutations, so that a long line counts no more than a short one.
 Each is made in a copy of workflow/, never in the checkout, and the tests that reach its function
-run until the first one fails. Which tests reach which function is measured once (``--map`` keeps
-it between runs). The score counts mutations that a test catches, a time-out among them;
+run until the first one fails. Which tests reach which function is measured first (``--map`` keeps
+it for test files that stay as they are; begin it anew when functions are renamed). The score counts mutations that a test catches, a time-out among them;
 tests/benchmark/mutants_equivalent.tsv lists those that change no result, with the reason: they are
 drawn, but neither run nor counted. ``--only stats/meta`` restricts files, ``--every`` takes all
 mutations of each drawn line.
@@ -14,6 +14,7 @@ mutations of each drawn line.
 
 import argparse
 import csv
+import hashlib
 import json
 import os
 import random
@@ -112,13 +113,19 @@ def pytest_run(copy: Path, tests: list[str], plugins=()) -> int:
     return pytest.main([*options, *tests], plugins=list(plugins))
 
 
-def reached_by(copy: Path, scratch: Path) -> dict[str, tuple[list[str], float]]:
-    """Test -> functions it enters and its seconds, every test file in a process of its own."""
+def reached_by(copy: Path, scratch: Path, known: dict) -> dict[str, dict]:
+    """Test file -> its digest and test -> (functions it enters, seconds), each in its own process.
+
+    ``known``: such a table of an earlier run; test files that are as they were are taken from it.
+    """
     found = {}
-    files = [p for folder in TESTS for p in sorted((ROOT / folder).rglob("test_*.py"))]
-    for file in files:
+    for file in (p for folder in TESTS for p in sorted((ROOT / folder).rglob("test_*.py"))):
         name = str(file.relative_to(ROOT))
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
         if name.startswith(NOT_RUN):
+            continue
+        if known.get(name, {}).get("digest") == digest:
+            found[name] = known[name]
             continue
         out = scratch / "reached.json"
         out.unlink(missing_ok=True)
@@ -136,13 +143,12 @@ def reached_by(copy: Path, scratch: Path) -> dict[str, tuple[list[str], float]]:
         tests, failed = json.loads(out.read_text())
         if failed or code not in (0, 5):
             raise SystemExit(f"{name}: {failed} fail without any mutation")
+        seconds = sum(t for _, t in tests.values())
         if name.startswith("tests/truth"):  # cohorts are made once a process: files go whole
             entered = sorted({f for functions, _ in tests.values() for f in functions})
-            tests = {name: (entered, sum(t for _, t in tests.values()))}
-        found.update(tests)
-        print(
-            f"  {name}: {len(tests)} tests, {sum(t for _, t in tests.values()):.1f} s", flush=True
-        )
+            tests = {name: (entered, seconds)}
+        found[name] = {"digest": digest, "tests": tests}
+        print(f"  {name}: {len(tests)} tests in {seconds:.1f} s", flush=True)
     return found
 
 
@@ -197,7 +203,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--every", action="store_true")
-    parser.add_argument("--map", type=Path, help="JSON of which test reaches what; made if absent")
+    parser.add_argument(
+        "--map", type=Path, help="JSON of which test reaches what, kept between runs"
+    )
     parser.add_argument("--out", type=Path, help="TSV of survivors")
     given = parser.parse_args()
     for library in LIBRARIES.split():
@@ -216,13 +224,11 @@ def main() -> None:
 
 
 def report(given, copy: Path, scratch: Path) -> None:
-    if given.map and given.map.exists():
-        reached = json.loads(given.map.read_text())
-    else:
-        print("which test reaches what:", flush=True)
-        reached = reached_by(copy, scratch)
-        if given.map:
-            given.map.write_text(json.dumps(reached))
+    old = json.loads(given.map.read_text()) if given.map and given.map.exists() else {}
+    by_file = reached_by(copy, scratch, old)
+    if given.map:
+        given.map.write_text(json.dumps(by_file))
+    reached = {test: found for file in by_file.values() for test, found in file["tests"].items()}
     known, score, rows = equivalents(), Counter(), []
     drawn = draw(given.n, given.seed, given.only, given.every)
     for number, one in enumerate(drawn, 1):

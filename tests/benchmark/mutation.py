@@ -127,11 +127,6 @@ class _Finder(ast.NodeVisitor):
     def visit_JoinedStr(self, node):
         pass
 
-    def visit_Import(self, node):
-        pass
-
-    visit_ImportFrom = visit_Import
-
     def visit_AnnAssign(self, node):
         if node.value is not None:
             self.visit(node.value)
@@ -143,8 +138,6 @@ class _Finder(ast.NodeVisitor):
 
     def visit_FunctionDef(self, node):
         self.visit(node.args)
-        for decorator in node.decorator_list:
-            self.visit(decorator)
         self.body(node.body)
 
     def visit_ClassDef(self, node):
@@ -239,10 +232,14 @@ class _Finder(ast.NodeVisitor):
             self.put(node.func, "other function", TWINS[node.func.id])
         for keyword in node.keywords:
             before = self.source[: self.at(keyword.lineno, keyword.col_offset)].rstrip()
+            if keyword.arg == "strict":  # of zip: an assertion
+                continue
             if keyword.arg and before.endswith(","):
                 span = (len(before) - 1, self.span(keyword)[1])
                 self.put(keyword, "keyword left out", "", span)
-        self.generic_visit(node)
+        for part in (node.func, *node.args, *node.keywords):
+            if getattr(part, "arg", None) != "strict":
+                self.visit(part)
 
     def visit_Expr(self, node):
         call = node.value
@@ -267,8 +264,7 @@ class _Finder(ast.NodeVisitor):
             first, second = (self.source[slice(*self.span(e))] for e in node.value.elts)
             if not any(isinstance(e, ast.Starred) for e in node.value.elts):
                 text = f"{second}, {first}"
-                start, stop = self.span(node.value)
-                closed = self.source[start] == "("
+                closed = self.source[self.span(node.value)[0]] == "("
                 self.put(node.value, "swapped pair", f"({text})" if closed else text)
         self.generic_visit(node)
 
