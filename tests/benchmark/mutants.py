@@ -237,7 +237,7 @@ def report(given, copy: Path, scratch: Path) -> None:
         if reason:
             score["equivalent"] += 1
             continue
-        tests = choose(one, reached)
+        tests = [t for t in choose(one, reached) if t.startswith(given.tests)]
         fate = "survived"
         if tests:
             path = copy / "tilt" / one.file
