@@ -206,6 +206,7 @@ def main() -> None:
     parser.add_argument(
         "--map", type=Path, help="JSON of which test reaches what, kept between runs"
     )
+    parser.add_argument("--tests", default="tests/", help="only tests whose path begins so")
     parser.add_argument("--out", type=Path, help="TSV of survivors")
     given = parser.parse_args()
     for library in LIBRARIES.split():
