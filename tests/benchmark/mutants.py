@@ -6,10 +6,11 @@ Draws ``--n`` mutations (tests/benchmark/mutation.py) of workflow/tilt/{labels,d
 line at random, then one of its mutations, so that a long line counts no more than a short one.
 Each is made in a copy of workflow/, never in the checkout, and the tests that reach its function
 run until the first one fails. Which tests reach which function is measured first (``--map`` keeps
-it for test files that stay as they are; begin it anew when functions are renamed). The score counts mutations that a test catches, a time-out among them;
-tests/benchmark/mutants_equivalent.tsv lists those that change no result, with the reason: they are
-drawn, but neither run nor counted. ``--only stats/meta`` restricts files, ``--every`` takes all
-mutations of each drawn line.
+it for test files that stay as they are; begin it anew when functions are renamed). The score
+counts mutations that a test catches, a time-out among them; tests/benchmark/mutants_equivalent.tsv
+lists those that change no result, with the reason: they are drawn, but neither run nor counted.
+``--only stats/meta`` restricts files, ``--tests tests/unit/io`` the tests that may catch them, and
+``--every`` takes all mutations of each drawn line.
 """
 
 import argparse

@@ -16,7 +16,7 @@ def library(n=120, n_genes=60, seed=0):
 
 
 def by_hand(counts, rate, seed):
-    """Cells and simulated pairs in one space; the share of simulated neighbours, turned by Bayes."""
+    """Cells and simulated pairs in one space; the share of simulated neighbours after Bayes."""
     n = len(counts)
     pairs = np.random.default_rng(seed).integers(0, n, (2 * n, 2))
     both = np.vstack([counts, counts[pairs[:, 0]] + counts[pairs[:, 1]]])

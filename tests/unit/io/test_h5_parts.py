@@ -78,7 +78,7 @@ def test_columns_of_every_kind(file, tmp_path):
     assert h5_parts.column(file, "category", "s", path) == ["b", "", "a"]
     assert h5_parts.column(file, "masked", "s", path) == ["1", "", "3"]
     for name in ("__categories", "absent"):
-        with pytest.raises(BadSample, match="obs has no column '.*: category, masked, plain"):
+        with pytest.raises(BadSample, match=r"obs has no column '.*: category, masked, plain"):
             h5_parts.column(file, name, "s", path)
 
 
@@ -90,7 +90,7 @@ def test_cells_are_chosen_by_all_values_wanted(file, tmp_path):
     found = h5_parts.chosen(file, {"a": ["x", "y"], "n": [1]}, 4, "s", path)
     assert found.tolist() == [True, False, True, False]
     assert h5_parts.chosen(file, {}, 4, "s", path).tolist() == [True] * 4
-    with pytest.raises(BadSample, match="no cell has n among 2, 3.*values of n: 1, 2"):
+    with pytest.raises(BadSample, match=r"no cell has n among 2, 3.*values of n: 1, 2"):
         h5_parts.chosen(file, {"a": ["z"], "n": [2, 3]}, 4, "s", path)
 
 
@@ -119,7 +119,7 @@ def test_places_that_hold_whole_numbers(file):
     stored(file, [[2, 1]], "raw/X")
     file["layers/dense"] = np.array([[1.0, 2.0]])
     assert h5_parts.places_of_counts(file) == ["raw/X", "layers/counts", "layers/dense"]
-    with pytest.raises(BadSample, match="whole numbers are in raw/X: set h5ad: {counts: raw/X}"):
+    with pytest.raises(BadSample, match=r"whole numbers are in raw/X: set h5ad: {counts: raw/X}"):
         h5_parts.check_counts(file, file["X"], "X", "s", "a.h5ad")
     h5_parts.check_counts(file, file["raw/X"], "raw/X", "s", "a.h5ad")
     del file["raw"], file["layers"]
@@ -131,7 +131,7 @@ def test_the_matrix_that_is_named(file):
     stored(file, [[1]])
     stored(file, [[1]], "layers/a")
     assert h5_parts.counts_group(file, "layers/a", "s", "p") == file["layers/a"]
-    with pytest.raises(BadSample, match="has no raw/X. Mend: .* one of X, layers/a in the"):
+    with pytest.raises(BadSample, match=r"has no raw/X. Mend: .* one of X, layers/a in the"):
         h5_parts.counts_group(file, "raw/X", "s", "p")
 
 
