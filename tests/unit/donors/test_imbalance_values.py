@@ -216,3 +216,10 @@ def test_the_whole_table():
         "the composition has no denominator memory_cd4"
     }
     assert len(found) == 3 * N and not found["estimable"].any() and not found["leads"].any()
+
+
+def test_limits_where_nothing_is_said():
+    made = imbalance.Settings(poles=POLES)
+    assert (made.min_memory_cells, made.min_pseudobulk_cells) == (200, 20)
+    assert (made.min_median_th22, made.min_genes) == (5, 0.8)
+    assert (made.tph_set, made.th22_set) == ("TPH_BLOOD", "TH22_BLOOD")

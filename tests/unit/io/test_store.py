@@ -1,9 +1,11 @@
 """The store gives back what went in, block by block, and refuses parts that do not fit."""
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 from scipy import sparse
 from tilt.io import store as blocks
 
@@ -41,6 +43,9 @@ def test_rows_come_back_in_order(parts, store, size):
 def test_store_is_an_anndata(store, parts, tmp_path):
     whole = ad.read_zarr(tmp_path / "counts.zarr")
     assert whole.shape == (15, 7)
+    root = zarr.open_group(tmp_path / "counts.zarr", mode="r")
+    assert root.metadata.zarr_format == 3
+    assert {k: root.attrs[k] for k in blocks.ROOT_ATTRIBUTES} == blocks.ROOT_ATTRIBUTES
     assert np.array_equal(whole.X[:11].toarray(), parts[0].X.toarray())
 
 
@@ -90,6 +95,9 @@ def test_a_sample_comes_back_as_it_was(parts, tmp_path):
     assert found.obs_names.tolist() == sample.obs_names.tolist()
     assert found.obs["donor"].tolist() == ["a"] * 11
     assert found.var["gene_symbol"].tolist() == list("ABCDEFG")
+    with h5py.File(tmp_path / "s.h5ad") as file:
+        assert dict(file.attrs) == blocks.ROOT_ATTRIBUTES
+        assert file["X/data"].scaleoffset is not None
 
 
 @pytest.mark.parametrize("size", [4, 1000])
@@ -109,6 +117,10 @@ def test_a_file_for_users_holds_counts_and_what_is_shown(parts, store, tmp_path,
     assert np.array_equal(found.X.toarray(), whole * 0.5)
     assert seen == list(range(15))
     assert found.layers["counts"].dtype == np.int32 and found.X.dtype == np.float32
+    with h5py.File(tmp_path / "u.h5ad") as file:
+        assert dict(file.attrs) == blocks.ROOT_ATTRIBUTES
+        assert file["X/data"].compression == file["layers/counts/data"].compression == "lzf"
+        assert set(file) == {"X", "layers", "obs", "obsm", "obsp", "uns", "var", "varm", "varp"}
     assert found.obsm["X_umap"].shape == (15, 2) and found.uns["tilt"]["version"] == "1"
 
 

@@ -254,3 +254,96 @@ def test_the_panel_is_listed_genes_background_and_variable_genes():
     plain = annotate.panel(stats[["gene_symbol", "mean"]], MARKERS, signatures, 5)
     background = signature_scores.controls(stats["mean"].to_numpy(), wanted, 5)
     assert plain == [f"id{i}" for i in sorted(set(np.flatnonzero(wanted)) | set(background))]
+
+
+def whole(n=400, seed=4):
+    """Cells of two branches whose genes are all on, with their embedding and signatures."""
+    rng = np.random.default_rng(seed)
+    symbols = sorted({g for c in ("positive", "negative") for genes in MARKERS[c] for g in genes})
+    symbols += ["ISG15", "MX1"] if "ISG15" not in symbols else []
+    symbols += ["SIG", *[f"B{i}" for i in range(60)]]
+    kind = rng.integers(0, 4, n)
+    rate = np.full((4, len(symbols)), 1e-4)
+    for k, (name, branch) in enumerate(zip(NAMES, BRANCH, strict=True)):
+        row = MARKERS.set_index("label")
+        for gene in [*row.at[name, "positive"], *row.at[branch, "positive"]]:
+            rate[k, symbols.index(gene)] = 3e-3
+    rate[:, symbols.index("ISG15")] = rate[:, symbols.index("MX1")] = 1e-5
+    depth = rng.integers(3000, 6000, n).astype(float)
+    counts = rng.poisson(depth[:, None] * rate[kind])
+    counts[:20, [symbols.index("ISG15"), symbols.index("MX1")]] += 12
+    cells = ad.AnnData(sparse.csr_matrix(counts))
+    cells.obs["n_counts"], cells.obs["donor"] = depth, [f"d{i % 3}" for i in range(n)]
+    cells.obs_names = [f"c{i}" for i in range(n)]
+    cells.var["gene_symbol"] = symbols
+    sets = [("IFN_A", "ISG15"), ("TPH_BLOOD", "CCR6"), ("TH22_BLOOD", "SIG")]
+    sets.append(("IFN1_T_CORE", "B7"))
+    signatures = pd.DataFrame(sets, columns=["set", "gene"]).assign(weight=1.0)
+    return cells, rng.normal(size=(n, 4)) + 4 * np.eye(4)[kind], signatures, kind, symbols
+
+
+def test_labels_are_those_of_two_fits_and_the_table_is_put_together(monkeypatch):
+    cells, embedding, signatures, kind, symbols = whole()
+    asked, plain = [], annotate.mixture.fit
+
+    def spy(counts, depth, signs, prior, group, points, genes, fold, floor, **how):
+        asked.append((counts.shape, prior.tolist(), group.tolist(), genes.shape, floor, how, fold))
+        return plain(counts, depth, signs, prior, group, points, genes, fold, floor, **how)
+
+    monkeypatch.setattr(annotate.mixture, "fit", spy)
+    found = annotate.label(cells, embedding, MARKERS, signatures, 6)
+    assert (found.labels["subset"] == np.array(NAMES)[kind]).mean() > 0.95
+    first, second = asked
+    assert first[0][0] == 400 and first[1] == [0.3, 0.2, 0.1, 0.3] and first[2] == [0, 1, 1, 2]
+    assert first[4] == 0.3e-4 and first[5] == {"power": 0.3}
+    # all genes but those of states (B7 and ISG15; MX1 is a marker) serve as the profile
+    assert first[3][1] == len(symbols) - 1
+    assert first[6].tolist() == np.random.default_rng(6).integers(0, 5, 400).tolist()
+    assert second[0][0] == pytest.approx((kind % 3 != 0).sum(), abs=8) and second[2] == [0, 1]
+    assert second[1] == [0.2, 0.1]
+    assert second[5] == {"pseudo": np.inf, "power": 0.6, "trust": 0.3}
+    assert found.scores[NAMES].sum(1).to_numpy() == pytest.approx(np.ones(400))
+    at = [symbols.index(g) for g in ("ISG15", "MX1")]
+    high, _ = signature_scores.state(
+        sparse.csr_matrix(cells.X)[:, at], cells.obs["n_counts"].to_numpy(), 0.05
+    )
+    assert found.labels["isg_high"].tolist() == high.tolist() and high[:20].all()
+    assert not found.labels["proliferating"].any()
+    assert found.labels["cell"].tolist() == found.scores["cell"].tolist() == list(cells.obs_names)
+    assert found.scores.columns.tolist() == [
+        *("cell", *NAMES, "tph_score", "th22_score", "isg_score"),
+    ]
+    callable_ = found.markers_found.groupby("label")["callable"].all()
+    assert callable_["CD4_CM"] and callable_["state_ISG_high"] and callable_["CD8"]
+
+
+def test_small_groups_are_not_taken_apart(monkeypatch):
+    cells, embedding, signatures, kind, _ = whole()
+    few = np.r_[np.flatnonzero(kind % 3 != 0)[:40], np.flatnonzero(kind % 3 == 0)]
+    asked = []
+    plain = annotate.mixture.fit
+    monkeypatch.setattr(annotate.mixture, "fit", lambda *a, **k: asked.append(k) or plain(*a, **k))
+    annotate.label(cells[few].copy(), embedding[few], MARKERS, signatures, 6)
+    assert len(asked) == 1
+
+
+def test_markers_seen_in_two_cells_are_of_no_use():
+    cells, embedding, signatures, _, symbols = whole()
+    counts = cells.X.tolil()
+    at = symbols.index("RORC")
+    counts[:, at] = 0
+    counts[:2, at] = 5
+    cells.X = counts.tocsr()
+    found = annotate.label(cells, embedding, MARKERS, signatures, 6).markers_found
+    seen = found.set_index(["label", "gene"])["found"]
+    assert not seen["CD4_Th17", "RORC"]
+    counts[2, at] = 1
+    cells.X = counts.tocsr()
+    found = annotate.label(cells, embedding, MARKERS, signatures, 6).markers_found
+    assert found.set_index(["label", "gene"])["found"]["CD4_Th17", "RORC"]
+
+
+def test_a_branch_may_be_given():
+    cells, embedding, signatures, _, _ = whole()
+    found = annotate.label(cells, embedding, MARKERS, signatures, 6, branch="CD8")
+    assert set(found.labels["level1"]) == {"CD8"} and "CD4_CM" not in found.scores

@@ -64,6 +64,15 @@ def test_look_alikes_are_those_of_a_negative_binomial_background():
     assert (found[38:40] == "T_Mono_classical").all()
 
 
+@pytest.mark.parametrize("n", [10, 14, 20])
+def test_where_nothing_foreign_is_around_half_a_count_is_the_background(n):
+    counts, depth = np.zeros((n, len(GENES)), int), np.full(n, 1000.0)
+    counts[0, [GENES.index(g) for g in FOREIGN["B"]]] = 1
+    found = lineage.look_alikes(sparse.csr_matrix(counts), depth, SYMBOLS, MARKERS)
+    assert found.tolist() == look_alikes(counts, depth).tolist()
+    assert (found[0] == "T_B") == (n == 20)
+
+
 def test_too_few_cells_have_no_look_alikes():
     counts, depth, _ = t_cells(3)
     counts[0, [GENES.index("MS4A1"), GENES.index("CD79A")]] = 50

@@ -283,3 +283,11 @@ def test_designs_of_the_same_donors_are_made_once():
     assert rows.tolist() == list(range(15, -1, -1))
     assert bench.design(table)[0] is one
     assert bench.design(table.iloc[1:])[0] is not one
+
+
+def test_what_a_plan_is_where_nothing_is_said():
+    made = contrast.Plan(CONTRAST)
+    assert (made.secondary, made.primary) == ((), None)
+    assert (made.permutations, made.bootstraps, made.seed) == (10_000, 2_000, 0)
+    assert (CONTRAST.covariates, CONTRAST.strata, CONTRAST.pair) == ((), (), "")
+    assert CONTRAST.min_donors == 3
