@@ -176,6 +176,17 @@ def test_the_axis_needs_genes_that_are_measured_and_counted(lost, hidden, words)
     assert (made is None) == bool(words) and reason == words
 
 
+@pytest.mark.parametrize("genes", [["absent"] * 3 + ["o1", "o2"], ["t0", "t1", "o1", "o2"]])
+def test_a_third_set_that_cannot_be_scored_is_passed_over(genes):
+    of = bulk()
+    of.X = of.X.toarray()
+    of.X[:, [0, 1]] = 0  # t0 and t1 are not counted
+    third = pd.DataFrame({"gene": genes, "set": "MORE", "weight": 1.0})
+    table = pd.concat([SIGNATURES, third])
+    made, reason = imbalance.axis(of, table, ("TPH_BLOOD", "TH22_BLOOD", "MORE"), None, LIMITS)
+    assert reason == "" and set(made.sets) == {"TPH_BLOOD", "TH22_BLOOD"}
+
+
 def test_genes_are_seen_with_ten_counts_and_in_a_quarter_of_the_units():
     counts = np.zeros((8, 4))
     counts[:2, 0] = 5  # ten in two of eight

@@ -152,10 +152,11 @@ def test_donors_without_cells_are_told(caplog):
     assert said == ["composition table: donor B has no cells: left out of every share"]
 
 
-def test_a_table_with_donors_as_columns_needs_most_of_them():
+def test_a_table_with_donors_as_columns_needs_most_of_them(caplog):
     turned = pd.DataFrame({"type": ["x", "y"], "A": [1, 2], "B": [3, 4], "Z": [9, 9]})
     found = numbers(published.from_table(turned, DONORS.iloc[:2]))
     assert found["B", "y"] == (4, 7, "subset")
+    assert "each column is a donor: table turned" in caplog.text
     with pytest.raises(ValueError, match="donor B of the sample sheet has no row"):
         published.from_table(turned[["type", "A"]], DONORS.iloc[:2])
 

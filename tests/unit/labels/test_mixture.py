@@ -199,12 +199,16 @@ def fit_by_hand(counts, depth, signs, prior, group, embedding, genes, fold, floo
         {"rounds": 4},
         {"rounds": 8, "ratio": 0.2},
         {"rounds": 3, "pseudo": np.inf, "trust": 0.3},
+        {"rounds": 2, "flat": True},
     ],
 )
 def test_a_fit_goes_round_by_round_as_by_hand(how):
+    how = dict(how)
     rng = np.random.default_rng(4)
     truth = rng.integers(0, 3, 120)
     rates = np.where(SIGNS > 0, 9e-4, np.where(SIGNS < 0, 0.3e-4, 2e-4))
+    if flat := how.pop("flat", False):  # markers that tell nothing: on and off stay apart
+        rates = np.full((3, 4), 6e-4)
     depth = rng.integers(1500, 5000, 120).astype(float)
     counts = rng.poisson(depth[:, None] * rates[truth])
     genes = rng.poisson(depth[:, None] * rng.lognormal(-7, 0.6, (3, 12))[truth])
@@ -217,6 +221,8 @@ def test_a_fit_goes_round_by_round_as_by_hand(how):
     )
     for name in ("shares", "within", "on", "off", "power", "scale", "mean"):
         assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-4), name
+    if flat:
+        assert (found.on == found.mean * 1.15).any() and (found.off == found.mean / 1.15).any()
     marker, profile = sparse.csr_matrix(counts), sparse.csr_matrix(genes)
     chance = [m.posterior(marker, depth, embedding, profile, fold) for m in (found, expected)]
     assert chance[0] == pytest.approx(chance[1], abs=1e-3)

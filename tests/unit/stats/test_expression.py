@@ -106,11 +106,12 @@ def by_pydeseq2(sums, model, kind):
     return found.results_df
 
 
-def test_pairs_are_factors_and_sparse_genes_get_positive_counts():
+@pytest.mark.parametrize(("whole", "kind"), [(9, "poscounts"), (10, "ratio")])
+def test_pairs_are_factors_and_sparse_genes_get_positive_counts(whole, kind):
     sums, donors = bulk(donors=8, genes=60)
     sums.X = pseudobulk.dense(sums) + 10
     holes = np.arange(8)[:, None] == np.arange(60) % 8
-    sums.X[holes & (np.arange(60) > 8)] = 0  # nine genes are counted in all: too few for a ratio
+    sums.X[holes & (np.arange(60) >= whole)] = 0  # nine genes counted in all: too few for a ratio
     donors["donor"] = [f"P{i // 2}" for i in range(8)]
     sums.obs["donor"] = donors["donor"].to_numpy()
     sums.obs_names = sums.obs["donor"] + sums.obs["condition"]
@@ -124,7 +125,7 @@ def test_pairs_are_factors_and_sparse_genes_get_positive_counts():
     model = pd.DataFrame(np.tile(np.eye(4), (2, 1)), columns=list("abcd"))
     model["condition"] = np.repeat([1.0, 0.0], 4)
     model.index = [str(i) for i in range(8)]
-    expected = by_pydeseq2(sums[order], model, "poscounts").loc[found["gene"]]
+    expected = by_pydeseq2(sums[order], model, kind).loc[found["gene"]]
     assert found["log2fc"].to_numpy() == pytest.approx(expected["log2FoldChange"], abs=1e-6)
     assert found["se"].to_numpy() == pytest.approx(expected["lfcSE"], rel=1e-6)
     assert found["stat"].to_numpy() == pytest.approx(expected["stat"], abs=1e-6)

@@ -194,3 +194,17 @@ def test_the_estimator_of_tau_can_be_chosen():
     assert "REML" in rows.loc["all", "method"]
     assert rows.loc["all", "tau2"] == pytest.approx(meta.reml(EFFECT[:4], SE[:4] ** 2))
     assert meta.reml(np.array([0.5, 0.52, 0.48]), SE[:3] ** 2) == 0
+
+
+def test_only_ratios_have_a_model_that_may_be_absent():
+    rows = [rows_of(3), rows_of(3, quantity="x"), rows_of(3, method="mann_whitney")]
+    model = rows_of(2, method="logit_normal")
+    table = meta.across(pd.concat([*rows, model], ignore_index=True))
+    of_model = table[table["method"].str.startswith("logit_normal")]
+    assert set(of_model["quantity"]) == {"E1"}
+    assert of_model["cohort"].tolist() == ["c0", "c1", "c2", "all"]
+    absent = of_model.set_index("cohort").loc["c2"]
+    assert not absent["estimable"] and pd.isna(absent["effect"])
+    assert absent[["n_case", "n_control", "scale"]].tolist() == [12, 7, "ln ratio"]
+    plain = meta.across(pd.concat(rows, ignore_index=True))
+    assert not plain["method"].str.startswith("logit_normal").any()

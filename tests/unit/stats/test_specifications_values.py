@@ -125,6 +125,16 @@ def test_every_choice_of_labels_is_the_log_ratio_it_names(study, curve):
     same(curve.loc[("E2", "main", "as declared")], effect(study, log_ratio(*flags, many >= 200)))
 
 
+def test_a_unit_without_rows_of_the_other_label_has_none_of_its_cells(study):
+    rows = study.composition
+    gone = (rows["donor"] == "D03") & (rows["subset"] == "CD4_Treg_eff")
+    fewer = specifications.replace(study, composition=rows[~gone])
+    poles = imbalance.POLES | {"th22": ("CD4_Treg_eff",)}
+    table = specifications._swap(fewer, imbalance.Settings(poles)).set_index("donor")
+    n = counts_of(study, "CD4_Tph_like") + counts_of(study, "CD4_Tfh_circ")
+    assert table.loc["D03", "value"] == pytest.approx(np.log((n[3] + 0.5) / 0.5))
+
+
 @pytest.mark.parametrize("quantile", [0.9, 0.975])
 def test_a_threshold_is_the_quantile_of_donors_weighing_alike(study, curve, quantile):
     cells = study.cells
