@@ -115,3 +115,42 @@ def test_threshold_asks_for_more_right_than_wrong_calls():
     assert doublets.threshold(cells, simulated, 0.2) == pytest.approx(0.8)
     # One in a thousand expected: ten cells cannot all be doublets.
     assert doublets.threshold(cells, simulated, 0.001) == np.inf
+
+
+def test_every_limit_by_hand():
+    counts = np.array([100, 110, 120, 150, 400, 10])  # the last is below the floor of counts
+    genes = np.array([40, 50, 60, 80, 200, 3])
+    table = pd.DataFrame({"n_counts": counts, "n_genes": genes})
+    table["pct_mito"] = [1.0, 2.0, 4.0, 8.0, 16.0, 90.0]
+    found = qc.limits(table, {**SETTINGS, "n_mads": 2, "max_pct_mito": 50})
+    for name, values in (("counts", counts[:5]), ("genes", genes[:5])):
+        logs = np.log1p(values)
+        spread = 2 * 1.4826 * np.median(np.abs(logs - np.median(logs)))
+        middle = np.median(logs)
+        floor = SETTINGS[f"min_{name}"]
+        assert found[f"min_{name}"] == pytest.approx(max(np.expm1(middle - spread), floor)), name
+        assert found[f"max_{name}"] == pytest.approx(np.expm1(middle + spread)), name
+    assert found["max_pct_mito"] == pytest.approx(4 + 2 * 1.4826 * 3)
+    capped = qc.limits(table, {**SETTINGS, "n_mads": 2, "max_genes": 70, "max_counts": 1e6})
+    assert capped["max_genes"] == 70 and capped["max_counts"] == found["max_counts"]
+    assert capped["max_pct_mito"] == pytest.approx(4 + 2 * 1.4826 * 3)
+    assert qc.limits(table, {**SETTINGS, "n_mads": 2, "max_pct_mito": 9})["max_pct_mito"] == 9
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ((50, 3, 20.0), ""),
+        ((49, 2, 99.0), "too few counts"),
+        ((50, 2, 99.0), "too few genes"),
+        ((500, 90, 20.0), ""),
+        ((501, 91, 99.0), "too many counts"),
+        ((500, 91, 99.0), "too many genes"),
+        ((500, 90, 20.1), "too much mitochondrial"),
+        ((500, 90, np.nan), ""),
+    ],
+)
+def test_limits_themselves_pass(cell, reason):
+    table = pd.DataFrame([cell], columns=["n_counts", "n_genes", "pct_mito"])
+    found = {"min_counts": 50, "max_counts": 500, "min_genes": 3, "max_genes": 90}
+    assert qc.first_failure(table, found | {"max_pct_mito": 20.0})[0] == reason

@@ -114,3 +114,86 @@ def test_factor_activity_is_the_slope_of_the_linear_model():
 def test_bulk_is_an_anndata_that_can_be_written(tmp_path):
     bulk().write_h5ad(tmp_path / "b.h5ad")
     assert ad.read_h5ad(tmp_path / "b.h5ad").shape == (2, 8)
+
+
+def test_every_unit_subset_and_set_has_one_row_with_its_numbers():
+    table = activity.score(bulk(), DONORS, SIGNATURES, ["cd4", "t"], ["IFN", "AHR"], min_cells=10)
+    assert table.columns.tolist() == activity.COLUMNS
+    assert len(table) == 3 * 2 * 2
+    rows = table.set_index(["subset", "signature", "donor"])
+    assert rows.loc[("cd4", "IFN"), "n_cells"].tolist() == [50, 10, 0]
+    assert rows.loc[("cd4", "IFN"), "estimable"].tolist() == [True, True, False]
+    assert rows.loc[("cd4", "IFN"), "n_genes_found"].tolist() == [3, 3, 3]
+    assert rows.loc[("cd4", "IFN", "A"), "reason"] == ""
+    assert rows.loc[("t", "IFN"), "n_cells"].tolist() == [0, 0, 0]
+    assert rows.loc[("t", "IFN"), "value"].isna().all()
+    value = pseudobulk.log_cpm(pseudobulk.dense(bulk()))
+    for i, donor in enumerate("AB"):
+        assert rows.loc[("cd4", "IFN", donor), "value"] == pytest.approx(value[i, :3].mean())
+
+
+def test_a_set_is_scored_from_its_least_share_of_genes_on():
+    half = pd.concat(
+        [SIGNATURES, pd.DataFrame({"gene": ["A", "Z"], "set": "HALF", "weight": [2.0, 1.0]})]
+    )
+
+    def scored(share):
+        table = activity.score(bulk(), DONORS, half, ["cd4"], ["HALF"], 5, share)
+        return table.set_index("donor").loc["A"]
+
+    value = pseudobulk.log_cpm(pseudobulk.dense(bulk()))[0, GENES.index("A")]
+    assert scored(0.5)["value"] == pytest.approx(value)  # weights count relative to those found
+    assert scored(0.51)["reason"] == "1 of 2 genes of HALF measured; 51% are needed"
+    nothing = half.assign(gene=half["gene"].where(half["set"] != "HALF", "Z"))
+    table = activity.score(bulk(), DONORS, nothing, ["cd4"], ["HALF"], 5, 0.0)
+    assert not table["estimable"].any()
+
+
+def test_weighted_means_divide_by_the_size_of_the_weights():
+    values = np.array([[1.0, 2.0, 4.0], [0.0, 1.0, 0.0]])
+    found = activity.weighted_mean(values, np.array([1.0, 2.0, -1.0]))
+    assert found == pytest.approx([(1 + 4 - 4) / 4, 2 / 4])
+
+
+def test_overlaps_list_every_pair_once():
+    table = activity.overlaps(SIGNATURES)
+    assert len(table) == 5 * 6 / 2
+    rows = table.set_index(["set_a", "set_b"])
+    assert rows.loc[("ABSENT", "AHR"), "genes"] == "A"
+    assert rows.loc[("AHR", "IFN"), "n_shared"] == 0
+    assert rows.loc[("AHR", "AHR"), "genes"] == "A CXCL13 JUN"
+
+
+def test_a_regulon_that_cannot_be_used_is_refused(tmp_path):
+    path = tmp_path / "net.tsv"
+    path.write_text("source\ttarget\tweight\nAHR\tCXCL13\t1\nAHR\tIL22\t1\n")
+    with pytest.raises(ValueError, match="no edge left without CXCL13, IL22"):
+        activity.read_regulon(path)
+    path.write_text("source\ttarget\tweight\nAHR\tFOS\t1\nJUN\tFOS\t1\nAHR\tFOS\t2\n")
+    with pytest.raises(ValueError, match="edge AHR -> FOS is there twice"):
+        activity.read_regulon(path)
+    path.write_text("# a comment\nsource\ttarget\tweight\nAHR\tFOS\t1\nJUN\tFOS\t1\n")
+    assert len(activity.read_regulon(path)) == 2
+
+
+def test_factors_need_their_least_number_of_measured_targets():
+    rng = np.random.default_rng(1)
+    genes = [f"g{i}" for i in range(60)]
+    statistic = pd.Series(rng.normal(size=60), genes)
+    statistic["g4"] = np.nan
+    repeated = pd.concat([statistic, pd.Series([50.0], ["g0"])])  # only the first one counts
+    edges = [("F", f"g{i}", 1.0) for i in range(6)] + [("G", f"g{i}", 1.0) for i in range(10, 14)]
+    net = pd.DataFrame(edges, columns=["source", "target", "weight"])
+    table = activity.factor_activity(repeated, net, ["F", "G"], min_targets=5).set_index("factor")
+    assert table["n_targets"].to_dict() == {"F": 5, "G": 4}
+    assert table["estimable"].to_dict() == {"F": True, "G": False}
+    assert table.loc["F", "reason"] == ""
+    assert table.loc["G", "reason"] == "4 targets measured; 5 are needed"
+    assert np.isnan(table.loc["G", "p"])
+    known = statistic.dropna()
+    from scipy import stats
+
+    weight = known.index.isin([f"g{i}" for i in range(6)]).astype(float)
+    line = stats.linregress(weight, known.to_numpy())
+    assert table.loc["F", "score"] == pytest.approx(line.slope / line.stderr, rel=1e-3)
+    assert table.loc["F", "p"] == pytest.approx(line.pvalue, rel=1e-3)

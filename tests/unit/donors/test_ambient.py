@@ -40,3 +40,13 @@ def test_lineage_sentinels_are_markers_of_no_t_cell():
     t_cells = markers[(markers["label"] == "T") | (markers["level"] != 0)]
     of_t = {gene for names in t_cells["positive"] for gene in names}
     assert not of_t & {gene for one in ambient.SENTINELS for gene in one.genes}
+
+
+def test_numbers_are_out_of_ten_thousand_counts_of_the_group_asked_for():
+    table = ambient.sentinels(bulk(["CD3D", "LYZ"]), subset="cd4").set_index("genes")
+    assert table.loc["LYZ", "donor"] == "D1"
+    assert table.loc["LYZ", ["n_counts", "n_total"]].tolist() == [3, 5]
+    assert table.loc["LYZ", "per_10k"] == pytest.approx(6000)
+    empty = bulk(["CD3D", "LYZ"])
+    empty.X = empty.X * 0
+    assert (ambient.sentinels(empty).set_index("genes").loc["LYZ", "per_10k"] == 0).all()

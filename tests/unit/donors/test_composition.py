@@ -115,3 +115,134 @@ def test_clr_is_taken_over_the_parts_and_the_rest():
 
 def test_arcsine_root():
     assert composition.arcsine(np.array([0, 5, 10]), 10) == pytest.approx([0, np.pi / 4, np.pi / 2])
+
+
+def random_cells(seed, n=400):
+    rng = np.random.default_rng(seed)
+    labels = [
+        ("CD4", "CD4_Naive", "naive"),
+        ("CD4", "CD4_CM", "memory"),
+        ("CD4", "CD4_Tph_like", "memory"),
+        ("CD4", "CD4_Treg_eff", "treg"),
+        ("CD4", "unassigned", ""),
+        ("CD8", "CD8_Naive", ""),
+        ("MAIT", "MAIT", ""),
+        ("unassigned", "unassigned", ""),
+    ]
+    rows = [labels[i] for i in rng.integers(0, len(labels), n)]
+    table = pd.DataFrame(rows, columns=["level1", "subset", "compartment"])
+    who = rng.integers(0, len(PAIRED), n)
+    table["donor"] = PAIRED["donor"].to_numpy()[who]
+    table["condition"] = PAIRED["condition"].to_numpy()[who]
+    table["look_alike"] = np.where(rng.random(n) < 0.15, "T_B", "")
+    for flag in ("tph_high", "th22_high", "isg_high"):
+        table[flag] = rng.random(n) < 0.3
+    return table
+
+
+PAIRED = pd.DataFrame(
+    {"cohort": "c", "donor": ["A", "A", "B", "C"], "condition": ["SLE", "control", "SLE", "SLE"]}
+)
+INSIDE = {  # which cells a denominator holds, in plain words of one cell
+    "memory_cd4": lambda c: c.level1 == "CD4" and c.compartment == "memory",
+    "cd4": lambda c: c.level1 == "CD4",
+    "t": lambda c: True,
+}
+# what is counted out of what: (subset, is it this cell, kind, denominators)
+COUNTED = [
+    ("CD4", lambda c: c.level1 == "CD4", "group", ("t", "pbmc")),
+    ("CD8", lambda c: c.level1 == "CD8", "group", ("t", "pbmc")),
+    ("MAIT", lambda c: c.level1 == "MAIT", "group", ("t", "pbmc")),
+    ("CD4_Naive", lambda c: c.subset == "CD4_Naive", "subset", ("cd4", "t", "pbmc")),
+    ("CD4_CM", lambda c: c.subset == "CD4_CM", "subset", ("memory_cd4", "cd4", "t", "pbmc")),
+    (
+        "CD4_Tph_like",
+        lambda c: c.subset == "CD4_Tph_like",
+        "subset",
+        ("memory_cd4", "cd4", "t", "pbmc"),
+    ),
+    ("CD4_Treg_eff", lambda c: c.subset == "CD4_Treg_eff", "subset", ("cd4", "t", "pbmc")),
+    ("CD8_Naive", lambda c: c.subset == "CD8_Naive", "subset", ("t", "pbmc")),
+    ("tph_high", lambda c: c.tph_high, "pole", ("memory_cd4", "cd4")),
+    ("th22_high", lambda c: c.th22_high, "pole", ("memory_cd4", "cd4")),
+    ("isg_high", lambda c: c.isg_high, "pole", ("memory_cd4", "cd4", "t")),
+]
+
+
+@pytest.mark.parametrize(
+    ("sort", "allowed"),
+    [
+        ("pbmc", ("memory_cd4", "cd4", "t", "pbmc")),
+        ("t_cells", ("memory_cd4", "cd4", "t")),
+        ("cd4", ("memory_cd4", "cd4")),
+    ],
+)
+def test_counts_are_those_of_a_plain_loop_over_cells(sort, allowed):
+    cells = random_cells(3)
+    lineages = pd.DataFrame(
+        {
+            "donor": ["A", "A", "A", "B"],
+            "condition": ["SLE", "SLE", "control", "SLE"],
+            "lineage": ["T", "B", "T", "T"],
+            "n": [300, 40, 5, 7],
+        }
+    )
+    everyone = {("A", "SLE"): 340, ("A", "control"): 5, ("B", "SLE"): 7, ("C", "SLE"): 0}
+    expected = {}
+    for unit in PAIRED.itertuples():
+        who = (unit.donor, unit.condition)
+        mine = [c for c in cells.itertuples() if (c.donor, c.condition) == who and not c.look_alike]
+        for subset, is_it, kind, homes in COUNTED:
+            for home in homes:
+                if home not in allowed:
+                    continue
+                if home == "pbmc":
+                    n, total = sum(map(is_it, mine)), everyone[who]
+                else:
+                    held = [c for c in mine if INSIDE[home](c)]
+                    counted = held if kind == "pole" else mine
+                    n, total = sum(map(is_it, counted)), len(held)
+                expected[(*who, subset, home)] = (n, total, kind)
+        for lineage in ("B", "T") if sort == "pbmc" else ():
+            n = lineages.set_index(["donor", "condition", "lineage"])["n"].get((*who, lineage), 0)
+            expected[(*who, lineage, "pbmc")] = (n, everyone[who], "group")
+    table = composition.count(cells, MARKERS, PAIRED, sort, lineages)
+    key = ["donor", "condition", "subset", "denominator"]
+    assert not table.duplicated(key).any()
+    found = {
+        tuple(getattr(row, k) for k in key): (row.n, row.n_denominator, row.kind)
+        for row in table.itertuples()
+    }
+    assert found == expected
+    assert (table["cohort"] == "c").all()
+    assert table.columns.tolist() == composition.COLUMNS
+
+
+def test_look_alike_doublets_are_in_no_denominator():
+    cells = random_cells(4)
+    masks = composition.denominator_masks(cells)
+    for mask in masks.values():
+        assert (cells["look_alike"][mask] == "").all()
+    assert masks["t"].sum() == (cells["look_alike"] == "").sum()
+
+
+def test_clr_of_parts_with_a_rest_and_of_an_empty_denominator():
+    units = [("c", "A", "SLE"), ("c", "B", "SLE"), ("c", "C", "control")]
+    n = {"x": (5, 0, 0), "y": (15, 4, 0), "g": (8, 3, 0)}
+    total = (30, 4, 0)
+    rows = [
+        (*unit, subset, counts[i], "memory_cd4", total[i], "group" if subset == "g" else "subset")
+        for subset, counts in n.items()
+        for i, unit in enumerate(units)
+    ]
+    rows += [(*row[:5], "cd4", 99, row[7]) for row in rows]  # another denominator plays no part
+    table = pd.DataFrame(rows, columns=composition.COLUMNS)
+    found = composition.clr(table, "x", "memory_cd4").set_index("donor")["value"]
+    assert found.index.tolist() == ["A", "B"]  # C has no memory cell
+    parts = np.log([5.5, 15.5, 10.5])  # ten cells are in neither part
+    assert found["A"] == pytest.approx(parts[0] - parts.mean())
+    parts = np.log([0.5, 4.5, 0.5])
+    assert found["B"] == pytest.approx(parts[0] - parts.mean())
+    group = composition.clr(table, "g", "memory_cd4").set_index("donor")["value"]
+    parts = np.log([8.5, 22.5])
+    assert group["A"] == pytest.approx(parts[0] - parts.mean())

@@ -187,6 +187,19 @@ def test_lane_whose_table_does_not_fit(tmp_path):
         read(series, row)
 
 
+@pytest.mark.parametrize(("there", "fits"), [(2, False), (3, True)])
+def test_half_of_the_barcodes_of_a_lane_must_be_in_the_matrix(tmp_path, there, fits):
+    _, series, row = lane(tmp_path)  # the sample has five cells of the table: 0, 2, 4, 6, 8
+    names, strange = raw.barcodes(), raw.barcodes(seed=7)
+    mixed = [strange[i] if i in (0, 2, 4, 6, 8)[there:] else names[i] for i in range(12)]
+    raw.write_10x(tmp_path, prefix="GSM1_", names=mixed)
+    if fits:
+        assert list(read(series, row).obs_names) == [names[i] for i in (0, 2, 4)]
+    else:
+        with pytest.raises(BadSample, match="only 2 of 5 barcodes of the sample are in the"):
+            read(series, row)
+
+
 # Bad data, one by one ---------------------------------------------------------------------------
 
 

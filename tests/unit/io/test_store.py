@@ -1,9 +1,11 @@
 """The store gives back what went in, block by block, and refuses parts that do not fit."""
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 from scipy import sparse
 from tilt.io import store as blocks
 
@@ -41,6 +43,9 @@ def test_rows_come_back_in_order(parts, store, size):
 def test_store_is_an_anndata(store, parts, tmp_path):
     whole = ad.read_zarr(tmp_path / "counts.zarr")
     assert whole.shape == (15, 7)
+    root = zarr.open_group(tmp_path / "counts.zarr", mode="r")
+    assert root.metadata.zarr_format == 3
+    assert {k: root.attrs[k] for k in blocks.ROOT_ATTRIBUTES} == blocks.ROOT_ATTRIBUTES
     assert np.array_equal(whole.X[:11].toarray(), parts[0].X.toarray())
 
 
@@ -79,3 +84,73 @@ def test_chunks_of_any_size_hold_the_same_counts(parts, tmp_path, monkeypatch, c
     whole = sparse.vstack([sparse.csr_matrix(part.X) for part in parts])
     assert (store.rows(0, store.n_obs) != whole).nnz == 0
     assert store.data.shape == store.indices.shape == (whole.nnz,)
+
+
+def test_a_sample_comes_back_as_it_was(parts, tmp_path):
+    sample = parts[0]
+    sample.var["gene_symbol"] = list("ABCDEFG")
+    blocks.write_sample(tmp_path / "s.h5ad", sample)
+    found = ad.read_h5ad(tmp_path / "s.h5ad")
+    assert np.array_equal(found.X.toarray(), sample.X.toarray())
+    assert found.obs_names.tolist() == sample.obs_names.tolist()
+    assert found.obs["donor"].tolist() == ["a"] * 11
+    assert found.var["gene_symbol"].tolist() == list("ABCDEFG")
+    with h5py.File(tmp_path / "s.h5ad") as file:
+        assert dict(file.attrs) == blocks.ROOT_ATTRIBUTES
+        assert file["X/data"].scaleoffset is not None
+
+
+@pytest.mark.parametrize("size", [4, 1000])
+def test_a_file_for_users_holds_counts_and_what_is_shown(parts, store, tmp_path, size):
+    seen = []
+
+    def normalize(counts, rows):
+        seen.extend(rows)
+        return (counts * 0.5).astype(np.float32)
+
+    slots = {"obs": store.obs, "var": store.var, "obsm": {"X_umap": np.ones((15, 2))}}
+    slots |= {"obsp": {}, "uns": {"tilt": {"version": "1"}}}
+    blocks.write_h5ad(tmp_path / "u.h5ad", store, normalize, slots, size)
+    found = ad.read_h5ad(tmp_path / "u.h5ad")
+    whole = sparse.vstack([p.X for p in parts]).toarray()
+    assert np.array_equal(found.layers["counts"].toarray(), whole)
+    assert np.array_equal(found.X.toarray(), whole * 0.5)
+    assert seen == list(range(15))
+    assert found.layers["counts"].dtype == np.int32 and found.X.dtype == np.float32
+    with h5py.File(tmp_path / "u.h5ad") as file:
+        assert dict(file.attrs) == blocks.ROOT_ATTRIBUTES
+        assert file["X/data"].compression == file["layers/counts/data"].compression == "lzf"
+        assert set(file) == {"X", "layers", "obs", "obsm", "obsp", "uns", "var", "varm", "varp"}
+    assert found.obsm["X_umap"].shape == (15, 2) and found.uns["tilt"]["version"] == "1"
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 15), (3, 9), (14, 15), (5, 5)])
+def test_any_rows_can_be_read(parts, store, start, stop):
+    whole = sparse.vstack([p.X for p in parts]).toarray()
+    assert np.array_equal(store.rows(start, stop).toarray(), whole[start:stop])
+    assert (store.n_obs, store.n_vars, list(store.var_names)) == (
+        15,
+        7,
+        [f"g{j}" for j in range(7)],
+    )
+
+
+def test_items_are_made_one_ahead_and_errors_come_through():
+    made = []
+
+    def items():
+        for i in range(4):
+            made.append(i)
+            yield i
+
+    taken = blocks.ahead(items())
+    assert next(taken) == 0 and list(taken) == [1, 2, 3] and made == [0, 1, 2, 3]
+
+    def broken():
+        yield 1
+        raise RuntimeError("no more")
+
+    taken = blocks.ahead(broken())
+    assert next(taken) == 1
+    with pytest.raises(RuntimeError, match="no more"):
+        next(taken)

@@ -103,3 +103,30 @@ def test_nothing_in_a_file_is_run_and_other_files_are_refused(tmp_path):
     write_model(model, genes=GENES[:39])
     with pytest.raises(ValueError, match="different sizes"):
         celltypist.read_model(model)
+
+
+def test_scaled_values_are_cut_off_at_ten():
+    model = celltypist.Model(
+        genes=np.array(["A", "B"]),
+        labels=np.array(["x", "y"]),
+        weights=np.array([[0.1, -0.3]]),
+        intercept=np.array([0.2]),
+        mean=np.array([1.0, 2.0]),
+        scale=np.array([0.1, 4.0]),
+    )
+    matrix = sparse.csr_matrix(np.array([[3, 1, 6], [0, 0, 0]], np.int32))
+    found = celltypist.predict([(0, matrix)], ["A", "B", "C"], model, {})
+    b = (np.log1p(1e4 * 1 / 10) - 2) / 4
+    score = 0.1 * 10 - 0.3 * b + 0.2  # A would be 70
+    empty = 0.1 * -10 - 0.3 * -0.5 + 0.2  # not cut off below; a cell without counts is all zeros
+    assert found["celltypist_label"].tolist() == ["y", "x"]
+    expected = [1 / (1 + np.exp(-abs(score))), 1 / (1 + np.exp(-abs(empty)))]
+    assert found["celltypist_confidence"].tolist() == pytest.approx(expected)
+
+
+def test_genes_are_looked_up_as_written_then_by_their_current_name():
+    model = celltypist.Model(*[np.array(["A", "OLD", "NEW", "GONE"])] * 6)
+    aliases = {"OLD": "NEW", "GONE": "HERE"}
+    rows, columns = celltypist.matched(model, ["HERE", "NEW", "A", "A"], aliases)
+    # OLD is not read from NEW, which the model has under its own name; of two A the first counts
+    assert list(zip(rows, columns, strict=True)) == [(0, 2), (2, 1), (3, 0)]

@@ -116,6 +116,63 @@ def test_labels_of_other_lineages_are_no_truth_for_t_cells(labels, markers):
     assert truth["subset"].tolist() == ["CD4_Naive", "unassigned", "unassigned", "CD8_CM"]
 
 
+def by_hand(truth, called, inside):
+    """n with a truth, n inside, share, accuracy, macro-F1 over the true labels inside."""
+    known = [
+        (t, c) for t, c, i in zip(truth, called, inside, strict=True) if t != "unassigned" and i
+    ]
+    n = sum(t != "unassigned" for t in truth)
+    scores = []
+    for name in {t for t, _ in known}:
+        hit = sum(t == c == name for t, c in known)
+        scores.append(
+            2 * hit / (sum(t == name for t, _ in known) + sum(c == name for _, c in known))
+        )
+    right = sum(t == c for t, c in known)
+    return n, len(known), len(known) / n, right / len(known), np.mean(scores)
+
+
+def test_every_row_of_the_curve_is_that_of_a_loop():
+    rng = np.random.default_rng(4)
+    truth = rng.choice(["a", "b", "c", "unassigned"], 150).astype(object)
+    called = np.where(rng.random(150) < 0.7, truth, rng.choice(list("abd"), 150)).astype(object)
+    called[called == "unassigned"] = "a"
+    margin, usual = rng.random(150).round(3), rng.random(150) < 0.6
+    table = label_quality.curve(called, margin, usual, truth)
+    cuts = set(label_quality.CUTS) | {np.quantile(margin, s / 100) for s in range(10, 96, 5)}
+    assert table["cut"].dropna().tolist() == pytest.approx(sorted(cuts))
+    assert table["rule"].tolist() == ["margin"] * len(cuts) + ["default"]
+    columns = ["n_truth", "n_truth_called", "truth_coverage", "accuracy", "macro_f1"]
+    for row in table.itertuples():
+        inside = usual if row.rule == "default" else margin >= row.cut
+        assert (row.n_cells, row.n_called) == (150, inside.sum())
+        assert row.coverage == pytest.approx(inside.mean())
+        found = [getattr(row, name) for name in columns]
+        if inside[truth != "unassigned"].any():
+            assert found == pytest.approx(by_hand(truth, called, inside))
+        else:
+            assert found[:3] == [(truth != "unassigned").sum(), 0, 0] and np.isnan(found[3:]).all()
+    none = label_quality.curve(called[:0], margin[:0], usual[:0])
+    assert (none["n_cells"] == 0).all() and (none["coverage"] == 0).all()
+    assert none[["truth_coverage", "accuracy"]].isna().all().all()
+
+
+def test_bins_are_even_in_nines_and_hold_their_cells(labels, best):
+    edges = label_quality.BINS
+    assert edges[[0, 5, 10]] == pytest.approx([0, 0.9, 0.99]) and edges[-1] == 1
+    table = label_quality.histograms(labels, best)
+    assert len(table) == 2 * 2 * 25
+    rows = table[(table["measure"] == "margin") & (table["subset"] == "CD4_Naive")]
+    assert rows["bin_low"].tolist() == pytest.approx(edges[:-1])
+    assert rows["bin_high"].tolist() == pytest.approx(edges[1:])
+    at = rows["n_called"].to_numpy().argmax()
+    assert edges[at] <= 0.98 < edges[at + 1]
+    last = table[(table["measure"] == "margin") & (table["subset"] == "CD8_CM")].iloc[0]
+    assert last["n_unassigned"] == 1  # a margin below zero counts with the lowest
+    sure = label_quality.histograms(labels.assign(subset_score=1.0), best)
+    assert sure.query("measure == 'score' and bin_high == 1")["n_called"].sum() == 2
+
+
 def words(fig) -> str:
     return "\n".join(text.get_text() for text in fig.findobj(Text))
 

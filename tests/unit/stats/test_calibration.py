@@ -42,3 +42,12 @@ def test_the_table_that_ships_explains_every_row_outside_its_target():
     assert len(outside) < 0.03 * len(table)
     assert not outside["note"].isin(["", "not explained"]).any(), outside.to_string()
     assert (table.loc[table["within"], "note"] == "").all()
+
+
+@pytest.mark.parametrize(
+    ("value", "within"), [(0.03, True), (0.07, True), (0.029, False), (0.071, False)]
+)
+def test_targets_belong_to_their_range(tmp_path, value, within):
+    path = tmp_path / "c.tsv"
+    path.write_text(TEXT.replace("0.05", str(value)))
+    assert calibration.read(path)[0]["within"].iloc[0] == within

@@ -86,3 +86,76 @@ def test_one_arm_is_said():
     only = donors["condition"] == "SLE"
     table = expression.test(sums, "cd4", donors[only], CONTRAST)
     assert "0 control donors" in table["reason"].iloc[0]
+
+
+def by_pydeseq2(sums, model, kind):
+    """Statistics of PyDESeq2 itself with a design matrix whose last column is the condition."""
+    from pydeseq2.dds import DeseqDataSet
+    from pydeseq2.ds import DeseqStats
+
+    counts = pd.DataFrame(
+        pseudobulk.dense(sums).astype(int), index=model.index, columns=sums.var_names
+    )
+    data = DeseqDataSet(
+        counts=counts, metadata=model, design=model, size_factors_fit_type=kind, quiet=True
+    )
+    data.deseq2()
+    vector = np.r_[np.zeros(model.shape[1] - 1), 1]
+    found = DeseqStats(data, contrast=vector, quiet=True)
+    found.summary()
+    return found.results_df
+
+
+@pytest.mark.parametrize(("whole", "kind"), [(9, "poscounts"), (10, "ratio")])
+def test_pairs_are_factors_and_sparse_genes_get_positive_counts(whole, kind):
+    sums, donors = bulk(donors=8, genes=60)
+    sums.X = pseudobulk.dense(sums) + 10
+    holes = np.arange(8)[:, None] == np.arange(60) % 8
+    sums.X[holes & (np.arange(60) >= whole)] = 0  # nine genes counted in all: too few for a ratio
+    donors["donor"] = [f"P{i // 2}" for i in range(8)]
+    sums.obs["donor"] = donors["donor"].to_numpy()
+    sums.obs_names = sums.obs["donor"] + sums.obs["condition"]
+    paired = design.Contrast("SLE", "control", pair="donor")
+    found = expression.test(sums, "cd4", donors, paired)
+    assert (found["n_case"] == 4).all() and (found["n_control"] == 4).all()
+    assert (found["covariates"] == "donor").all() and (found["reason"] == "").all()
+    assert found.columns.tolist() == expression.COLUMNS
+    assert found["p"].is_monotonic_increasing
+    order = np.r_[0:8:2, 1:8:2]
+    model = pd.DataFrame(np.tile(np.eye(4), (2, 1)), columns=list("abcd"))
+    model["condition"] = np.repeat([1.0, 0.0], 4)
+    model.index = [str(i) for i in range(8)]
+    expected = by_pydeseq2(sums[order], model, kind).loc[found["gene"]]
+    assert found["log2fc"].to_numpy() == pytest.approx(expected["log2FoldChange"], abs=1e-6)
+    assert found["se"].to_numpy() == pytest.approx(expected["lfcSE"], rel=1e-6)
+    assert found["stat"].to_numpy() == pytest.approx(expected["stat"], abs=1e-6)
+    assert found["q"].to_numpy() == pytest.approx(expected["padj"], rel=1e-6, nan_ok=True)
+    assert found["base_mean"].to_numpy() == pytest.approx(expected["baseMean"], rel=1e-6)
+    symbol = dict(zip(sums.var_names, sums.var["gene_symbol"], strict=True))
+    assert found["gene_symbol"].tolist() == [symbol[gene] for gene in found["gene"]]
+
+
+def test_too_few_genes_or_pairs_are_said():
+    sums, donors = bulk(genes=9)
+    row = expression.test(sums, "cd4", donors, CONTRAST).iloc[0]
+    assert row["reason"] == "9 genes with 10 counts in 6 donors" and not row["estimable"]
+    sums, donors = bulk(donors=4)
+    donors["donor"] = ["P0", "P0", "P1", "P1"]
+    sums.obs["donor"] = donors["donor"].to_numpy()
+    row = expression.test(sums, "cd4", donors, design.Contrast("SLE", "control", pair="donor"))
+    assert row["reason"].iloc[0] == ("4 of 4 donors have 20 cd4 cells; 2 pairs; 3 are needed")
+    assert row["covariates"].iloc[0] == "donor"
+
+
+def test_the_smaller_arm_sets_how_many_donors_a_gene_needs():
+    sums, donors = bulk()
+    donors.loc[donors["condition"] == "SLE", "condition"] = ["SLE"] * 4 + ["control"] * 2
+    sums.obs["condition"] = donors["condition"].to_numpy()
+    sums.X = pseudobulk.dense(sums)
+    case = (donors["condition"] == "SLE").to_numpy()
+    sums.X[:, 0] = np.where(case, 10, 0)  # four donors: as many as there are cases
+    sums.X[:, 1] = 0
+    sums.X[np.flatnonzero(case)[:3], 1] = 900
+    found = expression.test(sums, "cd4", donors, CONTRAST)
+    assert (found["n_case"] == 4).all() and (found["n_control"] == 8).all()
+    assert "g0" in set(found["gene_symbol"]) and "g1" not in set(found["gene_symbol"])

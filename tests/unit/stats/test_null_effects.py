@@ -1,5 +1,7 @@
 """The permuted effects that a figure shows are those from which the p value comes."""
 
+from itertools import combinations, product
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,3 +55,47 @@ def test_no_test_no_histogram():
     people = donors().assign(condition="SLE")
     assert null_effects.histograms(people, plan(), values(donors()).assign(estimable=False)).empty
     assert null_effects.histograms(people, plan(), values(people)).empty
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_null_effects_are_those_behind_the_p(paired):
+    people = donors(paired)
+    rows = values(people)
+    rows.loc[[2, 8], "estimable"] = False
+    given = plan(paired)
+    found = null_effects.effects(contrast.Bench(people, given), rows)
+    table = rows[rows["estimable"]].reset_index(drop=True)
+    value = table["value"].to_numpy()
+    if paired:
+        difference = value[:5] - value[5:]
+        expected = [np.mean(difference * s) for s in product([1, -1], repeat=5)]
+    else:
+        case = (table["condition"] == "SLE").to_numpy()
+        batch = (table["batch"] == "b1").to_numpy()
+        expected = []
+        for chosen in combinations(range(10), 5):
+            label = np.isin(np.arange(10), chosen)
+            if label[batch].sum() == case[batch].sum():
+                expected.append(stratified(value, label, batch))
+    assert np.sort(found) == pytest.approx(np.sort(expected))
+
+
+def stratified(value, label, batch):
+    """Effect of a label after the means of two batches are taken out."""
+    matrix = np.column_stack([np.ones(len(value)), batch, label]).astype(float)
+    return np.linalg.lstsq(matrix, value)[0][-1]
+
+
+def test_bins_hold_every_effect_between_its_edges():
+    people = donors()
+    rows, given = values(people), plan()
+    table = null_effects.histograms(people, given, rows)
+    found = null_effects.effects(contrast.Bench(people, given), rows)
+    assert table["bin_low"].iloc[0] == pytest.approx(found.min())
+    assert table["bin_high"].iloc[-1] == pytest.approx(found.max())
+    for row in table.iloc[:-1].itertuples():
+        assert row.n == ((found >= row.bin_low) & (found < row.bin_high)).sum()
+    assert (table["cohort"] == "c").all() and (table["estimator"] == "E1").all()
+    both = pd.concat([rows.assign(estimator="E2"), rows, rows.assign(estimator="E3", value=1.0)])
+    table = null_effects.histograms(people, given, both)
+    assert table["estimator"].drop_duplicates().tolist() == ["E1", "E2"]  # E3 has no spread

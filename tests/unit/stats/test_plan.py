@@ -69,3 +69,39 @@ def test_labels_of_other_cells_are_refused():
     assert cells["condition"].tolist() == ["SLE", "control"]
     with pytest.raises(ValueError, match="not those of the cells"):
         units.labelled_cells(obs, labels.iloc[:1], ROWS)
+
+
+def test_what_is_declared_reaches_the_plan_and_nothing_else_does():
+    donors = units.donors_table(ROWS, "c")
+    stats = {
+        "secondary": [
+            {"quantity": q, "denominator": d}
+            for q, d in (("a", "memory_cd4"), ("b", "cd4"), ("c", "t"), ("d", "pbmc"))
+        ],
+        "permutations": 77,
+        "bootstraps": 66,
+        "min_donors": 5,
+    }
+    plan = declared.plan_of(stats, COHORT | {"covariates": ["age"], "strata": ["batch"]}, donors, 9)
+    assert plan.secondary == (("a", "memory_cd4"), ("b", "cd4"), ("c", "t"), ("d", "pbmc"))
+    assert (plan.permutations, plan.bootstraps, plan.seed, plan.primary) == (77, 66, 9, None)
+    made = plan.contrast
+    assert (made.case, made.control, made.min_donors, made.pair) == ("SLE", "control", 5, "")
+    assert made.covariates == ("age",) and made.strata == ("batch",)
+    sorted_cells = declared.plan_of(stats, COHORT | {"cells": "cd4"}, donors, 9)
+    assert sorted_cells.secondary == (("a", "memory_cd4"), ("b", "cd4"))
+    usual = declared.plan_of({}, COHORT, donors, 0)
+    assert (usual.permutations, usual.bootstraps, usual.contrast.min_donors) == (10_000, 2_000, 3)
+    table = declared.plan_of(stats, COHORT | {"format": "composition_table"}, donors, 9)
+    assert table.secondary == () and table.primary is None
+    own = {"primary": "T", "secondary": ["B"]}
+    table = declared.plan_of(
+        stats, COHORT | {"format": "composition_table", "composition": own}, donors, 9
+    )
+    assert table.primary == ("T", "total") and table.secondary == (("B", "total"),)
+
+
+def test_a_paired_contrast_pairs_by_donor():
+    cohort = COHORT | {"contrast": {"case": "a", "control": "b", "paired": True}, "strata": ["x"]}
+    made = declared.contrast_of(cohort, 3, units.donors_table(ROWS, "c"))
+    assert made.pair == "donor" and made.strata == ("x",)

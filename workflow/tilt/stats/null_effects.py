@@ -48,7 +48,7 @@ def histograms(donors: pd.DataFrame, plan: Plan, imbalances: pd.DataFrame) -> pd
     for estimator, rows in imbalances.groupby("estimator", sort=True):
         found = effects(bench, rows)
         found = found[np.isfinite(found)]
-        if len(found) == 0 or np.ptp(found) == 0:
+        if len(found) == 0 or np.ptp(found) < 1e-12:  # no spread but that of rounding
             continue
         n, edges = np.histogram(found, BINS)
         part = pd.DataFrame({"bin_low": edges[:-1], "bin_high": edges[1:], "n": n})
