@@ -11,7 +11,7 @@ import_s, load_s, work_s
     processor seconds (all threads) of imports, of reading and of earlier steps, and of the step;
     the least of the repeats. Steps that read by blocks read within work_s.
 compile_s
-    what the first run with an empty numba cache needs beyond that
+    what the first run with an empty numba cache needs beyond that (NA with ``--cache``)
 peak_mb
     largest resident memory of the process
 times_work, times_all
@@ -527,18 +527,25 @@ def child(folder: Path, part: str, way: str, cache: Path) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def row(folder: Path, cells: int, part: str, way: str, repeats: int) -> dict:
-    """One row of the table: the least seconds of ``repeats`` warm runs, and what a cold one adds."""
-    cache = folder / "numba_cache"
-    shutil.rmtree(cache, ignore_errors=True)
-    cold = child(folder, part, way, cache)
+def row(
+    folder: Path, cells: int, part: str, way: str, repeats: int, cache: Path | None = None
+) -> dict:
+    """One row of the table: the least seconds of ``repeats`` warm runs, and what a cold one adds.
+
+    A given ``cache`` is taken to be warm.
+    """
+    cold = None
+    if cache is None:
+        cache = folder / "numba_cache" / f"{part}, {way}".replace(" ", "_")
+        shutil.rmtree(cache, ignore_errors=True)
+        cold = child(folder, part, way, cache)
     runs = [child(folder, part, way, cache) for _ in range(repeats)]
     least = {name: min(run[name] for run in runs) for name in PHASES}
-    extra = sum(cold[name] - least[name] for name in PHASES)
+    extra = sum(cold[name] - least[name] for name in PHASES) if cold else None
     return {
         **{"cells": cells, "part": part, "way": way},
         **{name: round(least[name], 2) for name in PHASES},
-        "compile_s": round(max(extra, 0), 1),
+        "compile_s": "NA" if extra is None else round(max(extra, 0), 1),
         "peak_mb": round(max(run["peak_mb"] for run in runs)),
         "agreement": runs[0]["agreement"],
     }
@@ -551,6 +558,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--folder", type=Path, help="working folder, kept (default: beside --out)")
     parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--cache", type=Path, help="numba_cache of an earlier run's folder")
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -574,18 +582,16 @@ def main() -> None:
             if "dask" in way and not importlib.util.find_spec("dask"):
                 print(f"{part}, {way}: left out, dask is not installed", file=sys.stderr)
                 continue
-            found = row(folder, options.cells, part, way, options.repeats)
+            cache = options.cache and options.cache / f"{part}, {way}".replace(" ", "_")
+            found = row(folder, options.cells, part, way, options.repeats, cache)
             if way == "tilt":
                 ours = found
             found["times_work"] = round(found["work_s"] / ours["work_s"], 2)
             found["times_all"] = round(sum(found[n] for n in PHASES) / sum(ours[n] for n in PHASES), 2)
-            lines.append(found)
-            names = list(found)
-            if len(lines) == 1:
-                print("\t".join(names))
-            print("\t".join(str(found[name]) for name in names), flush=True)
-    text = ["\t".join(names), *("\t".join(str(line[n]) for n in names) for line in lines)]
-    options.out.write_text("\n".join(text) + "\n")
+            lines.append("\t".join(map(str, found.values())))
+            text = "\n".join(["\t".join(found), *lines]) + "\n"
+            options.out.write_text(text)
+    print(text, end="")
 
 
 if __name__ == "__main__":
