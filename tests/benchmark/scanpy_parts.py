@@ -536,7 +536,7 @@ def row(
     """
     cold = None
     if cache is None:
-        cache = folder / "numba_cache" / f"{part}, {way}".replace(" ", "_")
+        cache = folder / "numba_cache"
         shutil.rmtree(cache, ignore_errors=True)
         cold = child(folder, part, way, cache)
     runs = [child(folder, part, way, cache) for _ in range(repeats)]
@@ -558,7 +558,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--folder", type=Path, help="working folder, kept (default: beside --out)")
     parser.add_argument("--repeats", type=int, default=2)
-    parser.add_argument("--cache", type=Path, help="numba_cache of an earlier run's folder")
+    parser.add_argument("--cache", type=Path, help="a warm numba cache: no cold runs")
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -582,8 +582,7 @@ def main() -> None:
             if "dask" in way and not importlib.util.find_spec("dask"):
                 print(f"{part}, {way}: left out, dask is not installed", file=sys.stderr)
                 continue
-            cache = options.cache and options.cache / f"{part}, {way}".replace(" ", "_")
-            found = row(folder, options.cells, part, way, options.repeats, cache)
+            found = row(folder, options.cells, part, way, options.repeats, options.cache)
             if way == "tilt":
                 ours = found
             found["times_work"] = round(found["work_s"] / ours["work_s"], 2)
