@@ -176,7 +176,9 @@ def qc_scanpy(folder, clock):
         )
         clock.lap("work_s")
         ours = qc.metrics(sample.X, store.var["gene_symbol"])
-        theirs = sample.obs[["total_counts", "n_genes_by_counts", *(f"pct_counts_{f}" for f in flags)]]
+        theirs = sample.obs[
+            ["total_counts", "n_genes_by_counts", *(f"pct_counts_{f}" for f in flags)]
+        ]
         largest = max(largest, float(np.nanmax(np.abs(ours.to_numpy() - theirs.to_numpy()))))
         clock.lap("compared")
     return f"largest difference {largest:.1g}"
@@ -242,7 +244,7 @@ def normalize_blocks(folder, clock):
     store, n_counts = open_inputs(folder)
     clock.lap("import_s")
     largest = None
-    for start, counts in blocks.iter_rows(store):
+    for _start, counts in blocks.iter_rows(store):
         block = ad.AnnData(counts)
         sc.pp.normalize_total(block, target_sum=TARGET)
         sc.pp.log1p(block)
@@ -451,9 +453,7 @@ def _leiden(folder, clock, **options):
     clock.lap("load_s")
     for resolution in RESOLUTIONS:
         key = f"leiden_{resolution:g}"
-        sc.tl.leiden(
-            cells, resolution, random_state=SEED, key_added=key, n_iterations=2, **options
-        )
+        sc.tl.leiden(cells, resolution, random_state=SEED, key_added=key, n_iterations=2, **options)
     clock.lap("work_s")
     return _compared(folder, cells, cells.obs["leiden_1"], "scanpy")
 
@@ -586,7 +586,9 @@ def main() -> None:
             if way == "tilt":
                 ours = found
             found["times_work"] = round(found["work_s"] / ours["work_s"], 2)
-            found["times_all"] = round(sum(found[n] for n in PHASES) / sum(ours[n] for n in PHASES), 2)
+            found["times_all"] = round(
+                sum(found[n] for n in PHASES) / sum(ours[n] for n in PHASES), 2
+            )
             lines.append("\t".join(map(str, found.values())))
             text = "\n".join(["\t".join(found), *lines]) + "\n"
             options.out.write_text(text)

@@ -249,7 +249,7 @@ def planted(cells, n_cells, n_doublets, seed):
 
 @pytest.mark.parametrize("cells", ["sorted_cells", "kang"])
 def test_planted_doublets_are_found_as_well_as_by_scanpy(cells, request):
-    """All of scrublet, choice of genes included: they differ there, so scores agree by rank only."""
+    """All of scrublet, choice of genes included: there they differ, so scores agree by rank."""
     import scanpy as sc
 
     counts, double = planted(request.getfixturevalue(cells), 1500, 100, seed=1)

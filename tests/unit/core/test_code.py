@@ -95,7 +95,9 @@ def test_exactly_the_rules_that_reach_an_edit_run_again(copy, what):
 
 
 def test_every_rule_with_a_script_takes_the_digest_of_it():
-    named = re.findall(r'code=code\("(\w+)".*?\n\s+script:\n\s+"../scripts/(\w+)\.py"', RULES)
+    named = re.findall(
+        r'(?s)code=code\(\s*"(\w+)".*?\n\s+script:\n\s+"../scripts/(\w+)\.py"', RULES
+    )
     assert len(named) == RULES.count("    script:\n") > 20
     assert all(script == given for given, script in named)
 

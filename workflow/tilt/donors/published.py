@@ -137,7 +137,8 @@ def _without_total(wide: pd.DataFrame, total: str | None) -> tuple[pd.DataFrame,
         gap = numbers[column] - rest
         sums = total is None and wide.shape[1] > 2 and len(wide) > 2 and (gap == 0).all()
         if not rest.any() or not (sums or called):
-            holds = total is None and len(wide) > 2 and rest.any() and (gap >= 0).all()
+            holds = total is None and rest.nunique() > 1 and (gap >= 0).all()
+            holds = holds and not (numbers < 0).any(axis=None)
             if holds and numbers[column].nunique() == 1 and not OTHER.match(name):
                 raise ValueError(
                     f"composition table: column {column} is {numbers[column].iloc[0]:g} in every "
