@@ -7,6 +7,7 @@ log = logs.begin(snakemake.log[0], snakemake.threads)
 import pandas as pd
 
 from tilt.core import tables, text
+from tilt.core.terms import POLE_FLAGS
 from tilt.donors import imbalance
 from tilt.donors import units
 from tilt.stats import contrast, meta, plan as declared
@@ -45,7 +46,7 @@ for i, cohort in enumerate(cohorts):
         once(activity[0]) if activity else None,
         {
             "E1": imbalance.pole_counts(counted, limits.poles),
-            "E2": imbalance.pole_counts(counted, imbalance.FLAGS),
+            "E2": imbalance.pole_counts(counted, POLE_FLAGS),
         },
     )
     note = f"{text.count(len(gone), 'donor')} counted in another cohort left out"

@@ -6,8 +6,8 @@ log = logs.begin(snakemake.log[0], snakemake.threads)
 
 import anndata as ad
 
+from tilt.cells import groups
 from tilt.core import tables
-from tilt.donors import composition
 from tilt.genes import tables as gene_tables
 from tilt.io import store as blocks
 from tilt.donors import units
@@ -21,8 +21,8 @@ cells = None
 if given("scores"):
     store, labels = blocks.open_store(given("counts")), tables.read(given("labels"))
     cells = units.labelled_cells(store.obs, labels, snakemake.params.samples)
-    cells = cells[composition.denominator_masks(cells)["memory_cd4"]]
-    scores = tables.read(given("scores"), usecols=["cell", "tph_score", "th22_score"])
+    cells = cells[groups.working_set(cells)]
+    scores = tables.read(given("scores"), columns=["cell", "tph_score", "th22_score"])
     cells = cells[["donor", "condition"]].join(scores.set_index("cell"))
 study = specifications.Cohort(
     donors,

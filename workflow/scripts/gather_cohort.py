@@ -13,6 +13,7 @@ import pandas as pd
 
 from tilt.cells import gather
 from tilt.core import tables
+from tilt.donors import units
 from tilt.io import store
 
 rows = pd.DataFrame(snakemake.params.rows)
@@ -42,8 +43,8 @@ tables.write(gather.lineage_counts(cells), snakemake.output.lineages)
 tables.write(gather.sample_table(summaries, about), snakemake.output.samples)
 inputs = [{"sample": s["sample"], **file} for s in summaries for file in s.get("inputs", [])]
 tables.write(pd.DataFrame(inputs), snakemake.output.inputs)
-donors = rows[usable].drop(columns=gather.file_columns(rows))
-tables.write(gather.donor_table(donors), snakemake.output.donors)
+donors = units.donors_table(rows[usable].to_dict("records"), snakemake.wildcards.cohort)
+tables.write(donors, snakemake.output.donors)
 if n_cells == 0:
     raise SystemExit(
         f"cohort {snakemake.wildcards.cohort}: no T cell found among {len(cells)} barcodes of "

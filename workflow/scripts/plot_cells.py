@@ -17,7 +17,7 @@ conditions = tables.read(snakemake.input.samples).set_index("sample")["condition
 obs["condition"] = obs["sample"].astype(str).map(conditions)
 cells = tables.read(snakemake.input.umap).rename(columns={"umap1": "x", "umap2": "y"})
 names = ["cell", "subset", "own_subset"]
-subsets = tables.read(snakemake.input.labels, usecols=lambda name: name in names)
+subsets = tables.read(snakemake.input.labels, columns=names)
 cells = cells.merge(subsets, on="cell", validate="1:1").merge(
     obs.astype(object), left_on="cell", right_index=True, validate="1:1"
 )

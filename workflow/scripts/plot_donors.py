@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tilt.core import tables
+from tilt.core import contracts, tables
 from tilt.figures import activity, composition, imbalance, style
 from tilt.figures.names import Cohort
 
@@ -16,7 +16,7 @@ cohort = Cohort(**snakemake.params.cohort)
 names = ("composition", "imbalance", "tests", "donors", "permuted")
 shares, values, tests, donors, permuted = (tables.read(snakemake.input[name]) for name in names)
 given = snakemake.input.get("activity")
-scores = tables.read(given) if given else pd.DataFrame(columns=activity.COLUMNS)
+scores = tables.read(given) if given else pd.DataFrame(columns=list(contracts.ACTIVITY.columns))
 drawn = {
     "composition": composition.draw(shares, tests, cohort, "subset"),
     "lineages": composition.draw(shares, tests, cohort, "group"),

@@ -18,7 +18,7 @@ style.save(
 samples, donors = tables.read(snakemake.input.samples), tables.read(snakemake.input.donors)
 figure = study.draw(samples, waterfall, donors, cohort)
 style.save(*figure, Path(snakemake.output.study).with_suffix(""))
-needed = {"sample", "donor", "condition", "kept", *qc.METRICS}
-cells = tables.read(snakemake.input.cells, usecols=lambda name: name in needed)
+needed = ["sample", "donor", "condition", "kept", *qc.METRICS]
+cells = tables.read(snakemake.input.cells, columns=needed)
 style.save(*qc.draw_distributions(cells, cohort), Path(snakemake.output.qc_metrics).with_suffix(""))
 log.info("%d samples, %d barcodes", waterfall["sample"].nunique(), len(cells))

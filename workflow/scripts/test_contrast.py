@@ -5,6 +5,7 @@ from tilt.core import logs
 log = logs.begin(snakemake.log[0], snakemake.threads)
 
 from tilt.core import tables
+from tilt.core.terms import PRIMARY, POLE_FLAGS
 from tilt.donors import imbalance
 from tilt.donors import units
 from tilt.stats import contrast, null_effects, plan as declared
@@ -24,10 +25,10 @@ tests = contrast.run(
     tables.read(given("activity")) if given("activity") else None,
     {
         "E1": imbalance.pole_counts(composition, limits.poles),
-        "E2": imbalance.pole_counts(composition, imbalance.FLAGS),
+        "E2": imbalance.pole_counts(composition, POLE_FLAGS),
     },
 )
-for row in tests[tests["role"] == "primary"].itertuples():
+for row in tests[tests["role"] == PRIMARY].itertuples():
     said = f"{row.effect:.3g} [{row.ci_low:.3g}, {row.ci_high:.3g}], p {row.p:.3g}"
     log.info("primary: %s: %s", row.quantity, said if row.estimable else row.reason)
 tables.write(tests, snakemake.output[0])

@@ -129,6 +129,11 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
     return cohort, problems, notes
 
 
+def defaults() -> dict:
+    """The configuration of a user who sets nothing: every default, without cohorts."""
+    return filled({}, schema("config"))
+
+
 def filled(value: dict, rules: dict) -> dict:
     """A copy of ``value`` in which every missing key has its default from the schema."""
     result = copy.deepcopy(value)

@@ -6,11 +6,9 @@ from pathlib import Path
 from tilt.config.cohorts import few, repeats
 from tilt.config.messages import nearest, problem
 from tilt.config.user_files import check_cells, read_table
+from tilt.core.terms import FLAGS, GROUPS, UNASSIGNED
 
 ROOT_LABEL = "PBMC"
-GROUPS = ("memory_cd4", "cd4", "t")
-POLES = ("tph_high", "th22_high", "isg_high")
-UNASSIGNED = "unassigned"
 
 
 def markers(path: Path) -> list[str]:
@@ -80,7 +78,7 @@ def names_used(settings: dict, source: str) -> list[str]:
         ("stats: activity_sets", stats["activity_sets"], sets, "signatures"),
         ("stats: activity_subsets", stats["activity_subsets"], labels | {*GROUPS}, "markers"),
         ("stats: de_subsets", stats["de_subsets"], labels | {*GROUPS}, "markers"),
-        ("stats: secondary", pairs, labels | sets | {*POLES}, "markers or signatures"),
+        ("stats: secondary", pairs, labels | sets | {*FLAGS}, "markers or signatures"),
     ]
     found = []
     for where, names, known, table in wanted:

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tilt.donors.composition import COLUMNS, UNIT
+from tilt.core.contracts import COMPOSITION
+from tilt.core.terms import TABLE_DENOMINATOR, UNIT
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +185,7 @@ def from_table(
     donors: pd.DataFrame,
     groups: dict[str, list[str]] | None = None,
     unit: str = "donor",
-    denominator: str = "total",
+    denominator: str = TABLE_DENOMINATOR,
 ) -> pd.DataFrame:
     """Composition of a cohort from its published counts.
 
@@ -271,4 +272,4 @@ def from_table(
     out = pd.concat(tables, ignore_index=True).assign(denominator=denominator)
     out["n_denominator"] = out.set_index(UNIT).index.map(total).to_numpy()
     log.info("%d donors, %d subsets, %d cells", len(joined), counts.shape[1], int(total.sum()))
-    return out[COLUMNS]
+    return out[list(COMPOSITION.columns)]

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
+from tilt.core.terms import DENOMINATORS, TABLE_DENOMINATOR
 from tilt.figures import forest, style
 from tilt.figures.names import (
     DARK,
@@ -15,7 +16,7 @@ from tilt.figures.names import (
     subset_order,
 )
 
-NARROW_FIRST = ("memory_cd4", "cd4", "t", "pbmc", "total")
+NARROW_FIRST = (*DENOMINATORS, TABLE_DENOMINATOR)
 TITLES = {"subset": "subsets per donor", "group": "lineages and groups per donor"}
 
 

@@ -1,14 +1,13 @@
 """From what the user declares (plain dicts and rows of text) to what the statistics need."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pandas as pd
 
+from tilt.core.terms import GROUPS, TABLE_DENOMINATOR, UNIT_KEY
 from tilt.donors import imbalance
 from tilt.stats import contrast, design
-
-WORKING_SET = imbalance.WORKING_SET
 
 
 def contrast_of(cohort: Mapping, min_donors: int, donors: pd.DataFrame) -> design.Contrast:
@@ -35,13 +34,11 @@ def limits_of(settings: Mapping, cohort: Mapping) -> imbalance.Settings:
 
     A composition-table cohort may name its own columns for the poles.
     """
-    keys = ("tph_set", "th22_set", "min_memory_cells", "min_pseudobulk_cells")
-    keys += ("min_median_th22", "min_genes")
     own = (cohort.get("composition") or {}).get("poles")
-    poles = own or settings.get("poles") or imbalance.POLES
+    poles = own or settings["poles"]
+    taken = {field.name: settings[field.name] for field in fields(imbalance.Settings)}
     return imbalance.Settings(
-        poles={pole: tuple(labels) for pole, labels in poles.items()},
-        **{k: settings[k] for k in keys if k in settings},
+        **taken | {"poles": {pole: tuple(labels) for pole, labels in poles.items()}}
     )
 
 
@@ -50,21 +47,21 @@ def plan_of(settings: Mapping, cohort: Mapping, donors: pd.DataFrame, seed: int)
 
     A composition-table cohort has its own primary and secondary columns.
     """
-    secondary = tuple((e["quantity"], e["denominator"]) for e in settings.get("secondary", ()))
+    secondary = tuple((e["quantity"], e["denominator"]) for e in settings["secondary"])
     primary = None
     if cohort["format"] == "composition_table":
         own = cohort.get("composition") or {}
-        home = own.get("denominator") or "total"
+        home = own.get("denominator") or TABLE_DENOMINATOR
         secondary = tuple((name, home) for name in own.get("secondary") or ())
         primary = (own["primary"], home) if own.get("primary") else None
     elif cohort.get("cells") == "cd4":  # no other T cells were sorted: not part of the family
-        secondary = tuple(s for s in secondary if s[1] in (WORKING_SET, "cd4"))
+        secondary = tuple(s for s in secondary if s[1] in GROUPS[:2])
     return contrast.Plan(
-        contrast_of(cohort, settings.get("min_donors", 3), donors),
+        contrast_of(cohort, settings["min_donors"], donors),
         secondary,
         primary,
-        settings.get("permutations", 10_000),
-        settings.get("bootstraps", 2_000),
+        settings["permutations"],
+        settings["bootstraps"],
         seed,
     )
 
@@ -75,4 +72,4 @@ def strata_of(donors: pd.DataFrame, declared: design.Contrast) -> pd.Series | No
     if not names:
         return None
     joined = donors[names].astype(str).agg("|".join, axis=1)
-    return pd.Series(joined.to_numpy(), pd.MultiIndex.from_frame(donors[["donor", "condition"]]))
+    return pd.Series(joined.to_numpy(), pd.MultiIndex.from_frame(donors[UNIT_KEY]))
