@@ -254,7 +254,7 @@ def pseudobulks(rng: np.random.Generator, genes: int = 400):
 
 def axis(table: Table) -> None:
     """Null of the pseudobulk axis E3, of a signature score, and of the random-set control."""
-    limits = plans.limits_of(check.defaults()["imbalance"], {})
+    limits = plans.limits_of(check.defaults()["imbalance"])
     sets = ("TPH_BLOOD", "TH22_BLOOD", "IFN")
     signatures = pd.DataFrame(
         {"gene": [f"g{i}" for i in range(60)], "set": np.repeat(sets, 20), "weight": 1.0}

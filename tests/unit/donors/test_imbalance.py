@@ -8,9 +8,7 @@ from tilt.donors import imbalance, pseudobulk
 from tilt.stats import plan
 
 POLES = {"tph": ("Tph", "Tfh"), "th22": ("Th22",)}
-LIMITS = replace(
-    plan.limits_of(check.defaults()["imbalance"], {}), poles=POLES, min_memory_cells=100
-)
+LIMITS = replace(plan.limits_of(check.defaults()["imbalance"]), poles=POLES, min_memory_cells=100)
 DONORS = pd.DataFrame(
     {
         "cohort": "c",

@@ -78,7 +78,7 @@ def cohort(shift=1.6, **more):
     cells["tph_score"] = rng.normal(np.repeat(np.where(case, 0.3, 0), 450))
     cells["th22_score"] = rng.normal(size=len(cells))
     plan = contrast.Plan(design.Contrast("SLE", "control", strata=("batch",)), seed=1)
-    limits = plans.limits_of(check.defaults()["imbalance"], {})
+    limits = plans.limits_of(check.defaults()["imbalance"])
     given = {
         "donors": donors,
         "plan": plan,

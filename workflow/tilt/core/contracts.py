@@ -202,6 +202,10 @@ SIGNATURE_OVERLAPS = _table(
     "signature_overlaps.tsv", "text set_a set_b; count n_shared; text genes"
 )
 
+AMBIENT = _table(  # kept in memory: the table of a figure has it
+    "ambient.tsv", "text donor condition genes source; number n_counts n_total per_10k"
+)
+
 # ------------------------------------------------------------------ statistics
 
 TESTS = _table(
@@ -258,6 +262,11 @@ META = _table(
     flag estimable
     text reason
     """,
+)
+
+CALIBRATION = _table(  # of resources, with comment lines; ``within`` is made when it is read
+    "calibration.tsv",
+    "text task metric; number value target_low target_high; flag within; count cohorts; text note",
 )
 
 # ------------------------------------------------------------------ the truth of simulated cohorts

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
-from tilt.core.terms import DENOMINATORS, TABLE_DENOMINATOR
+from tilt.core.terms import DENOMINATORS, TABLE_DENOMINATOR, UNIT_KEY
 from tilt.figures import forest, style
 from tilt.figures.names import (
     DARK,
@@ -74,7 +74,7 @@ def draw(
         return style.sentence(cohort, title, reason)
     layout = row_layout(table)
     at = layout[layout["subset"] != ""].set_index("subset")["y"]
-    donors = table.drop_duplicates(["donor", "condition"])["condition"].value_counts().to_dict()
+    donors = table.drop_duplicates(UNIT_KEY)["condition"].value_counts().to_dict()
     rows = int(layout["y"].max()) + 1
     height = np.clip(4.6 * rows + 26, 45, style.MAX_HEIGHT)
     fig = style.figure(cohort, title, "double", height)

@@ -9,7 +9,7 @@ import colorsys
 import hashlib
 from dataclasses import dataclass
 
-from tilt.core.terms import ESTIMATORS, UNASSIGNED
+from tilt.core.terms import ESTIMATORS, INTERFERON_SET, ISG_HIGH, UNASSIGNED, WORKING_SET
 
 CONTROL_COLOUR = "#0072B2"
 CASE_COLOUR = "#D55E00"
@@ -58,7 +58,7 @@ SUBSET_COLOURS = {
     UNASSIGNED: "#DDDDDD",
     "tph_high": "#B2182B",
     "th22_high": "#00686F",
-    "isg_high": "#E69F00",
+    ISG_HIGH: "#E69F00",
 }
 SPARE_COLOURS = (  # of batches and donors: none that could be taken for a condition
     "#54A24B",
@@ -122,13 +122,13 @@ NAMES = {
     "Progenitor": "progenitors",
     "tph_high": "Tph-score high",
     "th22_high": "Th22-score high",
-    "isg_high": "interferon-high",
-    "memory_cd4": "memory CD4 T cells",
+    ISG_HIGH: "interferon-high",
+    WORKING_SET: "memory CD4 T cells",
     "cd4": "CD4 T cells",
     "t": "T cells",
     "pbmc": "all PBMC",
     **{name: about.title for name, about in ESTIMATORS.items()},
-    "IFN1_T_CORE": "Type I interferon",
+    INTERFERON_SET: "Type I interferon",
     "AHR_T_CORE": "AHR core targets",
     "AHR_T_EXT": "AHR extended targets",
     "AP1_JUN": "AP-1 / JUN",

@@ -15,7 +15,7 @@ from scipy import sparse
 
 from tilt.cells import groups
 from tilt.core.contracts import DETECTABILITY, LABELS, MARKER_EXPRESSION
-from tilt.core.terms import INTERFERON_SET, POLE_SETS, UNASSIGNED
+from tilt.core.terms import INTERFERON_SET, ISG_HIGH, POLE_SETS, UNASSIGNED
 from tilt.genes import taxonomy
 from tilt.labels import mixture, signature_scores
 from tilt.labels.lineage import lineages, look_alikes
@@ -37,7 +37,7 @@ COMMON = 0.05  # share of cells below which a group is not doubted
 USUAL_BRANCH = "CD4"  # most blood T cells: never doubted
 MIN_SCORE = 0.5  # probability of the branch, and of the compartment, below which none is named
 MEASURED_CELLS = 3  # cells in which a marker must be seen to be of use
-STATES = {"isg_high": "state_ISG_high", "proliferating": "state_Prolif"}
+STATES = {ISG_HIGH: "state_ISG_high", "proliferating": "state_Prolif"}
 STATE_SETS = ("IFN", "HALLMARK_IFNA", "HANDLING", "COLD", "PROLIF", "GLUCOCORTICOID")
 DETECT = ["CXCL13", "IL22", "IL21", "IL26", "CCR10", "CXCR5", "PDCD1", "ICOS", "MAF", "TOX"]
 DETECT += ["CD96", "AHR", "AHRR", "TIPARP", "CYP1B1", "JUN"]

@@ -25,7 +25,8 @@ import yaml
 from scipy import sparse
 
 from tilt.config import check
-from tilt.core.contracts import TRUE_CELLS
+from tilt.core.contracts import PLANTED, TRUE_CELLS
+from tilt.core.terms import ISG_HIGH
 from tilt.simulate import counts as simulate_counts
 from tilt.simulate.counts import Cells
 from tilt.simulate.world import World, build, stream
@@ -165,7 +166,7 @@ def planted(params: dict) -> pd.DataFrame:
     rows.append(("log_ratio_tph", only, "shift of ln(Tph / Th22)"))
     fold = float(np.log(ifn["case"] / ifn["control"]))
     rows.append(("interferon", fold, "shift of the log interferon activity of a donor"))
-    return pd.DataFrame(rows, columns=["quantity", "effect", "meaning"])
+    return pd.DataFrame(rows, columns=list(PLANTED.columns))
 
 
 # ------------------------------------------------------------------ samples
@@ -199,7 +200,7 @@ def sample(world: World, params: dict, row: dict | pd.Series, seed: int) -> ad.A
     truth = {
         "lineage": world.types["lineage"].to_numpy()[kind],
         "subset": types[kind],
-        "isg_high": states["isg_high"][:n],
+        ISG_HIGH: states[ISG_HIGH][:n],
         "proliferating": states["proliferating"][:n],
         "is_doublet": partner >= 0,
         "partner": np.where(partner >= 0, types[cells.kind[partner]], ""),
@@ -289,7 +290,7 @@ def _cells(world, params, row, shares, activity, n, seed, rng) -> tuple[Cells, d
         interferon=interferon,
         proliferating=cycling * rng.uniform(0.5, 1.5, n),
     )
-    return found, {"isg_high": high, "proliferating": cycling}
+    return found, {ISG_HIGH: high, "proliferating": cycling}
 
 
 def _relatives(types, kinds, kind, rng) -> np.ndarray:

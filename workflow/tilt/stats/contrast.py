@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from tilt.core.contracts import TESTS
-from tilt.core.terms import ESTIMATORS, MAIN_METHODS, ROLES, UNIT, WORKING_SET
+from tilt.core.terms import ESTIMATORS, MAIN_METHODS, ROLES, UNIT, UNIT_KEY, WORKING_SET
 from tilt.core.text import count
 from tilt.donors import composition
 from tilt.stats import design, inference, overdispersed
@@ -59,12 +59,12 @@ class Bench:
         pair = self.plan.contrast.pair
         if pair in table:
             return table
-        key = ["donor", "condition"]
+        key = UNIT_KEY
         return table.merge(self.donors[[*key, pair]].astype(str), on=key, how="left")
 
     def design(self, table: pd.DataFrame) -> tuple[design.Design, np.ndarray]:
         """Design of the units in ``table`` and the positions of its rows in ``table``."""
-        key = ["donor", "condition"]
+        key = UNIT_KEY
         have = pd.MultiIndex.from_frame(table[key].astype(str))
         units = self.donors[pd.MultiIndex.from_frame(self.donors[key].astype(str)).isin(have)]
         name = tuple(units.index)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tilt.core.contracts import EXPRESSION
+from tilt.core.terms import UNIT_KEY
 from tilt.donors import pseudobulk
 from tilt.stats import design
 
@@ -43,7 +44,7 @@ def test(
     a gene, estimable False and the reason.
     """
     rows = pseudobulk.of_subset(bulk, subset, min_cells)
-    key = ["donor", "condition"]
+    key = UNIT_KEY
     have = pd.MultiIndex.from_frame(rows.obs[key].astype(str))
     units = donors[pd.MultiIndex.from_frame(donors[key].astype(str)).isin(have)]
     short = f"{len(units)} of {len(donors)} donors have {min_cells} {subset} cells"

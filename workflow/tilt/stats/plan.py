@@ -1,7 +1,7 @@
 """From what the user declares (plain dicts and rows of text) to what the statistics need."""
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pandas as pd
 
@@ -29,17 +29,10 @@ def contrast_of(cohort: Mapping, min_donors: int, donors: pd.DataFrame) -> desig
     return replace(made, pair=pair, strata=tuple(s for s in made.strata if s != pair))
 
 
-def limits_of(settings: Mapping, cohort: Mapping) -> imbalance.Settings:
-    """Limits of the estimators from the ``imbalance`` part of the configuration.
-
-    A composition-table cohort may name its own columns for the poles.
-    """
-    own = (cohort.get("composition") or {}).get("poles")
-    poles = own or settings["poles"]
-    taken = {field.name: settings[field.name] for field in fields(imbalance.Settings)}
-    return imbalance.Settings(
-        **taken | {"poles": {pole: tuple(labels) for pole, labels in poles.items()}}
-    )
+def limits_of(settings: Mapping) -> imbalance.Settings:
+    """Limits of the estimators from the ``imbalance`` settings of a cohort."""
+    poles = {pole: tuple(labels) for pole, labels in settings["poles"].items()}
+    return imbalance.Settings(**{**settings, "poles": poles})
 
 
 def plan_of(settings: Mapping, cohort: Mapping, donors: pd.DataFrame, seed: int) -> contrast.Plan:

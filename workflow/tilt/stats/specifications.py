@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from tilt.cells import groups
-from tilt.core.contracts import SPECIFICATIONS
+from tilt.core.contracts import RANDOM_SETS, SPECIFICATIONS
 from tilt.core.terms import (
     ESTIMATORS,
     INTERFERON_SET,
@@ -217,7 +217,7 @@ def _adjusted(cohort: Cohort) -> list[tuple[str, str, Cohort]]:
         bare = replace(plan, contrast=replace(plan.contrast, covariates=()))
         out.append(("covariates", "without covariates", replace(cohort, plan=bare)))
     extra: dict[str, pd.Series] = {}
-    key = ["donor", "condition"]
+    key = UNIT_KEY
     if cohort.bulk is not None:
         scores = activity.score(
             cohort.bulk,
@@ -301,7 +301,7 @@ def random_sets(cohort: Cohort, n: int, bins: int = 20) -> pd.DataFrame:
     draw (0 = the axis itself), effect, t (HC3); empty when the axis is not estimable. The share of
     draws with |t| at least that of draw 0 is the p against random sets.
     """
-    columns = ["cohort", "draw", "effect", "t"]
+    columns = list(RANDOM_SETS.columns)
     if cohort.bulk is None:
         return pd.DataFrame(columns=columns)
     limits = cohort.limits
