@@ -268,7 +268,7 @@ def axis(table: Table) -> None:
         plan = contrast.Plan(declared, (), None, 499, 399, seed + OTHER)
         made_, why = imbalance.axis(bulk, signatures, sets[:2], strata, limits)
         rows = imbalance.axis_rows(donors, made_, why, limits)
-        scored = activity.score(bulk, donors, signatures, ["memory_cd4"], ["IFN"])
+        scored = activity.score(bulk, donors, signatures, ["memory_cd4"], ["IFN"], 20, 0.8)
         bench = contrast.Bench(donors, plan)
         for name, values in (("E3", rows), ("signature", scored)):
             for row in contrast.value(bench, values, ""):

@@ -19,7 +19,6 @@ log = logging.getLogger(__name__)
 # has AHR -> CXCL13 = +1, the opposite of Law et al. 2024, doi:10.1038/s41586-024-07627-2).
 CIRCULAR = ("CXCL13", "IL22", "IL21", "IL17A", "IL10", "PDCD1", "MAF", "CCR6")
 OUTCOMES = tuple(POLE_SETS.values())
-MIN_SHARE = 0.8  # a set is scored when this share of its genes is there (SCIENCE 3)
 
 
 def weights(signatures: pd.DataFrame, name: str, without: Iterable[str] = ()) -> pd.Series:
@@ -70,8 +69,8 @@ def score(
     signatures: pd.DataFrame,
     subsets: Iterable[str],
     sets: Iterable[str],
-    min_cells: int = 20,
-    min_share: float = MIN_SHARE,
+    min_cells: int,
+    min_share: float,
 ) -> pd.DataFrame:
     """Score gene sets in the pseudobulk of each unit: weighted mean of moderated log2 CPM.
 
