@@ -88,10 +88,9 @@ def e1_problem(counts: pd.DataFrame, detectability: pd.DataFrame | None, limits:
     if enough.empty:
         return f"no donor has {limits.min_memory_cells} memory CD4 cells"
     median = float(enough["n_th22"].median())
-    if median < limits.min_median_th22:
-        return (
-            f"median of {median:g} Th22-like cells per donor; {limits.min_median_th22:g} are needed"
-        )
+    needed = limits.min_median_th22
+    if median < needed:
+        return f"median of {median:g} Th22-like cells per donor; {needed:g} are needed"
     if detectability is not None:
         seen = detectability.set_index("gene")["n_cells"].reindex(list(TH22_MARKERS)).fillna(0)
         if seen.sum() == 0:
