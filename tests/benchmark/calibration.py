@@ -26,8 +26,10 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 from calibration_table import Table  # noqa: E402
 from scipy import stats  # noqa: E402
+from tilt.config import check  # noqa: E402
 from tilt.donors import activity, composition, imbalance, pseudobulk  # noqa: E402
 from tilt.stats import contrast, design, expression, meta, overdispersed, specifications  # noqa: E402
+from tilt.stats import plan as plans  # noqa: E402
 
 OTHER = 10**8  # permutations and replicates don't share the numbers the cohort was drawn with
 RATE, COVER, BIAS = (0.03, 0.07), (0.93, 0.97), (0.9, 1.1)
@@ -252,7 +254,7 @@ def pseudobulks(rng: np.random.Generator, genes: int = 400):
 
 def axis(table: Table) -> None:
     """Null of the pseudobulk axis E3, of a signature score, and of the random-set control."""
-    limits = imbalance.Settings(poles=imbalance.POLES)
+    limits = plans.limits_of(check.defaults()["imbalance"])
     sets = ("TPH_BLOOD", "TH22_BLOOD", "IFN")
     signatures = pd.DataFrame(
         {"gene": [f"g{i}" for i in range(60)], "set": np.repeat(sets, 20), "weight": 1.0}
@@ -266,7 +268,7 @@ def axis(table: Table) -> None:
         plan = contrast.Plan(declared, (), None, 499, 399, seed + OTHER)
         made_, why = imbalance.axis(bulk, signatures, sets[:2], strata, limits)
         rows = imbalance.axis_rows(donors, made_, why, limits)
-        scored = activity.score(bulk, donors, signatures, ["memory_cd4"], ["IFN"])
+        scored = activity.score(bulk, donors, signatures, ["memory_cd4"], ["IFN"], 20, 0.8)
         bench = contrast.Bench(donors, plan)
         for name, values in (("E3", rows), ("signature", scored)):
             for row in contrast.value(bench, values, ""):

@@ -217,7 +217,7 @@ def test_interferon_rises_in_all_eight_donors_of_kang():
     bulk = pseudobulk.assemble(sums, groups, var)
     donors = about[["donor", "condition"]].drop_duplicates().assign(cohort="kang")
     signatures = gene_tables.read_signatures(ROOT / "resources" / "signatures.tsv")
-    scores = activity.score(bulk, donors, signatures, ["cd4"], ["IFN1_ISG7"], min_cells=20)
+    scores = activity.score(bulk, donors, signatures, ["cd4"], ["IFN1_ISG7"], 20, 0.8)
     good = scores[scores["estimable"]]
     assert len(good) == 16, scores[["donor", "reason"]].to_string()
     names = sorted(good["condition"].unique())

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from benchmark import annotation_cases as cases
 from sklearn.metrics import adjusted_rand_score, f1_score
+from tilt.cells import groups
 from tilt.genes import tables as gene_tables
 from tilt.labels import annotate
 from tilt.simulate import cohort as simulate
@@ -67,7 +68,7 @@ def test_rare_poles_are_found_by_label_and_by_score(cells, found):
     called = found.labels["subset"].to_numpy()
     for name, least in RARE.items():
         assert (called[truth == name] == name).mean() > least, name
-    inside = annotate.working_set(found.labels)
+    inside = groups.working_set(found.labels)
     for flag, name in (("tph_high", "CD4_Tph_like"), ("th22_high", "CD4_Th22_like")):
         high = found.labels[flag].to_numpy()
         assert not high[~inside].any()

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pandas as pd
+from tilt.config import check
+from tilt.core import contracts, tables
 from tilt.figures.names import SUBSET_COLOURS, Cohort
 
 SUBSETS = [name for name in SUBSET_COLOURS if name not in ("T", "CD4", "CD8")][:24]
 POLES = ["tph_high", "th22_high"]
+LABELS = check.defaults()["imbalance"]["poles"]
 MEMORY = [s for s in SUBSETS if s.startswith("CD4_") and "Naive" not in s and "Treg" not in s]
 STEPS = ["read", "few_counts", "few_genes", "high_mito", "haemoglobin", "doublet"]
 
@@ -370,3 +373,14 @@ def coverage(known: bool = True) -> pd.DataFrame:
         table["macro_f1"] = table["accuracy"] - 0.05
         parts.append(table)
     return pd.concat(parts, ignore_index=True)
+
+
+def write(table: pd.DataFrame, path) -> None:
+    """Write a made-up table with the columns of its contract that it lacks."""
+    contract = contracts.of(path)
+    empty = {contracts.TEXT: "", contracts.COUNT: 0, contracts.FLAG: False}
+    for name in contract.required:
+        if name not in table:
+            table = table.assign(**{name: empty.get(contract.columns[name], np.nan)})
+    others = [name for name in table if contract.kind(name) and name not in contract.required]
+    tables.write(table[[*contract.required, *others]], path)

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import made_up
-from tilt.core import tables
 from tilt.figures import composition, imbalance, style
 from tilt.report import page
 from tilt.report.answer import CohortResults
@@ -77,7 +76,13 @@ def build_page(folder: Path) -> Path:
     scores = get("activity").query("signature == 'IFN1_T_CORE' and subset == 'memory_cd4'")
     drawn = {
         "imbalance": imbalance.draw(
-            get("composition"), get("imbalance"), get("tests"), scores, cohort, people
+            get("composition"),
+            get("imbalance"),
+            get("tests"),
+            scores,
+            cohort,
+            people,
+            made_up.LABELS,
         ),
         "composition": composition.draw(get("composition"), get("tests"), cohort),
         "lineages": composition.draw(get("composition"), get("tests"), cohort, "group"),
@@ -85,7 +90,7 @@ def build_page(folder: Path) -> Path:
     for name, figure in drawn.items():
         style.save(*figure, here / name)
     for name, table in one.tables.items():
-        tables.write(table, folder / "demo" / f"{name}.tsv")
+        made_up.write(table, folder / "demo" / f"{name}.tsv")
     one = page.load_cohort(folder / "demo", CohortResults(cohort, SETTINGS))
     cells = {"demo": made_up.umap(people, 400)[["x", "y", "subset"]]}
     text = page.build([one], cells, made_up.meta(), folder, CONFIG, folder / "benchmarks", TEMPLATE)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from tilt.core import tables
+from tilt.core import contracts, tables
 
 COHORTS = ("small_cd4", "small_pbmc")
 
@@ -120,3 +120,17 @@ def test_bad_sample_stops_with_its_name_or_is_skipped_and_told(small_copy):
     report = (folder / "results/report.html").read_text()
     assert sample in report
     assert "skipped" in report
+
+
+def test_every_table_of_a_run_holds_its_contract(small_run):
+    results = small_run.folder / "results"
+    found = [p for p in results.rglob("*.tsv*") if p.name.endswith((".tsv", ".tsv.gz"))]
+    raw = ("barcodes.tsv.gz", "features.tsv.gz", "genes.tsv.gz")  # as 10x writes them
+    mine = [p for p in found if "figures" not in p.parts and not p.name.endswith(raw)]
+    seen = {contracts.of(path).file for path in mine}
+    assert {"tests.tsv", "labels.tsv.gz", "meta.tsv", "truth/cells.tsv.gz"} < seen
+    for path in mine:
+        assert tables.problems(tables.read(path), contracts.of(path)) == [], path
+    for path in set(found) - set(mine):
+        if "figures" in path.parts:
+            tables.read(path, contracts.FREE)

@@ -6,6 +6,7 @@ from tilt.core import logs
 def main(snakemake) -> None:
     log = logs.begin(snakemake.log[0])  # before numpy is imported
     from tilt.core import tables
+    from tilt.core.terms import PRIMARY
     from tilt.donors import units
     from tilt.stages import comparison
     from tilt.stats import null_effects, plan
@@ -22,7 +23,7 @@ def main(snakemake) -> None:
         imbalances,
         tables.read(given("activity")) if given("activity") else None,
     )
-    for row in tests[tests["role"] == "primary"].itertuples():
+    for row in tests[tests["role"] == PRIMARY].itertuples():
         said = f"{row.effect:.3g} [{row.ci_low:.3g}, {row.ci_high:.3g}], p {row.p:.3g}"
         log.info("primary: %s: %s", row.quantity, said if row.estimable else row.reason)
     tables.write(tests, snakemake.output[0])

@@ -21,7 +21,7 @@ def main(snakemake) -> None:
     if given("scores"):
         obs, labels = store.open_store(given("counts")).obs, tables.read(given("labels"))
         cells = units.labelled_cells(obs, labels, samples)
-        scores = tables.read(given("scores"), usecols=["cell", "tph_score", "th22_score"])
+        scores = tables.read(given("scores"), columns=["cell", "tph_score", "th22_score"])
     study = comparison.study(
         donors,
         plan.plan_of(snakemake.params.stats, about, donors, snakemake.params.seed),

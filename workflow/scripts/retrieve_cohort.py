@@ -10,7 +10,7 @@ def main(snakemake) -> None:
     log = logs.begin(snakemake.log[0])  # before numpy is imported
     import pandas as pd
 
-    from tilt.core import tables
+    from tilt.core import contracts, tables
     from tilt.io import retrieve
 
     for handler in log.handlers:
@@ -19,7 +19,7 @@ def main(snakemake) -> None:
     records = retrieve.retrieve(
         snakemake.params.entries, Path(snakemake.params.folder), snakemake.params.wanted
     )
-    table = pd.DataFrame(records, columns=["file", "bytes", "sha256", "url", "version"])
+    table = pd.DataFrame(records, columns=list(contracts.RETRIEVED.columns))
     tables.write(table, snakemake.output[0])
 
 

@@ -7,12 +7,12 @@ from tilt.core import logs
 
 def main(snakemake) -> None:
     log = logs.begin(snakemake.log[0])  # before numpy is imported
-    from tilt.core import tables
+    from tilt.core import contracts, tables
     from tilt.genes import tables as gene_tables
     from tilt.simulate import cohort as simulate, write
 
     params = simulate.read_parameters(snakemake.input.params)
-    sheet = tables.read(snakemake.input.sheet)
+    sheet = tables.read(snakemake.input.sheet, contracts.FREE)
     folder = Path(snakemake.output[0])
     samples = simulate.cohort(
         params,

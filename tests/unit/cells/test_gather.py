@@ -68,32 +68,3 @@ def test_lineages_count_kept_cells():
     cells.loc[3, "kept"] = False
     table = gather.lineage_counts(cells)
     assert table[["lineage", "n"]].to_numpy().tolist() == [["B", 1], ["T", 2]]
-
-
-def test_donor_with_two_samples_is_one_row():
-    rows = pd.DataFrame(
-        {"donor": ["d1", "d1", "d2"], "condition": "SLE", "batch": ["1", "2", "1"], "age": "9"}
-    )
-    table = gather.donor_table(rows)
-    assert table.to_dict("records") == [
-        {"donor": "d1", "condition": "SLE", "batch": "1;2", "age": "9"},
-        {"donor": "d2", "condition": "SLE", "batch": "1", "age": "9"},
-    ]
-
-
-def test_donor_of_a_paired_design_is_a_row_a_condition_and_blanks_are_missing():
-    rows = pd.DataFrame(
-        {
-            "donor": ["d1", "d1", "d2"],
-            "condition": ["stim", "ctrl", "ctrl"],
-            "batch": "1",
-            "sledai": ["4", "", ""],
-        }
-    )
-    table = gather.donor_table(rows)
-    assert table[["donor", "condition"]].to_numpy().tolist() == [
-        ["d1", "stim"],
-        ["d1", "ctrl"],
-        ["d2", "ctrl"],
-    ]
-    assert table["sledai"].isna().tolist() == [False, True, True]

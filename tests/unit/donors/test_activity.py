@@ -41,8 +41,9 @@ def bulk():
     return pseudobulk.assemble(counts, obs, pd.DataFrame({"gene_symbol": GENES}, index=GENES))
 
 
-def score(**more):
-    table = activity.score(bulk(), DONORS, SIGNATURES, ["cd4"], ["IFN", "AHR", "ABSENT"], **more)
+def score(min_cells):
+    sets = ["IFN", "AHR", "ABSENT"]
+    table = activity.score(bulk(), DONORS, SIGNATURES, ["cd4"], sets, min_cells, min_share=0.8)
     return table.set_index(["signature", "donor"])
 
 

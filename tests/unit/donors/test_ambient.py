@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from tilt.core.contracts import AMBIENT
 from tilt.donors import ambient
 from tilt.genes import tables as gene_tables
 
@@ -20,7 +21,7 @@ def bulk(symbols: list[str]) -> ad.AnnData:
 
 def test_counts_of_a_source_are_summed_over_its_genes():
     table = ambient.sentinels(bulk(["CD3D", "S100A8", "S100A9", "HBB"]))
-    assert list(table.columns) == ambient.COLUMNS
+    assert list(table.columns) == list(AMBIENT.columns)
     assert len(table) == 2 * len(ambient.SENTINELS)
     row = table[table["genes"] == "S100A8 + S100A9"].set_index("donor")
     assert row.loc["D2", "n_counts"] == 9 + 10 and row.loc["D2", "n_total"] == 8 + 9 + 10 + 11

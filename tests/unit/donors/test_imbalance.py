@@ -1,10 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from tilt.config import check
 from tilt.donors import imbalance, pseudobulk
+from tilt.stats import plan
 
 POLES = {"tph": ("Tph", "Tfh"), "th22": ("Th22",)}
-LIMITS = imbalance.Settings(poles=POLES, min_memory_cells=100)
+LIMITS = replace(plan.limits_of(check.defaults()["imbalance"]), poles=POLES, min_memory_cells=100)
 DONORS = pd.DataFrame(
     {
         "cohort": "c",

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from tilt.core.terms import GROUPS
 from tilt.donors import pseudobulk
 
 
@@ -48,8 +49,8 @@ def test_small_groups_are_not_made_but_wholes_have_their_own_limit():
     obs, codes = pseudobulk.groups(cells(), min_cells=3, min_whole=2)
     assert set(zip(obs["donor"], obs["subset"], strict=True)) == {
         ("A", "CM"),
-        *[("A", whole) for whole in pseudobulk.WORKING_SETS],
-        *[("B", whole) for whole in pseudobulk.WORKING_SETS],
+        *[("A", whole) for whole in GROUPS],
+        *[("B", whole) for whole in GROUPS],
     }
     assert codes.max() == len(obs) - 1
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.text import Text
-from tilt.core import tables
+from tilt.core import contracts, tables
 from tilt.figures import (
     activity,
     ambient,
@@ -52,7 +52,9 @@ def everything(n_control: int, n_case: int, subsets=made_up.SUBSETS) -> dict:
         "qc_metrics": qc.draw_distributions(made_up.cells(people, 60), COHORT),
         "umap": embedding.draw(made_up.umap(people, 60, subsets), COHORT),
         "composition": composition.draw(shares, tests, COHORT),
-        "imbalance": imbalance.draw(shares, values, tests, interferon, COHORT, people),
+        "imbalance": imbalance.draw(
+            shares, values, tests, interferon, COHORT, people, made_up.LABELS
+        ),
         "interferon": activity.draw_interferon(scores, tests, COHORT),
         "activity": activity.draw_all(scores, tests, COHORT),
     }
@@ -108,9 +110,8 @@ def test_imbalance_shows_effects_and_n():
     shares = made_up.composition(people)
     values = made_up.imbalance(people)
     tests = made_up.imbalance_tests(people, values)
-    fig, table = imbalance.draw(
-        shares, values, tests, activity.donor_scores(made_up.activity(people)), COHORT
-    )
+    scores = activity.donor_scores(made_up.activity(people))
+    fig, table = imbalance.draw(shares, values, tests, scores, COHORT, None, made_up.LABELS)
     text = words(fig)
     row = tests.set_index("quantity").loc["E3"]
     assert f"{row['effect']:+.2f} [{row['ci_low']:.2f}" in text
@@ -118,7 +119,7 @@ def test_imbalance_shows_effects_and_n():
     assert table["panel"].value_counts()[["a", "c", "d", "e"]].tolist() == [18, 18, 18, 18]
     pole = table[table["panel"] == "a"].set_index("donor").loc["C01"]
     own = shares[(shares["donor"] == "C01") & (shares["denominator"] == "memory_cd4")]
-    n = own[own["subset"].isin(imbalance.POLES["tph"])]["n"].sum()
+    n = own[own["subset"].isin(made_up.LABELS["tph"])]["n"].sum()
     total = own["n_denominator"].max()
     assert pole["pct_tph"] == pytest.approx(100 * (n + 0.5) / (total + 1))
 
@@ -128,7 +129,7 @@ def test_imbalance_shows_the_null_of_permuted_labels():
     null = made_up.permuted()
     arguments = [made[name] for name in ("composition", "imbalance", "tests")]
     scores = activity.donor_scores(made["activity"])
-    fig, table = imbalance.draw(*arguments, scores, COHORT, permuted=null)
+    fig, table = imbalance.draw(*arguments, scores, COHORT, None, made_up.LABELS, null)
     assert "grey: labels permuted" in words(fig)
     shown = table[table["panel"] == "b, permuted"]
     assert shown["n"].sum() == 3 * 2000
@@ -139,7 +140,7 @@ def test_imbalance_shows_the_null_of_permuted_labels():
     assert edges[0] == pytest.approx(
         null.loc[null["estimator"] == "E3", "bin_low"].min() * row["smd"] / row["effect"]
     )
-    without, _ = imbalance.draw(*arguments, scores, COHORT)
+    without, _ = imbalance.draw(*arguments, scores, COHORT, None, made_up.LABELS)
     assert "permuted" not in words(without)
 
 
@@ -222,7 +223,7 @@ def test_what_cannot_be_shown_is_a_sentence():
     fig, table = composition.draw(shares, made_up.tests(people, shares), COHORT, "group")
     assert list(table.columns) == ["not_shown", "reason"]
     assert "sorted T cells" in words(fig)
-    none = pd.DataFrame(columns=activity.COLUMNS)
+    none = pd.DataFrame(columns=list(contracts.ACTIVITY.columns))
     empty = pd.DataFrame(columns=["quantity", "denominator", "role", "method", "p", "estimable"])
     empty = empty.assign(effect=np.nan, reason="")
     for fig, table in (
@@ -367,7 +368,7 @@ def test_saved_files_are_the_same_twice_and_text_is_vector(tmp_path):
         for name in ("composition", "umap")
     }
     assert images["composition"] == 0 and images["umap"] > 0
-    back = tables.read(tmp_path / "one" / "composition.tsv")
+    back = tables.read(tmp_path / "one" / "composition.tsv", contracts.FREE)
     assert (back["panel"] == "a").sum() == 24
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from tilt.cells import groups
 from tilt.genes import tables as gene_tables
 from tilt.genes import taxonomy
 from tilt.labels import annotate, mixture, signature_scores
@@ -165,15 +166,6 @@ def test_panel_holds_markers_signatures_and_background_over_all_levels(markers, 
     assert chosen == annotate.panel(stats, markers, signatures, seed=0)
 
 
-def test_threshold_weights_donors_alike():
-    values = np.concatenate([np.linspace(0, 1, 1000), np.linspace(10, 11, 10)])
-    donor = np.array(["big"] * 1000 + ["small"] * 10)
-    # half of the weight is the small donor's, so the 75th percentile is in its middle
-    assert signature_scores.threshold(values, donor, 0.75) == pytest.approx(10.44, abs=0.06)
-    assert signature_scores.threshold(values, np.array(["one"] * 1010), 0.75) < 1
-    assert np.isnan(signature_scores.threshold(np.array([]), np.array([])))
-
-
 def test_score_is_set_against_background_of_like_expression():
     rng = np.random.default_rng(0)
     mean = np.repeat([0.05, 2.0], 60)
@@ -220,7 +212,7 @@ def test_tables_for_the_figures(markers, signatures):
     assert treg["fraction"] > 0.8
     assert treg["fraction"] > 5 * dots.loc[("CD4_CM", "FOXP3"), "fraction"]
     table = annotate.detectability(cells, labels, ["CCR10", "not_there"]).set_index("gene")
-    inside = annotate.working_set(labels)
+    inside = groups.working_set(labels)
     assert inside.sum() > 100
     at = cells.var_names.get_loc("CCR10")
     assert table.loc["CCR10", "n_cells"] == int((cells.X[inside][:, [at]] > 0).sum())

@@ -210,7 +210,9 @@ def test_long_table_says_how_much_is_shown():
 
 def test_scatter_tells_every_donor():
     one = results()
-    text = svg.donor_scatter(one.table("composition"), one.table("imbalance"), one.cohort)
+    text = svg.donor_scatter(
+        one.table("composition"), one.table("imbalance"), one.cohort, made_up.LABELS
+    )
     assert text.count("<circle") == 18
     assert "S01 (SLE); Tph side" in text and one.cohort.colour("SLE") in text
 

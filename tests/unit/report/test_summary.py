@@ -6,7 +6,7 @@ import made_up
 import numpy as np
 import pandas as pd
 from made_up_report import SETTINGS, results
-from tilt.core import progress, tables
+from tilt.core import progress
 from tilt.report import summary
 
 COHORTS = {
@@ -20,7 +20,7 @@ def finished(folder, **more):
     lineages = pd.DataFrame({"cohort": "demo", "sample": "s", "donor": "d"}, index=range(2))
     lineages["lineage"], lineages["n"] = ["T", "B"], [1200, 300]
     for name, table in (one.tables | {"lineages": lineages} | more).items():
-        tables.write(table, folder / "demo" / f"{name}.tsv")
+        made_up.write(table, folder / "demo" / f"{name}.tsv")
     return one
 
 
@@ -50,7 +50,7 @@ def test_several_cohorts_are_summed_up_in_one_sentence(tmp_path):
     finished(tmp_path)
     finished(tmp_path / "more")
     (tmp_path / "more" / "demo").rename(tmp_path / "pbmc")
-    tables.write(made_up.meta(), tmp_path / "meta.tsv")
+    made_up.write(made_up.meta(), tmp_path / "meta.tsv")
     both = COHORTS | {"pbmc": COHORTS["demo"] | {"name": "pbmc"}}
     lines = summary.lines(tmp_path, both)
     assert len(lines) == 5 and lines[2].startswith("pbmc (simulated): ")
@@ -59,7 +59,7 @@ def test_several_cohorts_are_summed_up_in_one_sentence(tmp_path):
 
 def test_nothing_finished_nothing_said(tmp_path):
     assert summary.lines(tmp_path, COHORTS) == []
-    tables.write(made_up.donors(1, 1), tmp_path / "demo" / "donors.tsv")
+    made_up.write(made_up.donors(1, 1), tmp_path / "demo" / "donors.tsv")
     assert summary.lines(tmp_path, COHORTS) == []
 
 

@@ -1,5 +1,6 @@
 import pandas as pd
 import pytest
+from tilt.config import check
 from tilt.donors import units
 from tilt.stats import plan as declared
 
@@ -8,6 +9,7 @@ ROWS = [
     {"sample": "s2", "donor": "A", "condition": "SLE", "batch": "B2", "age": "30", "path": "y"},
     {"sample": "s3", "donor": "B", "condition": "control", "batch": "B1", "age": "", "path": "z"},
 ]
+SETTINGS = check.defaults()
 COHORT = {"format": "10x_dir", "cells": "pbmc", "contrast": {"case": "SLE", "control": "control"}}
 
 
@@ -38,7 +40,7 @@ def test_a_stratum_of_pairs_makes_a_paired_contrast():
 
 
 def test_sorted_cells_have_no_family_members_outside_the_sort():
-    stats = {
+    stats = SETTINGS["stats"] | {
         "secondary": [
             {"quantity": "MAIT", "denominator": "t"},
             {"quantity": "CD4_Naive", "denominator": "cd4"},
@@ -56,7 +58,7 @@ def test_a_published_table_declares_its_own_endpoints():
         "secondary": ["B"],
     }
     cohort = COHORT | {"format": "composition_table", "composition": own}
-    plan = declared.plan_of({}, cohort, units.donors_table(ROWS, "c"), 1)
+    plan = declared.plan_of(SETTINGS["stats"], cohort, units.donors_table(ROWS, "c"), 1)
     assert plan.primary == ("T", "pbmc")
     assert plan.secondary == (("B", "pbmc"),)
 

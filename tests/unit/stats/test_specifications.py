@@ -1,8 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tilt.donors import imbalance, pseudobulk
+from tilt.config import check
+from tilt.donors import pseudobulk
 from tilt.stats import contrast, design, specifications
+from tilt.stats import plan as plans
 
 N = 20
 GENES = [f"t{i}" for i in range(10)] + [f"h{i}" for i in range(10)] + [f"o{i}" for i in range(180)]
@@ -76,7 +78,7 @@ def cohort(shift=1.6, **more):
     cells["tph_score"] = rng.normal(np.repeat(np.where(case, 0.3, 0), 450))
     cells["th22_score"] = rng.normal(size=len(cells))
     plan = contrast.Plan(design.Contrast("SLE", "control", strata=("batch",)), seed=1)
-    limits = imbalance.Settings(poles=imbalance.POLES)
+    limits = plans.limits_of(check.defaults()["imbalance"])
     given = {
         "donors": donors,
         "plan": plan,

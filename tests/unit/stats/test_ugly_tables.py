@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tilt.config import check
 from tilt.donors import published, units
 from tilt.stats import contrast, plan
 
@@ -44,7 +45,7 @@ def test_rows_are_sound_or_marked(seed):
     cohort, sheet, table = ugly(seed)
     counted = published.from_table(table, sheet.assign(cohort="c"))
     donors = units.donors_table(sheet.to_dict("records"), "c")
-    settings = {"permutations": 200, "bootstraps": 100}
+    settings = check.defaults()["stats"] | {"permutations": 200, "bootstraps": 100}
     tests = contrast.run(donors, plan.plan_of(settings, cohort, donors, seed), counted)
     assert (tests["role"] == "primary").sum() == 1
     p = tests["p"].dropna()

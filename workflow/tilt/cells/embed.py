@@ -176,7 +176,7 @@ def leiden(
                 seed=seed,
             )
             member = np.array(found.membership)
-        table[f"leiden_{resolution:g}"] = _by_size(member[part]).astype(str)
+        table[f"leiden_{resolution:g}"] = _by_size(member[part])
     return table
 
 

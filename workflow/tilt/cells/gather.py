@@ -94,24 +94,9 @@ def waterfall(summaries: list[dict], about: pd.DataFrame) -> pd.DataFrame:
 
 def lineage_counts(cells: pd.DataFrame) -> pd.DataFrame:
     """Kept cells per sample and lineage: cohort, sample, donor, lineage, n."""
-    kept = cells[cells["kept"].astype(bool)]
+    kept = cells[cells["kept"]]
     keys = ["cohort", "sample", "donor", "lineage"]
     return kept.groupby(keys, sort=True, observed=True).size().rename("n").reset_index()
-
-
-def donor_table(about: pd.DataFrame) -> pd.DataFrame:
-    """One row a donor (a donor x condition in paired designs) from one row a sample.
-
-    Columns whose values differ between samples of a donor are joined with ``;``; empty text is
-    missing.
-    """
-
-    def joined(values: pd.Series) -> str | None:
-        return ";".join(sorted(set(values.dropna()))) or None
-
-    keys = ["donor", "condition"]
-    unique = about.replace({"": None}).groupby(keys, sort=False).agg(joined).reset_index()
-    return unique[list(about.columns)]
 
 
 def sample_table(summaries: list[dict], about: pd.DataFrame) -> pd.DataFrame:
@@ -129,9 +114,3 @@ def sample_table(summaries: list[dict], about: pd.DataFrame) -> pd.DataFrame:
         for s in summaries
     ]
     return about.merge(pd.DataFrame(rows), on="sample", how="left")
-
-
-def file_columns(rows: pd.DataFrame) -> list[str]:
-    """Columns of a sample sheet that say which sample and files, not who the donor is."""
-    known = ("sample", "path", "prefix", "matrix", "barcodes", "features")
-    return [name for name in rows if name in known]

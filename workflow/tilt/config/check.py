@@ -139,6 +139,11 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
     return cohort, problems, notes
 
 
+def defaults() -> dict:
+    """The configuration of a user who sets nothing: every default, without cohorts."""
+    return filled({}, schema("config"))
+
+
 def _own_poles(cohort: dict) -> dict:
     """Poles of the imbalance that a cohort of published counts names by its own columns."""
     own = cohort.get("composition")

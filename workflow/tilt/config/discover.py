@@ -20,7 +20,7 @@ KNOWN = {
     "age": ("age", "development_stage"),
     "sex": ("sex", "gender"),
 }
-COLUMNS = ("sample", "donor", "condition", "batch", "age", "sex")
+SHEET_COLUMNS = ("sample", "donor", "condition", "batch", "age", "sex")
 MAX_SAMPLES = 2000
 
 
@@ -156,15 +156,15 @@ def _h5ad(path: Path) -> tuple[dict, list[dict], list[str]]:
     for i, sample in enumerate(obs[key]):
         if not sample:
             continue
-        mine = values.setdefault(sample, {what: set() for what in COLUMNS})
-        for what in COLUMNS[1:]:
+        mine = values.setdefault(sample, {what: set() for what in SHEET_COLUMNS})
+        for what in SHEET_COLUMNS[1:]:
             if columns[what]:
                 mine[what].add(obs[columns[what]][i])
         if len(values) > MAX_SAMPLES:
             raise NothingFound(f"{key} has more than {MAX_SAMPLES} values: not a column of samples")
     rows = []
     for sample, mine in sorted(values.items()):
-        row = {what: _only(mine[what]) for what in COLUMNS} | {"sample": sample}
+        row = {what: _only(mine[what]) for what in SHEET_COLUMNS} | {"sample": sample}
         row["age"] = "".join(re.findall(r"^\d+", row["age"]))
         row["sex"] = row["sex"][:1].upper() if row["sex"][:1].lower() in ("f", "m") else ""
         rows.append({**row, "sample": safe_name(sample), "batch": row["batch"] or "one"})

@@ -7,12 +7,10 @@ from pathlib import Path
 from tilt.config.cohorts import few, repeats
 from tilt.config.messages import nearest, problem
 from tilt.config.user_files import check_cells, read_table
+from tilt.core.terms import FLAGS, GROUPS, UNASSIGNED
 
 ROOT_LABEL = "PBMC"
-GROUPS = ("memory_cd4", "cd4", "t")
-POLES = ("tph_high", "th22_high", "isg_high")
-UNASSIGNED = "unassigned"
-RESERVED = (*GROUPS, *POLES, UNASSIGNED, "pbmc", "total", "E1", "E2", "E3")
+RESERVED = (*GROUPS, *FLAGS, UNASSIGNED, "pbmc", "total", "E1", "E2", "E3")
 MOUSE = re.compile(r"^[A-Z][a-z]+[a-z0-9-]*$")
 MOST_WEIGHT = 100  # times the usual weight of a gene
 
@@ -143,7 +141,7 @@ def names_used(settings: dict, source: str) -> list[str]:
         ("stats: activity_sets", stats["activity_sets"], sets, "signatures"),
         ("stats: activity_subsets", stats["activity_subsets"], labels | {*GROUPS}, "markers"),
         ("stats: de_subsets", stats["de_subsets"], labels | {*GROUPS}, "markers"),
-        ("stats: secondary", pairs, labels | sets | {*POLES}, "markers or signatures"),
+        ("stats: secondary", pairs, labels | sets | {*FLAGS}, "markers or signatures"),
     ]
     found = []
     for where, names, known, table in wanted:

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from tilt.core.contracts import ACTIVITY, FACTORS, SIGNATURE_OVERLAPS
+from tilt.core.terms import POLE_SETS, UNIT, UNIT_KEY
 from tilt.donors import pseudobulk
 from tilt.genes import tables as gene_tables
 
@@ -16,10 +18,7 @@ log = logging.getLogger(__name__)
 # Genes that define the outcome: never part of a predictor (SCIENCE 0.4 and 1.4: stock CollecTRI
 # has AHR -> CXCL13 = +1, the opposite of Law et al. 2024, doi:10.1038/s41586-024-07627-2).
 CIRCULAR = ("CXCL13", "IL22", "IL21", "IL17A", "IL10", "PDCD1", "MAF", "CCR6")
-OUTCOMES = ("TPH_BLOOD", "TH22_BLOOD")
-MIN_SHARE = 0.8  # a set is scored when this share of its genes is there (SCIENCE 3)
-COLUMNS = ["cohort", "donor", "condition", "subset", "signature", "value", "n_cells"]
-COLUMNS += ["n_genes_found", "n_genes", "estimable", "reason"]
+OUTCOMES = tuple(POLE_SETS.values())
 
 
 def weights(signatures: pd.DataFrame, name: str, without: Iterable[str] = ()) -> pd.Series:
@@ -56,7 +55,7 @@ def overlaps(signatures: pd.DataFrame) -> pd.DataFrame:
         for i, a in enumerate(names)
         for b in names[i:]
     ]
-    return pd.DataFrame(rows, columns=["set_a", "set_b", "n_shared", "genes"])
+    return pd.DataFrame(rows, columns=list(SIGNATURE_OVERLAPS.columns))
 
 
 def weighted_mean(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -70,8 +69,8 @@ def score(
     signatures: pd.DataFrame,
     subsets: Iterable[str],
     sets: Iterable[str],
-    min_cells: int = 20,
-    min_share: float = MIN_SHARE,
+    min_cells: int,
+    min_share: float,
 ) -> pd.DataFrame:
     """Score gene sets in the pseudobulk of each unit: weighted mean of moderated log2 CPM.
 
@@ -80,10 +79,10 @@ def score(
 
     Returns
     -------
-    Tidy table with the columns of ``COLUMNS``: every unit of ``donors`` x subset x set.
+    Table of :data:`tilt.core.contracts.ACTIVITY`: every unit of ``donors`` x subset x set.
     """
-    key = ["donor", "condition"]
-    units = donors[["cohort", *key]].astype(str)
+    key = UNIT_KEY
+    units = donors[UNIT].astype(str)
     tables = []
     for subset in subsets:
         rows = bulk[bulk.obs["subset"] == subset]
@@ -115,7 +114,7 @@ def score(
                 ]
             table["estimable"] = table["value"].notna()
             tables.append(table)
-    return pd.concat(tables, ignore_index=True)[COLUMNS]
+    return pd.concat(tables, ignore_index=True)[list(ACTIVITY.columns)]
 
 
 def read_regulon(path: str) -> pd.DataFrame:
@@ -175,5 +174,4 @@ def factor_activity(
         reason = "" if factor in scored else f"{n} targets measured; {min_targets} are needed"
         score_, p_ = scored.get(factor, (np.nan, np.nan))
         rows.append((factor, n, score_, p_, factor in scored, reason))
-    columns = ["factor", "n_targets", "score", "p", "estimable", "reason"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=list(FACTORS.columns))

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
+from tilt.core.contracts import AMBIENT
+from tilt.core.terms import UNIT_KEY
 from tilt.genes import tables as gene_tables
 
 
@@ -35,7 +37,6 @@ SENTINELS = (
     Sentinel(("IGKC",), "B, plasma cells", "plasmablasts rise in active lupus"),
     Sentinel(("SIGLEC1",), "interferon monocytes", "feigns an interferon response of T cells"),
 )
-COLUMNS = ["donor", "condition", "genes", "source", "n_counts", "n_total", "per_10k"]
 
 
 def sentinels(bulk: AnnData, subset: str = "t") -> pd.DataFrame:
@@ -59,7 +60,7 @@ def sentinels(bulk: AnnData, subset: str = "t") -> pd.DataFrame:
     parts = []
     for sentinel in SENTINELS:
         where = gene_tables.locate(bulk.var, sentinel.genes)
-        table = rows.obs[["donor", "condition"]].astype(str).reset_index(drop=True)
+        table = rows.obs[UNIT_KEY].astype(str).reset_index(drop=True)
         table["genes"], table["source"] = " + ".join(sentinel.genes), sentinel.source
         table["n_counts"] = np.nan
         if len(where):
@@ -68,4 +69,4 @@ def sentinels(bulk: AnnData, subset: str = "t") -> pd.DataFrame:
         table["n_total"] = total
         table["per_10k"] = 1e4 * table["n_counts"] / np.maximum(total, 1)
         parts.append(table)
-    return pd.concat(parts, ignore_index=True)[COLUMNS]
+    return pd.concat(parts, ignore_index=True)[list(AMBIENT.columns)]

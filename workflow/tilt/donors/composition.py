@@ -8,24 +8,15 @@ published table.
 import numpy as np
 import pandas as pd
 
-UNIT = ["cohort", "donor", "condition"]
-COLUMNS = [*UNIT, "subset", "n", "denominator", "n_denominator", "kind"]
-POLES = ("tph_high", "th22_high", "isg_high")
-DENOMINATORS = {  # by what the cohort's cells are
-    "pbmc": ("memory_cd4", "cd4", "t", "pbmc"),
-    "t_cells": ("memory_cd4", "cd4", "t"),
-    "cd4": ("memory_cd4", "cd4"),
+from tilt.cells import groups
+from tilt.core.contracts import COMPOSITION
+from tilt.core.terms import DENOMINATORS, FLAGS, GROUPS, ISG_HIGH, UNIT, UNIT_KEY, WORKING_SET
+
+SORTED = {  # by what the cohort's cells are
+    "pbmc": DENOMINATORS,
+    "t_cells": GROUPS,
+    "cd4": GROUPS[:2],
 }
-
-
-def denominator_masks(cells: pd.DataFrame) -> dict[str, pd.Series]:
-    """Boolean masks over cells: t, cd4 and memory_cd4 (the working set of the imbalance).
-
-    Look-alike doublets are in none of them.
-    """
-    single = ~cells["look_alike"].astype(bool)
-    cd4 = single & (cells["level1"] == "CD4")
-    return {"memory_cd4": cd4 & (cells["compartment"] == "memory"), "cd4": cd4, "t": single}
 
 
 def _homes(markers: pd.DataFrame) -> dict[str, tuple[str, tuple[str, ...]]]:
@@ -42,7 +33,7 @@ def _homes(markers: pd.DataFrame) -> dict[str, tuple[str, tuple[str, ...]]]:
             if row.parent == "CD4":
                 inside = ("cd4", *inside)
                 if row.compartment == "memory":
-                    inside = ("memory_cd4", *inside)
+                    inside = (WORKING_SET, *inside)
             homes[row.label] = ("subset", inside)
     if "CD4" in homes:
         homes["CD4"] = ("group", ("t", "pbmc"))
@@ -76,7 +67,7 @@ def count(
 
     Returns
     -------
-    Tidy table with the columns of ``COLUMNS``; ``kind`` is subset (parts that don't overlap),
+    Table of :data:`tilt.core.contracts.COMPOSITION`; ``kind`` is subset (parts that don't overlap),
     group (a level-1 label or lineage) or pole (a state within the denominator).
 
     Raises
@@ -84,13 +75,13 @@ def count(
     ValueError
         A cell of a donor that the donors table does not have.
     """
-    key = ["donor", "condition"]
+    key = UNIT_KEY
     units = pd.MultiIndex.from_frame(donors[key].astype(str))
     found = pd.MultiIndex.from_frame(cells[key].astype(str))
     strangers = found.unique().difference(units)
     if len(strangers):
         raise ValueError(f"cells of donors that are not in the donors table: {list(strangers)}")
-    masks = denominator_masks(cells)
+    masks = groups.masks(cells)
     at = units.get_indexer(found)
 
     def tally(mask: pd.Series | np.ndarray) -> np.ndarray:
@@ -104,16 +95,16 @@ def count(
         totals["pbmc"] = np.array(
             [kept.get(tuple(r) if len(by) > 1 else r[0], 0) for r in wanted.to_numpy()], int
         )
-    allowed = [d for d in DENOMINATORS[sort] if d in totals]
+    allowed = [d for d in SORTED[sort] if d in totals]
     rows: list[tuple[str, str, str, np.ndarray]] = []
     for label, (kind, homes) in _homes(markers).items():
         # a look-alike is no T cell of any subset
         column = "level1" if kind == "group" else "subset"
         n = tally((cells[column] == label).to_numpy() & masks["t"].to_numpy())
         rows += [(label, home, kind, n) for home in homes if home in allowed]
-    for pole in POLES:
-        flag = cells[pole].astype(bool).to_numpy()
-        homes = ("memory_cd4", "cd4", "t") if pole == "isg_high" else ("memory_cd4", "cd4")
+    for pole in FLAGS:
+        flag = cells[pole].to_numpy(bool)
+        homes = GROUPS if pole == ISG_HIGH else GROUPS[:2]
         rows += [
             (pole, home, "pole", tally(flag & masks[home].to_numpy()))
             for home in homes
@@ -130,7 +121,7 @@ def count(
         )
         for label, home, kind, n in rows
     ]
-    return pd.concat(tables, ignore_index=True)[COLUMNS]
+    return pd.concat(tables, ignore_index=True)[list(COMPOSITION.columns)]
 
 
 def arcsine(n: np.ndarray, total: np.ndarray) -> np.ndarray:

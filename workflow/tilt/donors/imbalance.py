@@ -15,18 +15,15 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from tilt.core.contracts import IMBALANCE
+from tilt.core.terms import POLE_FLAGS, RATIOS, UNIT, UNIT_KEY, WORKING_SET
 from tilt.core.text import count
 from tilt.donors import pseudobulk
-from tilt.donors.activity import MIN_SHARE, weighted_mean, weights
+from tilt.donors.activity import weighted_mean, weights
 from tilt.genes import tables as gene_tables
 
 log = logging.getLogger(__name__)
 
-UNIT = ["cohort", "donor", "condition"]
-COLUMNS = [*UNIT, "estimator", "value", "n_cells", "estimable", "reason", "leads"]
-WORKING_SET = "memory_cd4"
-POLES = {"tph": ("CD4_Tph_like", "CD4_Tfh_circ"), "th22": ("CD4_Th22_like",)}
-FLAGS = {"tph": ("tph_high",), "th22": ("th22_high",)}
 TH22_MARKERS = ("IL22", "CCR10")
 ORDER = ("E1", "E3", "E2")  # E3 is the headline where E1 can't be had; E2 where both can't
 SHARE_ESTIMABLE = 0.5  # an estimator leads only when it exists for half of the donors
@@ -37,12 +34,12 @@ class Settings:
     """Limits of the estimators; see the ``imbalance`` part of the configuration."""
 
     poles: dict[str, tuple[str, ...]]
-    tph_set: str = "TPH_BLOOD"
-    th22_set: str = "TH22_BLOOD"
-    min_memory_cells: int = 200
-    min_pseudobulk_cells: int = 20
-    min_median_th22: float = 5.0
-    min_genes: float = MIN_SHARE
+    tph_set: str
+    th22_set: str
+    min_memory_cells: int
+    min_pseudobulk_cells: int
+    min_median_th22: float
+    min_genes: float
 
 
 def pole_counts(composition: pd.DataFrame, poles: dict[str, tuple[str, ...]]) -> pd.DataFrame:
@@ -91,10 +88,9 @@ def e1_problem(counts: pd.DataFrame, detectability: pd.DataFrame | None, limits:
     if enough.empty:
         return f"no donor has {limits.min_memory_cells} memory CD4 cells"
     median = float(enough["n_th22"].median())
-    if median < limits.min_median_th22:
-        return (
-            f"median of {median:g} Th22-like cells per donor; {limits.min_median_th22:g} are needed"
-        )
+    needed = limits.min_median_th22
+    if median < needed:
+        return f"median of {median:g} Th22-like cells per donor; {needed:g} are needed"
     if detectability is not None:
         seen = detectability.set_index("gene")["n_cells"].reindex(list(TH22_MARKERS)).fillna(0)
         if seen.sum() == 0:
@@ -184,10 +180,10 @@ def axis(
                 )
             continue
         members[name] = (columns[kept], weight[where.index].to_numpy()[kept])
-    units = rows.obs[["donor", "condition", "n_cells"]].reset_index(drop=True)
+    units = rows.obs[[*UNIT_KEY, "n_cells"]].reset_index(drop=True)
     code = np.zeros(len(units), int)
     if strata is not None:
-        key = pd.MultiIndex.from_frame(units[["donor", "condition"]])
+        key = pd.MultiIndex.from_frame(units[UNIT_KEY])
         code = pd.factorize(strata.reindex(key).fillna("missing").astype(str))[0]
     values = pseudobulk.log_cpm(counts)
     return Axis(units, standardise(values, code), values.mean(axis=0), members), ""
@@ -199,8 +195,8 @@ def axis_rows(
     """Rows of E3 for every unit: the axis where it could be made, else ``reason``."""
     table = donors[UNIT].astype(str).assign(estimator="E3", n_cells=0, value=np.nan, reason=reason)
     if made is not None:
-        key = pd.MultiIndex.from_frame(table[["donor", "condition"]])
-        at = pd.MultiIndex.from_frame(made.units[["donor", "condition"]])
+        key = pd.MultiIndex.from_frame(table[UNIT_KEY])
+        at = pd.MultiIndex.from_frame(made.units[UNIT_KEY])
         value = pd.Series(made.value(limits.tph_set, limits.th22_set), at)
         table["value"] = value.reindex(key).to_numpy()
         table["n_cells"] = pd.Series(made.units["n_cells"].to_numpy(), at).reindex(key).to_numpy()
@@ -256,22 +252,23 @@ def estimate(
 
     Returns
     -------
-    Table with the columns of ``COLUMNS`` (value: natural log ratio for E1 and E2, SD for E3).
+    Table of :data:`tilt.core.contracts.IMBALANCE` (value: natural log ratio for E1 and E2, SD
+    for E3).
     """
     labelled = pole_counts(composition, limits.poles)
     units = donors[UNIT].astype(str)
     tables = []
     if labelled.empty:
         none = f"the composition has no denominator {WORKING_SET}"
-        for name in ("E1", "E2"):
+        for name in RATIOS:
             tables.append(
                 units.assign(estimator=name, value=np.nan, n_cells=0, estimable=False, reason=none)
             )
     else:
         problem = e1_problem(labelled, detectability, limits)
         tables.append(ratio_rows(labelled, "E1", limits.min_memory_cells, problem))
-        flagged = pole_counts(composition, FLAGS)
-        scored = composition["subset"].isin([f for pole in FLAGS.values() for f in pole])
+        flagged = pole_counts(composition, POLE_FLAGS)
+        scored = composition["subset"].isin([f for pole in POLE_FLAGS.values() for f in pole])
         why = "" if composition.loc[scored, "n"].sum() > 0 else "no cell has a score of the poles"
         tables.append(ratio_rows(flagged, "E2", limits.min_memory_cells, why))
     made, reason = None, "no pseudobulk: only a table of counts is published"
@@ -282,4 +279,4 @@ def estimate(
     lead, sentence = leading(table)
     table["leads"] = table["estimator"] == lead
     log.info("%s", sentence)
-    return table[COLUMNS], sentence
+    return table[list(IMBALANCE.columns)], sentence

@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from tilt.donors import composition
-
-WORKING_SETS = ("memory_cd4", "cd4", "t")
+from tilt.cells import groups as cell_groups
+from tilt.core.terms import GROUPS, UNIT_KEY
 
 
 def sums(
@@ -53,9 +52,9 @@ def groups(
     -------
     obs of the groups (donor, condition, subset, n_cells) and codes (cells x 4).
     """
-    masks = composition.denominator_masks(cells)
+    masks = cell_groups.masks(cells)
     names = [np.where(masks["t"], cells["subset"].astype(str), "")]
-    names += [np.where(masks[name], name, "") for name in WORKING_SETS]
+    names += [np.where(masks[name], name, "") for name in GROUPS]
     tables, codes = [], np.full((len(cells), len(names)), -1)
     offset = 0
     for column, subset in enumerate(names):
@@ -69,14 +68,14 @@ def groups(
         inside = np.flatnonzero(subset != "")
         if not len(inside):
             continue
-        grouped = keys.iloc[inside].groupby(["donor", "condition", "subset"], sort=True)
+        grouped = keys.iloc[inside].groupby([*UNIT_KEY, "subset"], sort=True)
         sizes = grouped.size().rename("n_cells").reset_index()
         kept = (sizes["n_cells"] >= (min_whole if column else min_cells)).to_numpy()
         number = np.where(kept, np.cumsum(kept) - 1 + offset, -1)
         codes[inside, column] = number[grouped.ngroup().to_numpy()]
         tables.append(sizes[kept])
         offset += int(kept.sum())
-    empty = pd.DataFrame(columns=["donor", "condition", "subset", "n_cells"])
+    empty = pd.DataFrame(columns=[*UNIT_KEY, "subset", "n_cells"])
     obs = pd.concat(tables, ignore_index=True) if tables else empty
     return obs, codes
 
@@ -96,7 +95,7 @@ def of_subset(bulk: ad.AnnData, subset: str, min_cells: int) -> ad.AnnData:
     """Rows of one subset with at least ``min_cells`` cells and a count, ordered by unit."""
     rows = bulk[(bulk.obs["subset"] == subset) & (bulk.obs["n_cells"] >= min_cells)]
     rows = rows[np.asarray(rows.X.sum(axis=1)).ravel() > 0]
-    order = rows.obs.sort_values(["donor", "condition"]).index
+    order = rows.obs.sort_values(UNIT_KEY).index
     return rows[order].copy()
 
 

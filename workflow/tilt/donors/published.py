@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from tilt.core.contracts import COMPOSITION
+from tilt.core.terms import TABLE_DENOMINATOR, UNIT
 from tilt.core.text import cells_of, plain
-from tilt.donors.composition import COLUMNS, UNIT
 
 log = logging.getLogger(__name__)
 
@@ -210,7 +211,7 @@ def from_table(
     donors: pd.DataFrame,
     groups: dict[str, list[str]] | None = None,
     unit: str = "donor",
-    denominator: str = "total",
+    denominator: str = TABLE_DENOMINATOR,
     total: str | None = None,
 ) -> pd.DataFrame:
     """Composition of a cohort from its published counts.
@@ -301,4 +302,4 @@ def from_table(
     out = pd.concat(tables, ignore_index=True).assign(denominator=denominator)
     out["n_denominator"] = out.set_index(UNIT).index.map(total).to_numpy()
     log.info("%d donors, %d subsets, %d cells", len(joined), counts.shape[1], int(total.sum()))
-    return out[COLUMNS]
+    return out[list(COMPOSITION.columns)]

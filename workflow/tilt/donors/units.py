@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-FILE_COLUMNS = ("sample", "path", "prefix", "matrix", "barcodes", "features")
+from tilt.core.terms import FILE_COLUMNS, UNIT, UNIT_KEY
 
 
 def donors_table(samples: Iterable[Mapping[str, str]], cohort: str) -> pd.DataFrame:
@@ -15,13 +15,13 @@ def donors_table(samples: Iterable[Mapping[str, str]], cohort: str) -> pd.DataFr
     values are missing.
     """
     sheet = pd.DataFrame(list(samples)).replace({"": None})
-    about = [c for c in sheet if c not in (*FILE_COLUMNS, "donor", "condition", "cohort")]
+    about = [c for c in sheet if c not in (*FILE_COLUMNS, *UNIT)]
 
     def joined(values: pd.Series) -> str | None:
         known = sorted(set(values.dropna().astype(str)))
         return "+".join(known) if known else None
 
-    grouped = sheet.groupby(["donor", "condition"], sort=False)
+    grouped = sheet.groupby(UNIT_KEY, sort=False)
     table = grouped[about].agg(joined) if about else grouped.size().to_frame()[[]]
     table.insert(0, "n_samples", grouped.size())
     table = table.reset_index()

@@ -4,32 +4,30 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from tilt.core.terms import GROUPS, INTERFERON_SET, UNIT_KEY
 from tilt.figures import forest, strips, style
 from tilt.figures.names import CASE_COLOUR, CONTROL_COLOUR, DARK, GREY, Cohort, pretty
 from tilt.figures.registry import title
 
 INTERFERON_TITLE, ACTIVITY_TITLE = title("interferon"), title("activity")
-INTERFERON = "IFN1_T_CORE"
-COLUMNS = ["donor", "condition", "subset", "signature", "value", "estimable", "reason"]
-LEADING = ("memory_cd4", "cd4", "t")
+SHOWN = [*UNIT_KEY, "subset", "signature", "value", "estimable", "reason"]
 MOST_PANELS = 5
 
 
 def usable(activity: pd.DataFrame) -> pd.DataFrame:
     """Activity with the values of rows that are not estimable taken out."""
-    told = activity["estimable"].astype(str).str.lower().isin(["true", "1"])
-    return activity.assign(value=activity["value"].where(told))
+    return activity.assign(value=activity["value"].where(activity["estimable"]))
 
 
-def donor_scores(activity: pd.DataFrame, signature: str = INTERFERON) -> pd.DataFrame:
+def donor_scores(activity: pd.DataFrame, signature: str = INTERFERON_SET) -> pd.DataFrame:
     """One score a donor (donor, condition, value): in memory CD4 T cells, else CD4, else T."""
     rows = usable(activity)
     rows = rows[rows["signature"] == signature]
-    for subset in LEADING:
+    for subset in GROUPS:
         chosen = rows[(rows["subset"] == subset) & rows["value"].notna()]
         if len(chosen):
-            return chosen[["donor", "condition", "value", "subset"]]
-    return rows.iloc[:0][["donor", "condition", "value", "subset"]]
+            return chosen[[*UNIT_KEY, "value", "subset"]]
+    return rows.iloc[:0][[*UNIT_KEY, "value", "subset"]]
 
 
 def test_rows(tests: pd.DataFrame, signature: str, subset: str) -> pd.DataFrame:
@@ -45,26 +43,26 @@ def draw_interferon(
     ``activity``: donor, condition, subset, signature, value, estimable, reason.
     """
     rows = usable(activity)
-    rows = rows[rows["signature"] == INTERFERON]
+    rows = rows[rows["signature"] == INTERFERON_SET]
     n = rows[rows["value"].notna()].groupby("subset")["donor"].nunique()
     if n.empty:
         reasons = [r for r in rows["reason"] if isinstance(r, str) and r]
         why = reasons[0] if reasons else "there is no pseudobulk of this cohort"
         text = f"The score cannot be computed: {why}."
         return style.sentence(cohort, INTERFERON_TITLE, text)
-    rank = {name: place for place, name in enumerate(LEADING)}
+    rank = {name: place for place, name in enumerate(GROUPS)}
     subsets = sorted(n.index, key=lambda s: (rank.get(s, 9), -n[s], s))[:MOST_PANELS]
     fig = style.figure(cohort, INTERFERON_TITLE, "double" if len(subsets) > 2 else "single", 68)
     axes = fig.subplots(1, len(subsets), sharey=True, squeeze=False)[0]
     for ax, letter, subset in zip(axes, "abcdefgh", subsets, strict=False):
         strips.two_arms(ax, rows[rows["subset"] == subset], cohort)
-        text = strips.test_text(test_rows(tests, INTERFERON, subset))
+        text = strips.test_text(test_rows(tests, INTERFERON_SET, subset))
         style.mark(ax, letter, style.textwrap.fill(pretty(subset), 22))
         ax.text(0.5, 1, text, transform=ax.transAxes, fontsize=6, va="top", ha="center", color=DARK)
     low, high = axes[0].get_ylim()
     axes[0].set_ylim(low, high + 0.25 * (high - low))
     axes[0].set_ylabel("score (mean log2 CPM)")
-    return fig, rows.loc[rows["subset"].isin(subsets), COLUMNS]
+    return fig, rows.loc[rows["subset"].isin(subsets), SHOWN]
 
 
 def draw_all(
@@ -86,7 +84,7 @@ def draw_all(
     table["standardised"] = table["effect"] / table["sd"]
     subsets = list(
         dict.fromkeys(
-            [s for s in LEADING if s in set(table["denominator"])] + list(table["denominator"])
+            [s for s in GROUPS if s in set(table["denominator"])] + list(table["denominator"])
         )
     )
     shape = (len(subsets), len(signatures))

@@ -5,6 +5,7 @@ import pandas as pd
 from anndata import AnnData
 from matplotlib.figure import Figure
 
+from tilt.core.terms import UNIT_KEY
 from tilt.donors import ambient
 from tilt.figures import strips, style
 from tilt.figures.names import DARK, Cohort
@@ -38,7 +39,7 @@ def draw(table: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
         return style.sentence(cohort, TITLE, "There is no donor with enough T cells to be summed.")
     table = table.assign(value=np.log10(1e4 * (table["n_counts"] + 0.5) / table["n_total"]))
     groups = list(table.groupby("genes", sort=False))
-    donors = table.drop_duplicates(["donor", "condition"])["condition"].value_counts().to_dict()
+    donors = table.drop_duplicates(UNIT_KEY)["condition"].value_counts().to_dict()
     fig = style.figure(cohort, TITLE, "double", 66)
     axes = fig.subplots(1, len(groups), sharey=True)
     found = []

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
+from tilt.core.terms import DENOMINATORS, TABLE_DENOMINATOR, UNIT_KEY
 from tilt.figures import forest, style
 from tilt.figures.names import (
     DARK,
@@ -16,7 +17,7 @@ from tilt.figures.names import (
 )
 from tilt.figures.registry import title
 
-NARROW_FIRST = ("memory_cd4", "cd4", "t", "pbmc", "total")
+NARROW_FIRST = (*DENOMINATORS, TABLE_DENOMINATOR)
 TITLES = {"subset": title("composition"), "group": title("lineages")}
 
 
@@ -73,7 +74,7 @@ def draw(
         return style.sentence(cohort, TITLES[kind], reason)
     layout = row_layout(table)
     at = layout[layout["subset"] != ""].set_index("subset")["y"]
-    donors = table.drop_duplicates(["donor", "condition"])["condition"].value_counts().to_dict()
+    donors = table.drop_duplicates(UNIT_KEY)["condition"].value_counts().to_dict()
     rows = int(layout["y"].max()) + 1
     height = np.clip(4.6 * rows + 26, 45, style.MAX_HEIGHT)
     fig = style.figure(cohort, TITLES[kind], "double", height)

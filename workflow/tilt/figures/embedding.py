@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from tilt.core.terms import UNASSIGNED
 from tilt.core.text import count, number
 from tilt.figures import style
 from tilt.figures.names import (
@@ -78,14 +79,14 @@ def part(places: np.ndarray, gap: float, steps: int = 80) -> np.ndarray:
 def draw_subsets(ax, cells: pd.DataFrame, drawn: pd.DataFrame, side) -> None:
     """Cells by subset, the rarest last; names with n in ``side``, joined by colour."""
     sizes = cells["subset"].value_counts()
-    for subset in sorted(sizes.index, key=lambda s: (s != "unassigned", -sizes[s], s)):
+    for subset in sorted(sizes.index, key=lambda s: (s != UNASSIGNED, -sizes[s], s)):
         rows = drawn[drawn["subset"] == subset]
         area = point_size(len(drawn)) * (2.2 if sizes[subset] <= RARE else 1)
         ax.scatter(rows["x"], rows["y"], s=area, c=subset_colour(subset), lw=0, rasterized=True)
     centres = drawn.groupby("subset")[["x", "y"]].median()
     order = subset_order(sizes.index)
     number_of = {subset: n + 1 for n, subset in enumerate(order)}
-    named = [subset for subset in order if subset != "unassigned"]
+    named = [subset for subset in order if subset != UNASSIGNED]
     gap = 0.034 * max(np.ptp(drawn["x"]), np.ptp(drawn["y"]), 1e-9)
     for subset, place in zip(named, part(centres.loc[named].to_numpy(), gap), strict=True):
         ax.annotate(

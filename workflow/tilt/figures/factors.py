@@ -49,8 +49,7 @@ def draw(
 
 def panel(ax, table: pd.DataFrame, reach: float, cohort: Cohort) -> None:
     """One line a factor from zero to its score; text right of the axis."""
-    told = table["estimable"].astype(str).str.lower().isin(["true", "1"])
-    for y, (row, good) in enumerate(zip(table.itertuples(), told, strict=True)):
+    for y, (row, good) in enumerate(zip(table.itertuples(), table["estimable"], strict=True)):
         if good:
             colour = cohort.colour(cohort.case if row.score > 0 else cohort.control)
             ax.plot([0, row.score], [y, y], color=colour, lw=1.4)

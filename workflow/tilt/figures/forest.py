@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from tilt.core.terms import MAIN_METHODS, PRIMARY, SECONDARY
 from tilt.figures import style
 from tilt.figures.names import DARK, GREY, p_text
 
 # One row of the tests table a quantity is the main one; the others add a p or an interval to it.
-MAIN = ("ols_hc3", "arcsine_ols_hc3", "paired_t")
-FILLED = {"primary": "D", "secondary": "o"}
+FILLED = {PRIMARY: "D", SECONDARY: "o"}
 
 
 def effect_text(row) -> str:
@@ -36,7 +36,7 @@ def main(tests: pd.DataFrame) -> pd.DataFrame:
     The p value of the permutation test is added as ``p_permutation`` where there is one.
     """
     keys = ["quantity", "denominator"]
-    rank = (~tests["method"].isin(MAIN)).astype(int)
+    rank = (~tests["method"].isin(MAIN_METHODS)).astype(int)
     rows = tests.assign(rank=rank).sort_values("rank", kind="stable").drop_duplicates(keys)
     shuffled = tests[tests["method"] == "permutation"].drop_duplicates(keys)
     shuffled = shuffled[[*keys, "p"]].rename(columns={"p": "p_permutation"})
@@ -50,9 +50,8 @@ def missing_text(reason: str, width: int = 42) -> str:
 
 
 def estimable(table: pd.DataFrame) -> pd.Series:
-    """Rows with an effect to show (bool), whatever the reader made of the column."""
-    told = table["estimable"].astype(str).str.lower().isin(["true", "1"])
-    return told & table["effect"].notna()
+    """Rows with an effect to show (bool)."""
+    return table["estimable"] & table["effect"].notna()
 
 
 def draw(ax: Axes, side: Axes | None, rows: pd.DataFrame, colours=None, size: float = 6) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from tilt.core.terms import ESTIMATORS, POLE_FLAGS, PRIMARY, UNIT_KEY, WORKING_SET
 from tilt.core.text import count
 from tilt.figures import activity as activities
 from tilt.figures import forest, strips, style
@@ -11,14 +12,6 @@ from tilt.figures.names import DARK, GREY, LIGHT, Cohort, pretty
 from tilt.figures.registry import title
 
 TITLE = title("imbalance")
-ESTIMATORS = ("E1", "E2", "E3")
-AXES = {
-    "E1": "ln(Tph + Tfh / Th22-like)",
-    "E2": "ln(Tph-high / Th22-high)",
-    "E3": "Tph − Th22 axis (SD)",
-}
-POLES = {"tph": ("CD4_Tph_like", "CD4_Tfh_circ"), "th22": ("CD4_Th22_like",)}
-HIGH = {"tph": ("tph_high",), "th22": ("th22_high",)}
 RATIOS = (0.1, 0.25, 0.5, 1, 2, 4, 10)
 
 
@@ -28,8 +21,8 @@ def count_poles(composition: pd.DataFrame, poles: dict) -> pd.DataFrame:
     ``poles``: the subsets of ``tph`` and of ``th22`` (labels for E1, score flags for E2).
     Zeros are moved to half a cell, as in the log-ratio (0.5 added to every count).
     """
-    rows = composition[composition["denominator"] == "memory_cd4"]
-    key = ["donor", "condition"]
+    rows = composition[composition["denominator"] == WORKING_SET]
+    key = UNIT_KEY
     total = rows.groupby(key)["n_denominator"].max()
     table = total[total > 0].rename("n_memory_cd4").reset_index()
     for name, subsets in poles.items():
@@ -97,8 +90,7 @@ def draw_poles(ax, table: pd.DataFrame, cohort: Cohort, labelled: bool) -> None:
 def values_of(imbalance: pd.DataFrame, estimator: str) -> pd.DataFrame:
     """Donors' values of one estimator: donor, condition, value, estimable, reason."""
     rows = imbalance[imbalance["estimator"] == estimator].copy()
-    told = rows["estimable"].astype(str).str.lower().isin(["true", "1"])
-    rows.loc[~told, "value"] = np.nan
+    rows.loc[~rows["estimable"], "value"] = np.nan
     return rows
 
 
@@ -112,7 +104,7 @@ def draw_estimator(ax, rows: pd.DataFrame, tests: pd.DataFrame, name: str, cohor
         strips.not_estimable(ax, reason)
         return
     strips.two_arms(ax, rows, cohort)
-    ax.set_ylabel(AXES.get(name, name))
+    ax.set_ylabel(ESTIMATORS[name].axis)
     text = strips.test_text(tests)
     if not text:
         text = style.textwrap.fill(f"no contrast: {reason}", 30)
@@ -129,8 +121,8 @@ def draw(
     tests: pd.DataFrame,
     interferon: pd.DataFrame,
     cohort: Cohort,
-    donors: pd.DataFrame | None = None,
-    poles: dict | None = None,
+    donors: pd.DataFrame | None,
+    poles: dict,
     permuted: pd.DataFrame | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """Scatter of the two poles; E1, E2 and E3 by condition; their effects; axis and interferon.
@@ -142,7 +134,7 @@ def draw(
     values = {name: values_of(imbalance, name) for name in ESTIMATORS}
     effects = forest.main(tests[tests["quantity"].isin(ESTIMATORS)])
     labelled = bool(values["E1"]["value"].notna().any())
-    pole = count_poles(composition, (poles or POLES) if labelled else HIGH)
+    pole = count_poles(composition, poles if labelled else POLE_FLAGS)
     if pole.empty:
         return style.sentence(cohort, TITLE, "No donor has memory CD4 T cells.")
     fig = style.figure(cohort, TITLE, "double", 152)
@@ -170,9 +162,9 @@ def draw_effects(
 
     Below each, what permuted labels give. Returns the histogram that is drawn.
     """
-    rows = effects.set_index("quantity").reindex(ESTIMATORS).reset_index()
+    rows = effects.set_index("quantity").reindex(list(ESTIMATORS)).reset_index()
     rows["y"] = np.arange(len(rows)) * 1.0
-    rows["estimable"] = rows["estimable"].fillna(False)
+    rows["estimable"] = rows["estimable"].eq(True)
     rows["reason"] = [reason_of(row, values) for row in rows.itertuples()]
     good = forest.estimable(rows)
     bars = rows[good].copy()
@@ -189,7 +181,7 @@ def draw_effects(
     style.mark(ax, "b", f"{cohort.case} − {cohort.control}, 95% CI{more}")
     names = []
     for row, fine in zip(rows.itertuples(), good, strict=True):
-        names.append(pretty(row.quantity) + ("\n(leads)" if row.role == "primary" else ""))
+        names.append(pretty(row.quantity) + ("\n(leads)" if row.role == PRIMARY else ""))
         unit = f" {row.unit}" if fine and isinstance(row.unit, str) else ""
         text = forest.effect_text(row).replace("]  ", f"]{unit}\n") if fine else ""
         ax.text(
@@ -238,7 +230,7 @@ def reason_of(row, values: dict) -> str:
 
 def lead_estimator(effects: pd.DataFrame, values: dict) -> str:
     """The primary estimator, else E3, else the first with values."""
-    primary = effects.loc[effects["role"] == "primary", "quantity"]
+    primary = effects.loc[effects["role"] == PRIMARY, "quantity"]
     for name in [*primary, "E3", *ESTIMATORS]:
         if values[name]["value"].notna().any():
             return name
@@ -247,7 +239,7 @@ def lead_estimator(effects: pd.DataFrame, values: dict) -> str:
 
 def relate(ax, values, interferon, donors, lead: str, cohort: Cohort) -> pd.DataFrame:
     """Lead estimator against the interferon score, or SLEDAI where the donors table has it."""
-    key = ["donor", "condition"]
+    key = UNIT_KEY
     other, label = interferon, "type I interferon score"
     if donors is not None and "sledai" in donors and donors["sledai"].notna().sum() >= 5:
         other, label = donors.rename(columns={"sledai": "value"}), "SLEDAI"
@@ -258,7 +250,7 @@ def relate(ax, values, interferon, donors, lead: str, cohort: Cohort) -> pd.Data
         style.say(ax, f"{label}: fewer than 5 donors have both values.", 24)
         style.mark(ax, "f")
         return pd.DataFrame()
-    found = strips.relation(ax, rows, cohort, label, AXES[lead])
+    found = strips.relation(ax, rows, cohort, label, ESTIMATORS[lead].axis)
     style.mark(ax, "f", f"{lead}, n = {len(rows)} donors")
     return pd.concat([rows.assign(panel="f", y_is=lead, x_is=label), found.assign(panel="f")])
 

@@ -4,19 +4,19 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from tilt.core.terms import ESTIMATORS, MAIN_METHODS, WORKING_SET
 from tilt.figures import forest, style
 from tilt.figures.names import CASE_COLOUR, DARK, pretty
 from tilt.figures.registry import title
 
-QUANTITIES = ("E1", "E2", "E3", "CD4_Tph_like", "CD4_Tfh_circ", "CD4_Th22_like")
-DENOMINATOR = "memory_cd4"
+QUANTITIES = (*ESTIMATORS, "CD4_Tph_like", "CD4_Tfh_circ", "CD4_Th22_like")
 TITLE = title("across/meta")
 
 
 def pick(table: pd.DataFrame) -> pd.DataFrame:
     """Rows to draw: main method, the quantities of the question, leave-one-out rows left out."""
-    rows = table[table["quantity"].isin(QUANTITIES) & (table["denominator"] == DENOMINATOR)]
-    main = rows["method"].astype(str).str.split(" ").str[0].isin(forest.MAIN)
+    rows = table[table["quantity"].isin(QUANTITIES) & (table["denominator"] == WORKING_SET)]
+    main = rows["method"].astype(str).str.split(" ").str[0].isin(MAIN_METHODS)
     return rows[main & ~rows["cohort"].astype(str).str.startswith("without ")].copy()
 
 
@@ -42,7 +42,7 @@ def draw(table: pd.DataFrame, labels: dict[str, str]) -> tuple[Figure, pd.DataFr
     for part, letter, quantity, group in zip(parts, "abcdefgh", quantities, groups, strict=False):
         ax = part.subplots()
         panel(ax, group.reset_index(drop=True), labels)
-        what = f"{pretty(quantity)} of {pretty(DENOMINATOR)}" if quantity[0] == "C" else ""
+        what = f"{pretty(quantity)} of {pretty(WORKING_SET)}" if quantity[0] == "C" else ""
         style.mark(ax, letter, what or pretty(quantity))
     return fig, table
 

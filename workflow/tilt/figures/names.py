@@ -9,6 +9,8 @@ import colorsys
 import hashlib
 from dataclasses import dataclass
 
+from tilt.core.terms import ESTIMATORS, INTERFERON_SET, ISG_HIGH, UNASSIGNED, WORKING_SET
+
 CONTROL_COLOUR = "#0072B2"
 CASE_COLOUR = "#D55E00"
 GREY = "#8A8A8A"
@@ -53,10 +55,10 @@ SUBSET_COLOURS = {
     "Platelet": "#E3B23C",
     "RBC": "#7B241C",
     "Progenitor": "#B8A99A",
-    "unassigned": "#DDDDDD",
+    UNASSIGNED: "#DDDDDD",
     "tph_high": "#B2182B",
     "th22_high": "#00686F",
-    "isg_high": "#E69F00",
+    ISG_HIGH: "#E69F00",
 }
 SPARE_COLOURS = (  # of batches and donors: none that could be taken for a condition
     "#54A24B",
@@ -118,18 +120,15 @@ NAMES = {
     "Platelet": "platelets",
     "RBC": "red blood cells",
     "Progenitor": "progenitors",
-    "unassigned": "unassigned",
     "tph_high": "Tph-score high",
     "th22_high": "Th22-score high",
-    "isg_high": "interferon-high",
-    "memory_cd4": "memory CD4 T cells",
+    ISG_HIGH: "interferon-high",
+    WORKING_SET: "memory CD4 T cells",
     "cd4": "CD4 T cells",
     "t": "T cells",
     "pbmc": "all PBMC",
-    "E1": "E1 labelled cells",
-    "E2": "E2 score-high cells",
-    "E3": "E3 pseudobulk axis",
-    "IFN1_T_CORE": "Type I interferon",
+    **{name: about.title for name, about in ESTIMATORS.items()},
+    INTERFERON_SET: "Type I interferon",
     "AHR_T_CORE": "AHR core targets",
     "AHR_T_EXT": "AHR extended targets",
     "AP1_JUN": "AP-1 / JUN",
@@ -201,7 +200,7 @@ def subset_order(labels) -> list[str]:
     """Labels in the fixed order of the colour table, unknown ones after it, unassigned last."""
     known = {label: place for place, label in enumerate(SUBSET_COLOURS)}
     last = len(known)
-    return sorted(set(labels), key=lambda x: (x == "unassigned", known.get(x, last), str(x)))
+    return sorted(set(labels), key=lambda x: (x == UNASSIGNED, known.get(x, last), str(x)))
 
 
 def p_text(p: float) -> str:

@@ -8,7 +8,7 @@ path in tilt and loaded when they are called, so that reading the rules loads no
 
 from tilt.figures.entry import Figure
 
-ACTIVITY = "figures.activity.COLUMNS"
+ACTIVITY = "figures.activity.SHOWN"
 OF_CELLS = {
     "labels": "figures.embedding.LABEL_COLUMNS",
     "obs": "figures.embedding.OBS_COLUMNS",

@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from tilt.core.terms import UNIT
 from tilt.core.text import count, number
 from tilt.figures import style
 from tilt.figures.names import DARK, LIGHT, Cohort
 from tilt.figures.registry import title
 
 TITLE = title("study")
-HIDDEN = ("cohort", "donor", "condition", "sample")
+HIDDEN = (*UNIT, "sample", "n_samples")
 MOST_ROWS = 14
 
 

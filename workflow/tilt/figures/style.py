@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tilt.core import tables
+from tilt.core import contracts, tables
 from tilt.core.text import count
 from tilt.figures.names import DARK, GREY, Cohort
 
@@ -276,4 +276,4 @@ def save(fig: Figure, table: pd.DataFrame, stem: str | os.PathLike) -> None:
     for kind in FORMATS:
         with tables.atomic(f"{stem}.{kind}") as part:
             fig.savefig(part, format=kind, dpi=DPI, metadata=nothing[kind])
-    tables.write(table, f"{stem}.tsv")
+    tables.write(table, f"{stem}.tsv", contracts.FREE)

@@ -5,6 +5,8 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import pandas as pd
 
+from tilt.core.contracts import MARKERS_FOUND
+
 MIN_POSITIVE = 3  # measurable positive genes a label needs
 MIN_SHARE = 1 / 3  # share of its positive genes that must be measurable
 MAIN_BRANCH = 0.1  # typical share above which a branch may be inferred without genes of its own
@@ -171,4 +173,4 @@ def found_table(
         for sign, genes in (("+", row.positive), ("-", row.negative))
         for gene in genes
     ]
-    return pd.DataFrame(rows, columns=["level", "label", "gene", "sign", "found", "callable"])
+    return pd.DataFrame(rows, columns=list(MARKERS_FOUND.columns))

@@ -13,9 +13,12 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from tilt.cells import groups
+from tilt.core.contracts import DETECTABILITY, LABELS, MARKER_EXPRESSION
+from tilt.core.terms import INTERFERON_SET, ISG_HIGH, POLE_SETS, UNASSIGNED
 from tilt.genes import taxonomy
 from tilt.labels import mixture, signature_scores
-from tilt.labels.lineage import UNASSIGNED, lineages, look_alikes
+from tilt.labels.lineage import lineages, look_alikes
 
 __all__ = ["Annotation", "detectability", "label", "lineages", "marker_expression", "panel"]
 
@@ -34,7 +37,7 @@ COMMON = 0.05  # share of cells below which a group is not doubted
 USUAL_BRANCH = "CD4"  # most blood T cells: never doubted
 MIN_SCORE = 0.5  # probability of the branch, and of the compartment, below which none is named
 MEASURED_CELLS = 3  # cells in which a marker must be seen to be of use
-STATES = {"isg_high": "state_ISG_high", "proliferating": "state_Prolif"}
+STATES = {ISG_HIGH: "state_ISG_high", "proliferating": "state_Prolif"}
 STATE_SETS = ("IFN", "HALLMARK_IFNA", "HANDLING", "COLD", "PROLIF", "GLUCOCORTICOID")
 DETECT = ["CXCL13", "IL22", "IL21", "IL26", "CCR10", "CXCR5", "PDCD1", "ICOS", "MAF", "TOX"]
 DETECT += ["CD96", "AHR", "AHRR", "TIPARP", "CYP1B1", "JUN"]
@@ -74,7 +77,7 @@ def panel(
     chosen = wanted.copy()
     chosen[signature_scores.controls(gene_stats["mean"].to_numpy(), wanted | left_out, seed)] = True
     if "highly_variable" in gene_stats:
-        chosen |= gene_stats["highly_variable"].astype(bool).to_numpy() & ~left_out
+        chosen |= gene_stats["highly_variable"].to_numpy(bool) & ~left_out
     return gene_stats.index[chosen].tolist()
 
 
@@ -153,12 +156,10 @@ def label(
             counts[:, at], depth, row.at[name, "share"] if genes else 0.01
         )
     _poles(table, scores, counts, depth, symbols, donor, markers, signatures)
-    order = "cell level1 subset subset_score subset_margin compartment isg_high proliferating"
-    order = [*order.split(), "tph_high", "th22_high", "look_alike"]
     found = taxonomy.found_table(
         markers, measured, [*names, *markers.loc[markers.level == 3, "label"]]
     )
-    return Annotation(table[order], scores, found)
+    return Annotation(table[LABELS.required], scores, found)
 
 
 @dataclasses.dataclass
@@ -288,25 +289,16 @@ def _call(chance: np.ndarray, names: list[str], markers: pd.DataFrame) -> pd.Dat
     )
 
 
-def working_set(labels: pd.DataFrame) -> np.ndarray:
-    """Memory, non-Treg CD4 T cells that are no doublet look-alikes (bool, one a row)."""
-    return (
-        (labels["level1"] == "CD4")
-        & (labels["compartment"] == "memory")
-        & (labels["look_alike"].fillna("") == "")
-    ).to_numpy()
-
-
 def _poles(table, scores, counts, depth, symbols, donor, markers, signatures) -> None:
     """Add pole scores and flags, and the interferon score."""
     listed = _marker_genes(markers) | set(signatures["gene"])
-    inside = working_set(table)
-    for name, key in {**signature_scores.POLES, "isg": "IFN1_T_CORE"}.items():
+    inside = groups.working_set(table)
+    for name, key in {**POLE_SETS, "isg": INTERFERON_SET}.items():
         genes = signatures[signatures["set"] == key].set_index("gene")["weight"]
         value, n_found = signature_scores.score(counts, depth, symbols, genes, listed)
         scores[f"{name}_score"] = value
-        if name in signature_scores.POLES:
-            limit = signature_scores.threshold(value[inside], donor[inside])
+        if name in POLE_SETS:
+            limit = groups.donor_quantile(value[inside], donor[inside], signature_scores.QUANTILE)
             table[f"{name}_high"] = inside & (value > limit) if n_found else False
             log.info("%s: %d of %d genes, threshold %.3f", key, n_found, len(genes), limit)
 
@@ -340,7 +332,7 @@ def marker_expression(
         for k, name in enumerate(subsets)
         for j, (gene, f, m) in enumerate(zip(symbols[at], fraction[k], mean[k], strict=True))
     ]
-    return pd.DataFrame(rows, columns=["subset", "n_cells", "gene", "sign", "fraction", "mean"])
+    return pd.DataFrame(rows, columns=list(MARKER_EXPRESSION.columns))
 
 
 def detectability(
@@ -352,7 +344,7 @@ def detectability(
     n_cells, pct_cells, n_donors, pct_donors; a gene that is not in the matrix has NA.
     """
     genes = DETECT if genes is None else genes
-    inside = working_set(labels)
+    inside = groups.working_set(labels)
     symbols = cells.var["gene_symbol"].to_numpy()
     donor = cells.obs["donor"].astype(str).to_numpy()[inside]
     counts = sparse.csc_matrix(sparse.csr_matrix(cells.X)[np.flatnonzero(inside)])
@@ -374,7 +366,7 @@ def detectability(
                 100 * donors / max(all_donors, 1),
             )
         )
-    table = pd.DataFrame(rows, columns=["gene", "n_cells", "pct_cells", "n_donors", "pct_donors"])
+    table = pd.DataFrame(rows, columns=list(DETECTABILITY.columns))
     return table.astype({"n_cells": "Int64", "n_donors": "Int64"})
 
 

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from tilt.core import contracts
+from tilt.core.terms import UNASSIGNED
 from tilt.genes import taxonomy
-from tilt.labels.lineage import UNASSIGNED
 
-AGREEMENT = ["level", "n", "ari", "macro_f1"]
-CONFUSION = ["author", "own", "n", "share"]
+AGREEMENT = list(contracts.AGREEMENT.columns)
+CONFUSION = list(contracts.CONFUSION.columns)
 
 
 def _words(author: pd.Series) -> pd.Series:

@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 TARGET_SUM = 1e4  # models are trained on log1p of counts per 10,000
 LARGEST = 10.0  # scaled values are cut off here, as in training
 BLOCK = 2_000  # cells a pass: dense in the genes of the model
-COLUMNS = ["cell", "celltypist_label", "celltypist_confidence"]
 # What arrays are pickled with; nothing else in a file is called.
 ALLOWED = {"_reconstruct", "ndarray", "dtype", "scalar", "_frombuffer"}
 BUILTINS = {"object", "set", "frozenset", "list", "dict", "tuple", "int", "float", "bool", "str"}

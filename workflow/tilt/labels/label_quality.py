@@ -6,8 +6,9 @@ Small tables for figures, from the labels and probabilities of :mod:`tilt.annota
 import numpy as np
 import pandas as pd
 
+from tilt.core.contracts import LABEL_COVERAGE, LABEL_SCORES
+from tilt.core.terms import UNASSIGNED
 from tilt.genes import taxonomy
-from tilt.labels.lineage import UNASSIGNED
 
 LEVELS = ("level1", "subset")
 MEASURES = {"score": "subset_score", "margin": "subset_margin"}
@@ -15,9 +16,8 @@ NINES = np.linspace(0, 5, 26)  # probability in nines, -log10(1 - p): most label
 BINS = np.append(1 - 10.0 ** -NINES[:-1], 1.0)
 CUTS = BINS[:-1]  # least margins at which cells are called,
 SHARES = np.arange(10, 96, 5) / 100  # and those that so many of the cells do not reach
-HISTOGRAM = ["subset", "measure", "bin_low", "bin_high", "n_called", "n_unassigned"]
-COVERAGE = ["level", "rule", "cut", "n_cells", "n_called", "coverage"]
-COVERAGE += ["n_truth", "n_truth_called", "truth_coverage", "accuracy", "macro_f1"]
+HISTOGRAM = list(LABEL_SCORES.columns)
+COVERAGE = list(LABEL_COVERAGE.columns)
 
 
 def likeliest(labels: pd.DataFrame, scores: pd.DataFrame, markers: pd.DataFrame) -> pd.DataFrame:

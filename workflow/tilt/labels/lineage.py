@@ -8,13 +8,13 @@ import pandas as pd
 from scipy import sparse, special
 
 from tilt.cells.neighbors import nearest_cells
+from tilt.core.terms import UNASSIGNED
 from tilt.genes import taxonomy
 from tilt.labels import logistic
 from tilt.labels.logistic import softmax
 
 log = logging.getLogger(__name__)
 
-UNASSIGNED = "unassigned"
 NEIGHBOURS = 15  # most cells pooled to see whether a marker is on
 POOLED = 15_000  # counts that are enough to see it: deep cells are pooled less, rare ones kept
 HALF_ON = 2.0  # counts per 10,000 at which a lineage marker is half on; ambient RNA stays below

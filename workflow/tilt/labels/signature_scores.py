@@ -10,7 +10,6 @@ from tilt.labels import mixture
 
 BLOCK = 50_000  # cells a pass
 CONTROLS = 50  # background genes for each signature gene
-POLES = {"tph": "TPH_BLOOD", "th22": "TH22_BLOOD"}
 QUANTILE = 0.95  # of the working set with each donor weighted alike
 STATE_GENES = 2  # distinct genes of a state a cell must show
 STATE_ROUNDS = 20
@@ -72,20 +71,6 @@ def score(
         part.data = np.log1p(part.data)
         out[start : start + BLOCK] = part @ weight[use]
     return out / total, len(found)
-
-
-def threshold(values: np.ndarray, donor: np.ndarray, quantile: float = QUANTILE) -> float:
-    """Quantile of values with each donor weighted alike, blind to condition.
-
-    Returns NaN when there are no cells.
-    """
-    if not len(values):
-        return float("nan")
-    codes, _ = pd.factorize(donor)
-    weight = 1 / np.bincount(codes)[codes]
-    order = np.argsort(values, kind="stable")
-    reached = np.cumsum(weight[order]) / weight.sum()
-    return float(values[order][np.searchsorted(reached, quantile)])
 
 
 def state(

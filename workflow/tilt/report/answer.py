@@ -5,16 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from tilt.core.terms import ESTIMATORS, GROUPS, INTERFERON_SET, MAIN_METHODS, PRIMARY
 from tilt.core.text import count, number
 from tilt.figures.names import Cohort, p_text, pretty
 
-ESTIMATORS = {
-    "E1": "the log-ratio of labelled Tph/Tfh to Th22-like cells (E1)",
-    "E2": "the log-ratio of Tph-score-high to Th22-score-high cells (E2)",
-    "E3": "the pseudobulk axis Tph minus Th22 (E3)",
-}
-MAIN = ("ols_hc3", "arcsine_ols_hc3", "paired_t")
-INTERFERON = ("IFN1_T_CORE", ("memory_cd4", "cd4", "t"))
 SILENT = ("CXCL13", "IL22")
 SMALL_ARM = 10  # donors in the smaller arm below which power is low (simulated for this design)
 
@@ -33,19 +27,19 @@ class CohortResults:
         return self.tables.get(name, pd.DataFrame())
 
 
-def is_true(values: pd.Series) -> pd.Series:
-    """Column of truth values however it was written."""
-    return values.astype(str).str.lower().isin(["true", "1"])
+def phrase(quantity: str) -> str:
+    """A quantity as it is called in a sentence."""
+    return ESTIMATORS[quantity].phrase if quantity in ESTIMATORS else pretty(quantity)
 
 
 def find_test(tests: pd.DataFrame, quantity: str, denominator: str | None = None):
     """Main test of a quantity (first that is estimable), or None."""
     if tests.empty:
         return None
-    rows = tests[(tests["quantity"] == quantity) & tests["method"].isin(MAIN)]
+    rows = tests[(tests["quantity"] == quantity) & tests["method"].isin(MAIN_METHODS)]
     if denominator:
         rows = rows[rows["denominator"] == denominator]
-    rows = rows[is_true(rows["estimable"]) & rows["effect"].notna()]
+    rows = rows[rows["estimable"] & rows["effect"].notna()]
     return next(rows.itertuples(), None)
 
 
@@ -81,8 +75,8 @@ def primary_row(tests: pd.DataFrame):
     """The row declared primary (estimable or not), or None."""
     if tests.empty:
         return None
-    rows = tests[tests["role"] == "primary"]
-    rows = rows.sort_values("method", key=lambda m: ~m.isin(MAIN), kind="stable")
+    rows = tests[tests["role"] == PRIMARY]
+    rows = rows.sort_values("method", key=lambda m: ~m.isin(MAIN_METHODS), kind="stable")
     return next(rows.itertuples(), None)
 
 
@@ -101,8 +95,8 @@ def headline(results: CohortResults) -> str:
     row = primary_row(tests)
     if row is None:
         return f"With {people}, no comparison of the imbalance was made."
-    name = ESTIMATORS.get(row.quantity, pretty(row.quantity))
-    if str(row.estimable).lower() not in ("true", "1") or row.effect != row.effect:
+    name = phrase(row.quantity)
+    if not row.estimable or row.effect != row.effect:
         return f"With {people}, the imbalance could not be compared: {clean(row.reason)}."
     p = permutation_p(tests, row.quantity, row.denominator)
     p_words = f", permutation p {p_text(p)}" if p == p else f", p {p_text(row.p)}"
@@ -119,7 +113,7 @@ def support(results: CohortResults) -> str:
     main = primary_row(tests)
     lead = main.quantity if main is not None else ""
     words = []
-    for name in ("E1", "E2", "E3"):
+    for name in ESTIMATORS:
         if name == lead:
             continue
         row = find_test(tests, name)
@@ -128,8 +122,8 @@ def support(results: CohortResults) -> str:
         else:
             words.append(f"{name} not estimable ({clean(why_not(tests, values, name))})")
     sentence = ("The other estimators: " if lead else "By estimator: ") + "; ".join(words)
-    for subset in INTERFERON[1]:
-        row = find_test(tests, INTERFERON[0], subset)
+    for subset in GROUPS:
+        row = find_test(tests, INTERFERON_SET, subset)
         if row is not None:
             state = direction(row, results.cohort.case, results.cohort.control)
             return (
@@ -143,7 +137,7 @@ def why_not(tests: pd.DataFrame, values: pd.DataFrame, estimator: str) -> str:
     """Most frequent reason why an estimator has no effect."""
     for table, column in ((values, "estimator"), (tests, "quantity")):
         if column in table:
-            rows = table[(table[column] == estimator) & ~is_true(table["estimable"])]
+            rows = table[(table[column] == estimator) & ~table["estimable"]]
             reasons = rows["reason"].dropna().astype(str)
             reasons = reasons[reasons != ""]
             if len(reasons):
@@ -210,8 +204,8 @@ def across(meta: pd.DataFrame, cohorts: list[CohortResults]) -> list[str]:
         meta[(meta["cohort"] == "all") & meta["quantity"].isin(ESTIMATORS)] if len(meta) else meta
     )
     if len(rows):
-        rows = rows[rows["method"].str.split(" ").str[0].isin(MAIN)]
-        rows = rows[is_true(rows["estimable"]) & rows["effect"].notna()]
+        rows = rows[rows["method"].str.split(" ").str[0].isin(MAIN_METHODS)]
+        rows = rows[rows["estimable"] & rows["effect"].notna()]
     if not len(rows):
         first = (
             f"With {count(len(cohorts), 'cohort')}, no estimator of the imbalance can be "
@@ -224,7 +218,7 @@ def across(meta: pd.DataFrame, cohorts: list[CohortResults]) -> list[str]:
         best = order[0]
         first = (
             f"Across {count(int(best.n_cohorts), 'cohort')} ({number(best.n_case)} cases, "
-            f"{number(best.n_control)} controls), {ESTIMATORS[best.quantity]} was "
+            f"{number(best.n_control)} controls), {phrase(best.quantity)} was "
             f"{direction(best, 'cases', 'controls')}: {pooled(best)}."
         )
         others = [f"{r.quantity} {pooled(r)}" for r in order[1:]]

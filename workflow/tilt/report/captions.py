@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from tilt.core.terms import ESTIMATORS, GROUPS, INTERFERON_SET, SECONDARY
 from tilt.core.text import count, number
 from tilt.figures.entry import Figure, load
 from tilt.figures.names import p_text, pretty
@@ -10,7 +11,6 @@ from tilt.report.answer import (
     arms,
     find_test,
     interval,
-    is_true,
     permutation_p,
     used_covariates,
 )
@@ -38,7 +38,7 @@ def imbalance(results: CohortResults) -> str:
     """Donors, the three estimators with their interval and permutation p, and the model."""
     tests = results.table("tests")
     parts = []
-    for name in ("E1", "E2", "E3"):
+    for name in ESTIMATORS:
         row = find_test(tests, name)
         if row is None:
             parts.append(f"{name} not estimable")
@@ -64,7 +64,7 @@ def composition(results: CohortResults) -> str:
     tests = results.table("tests")
     family = 0
     if len(tests):
-        family = int(((tests["role"] == "secondary") & tests["q"].notna()).sum())
+        family = int(((tests["role"] == SECONDARY) & tests["q"].notna()).sum())
     return (
         f"{donors_text(results)}. (a) Share of each subset among the denominator named in bold, "
         "each "
@@ -85,8 +85,8 @@ def lineages(results: CohortResults) -> str:
 def interferon(results: CohortResults) -> str:
     """Donors, the model and the effect in the first group of cells that has one."""
     row = None
-    for subset in ("memory_cd4", "cd4", "t"):
-        row = row or find_test(results.table("tests"), "IFN1_T_CORE", subset)
+    for subset in GROUPS:
+        row = row or find_test(results.table("tests"), INTERFERON_SET, subset)
     effect = f" In {pretty(row.denominator)}: {interval(row)}." if row is not None else ""
     return (
         f"{donors_text(results)}. Mean log2 CPM of the T-cell interferon genes in the pseudobulk "
@@ -99,7 +99,7 @@ def activity(results: CohortResults) -> str:
     """Donors, signatures and values that were not estimable."""
     rows = results.table("activity")
     n = rows["signature"].nunique() if len(rows) else 0
-    told = int((~is_true(rows["estimable"])).sum()) if len(rows) else 0
+    told = int((~rows["estimable"]).sum()) if len(rows) else 0
     return (
         f"{donors_text(results)}. Difference between conditions of {count(n, 'signature')} over "
         "the "
@@ -218,7 +218,7 @@ def robustness(results: CohortResults) -> str:
     rows = results.table("specifications")
     n = 0
     if len(rows):
-        n = int((is_true(rows["estimable"]) & (rows["family"] != "main")).sum())
+        n = int((rows["estimable"] & (rows["family"] != "main")).sum())
     return (
         f"The same difference measured in {count(n, 'other way')}, by estimator and in order of "
         "size, "

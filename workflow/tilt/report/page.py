@@ -10,7 +10,8 @@ import jinja2
 import numpy as np
 import pandas as pd
 
-from tilt.core import tables
+from tilt.core import contracts, tables
+from tilt.core.terms import ESTIMATORS
 from tilt.figures import jobs
 from tilt.figures.entry import Figure, load
 from tilt.figures.names import pretty
@@ -44,7 +45,7 @@ def load_cohort(folder: Path, results: CohortResults) -> CohortResults:
 def load_cells(umap: Path, labels: Path) -> pd.DataFrame:
     """Places and subsets of a cohort's T cells: x, y, subset."""
     cells = tables.read(umap).rename(columns={"umap1": "x", "umap2": "y"})
-    subsets = tables.read(labels, usecols=["cell", "subset"])
+    subsets = tables.read(labels, columns=["cell", "subset"])
     return cells.merge(subsets, on="cell", validate="1:1")[["x", "y", "subset"]]
 
 
@@ -82,7 +83,7 @@ def is_narrow(stem: Path) -> bool:
 def not_shown(stem: Path) -> str:
     """Reason why a figure is a sentence, "" when it shows something."""
     twin = stem.with_suffix(".tsv")
-    head = tables.read(twin, nrows=1) if twin.exists() else pd.DataFrame()
+    head = tables.read(twin, contracts.FREE, nrows=1) if twin.exists() else pd.DataFrame()
     if list(head.columns) == ["not_shown", "reason"] and len(head):
         return str(head["reason"].iloc[0])
     return ""
@@ -169,7 +170,7 @@ def cohort_tables(results: CohortResults) -> list[tuple[str, str]]:
         out.append(("Raw files", html_table(get("inputs"), f"Raw files of {title} with SHA-256")))
     if len(get("markers_found")):
         table = get("markers_found")
-        lost = table[~report_text.is_true(table["found"])]
+        lost = table[~table["found"]]
         out.append(("Markers not measured", html_table(lost, "Marker genes not in the matrix")))
     if len(get("donors")):
         table = get("donors").drop(columns=["cohort"], errors="ignore")
@@ -249,7 +250,7 @@ def meta_shown(meta: pd.DataFrame) -> pd.DataFrame:
     columns = ["quantity", "denominator", "cohort", "scale", "n_cohorts", "n_case", "n_control"]
     columns += ["effect", "ci_low", "ci_high", "p", "tau2", "i2", "pi_low", "pi_high", "method"]
     table = meta[[*columns, "estimable", "reason"]].fillna({"reason": ""}).copy()
-    first = table["quantity"].isin(report_text.ESTIMATORS)
+    first = table["quantity"].isin(ESTIMATORS)
     table = pd.concat([table[first], table[~first]])
     for column in ("quantity", "denominator"):
         table[column] = table[column].astype(str).map(pretty)

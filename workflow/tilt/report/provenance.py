@@ -8,8 +8,6 @@ import yaml
 from tilt import __version__
 from tilt.core import provenance, tables
 
-COLUMNS = ["rule", "jobs", "total_s", "longest_s", "most_mb"]
-
 
 def costs(folder: Path) -> pd.DataFrame:
     """Jobs, seconds in all, longest job and most memory of each rule, from benchmark files.
@@ -30,7 +28,7 @@ def costs(folder: Path) -> pd.DataFrame:
     table["mb"] = pd.to_numeric(table["mb"], errors="coerce")
     by = table.groupby("rule")
     out = by["s"].agg(["size", "sum", "max"]).join(by["mb"].max()).reset_index()
-    out.columns = COLUMNS
+    out.columns = ["rule", "jobs", "total_s", "longest_s", "most_mb"]
     out["most_mb"] = out["most_mb"].round(0)
     return out.round({"total_s": 1, "longest_s": 1}).sort_values("total_s", ascending=False)
 

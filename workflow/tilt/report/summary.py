@@ -56,7 +56,7 @@ def headline(results: CohortResults) -> str:
     if row is None:
         return "no comparison of the imbalance was declared"
     name = pretty(row.quantity)
-    if str(row.estimable).lower() not in ("true", "1") or row.effect != row.effect:
+    if not row.estimable or row.effect != row.effect:
         return f"{name}: not estimable, {answer.clean(row.reason)}"
     p = answer.permutation_p(tests, row.quantity, row.denominator)
     p_words = f"permutation p {p_text(p)}" if p == p else f"p {p_text(row.p)}"

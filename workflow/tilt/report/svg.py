@@ -5,8 +5,9 @@ import html
 import numpy as np
 import pandas as pd
 
+from tilt.core.terms import POLE_FLAGS, UNASSIGNED, UNIT_KEY
 from tilt.core.text import number
-from tilt.figures.imbalance import HIGH, POLES, count_poles
+from tilt.figures.imbalance import count_poles
 from tilt.figures.names import Cohort, pretty, subset_colour, subset_order
 
 SIZE = 460
@@ -31,7 +32,7 @@ def donor_scatter(
     composition: pd.DataFrame,
     imbalance: pd.DataFrame,
     cohort: Cohort,
-    poles: dict | None = None,
+    poles: dict,
 ) -> str:
     """Tph-like against Th22-like donors on log axes; each point tells its donor on hover.
 
@@ -39,7 +40,7 @@ def donor_scatter(
     """
     rows = imbalance[imbalance["estimator"] == "E1"]
     labelled = bool(rows["value"].notna().any())
-    table = count_poles(composition, (poles or POLES) if labelled else HIGH)
+    table = count_poles(composition, poles if labelled else POLE_FLAGS)
     if table.empty:
         return ""
     logs = np.log10(table[["pct_th22", "pct_tph"]].to_numpy())
@@ -48,7 +49,7 @@ def donor_scatter(
     place = (logs - low) / np.maximum(high - low, 1e-9)
     x, y = EDGE + span * place[:, 0], SIZE - EDGE - span * place[:, 1]
     values = imbalance.pivot_table(
-        index=["donor", "condition"], columns="estimator", values="value", aggfunc="first"
+        index=UNIT_KEY, columns="estimator", values="value", aggfunc="first"
     )
     points = []
     for row, px, py in zip(table.itertuples(), x, y, strict=True):
@@ -118,7 +119,7 @@ def umap(cells: pd.DataFrame, cohort: Cohort, seed: int) -> str:
     place = (xy - low) / np.maximum(high - low, 1e-9) * (SIZE - 20) + 10
     place[:, 1] = SIZE - place[:, 1]
     groups, legend = [], []
-    order = sorted(sizes.index, key=lambda s: (s != "unassigned", -sizes[s], s))
+    order = sorted(sizes.index, key=lambda s: (s != UNASSIGNED, -sizes[s], s))
     for subset in order:
         spots = place[(drawn["subset"] == subset).to_numpy()]
         path = "".join(f"M{x:.0f} {y:.0f}h0" for x, y in spots)

@@ -13,6 +13,7 @@ doi:10.1111/j.2517-6161.1982.tb01195.x): log abundance + donor effect + planted 
 """
 
 import copy
+import functools
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,20 +24,20 @@ import pandas as pd
 import yaml
 from scipy import sparse
 
+from tilt.config import check
+from tilt.core.contracts import PLANTED, TRUE_CELLS
+from tilt.core.terms import ISG_HIGH
 from tilt.simulate import counts as simulate_counts
 from tilt.simulate.counts import Cells
 from tilt.simulate.world import World, build, stream
 
 log = logging.getLogger(__name__)
 
-TOP = ("CD4_Tph_like", "CD4_Tfh_circ")  # numerator of the log-ratio E1 (docs of tilt.imbalance)
-BOTTOM = ("CD4_Th22_like",)
 KEYS = ["genes", "cells", "gene_seed", "n_genes", "n_silent", "n_cells", "depth", "mito_scale"]
 KEYS += ["dispersion", "batch_sd", "donor_gene_sd", "handling_sd", "background", "identity"]
 KEYS += ["ambient", "doublets", "low_quality", "proliferating_share", "donor_sd", "abundance"]
 KEYS += ["case", "effects", "interferon"]
-TRUTH = ["lineage", "subset", "isg_high", "proliferating", "is_doublet", "partner"]
-TRUTH += ["is_low_quality", "ambient_fraction"]
+TRUTH = [name for name in TRUE_CELLS.columns if name not in ("cell", "sample", "donor")]
 
 
 # ------------------------------------------------------------------ parameters
@@ -133,9 +134,16 @@ def donor(params: dict, name: str, condition: str, seed: int) -> tuple[pd.Series
     return shares / shares.sum(), activity
 
 
+@functools.cache
+def poles() -> list[list[str]]:
+    """Labels of the Tph/Tfh and of the Th22 end of the log-ratio E1, the main one first."""
+    return list(check.defaults()["imbalance"]["poles"].values())
+
+
 def log_ratio(amounts: pd.Series) -> float:
     """ln((Tph + Tfh) / Th22) of amounts or shares indexed by cell type."""
-    return float(np.log(amounts.reindex(list(TOP)).sum() / amounts.reindex(list(BOTTOM)).sum()))
+    tph, th22 = (amounts.reindex(labels).sum() for labels in poles())
+    return float(np.log(tph / th22))
 
 
 def planted(params: dict) -> pd.DataFrame:
@@ -152,12 +160,13 @@ def planted(params: dict) -> pd.DataFrame:
         for k, v in effects.items()
     ]
     ratio = log_ratio(shifted) - log_ratio(abundance)
-    only = effects[TOP[0]] - effects[BOTTOM[0]]
+    (tph, *_), (th22, *_) = poles()
+    only = effects[tph] - effects[th22]
     rows.append(("log_ratio", ratio, "shift of ln((Tph + Tfh) / Th22)"))
     rows.append(("log_ratio_tph", only, "shift of ln(Tph / Th22)"))
     fold = float(np.log(ifn["case"] / ifn["control"]))
     rows.append(("interferon", fold, "shift of the log interferon activity of a donor"))
-    return pd.DataFrame(rows, columns=["quantity", "effect", "meaning"])
+    return pd.DataFrame(rows, columns=list(PLANTED.columns))
 
 
 # ------------------------------------------------------------------ samples
@@ -191,7 +200,7 @@ def sample(world: World, params: dict, row: dict | pd.Series, seed: int) -> ad.A
     truth = {
         "lineage": world.types["lineage"].to_numpy()[kind],
         "subset": types[kind],
-        "isg_high": states["isg_high"][:n],
+        ISG_HIGH: states[ISG_HIGH][:n],
         "proliferating": states["proliferating"][:n],
         "is_doublet": partner >= 0,
         "partner": np.where(partner >= 0, types[cells.kind[partner]], ""),
@@ -238,12 +247,13 @@ def cells(
 def donor_truth(params: dict, sheet: pd.DataFrame, seed: int) -> pd.DataFrame:
     """True values of each donor: donor, condition, interferon_activity, log_ratio
     (ln((Tph + Tfh) / Th22) of the true shares), log_ratio_tph, and share_<type>."""
+    (tph, *_), (th22, *_) = poles()
     rows = []
     for row in sheet.drop_duplicates("donor").itertuples():
         shares, activity = donor(params, str(row.donor), row.condition, seed)
         values = {"donor": row.donor, "condition": row.condition, "interferon_activity": activity}
         values["log_ratio"] = log_ratio(shares)
-        values["log_ratio_tph"] = float(np.log(shares[TOP[0]] / shares[BOTTOM[0]]))
+        values["log_ratio_tph"] = float(np.log(shares[tph] / shares[th22]))
         rows.append(values | {f"share_{k}": v for k, v in shares.items()})
     return pd.DataFrame(rows)
 
@@ -280,7 +290,7 @@ def _cells(world, params, row, shares, activity, n, seed, rng) -> tuple[Cells, d
         interferon=interferon,
         proliferating=cycling * rng.uniform(0.5, 1.5, n),
     )
-    return found, {"isg_high": high, "proliferating": cycling}
+    return found, {ISG_HIGH: high, "proliferating": cycling}
 
 
 def _relatives(types, kinds, kind, rng) -> np.ndarray:

@@ -9,10 +9,10 @@ import pandas as pd
 
 from tilt.cells import gather
 from tilt.core import provenance
+from tilt.core.terms import ABOUT_SAMPLE
+from tilt.donors import units
 from tilt.figures import names
 from tilt.labels import annotate, author_labels, label_quality
-
-ABOUT = ["cohort", "sample", "donor", "condition"]
 
 
 def sample_tables(
@@ -35,16 +35,15 @@ def sample_tables(
     -------
     By name: waterfall, samples, lineages, donors (of usable samples), inputs (raw files).
     """
-    about = rows.assign(cohort=cohort)[ABOUT]
+    about = rows.assign(cohort=cohort)[ABOUT_SAMPLE]
     usable = rows["sample"].isin([s["sample"] for s in summaries if s["status"] == "ok"])
-    donors = rows[usable].drop(columns=gather.file_columns(rows))
     inputs = [{"sample": s["sample"], **file} for s in summaries for file in s.get("inputs", [])]
     return {
         "waterfall": gather.waterfall(summaries, about),
         "lineages": gather.lineage_counts(cells),
         "samples": gather.sample_table(summaries, about),
         "inputs": pd.DataFrame(inputs),
-        "donors": gather.donor_table(donors),
+        "donors": units.donors_table(rows[usable].to_dict("records"), cohort),
     }
 
 

@@ -3,7 +3,9 @@
 import anndata as ad
 import pandas as pd
 
-from tilt.donors import composition, imbalance
+from tilt.cells import groups
+from tilt.core.terms import POLE_FLAGS, UNIT_KEY
+from tilt.donors import imbalance
 from tilt.stats import contrast, plan, specifications
 
 
@@ -18,7 +20,7 @@ def compare(
     """Tests of everything that was measured per donor (:func:`tilt.stats.contrast.run`)."""
     poles = {
         "E1": imbalance.pole_counts(counted, limits.poles),
-        "E2": imbalance.pole_counts(counted, imbalance.FLAGS),
+        "E2": imbalance.pole_counts(counted, POLE_FLAGS),
     }
     return contrast.run(donors, tests, counted, imbalances, activity, poles)
 
@@ -40,8 +42,8 @@ def study(
     ``scores``: cell, tph_score, th22_score.
     """
     if cells is not None:
-        working = cells[composition.denominator_masks(cells)[imbalance.WORKING_SET]]
-        cells = working[["donor", "condition"]].join(scores.set_index("cell"))
+        working = cells[groups.working_set(cells)]
+        cells = working[UNIT_KEY].join(scores.set_index("cell"))
     return specifications.Cohort(
         donors,
         tests,

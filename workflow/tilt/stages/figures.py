@@ -59,7 +59,7 @@ def read(path: str, columns: tuple[str, ...] = ()):
         return obs.reindex(columns=list(columns)) if columns else obs
     if path.endswith(".h5ad"):
         return ad.read_h5ad(path)
-    return tables.read(path, **({"usecols": lambda name: name in columns} if columns else {}))
+    return tables.read(path, columns=list(columns) or None)
 
 
 def arguments(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-COLUMNS = ["task", "metric", "value", "target_low", "target_high", "within", "cohorts", "note"]
+from tilt.core.contracts import CALIBRATION
 
 
 def read(path: str | Path) -> tuple[pd.DataFrame, str]:
@@ -12,8 +12,8 @@ def read(path: str | Path) -> tuple[pd.DataFrame, str]:
 
     Returns
     -------
-    One row a metric with the columns of ``COLUMNS`` (``within``: whether the value lies in its
-    target; ``note``: why not, else ""), and the comment lines of the file as one sentence: the
+    One row a metric, :data:`tilt.core.contracts.CALIBRATION` (``within``: whether the value lies in
+    its target; ``note``: why not, else ""), and the comment lines of the file as one sentence: the
     command, the version and the date.
 
     Raises
@@ -25,7 +25,8 @@ def read(path: str | Path) -> tuple[pd.DataFrame, str]:
     made = " ".join(line.lstrip("# ") for line in lines if line.startswith("#"))
     table = pd.read_csv(path, sep="\t", comment="#", keep_default_na=False)
     table["within"] = table["value"].between(table["target_low"], table["target_high"])
-    absent = sorted(set(COLUMNS) - set(table.columns))
+    columns = list(CALIBRATION.columns)
+    absent = sorted(set(columns) - set(table.columns))
     if absent:
         raise ValueError(f"{path}: no column {absent}")
-    return table[COLUMNS], made
+    return table[columns], made

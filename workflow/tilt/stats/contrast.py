@@ -22,20 +22,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from tilt.core.contracts import TESTS
+from tilt.core.terms import ESTIMATORS, MAIN_METHODS, ROLES, UNIT, UNIT_KEY, WORKING_SET
 from tilt.core.text import count
 from tilt.donors import composition
 from tilt.stats import design, inference, overdispersed
 
 log = logging.getLogger(__name__)
 
-UNIT = ["cohort", "donor", "condition"]
-COLUMNS = ["cohort", "contrast", "quantity", "denominator", "role", "n_case", "n_control"]
-COLUMNS += ["effect", "unit", "ci_low", "ci_high", "p", "q", "method", "covariates", "estimable"]
-COLUMNS += ["reason", "se", "df", "smd", "smd_se", "median_case", "median_control"]
-MAIN = ("arcsine_ols_hc3", "ols_hc3", "paired_t")
 MODELS = {"beta_binomial": "beta", "logit_normal": "normal"}  # of tilt.overdispersed
 POINTS = "percentage points"
-UNITS = {"E1": "ln ratio", "E2": "ln ratio", "E3": "SD"}
 
 
 @dataclass(frozen=True)
@@ -63,12 +59,12 @@ class Bench:
         pair = self.plan.contrast.pair
         if pair in table:
             return table
-        key = ["donor", "condition"]
+        key = UNIT_KEY
         return table.merge(self.donors[[*key, pair]].astype(str), on=key, how="left")
 
     def design(self, table: pd.DataFrame) -> tuple[design.Design, np.ndarray]:
         """Design of the units in ``table`` and the positions of its rows in ``table``."""
-        key = ["donor", "condition"]
+        key = UNIT_KEY
         have = pd.MultiIndex.from_frame(table[key].astype(str))
         units = self.donors[pd.MultiIndex.from_frame(self.donors[key].astype(str)).isin(have)]
         name = tuple(units.index)
@@ -244,7 +240,7 @@ def share(bench: Bench, rows: pd.DataFrame, whole: pd.DataFrame, full: bool) -> 
     table["percent"] = 100 * table["n"] / table["total"]
     unit = "arcsine root"
     out = _compare(bench, table, "arcsine_ols_hc3", unit, "percent", notes)
-    brief = (*MAIN, "permutation", "mann_whitney", "wilcoxon")
+    brief = (*MAIN_METHODS, "permutation", "mann_whitney", "wilcoxon")
     out = out if full else [r for r in out if r["method"] in brief]
     out.append(_counts_model(bench, table, "beta_binomial", "ln odds ratio", notes))
     if full and out[0]["estimable"]:
@@ -260,8 +256,8 @@ def share(bench: Bench, rows: pd.DataFrame, whole: pd.DataFrame, full: bool) -> 
 
 def value(bench: Bench, rows: pd.DataFrame, unit: str, full: bool = True) -> list[dict]:
     """All tests of a value per unit; units that are not estimable are named by their reason."""
-    usable = rows[rows["estimable"].astype(bool)]
-    why = rows.loc[~rows["estimable"].astype(bool), "reason"]
+    usable = rows[rows["estimable"]]
+    why = rows.loc[~rows["estimable"], "reason"]
     notes = _left_out(len(why), why.mode().iloc[0]) if len(why) else ()
     if usable.empty:
         base = {"n_case": 0, "n_control": 0, "covariates": "none", "unit": unit}
@@ -284,9 +280,9 @@ def ratio(bench: Bench, counts: pd.DataFrame) -> dict:
 
 
 def _role(quantity: str, denominator: str, method: str, plan: Plan, primary) -> str:
-    main = method in MAIN or method in MODELS
+    main = method in MAIN_METHODS or method in MODELS
     if primary == (quantity, denominator):
-        return "primary" if method in MAIN else "sensitivity"
+        return "primary" if method in MAIN_METHODS else "sensitivity"
     if (quantity, denominator) in plan.secondary:
         return "secondary" if main else "sensitivity"
     return "exploratory"
@@ -313,7 +309,7 @@ def run(
 
     Returns
     -------
-    Table with the columns of ``COLUMNS``. Exactly one row has the role primary where there is
+    Table of :data:`tilt.core.contracts.TESTS`. Exactly one row has the role primary where there is
     a pre-declared endpoint, even when it is not estimable (the reason says why); q is
     Benjamini-Hochberg within the secondary family of the same method class.
     """
@@ -322,8 +318,8 @@ def run(
     bench = Bench(donors.reset_index(drop=True), plan)
     primary = plan.primary
     if imbalances is not None and primary is None:
-        lead = imbalances.loc[imbalances["leads"].astype(bool), "estimator"]
-        primary = (lead.iloc[0] if len(lead) else "E1", "memory_cd4")
+        lead = imbalances.loc[imbalances["leads"], "estimator"]
+        primary = (lead.iloc[0] if len(lead) else "E1", WORKING_SET)
     out: list[dict] = []
 
     def keep(rows: list[dict], quantity: str, denominator: str, role: str = "") -> None:
@@ -334,11 +330,11 @@ def run(
 
     if imbalances is not None:
         for estimator, rows in imbalances.groupby("estimator", sort=True):
-            key = (estimator, "memory_cd4")
+            key = (estimator, WORKING_SET)
             role = "" if key == primary else "sensitivity"
-            keep(value(bench, rows, UNITS.get(estimator, "value")), *key, role)
+            keep(value(bench, rows, ESTIMATORS[estimator].unit), *key, role)
             if pole_counts and estimator in pole_counts and rows["estimable"].any():
-                inside = rows.loc[rows["estimable"].astype(bool), UNIT].astype(str)
+                inside = rows.loc[rows["estimable"], UNIT].astype(str)
                 counts = inside.merge(
                     pole_counts[estimator].astype(dict.fromkeys(UNIT, str)), on=UNIT
                 )
@@ -355,14 +351,13 @@ def run(
             absent = _not_estimable({}, "not_tested", "no such quantity in this cohort")
             role = "primary" if (quantity, denominator) == primary else "secondary"
             keep([absent], quantity, denominator, role)
-    table = pd.DataFrame(out).reindex(columns=COLUMNS)
+    table = pd.DataFrame(out).reindex(columns=list(TESTS.columns))
     table["cohort"], table["contrast"] = cohort, plan.contrast.name
     table["covariates"] = table["covariates"].fillna("none")
     secondary = table["role"] == "secondary"
-    for family in (table["method"].isin(MAIN), table["method"] == "beta_binomial"):
+    for family in (table["method"].isin(MAIN_METHODS), table["method"] == "beta_binomial"):
         rows = secondary & family
         table.loc[rows, "q"] = inference.benjamini_hochberg(table.loc[rows, "p"].to_numpy(float))
-    order = {"primary": 0, "secondary": 1, "sensitivity": 2, "exploratory": 3}
-    return table.sort_values("role", key=lambda r: r.map(order), kind="stable").reset_index(
+    return table.sort_values("role", key=lambda r: r.map(ROLES.index), kind="stable").reset_index(
         drop=True
     )

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from tilt.core.terms import UNIT_KEY
 from tilt.core.text import count
 from tilt.stats import inference
 
@@ -101,12 +102,12 @@ def check_donors(donors: pd.DataFrame, contrast: Contrast) -> None:
     if absent:
         raise ValueError(f"donors table: no column {absent}; it has {list(donors.columns)}")
     known = {contrast.case, contrast.control}
-    odd = donors.loc[~donors["condition"].isin(known), ["donor", "condition"]]
+    odd = donors.loc[~donors["condition"].isin(known), UNIT_KEY]
     problems += [
         f"donor {d}: condition {c!r} is neither {contrast.case!r} nor {contrast.control!r}"
         for d, c in odd.itertuples(index=False)
     ]
-    twice = donors.loc[donors.duplicated(["donor", "condition"]), "donor"].unique()
+    twice = donors.loc[donors.duplicated(UNIT_KEY), "donor"].unique()
     problems += [f"donor {d} is listed twice in the same condition" for d in twice]
     if contrast.pair != "donor":
         arms = donors.groupby("donor")["condition"].nunique()
@@ -181,7 +182,7 @@ def build(donors: pd.DataFrame, contrast: Contrast) -> Design:
     named too. Nothing is raised for a cohort with one arm: ``problem`` says so.
     """
     check_donors(donors, contrast)
-    units = donors.drop_duplicates(["donor", "condition"]).reset_index(drop=True)
+    units = donors.drop_duplicates(UNIT_KEY).reset_index(drop=True)
     notes: list[str] = []
     empty = np.ones((len(units), 1))
     problem = _arms_problem(units, contrast)

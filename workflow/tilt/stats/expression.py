@@ -9,19 +9,18 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from tilt.core.contracts import EXPRESSION
+from tilt.core.terms import UNIT_KEY
 from tilt.donors import pseudobulk
 from tilt.stats import design
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ["gene", "gene_symbol", "base_mean", "log2fc", "se", "stat", "p", "q"]
-COLUMNS += ["n_case", "n_control", "covariates", "estimable", "reason"]
-
 
 def _blank(reason: str, covariates: str = "none") -> pd.DataFrame:
     """A table of one row that says why there is nothing to report."""
     row = {"covariates": covariates, "estimable": False, "reason": reason}
-    return pd.DataFrame([row]).reindex(columns=COLUMNS)
+    return pd.DataFrame([row]).reindex(columns=list(EXPRESSION.columns))
 
 
 def test(
@@ -40,12 +39,12 @@ def test(
 
     Returns
     -------
-    One row a gene with the columns of ``COLUMNS``; log2fc is case over control, not shrunk; q is
-    Benjamini-Hochberg after independent filtering. When no test is possible: one row without
+    One row a gene, :data:`tilt.core.contracts.EXPRESSION`; log2fc is case over control, not shrunk;
+    q is Benjamini-Hochberg after independent filtering. When no test is possible: one row without
     a gene, estimable False and the reason.
     """
     rows = pseudobulk.of_subset(bulk, subset, min_cells)
-    key = ["donor", "condition"]
+    key = UNIT_KEY
     have = pd.MultiIndex.from_frame(rows.obs[key].astype(str))
     units = donors[pd.MultiIndex.from_frame(donors[key].astype(str)).isin(have)]
     short = f"{len(units)} of {len(donors)} donors have {min_cells} {subset} cells"
@@ -80,7 +79,7 @@ def test(
     table = table.assign(estimable=table["p"].notna(), reason="; ".join(notes))
     log.info("%s: %d of %d genes have %s", subset, kept.sum(), len(kept), enough)
     log.info("%s: %d with q < 0.05", subset, int((table["q"] < 0.05).sum()))
-    return table.sort_values(["p", "gene"])[COLUMNS].reset_index(drop=True)
+    return table.sort_values(["p", "gene"])[list(EXPRESSION.columns)].reset_index(drop=True)
 
 
 def _deseq(counts: np.ndarray, names: pd.Index, model: pd.DataFrame, threads: int) -> pd.DataFrame:

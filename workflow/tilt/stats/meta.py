@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
+from tilt.core.contracts import META
+from tilt.core.terms import RATIOS
 from tilt.core.text import count
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ["quantity", "denominator", "scale", "cohort", "n_cohorts", "n_case", "n_control"]
-COLUMNS += ["effect", "se", "ci_low", "ci_high", "p", "tau2", "i2", "pi_low", "pi_high", "weight"]
-COLUMNS += ["method", "covariates", "estimable", "reason"]
+COLUMNS = list(META.columns)
 SCALES = {  # method of tests.tsv -> which of its columns are combined
     "ols_hc3": ("effect", "se"),
     "paired_t": ("effect", "se"),
@@ -21,7 +21,6 @@ SCALES = {  # method of tests.tsv -> which of its columns are combined
     "beta_binomial": ("effect", "se"),
     "logit_normal": ("effect", "se"),
 }
-RATIOS = ("E1", "E2")  # of which there is a model without pseudocount
 STANDARDISED = ("E3",)  # its unit differs between cohorts: Hedges' g is combined
 
 

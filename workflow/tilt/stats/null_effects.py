@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
+from tilt.core.contracts import PERMUTED
 from tilt.stats import design, inference
 from tilt.stats.contrast import Bench, Plan
 
 BINS = 40  # of the histogram: enough to see its shape in a figure
-COLUMNS = ["cohort", "estimator", "bin_low", "bin_high", "n"]
 
 
 def effects(bench: Bench, rows: pd.DataFrame) -> np.ndarray:
@@ -18,7 +18,7 @@ def effects(bench: Bench, rows: pd.DataFrame) -> np.ndarray:
     design. Empty where there is no test.
     """
     plan = bench.plan
-    table = rows[rows["estimable"].astype(bool)]
+    table = rows[rows["estimable"]]
     if table.empty:
         return np.empty(0)
     if plan.contrast.pair:
@@ -40,8 +40,9 @@ def effects(bench: Bench, rows: pd.DataFrame) -> np.ndarray:
 def histograms(donors: pd.DataFrame, plan: Plan, imbalances: pd.DataFrame) -> pd.DataFrame:
     """Histogram of the permuted effects of every estimator that can be tested.
 
-    ``donors`` and ``imbalances`` as for :func:`tilt.contrast.run`. Returns the columns of
-    ``COLUMNS``; the bins are in the unit of the effect, and n adds up to the permutations made.
+    ``donors`` and ``imbalances`` as for :func:`tilt.contrast.run`. Returns
+    :data:`tilt.core.contracts.PERMUTED`; the bins are in the unit of the effect, and n adds up to
+    the permutations made.
     """
     bench = Bench(donors.reset_index(drop=True), plan)
     parts = []
@@ -53,4 +54,5 @@ def histograms(donors: pd.DataFrame, plan: Plan, imbalances: pd.DataFrame) -> pd
         n, edges = np.histogram(found, BINS)
         part = pd.DataFrame({"bin_low": edges[:-1], "bin_high": edges[1:], "n": n})
         parts.append(part.assign(cohort=str(donors["cohort"].iloc[0]), estimator=estimator))
-    return pd.concat(parts)[COLUMNS] if parts else pd.DataFrame(columns=COLUMNS)
+    columns = list(PERMUTED.columns)
+    return pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)

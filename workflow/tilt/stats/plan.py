@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import pandas as pd
 
+from tilt.core.terms import GROUPS, TABLE_DENOMINATOR, UNIT_KEY
 from tilt.donors import imbalance
 from tilt.stats import contrast, design
-
-WORKING_SET = imbalance.WORKING_SET
 
 
 def contrast_of(cohort: Mapping, min_donors: int, donors: pd.DataFrame) -> design.Contrast:
@@ -41,21 +40,21 @@ def plan_of(settings: Mapping, cohort: Mapping, donors: pd.DataFrame, seed: int)
 
     A composition-table cohort has its own primary and secondary columns.
     """
-    secondary = tuple((e["quantity"], e["denominator"]) for e in settings.get("secondary", ()))
+    secondary = tuple((e["quantity"], e["denominator"]) for e in settings["secondary"])
     primary = None
     if cohort["format"] == "composition_table":
         own = cohort.get("composition") or {}
-        home = own.get("denominator") or "total"
+        home = own.get("denominator") or TABLE_DENOMINATOR
         secondary = tuple((name, home) for name in own.get("secondary") or ())
         primary = (own["primary"], home) if own.get("primary") else None
     elif cohort.get("cells") == "cd4":  # no other T cells were sorted: not part of the family
-        secondary = tuple(s for s in secondary if s[1] in (WORKING_SET, "cd4"))
+        secondary = tuple(s for s in secondary if s[1] in GROUPS[:2])
     return contrast.Plan(
-        contrast_of(cohort, settings.get("min_donors", 3), donors),
+        contrast_of(cohort, settings["min_donors"], donors),
         secondary,
         primary,
-        settings.get("permutations", 10_000),
-        settings.get("bootstraps", 2_000),
+        settings["permutations"],
+        settings["bootstraps"],
         seed,
     )
 
@@ -66,4 +65,4 @@ def strata_of(donors: pd.DataFrame, declared: design.Contrast) -> pd.Series | No
     if not names:
         return None
     joined = donors[names].astype(str).agg("|".join, axis=1)
-    return pd.Series(joined.to_numpy(), pd.MultiIndex.from_frame(donors[["donor", "condition"]]))
+    return pd.Series(joined.to_numpy(), pd.MultiIndex.from_frame(donors[UNIT_KEY]))

@@ -12,17 +12,26 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from tilt.cells import groups
+from tilt.core.contracts import RANDOM_SETS, SPECIFICATIONS
+from tilt.core.terms import (
+    ESTIMATORS,
+    INTERFERON_SET,
+    ISG_HIGH,
+    POLE_FLAGS,
+    POLES,
+    RATIOS,
+    UNIT,
+    UNIT_KEY,
+    WORKING_SET,
+)
 from tilt.donors import activity, imbalance, pseudobulk
 from tilt.stats import contrast, design, inference
 
 log = logging.getLogger(__name__)
 
-UNIT = ["cohort", "donor", "condition"]
-COLUMNS = ["cohort", "contrast", "estimator", "family", "specification", "leads", "n_case"]
-COLUMNS += ["n_control", "effect", "unit", "se", "ci_low", "ci_high", "p", "covariates"]
-COLUMNS += ["estimable", "reason"]
 SWAPS = {"Th17": ("TH17", ("CD4_Th17",)), "Treg": ("TREG", ("CD4_Treg_naive", "CD4_Treg_eff"))}
-STATES = ("IFN1_T_CORE", "HANDLING_IEG", "GLUCOCORTICOID_PROXY")
+STATES = (INTERFERON_SET, "HANDLING_IEG", "GLUCOCORTICOID_PROXY")
 ANTIGEN_PRESENTING = ("HLA-DRA", "CD74")  # doublets with B cells or monocytes carry them
 WOMEN = ("f", "female", "woman")
 
@@ -58,7 +67,7 @@ def _effect(cohort: Cohort, table: pd.DataFrame, unit: str) -> dict:
 
 def ratio_table(cohort: Cohort, estimator: str, limits: imbalance.Settings) -> pd.DataFrame:
     """E1 or E2 of every unit under other limits or poles."""
-    poles = limits.poles if estimator == "E1" else imbalance.FLAGS
+    poles = limits.poles if estimator == "E1" else POLE_FLAGS
     counts = imbalance.pole_counts(cohort.composition, poles)
     problem = ""
     if estimator == "E1":
@@ -69,17 +78,14 @@ def ratio_table(cohort: Cohort, estimator: str, limits: imbalance.Settings) -> p
 def threshold_table(cohort: Cohort, quantile: float, min_cells: int) -> pd.DataFrame:
     """E2 with another threshold: the quantile of the scores with every donor weighing the same."""
     cells = cohort.cells
-    share = 1 / cells.groupby(["donor", "condition"])["donor"].transform("size")
     counts = cohort.donors[UNIT].astype(str)
-    key = pd.MultiIndex.from_frame(counts[["donor", "condition"]])
-    grouped = cells.groupby(["donor", "condition"])
+    key = pd.MultiIndex.from_frame(counts[UNIT_KEY])
+    grouped = cells.groupby(UNIT_KEY)
     counts = counts.assign(n_cells=grouped.size().reindex(key).fillna(0).astype(int).to_numpy())
-    for pole in ("tph", "th22"):
+    for pole in POLES:
         score = cells[f"{pole}_score"].to_numpy(float)
-        order = np.argsort(score)
-        total = np.cumsum(share.to_numpy()[order])
-        cut = score[order][min(np.searchsorted(total, quantile * total[-1]), len(order) - 1)]
-        above = cells[score > cut].groupby(["donor", "condition"]).size()
+        cut = groups.donor_quantile(score, cells["donor"].to_numpy(), quantile)
+        above = cells[score > cut].groupby(UNIT_KEY).size()
         counts[f"n_{pole}"] = above.reindex(key).fillna(0).astype(int).to_numpy()
     return imbalance.ratio_rows(counts, "E2", min_cells, "")
 
@@ -95,7 +101,7 @@ def axis_table(
     signatures = cohort.signatures[~cohort.signatures["gene"].isin(without)]
     counts = None
     if depth:
-        rows = pseudobulk.of_subset(cohort.bulk, imbalance.WORKING_SET, limits.min_pseudobulk_cells)
+        rows = pseudobulk.of_subset(cohort.bulk, WORKING_SET, limits.min_pseudobulk_cells)
         rng = np.random.default_rng(cohort.plan.seed)
         counts = pseudobulk.thin(pseudobulk.dense(rows), depth, rng).astype(float)
     sets = (limits.tph_set, limits.th22_set)
@@ -106,7 +112,7 @@ def axis_table(
 def common_depth(cohort: Cohort) -> int:
     """Smallest library among the units that enter the axis."""
     limits = cohort.limits
-    rows = pseudobulk.of_subset(cohort.bulk, imbalance.WORKING_SET, limits.min_pseudobulk_cells)
+    rows = pseudobulk.of_subset(cohort.bulk, WORKING_SET, limits.min_pseudobulk_cells)
     return int(pseudobulk.dense(rows).sum(axis=1).min()) if rows.n_obs else 0
 
 
@@ -115,11 +121,11 @@ def _choices(cohort: Cohort) -> list[tuple[str, str, str, str, Maker]]:
     limits, out = cohort.limits, []
 
     def add(estimator: str, family: str, name: str, maker: Maker) -> None:
-        out.append((estimator, family, name, contrast.UNITS[estimator], maker))
+        out.append((estimator, family, name, ESTIMATORS[estimator].unit, maker))
 
-    labelled = imbalance.WORKING_SET in set(cohort.composition["denominator"])
+    labelled = WORKING_SET in set(cohort.composition["denominator"])
     if labelled:
-        for estimator in ("E1", "E2"):
+        for estimator in RATIOS:
             add(estimator, "main", "as declared", lambda c, e=estimator: ratio_table(c, e, limits))
             for factor in (0.5, 2.5):
                 cells = round(limits.min_memory_cells * factor)
@@ -211,13 +217,13 @@ def _adjusted(cohort: Cohort) -> list[tuple[str, str, Cohort]]:
         bare = replace(plan, contrast=replace(plan.contrast, covariates=()))
         out.append(("covariates", "without covariates", replace(cohort, plan=bare)))
     extra: dict[str, pd.Series] = {}
-    key = ["donor", "condition"]
+    key = UNIT_KEY
     if cohort.bulk is not None:
         scores = activity.score(
             cohort.bulk,
             cohort.donors,
             cohort.signatures,
-            (imbalance.WORKING_SET,),
+            (WORKING_SET,),
             STATES,
             cohort.limits.min_pseudobulk_cells,
             cohort.limits.min_genes,
@@ -226,7 +232,7 @@ def _adjusted(cohort: Cohort) -> list[tuple[str, str, Cohort]]:
             if rows["estimable"].any():
                 extra[name] = rows.set_index(key)["value"]
     high = cohort.composition
-    high = high[(high["subset"] == "isg_high") & (high["denominator"] == imbalance.WORKING_SET)]
+    high = high[(high["subset"] == ISG_HIGH) & (high["denominator"] == WORKING_SET)]
     if len(high) and high["n"].sum():
         share = 100 * high["n"] / high["n_denominator"].where(high["n_denominator"] > 0)
         extra["share of ISG-high cells"] = pd.Series(
@@ -271,13 +277,13 @@ def curve(cohort: Cohort, lead: str) -> pd.DataFrame:
             keep(estimator, family, name, _effect(replace(cohort, donors=donors), kept, unit))
         for family, name, other in _adjusted(cohort):
             keep(estimator, family, name, _effect(other, table, unit))
-        if estimator in ("E1", "E2"):
-            poles = cohort.limits.poles if estimator == "E1" else imbalance.FLAGS
+        if estimator in RATIOS:
+            poles = cohort.limits.poles if estimator == "E1" else POLE_FLAGS
             counts = imbalance.pole_counts(cohort.composition, poles)
             counts = counts[table["estimable"].to_numpy()]
             bench = contrast.Bench(cohort.donors.reset_index(drop=True), cohort.plan)
             keep(estimator, "model", "logit-normal, no pseudocount", contrast.ratio(bench, counts))
-    out = pd.DataFrame(rows).reindex(columns=COLUMNS)
+    out = pd.DataFrame(rows).reindex(columns=list(SPECIFICATIONS.columns))
     out["cohort"] = str(cohort.donors["cohort"].iloc[0])
     out["contrast"] = cohort.plan.contrast.name
     log.info("%d specifications, %d estimable", len(out), int(out["estimable"].fillna(False).sum()))
@@ -295,7 +301,7 @@ def random_sets(cohort: Cohort, n: int, bins: int = 20) -> pd.DataFrame:
     draw (0 = the axis itself), effect, t (HC3); empty when the axis is not estimable. The share of
     draws with |t| at least that of draw 0 is the p against random sets.
     """
-    columns = ["cohort", "draw", "effect", "t"]
+    columns = list(RANDOM_SETS.columns)
     if cohort.bulk is None:
         return pd.DataFrame(columns=columns)
     limits = cohort.limits

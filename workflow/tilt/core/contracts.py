@@ -1,0 +1,319 @@
+"""Every table that tilt writes: its file, its columns in their order, and what each holds.
+
+:mod:`tilt.core.tables` reads and writes by these contracts. A new column, or a new table, is a line
+here. Figures write what they show beside them (``FREE``): these tables have no fixed columns.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+TEXT = "text"  # names and sentences; "" is an empty text, NA is missing
+COUNT = "count"  # whole numbers, none missing
+COUNT_OR_NA = "count_or_na"  # whole numbers, some missing: float64 where one is
+NUMBER = "number"  # float64, missing is NaN
+FLAG = "flag"  # True or False, none missing
+ANY = "any"  # what a user's table holds: numbers where all are
+KINDS = (TEXT, COUNT, COUNT_OR_NA, NUMBER, FLAG, ANY)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Contract of one kind of table.
+
+    ``file``: where it lies below the folder of a cohort (or of the results), with ``*`` for a name.
+    ``columns``: name -> kind, in order; ``optional``: columns that may be absent; ``others``:
+    kind of all further columns, "" when there must be none.
+    """
+
+    file: str
+    columns: Mapping[str, str]
+    optional: frozenset[str] = frozenset()
+    others: str = ""
+
+    @property
+    def required(self) -> list[str]:
+        """Columns that every such table has, in order."""
+        return [name for name in self.columns if name not in self.optional]
+
+    def kind(self, column: str) -> str:
+        """Kind of a column; "" for one that the table must not have."""
+        return self.columns.get(column, self.others)
+
+
+def _table(file: str, columns: str, optional: str = "", others: str = "") -> Table:
+    """Contract from a text: in each line (or up to a ``;``) a kind, and columns of that kind."""
+    kinds = {}
+    for part in columns.replace("\n", ";").split(";"):
+        kind, *names = part.split() or [TEXT]
+        if kind not in KINDS:
+            raise ValueError(f"{file}: no kind of column {kind!r}")
+        kinds |= dict.fromkeys(names, kind)
+    return Table(file, kinds, frozenset(optional.split()), others)
+
+
+_IDENTIFIERS = "cell sample donor cohort batch condition subset quantity"
+# What a figure shows, or a user's sample sheet: identifiers are text, also where all are digits.
+FREE = _table("figures/*/*.tsv", f"text {_IDENTIFIERS}", optional=_IDENTIFIERS, others=ANY)
+
+# ------------------------------------------------------------------ samples and cells
+
+CELLS_COLUMNS = """
+text cell
+count n_counts n_genes
+number pct_mito pct_ribo pct_hb doublet_score
+flag is_doublet kept
+text reason lineage cohort sample donor condition batch
+"""
+SAMPLE_CELLS = _table("samples/*.cells.tsv.gz", CELLS_COLUMNS)
+QC_CELLS = _table("qc_cells.tsv.gz", CELLS_COLUMNS)
+QC_SAMPLES = _table(
+    "qc_samples.tsv",
+    """
+    text cohort sample donor condition status message
+    count n_read n_kept
+    number min_counts max_counts min_genes max_genes max_pct_mito
+    text doublets
+    """,
+    optional="min_counts max_counts min_genes max_genes max_pct_mito",
+)
+QC_WATERFALL = _table(
+    "qc_waterfall.tsv", "text cohort sample donor condition step; count n_removed n_left"
+)
+LINEAGES = _table("lineages.tsv", "text cohort sample donor lineage; count n")
+INPUTS = _table("inputs.tsv", "text sample file; count bytes; text sha256")
+RETRIEVED = _table("retrieved.tsv", "text file; count_or_na bytes; text sha256 url version")
+DONORS = _table(
+    "donors.tsv",
+    """
+    text cohort donor condition
+    count n_samples
+    text batch
+    """,
+    optional="batch",
+    others=ANY,
+)
+HVG = _table(
+    "hvg.tsv",
+    """
+    text gene gene_symbol
+    number mean dispersion
+    count n_batches
+    text excluded
+    flag highly_variable
+    """,
+)
+CLUSTERS = _table("clusters.tsv.gz", "text cell", others=COUNT)
+UMAP = _table("umap.tsv.gz", "text cell; number umap1 umap2")
+
+# ------------------------------------------------------------------ labels
+
+LABELS = _table(
+    "labels.tsv.gz",
+    """
+    text cell level1 subset
+    number subset_score subset_margin
+    text compartment
+    flag isg_high proliferating tph_high th22_high
+    text look_alike own_level1 own_subset own_compartment
+    """,
+    optional="own_level1 own_subset own_compartment",
+)
+SCORES = _table("scores.tsv.gz", "text cell; number tph_score th22_score isg_score", others=NUMBER)
+MARKERS_FOUND = _table(
+    "markers_found.tsv", "count level; text label gene sign; flag found callable"
+)
+MARKER_EXPRESSION = _table(
+    "marker_expression.tsv", "text subset; count n_cells; text gene sign; number fraction mean"
+)
+DETECTABILITY = _table(
+    "detectability.tsv",
+    """
+    text gene
+    count_or_na n_cells
+    number pct_cells
+    count_or_na n_donors
+    number pct_donors
+    """,
+)
+LABEL_SCORES = _table(
+    "label_scores.tsv", "text subset measure; number bin_low bin_high; count n_called n_unassigned"
+)
+LABEL_COVERAGE = _table(
+    "label_coverage.tsv",
+    """
+    text level rule
+    number cut
+    count n_cells n_called
+    number coverage
+    count n_truth n_truth_called
+    number truth_coverage accuracy macro_f1
+    """,
+)
+AGREEMENT_COLUMNS = """
+text level
+count n
+number ari macro_f1
+"""
+AGREEMENT = _table("agreement.tsv", AGREEMENT_COLUMNS)
+CONFUSION = _table("confusion.tsv", "text author own; count n; number share")
+CELLTYPIST = _table("celltypist.tsv.gz", "text cell celltypist_label; number celltypist_confidence")
+CELLTYPIST_AGREEMENT = _table("celltypist_agreement.tsv", AGREEMENT_COLUMNS)
+CELLTYPIST_CONFUSION = _table(
+    "celltypist_confusion.tsv", "text celltypist own; count n; number share"
+)
+
+# ------------------------------------------------------------------ donors
+
+COMPOSITION = _table(
+    "composition.tsv",
+    """
+    text cohort donor condition subset
+    count n
+    text denominator
+    count n_denominator
+    text kind
+    """,
+)
+IMBALANCE = _table(
+    "imbalance.tsv",
+    """
+    text cohort donor condition estimator
+    number value
+    count n_cells
+    flag estimable
+    text reason
+    flag leads
+    """,
+)
+ACTIVITY = _table(
+    "activity.tsv",
+    """
+    text cohort donor condition subset signature
+    number value
+    count n_cells n_genes_found n_genes
+    flag estimable
+    text reason
+    """,
+)
+SIGNATURE_OVERLAPS = _table(
+    "signature_overlaps.tsv", "text set_a set_b; count n_shared; text genes"
+)
+
+AMBIENT = _table(  # kept in memory: the table of a figure has it
+    "ambient.tsv", "text donor condition genes source; number n_counts n_total per_10k"
+)
+
+# ------------------------------------------------------------------ statistics
+
+TESTS = _table(
+    "tests.tsv",
+    """
+    text cohort contrast quantity denominator role
+    count_or_na n_case n_control
+    number effect
+    text unit
+    number ci_low ci_high p q
+    text method covariates
+    flag estimable
+    text reason
+    number se df smd smd_se median_case median_control
+    """,
+)
+PERMUTED = _table("permuted.tsv", "text cohort estimator; number bin_low bin_high; count n")
+SPECIFICATIONS = _table(
+    "specifications.tsv",
+    """
+    text cohort contrast estimator family specification
+    flag leads
+    count_or_na n_case n_control
+    number effect
+    text unit
+    number se ci_low ci_high p
+    text covariates
+    flag estimable
+    text reason
+    """,
+)
+RANDOM_SETS = _table("random_sets.tsv", "text cohort; count draw; number effect t")
+EXPRESSION = _table(
+    "de/*.tsv",
+    """
+    text gene gene_symbol
+    number base_mean log2fc se stat p q
+    count_or_na n_case n_control
+    text covariates
+    flag estimable
+    text reason
+    """,
+)
+FACTORS = _table(
+    "factors/*.tsv", "text factor; count n_targets; number score p; flag estimable; text reason"
+)
+META = _table(
+    "meta.tsv",
+    """
+    text quantity denominator scale cohort
+    count_or_na n_cohorts n_case n_control
+    number effect se ci_low ci_high p tau2 i2 pi_low pi_high weight
+    text method covariates
+    flag estimable
+    text reason
+    """,
+)
+
+CALIBRATION = _table(  # of resources, with comment lines; ``within`` is made when it is read
+    "calibration.tsv",
+    "text task metric; number value target_low target_high; flag within; count cohorts; text note",
+)
+
+# ------------------------------------------------------------------ the truth of simulated cohorts
+
+TRUE_CELLS = _table(
+    "truth/cells.tsv.gz",
+    """
+    text cell sample donor lineage subset
+    flag isg_high proliferating is_doublet
+    text partner
+    flag is_low_quality
+    number ambient_fraction
+    """,
+)
+TRUE_DONORS = _table(
+    "truth/donors.tsv",
+    """
+    text donor condition
+    number interferon_activity log_ratio log_ratio_tph
+    """,
+    others=NUMBER,  # share_<label>
+)
+PLANTED = _table("truth/planted.tsv", "text quantity; number effect; text meaning")
+
+TABLES = [value for value in list(globals().values()) if isinstance(value, Table)]
+
+
+@cache
+def _patterns() -> list[tuple[re.Pattern, Table]]:
+    """How the paths of each table end, those that name a folder first."""
+    found = [
+        (re.compile(r"(^|/)" + re.escape(one.file).replace(r"\*", "[^/]+") + "$"), one)
+        for one in TABLES
+        if one is not FREE
+    ]
+    return sorted(found, key=lambda pair: -pair[1].file.count("/"))
+
+
+def of(path: str | Path) -> Table:
+    """The contract of the table at ``path``, by the end of the path.
+
+    Raises
+    ------
+    ValueError
+        No table of this name is known.
+    """
+    for pattern, table in _patterns():
+        if pattern.search(Path(path).as_posix()):
+            return table
+    raise ValueError(f"{path}: no table of this name in tilt.core.contracts")

@@ -1,0 +1,71 @@
+"""Words that tables, columns and settings share. Each stands here once and is taken from here."""
+
+from dataclasses import dataclass
+
+# A unit of the statistics: a donor in a condition (a donor has one, except in paired designs).
+UNIT = ["cohort", "donor", "condition"]
+UNIT_KEY = UNIT[1:]  # the same within a cohort
+ABOUT_SAMPLE = ["cohort", "sample", "donor", "condition"]
+
+# Columns of a sample sheet that say where files are, not who the donor is.
+FILE_COLUMNS = ("sample", "path", "prefix", "matrix", "barcodes", "features")
+
+UNASSIGNED = "unassigned"  # the label of a cell to which none is given
+
+# Groups of cells that shares are taken of. The working set is what the imbalance is measured in:
+# memory CD4 T cells, regulatory and naive ones left out (tilt.labels.working_set).
+WORKING_SET = "memory_cd4"
+GROUPS = (WORKING_SET, "cd4", "t")  # from narrow to wide
+DENOMINATORS = (*GROUPS, "pbmc")
+TABLE_DENOMINATOR = "total"  # of a published table that names none
+
+# The two poles of the imbalance; the labels counted at each (E1) are the setting imbalance: poles.
+POLES = ("tph", "th22")
+POLE_FLAGS = {pole: (f"{pole}_high",) for pole in POLES}  # counted at each pole for E2
+POLE_SETS = {"tph": "TPH_BLOOD", "th22": "TH22_BLOOD"}  # signatures behind score and flag
+ISG_HIGH = "isg_high"
+FLAGS = ("tph_high", "th22_high", ISG_HIGH)  # states of a cell that are counted per donor
+INTERFERON_SET = "IFN1_T_CORE"  # the signature of the type I interferon score
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """How an estimator of the imbalance is called in figures (title, axis) and text (phrase)."""
+
+    title: str
+    axis: str
+    phrase: str
+    unit: str  # of its value and effect
+
+
+ESTIMATORS = {
+    "E1": Estimator(
+        "E1 labelled cells",
+        "ln(Tph + Tfh / Th22-like)",
+        "the log-ratio of labelled Tph/Tfh to Th22-like cells (E1)",
+        "ln ratio",
+    ),
+    "E2": Estimator(
+        "E2 score-high cells",
+        "ln(Tph-high / Th22-high)",
+        "the log-ratio of Tph-score-high to Th22-score-high cells (E2)",
+        "ln ratio",
+    ),
+    "E3": Estimator(
+        "E3 pseudobulk axis",
+        "Tph − Th22 axis (SD)",
+        "the pseudobulk axis Tph minus Th22 (E3)",
+        "SD",
+    ),
+}
+RATIOS = ("E1", "E2")  # estimators that are log-ratios of counts
+
+# Role of a test, declared before the data are seen, in the order of the table.
+PRIMARY, SECONDARY, SENSITIVITY, EXPLORATORY = (
+    "primary",
+    "secondary",
+    "sensitivity",
+    "exploratory",
+)
+ROLES = (PRIMARY, SECONDARY, SENSITIVITY, EXPLORATORY)
+MAIN_METHODS = ("arcsine_ols_hc3", "ols_hc3", "paired_t")  # one of them is the test of a quantity
