@@ -29,6 +29,11 @@ NOTES = (
         "conservative: HC3 where a batch holds two or three donors of an arm",
     ),
     (
+        r"meta-analysis, coverage (half-normal|modified)",
+        "wide, not narrow: no interval that allows for differences between cohorts is exact where "
+        "there are none or small ones",
+    ),
+    (
         r"ULM factors",
         "genes are taken as independent, which they are not: read as a ranking",
     ),

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from tilt.figures.names import SUBSET_COLOURS, Cohort
+from tilt.stats import meta_table
 
 SUBSETS = [name for name in SUBSET_COLOURS if name not in ("T", "CD4", "CD8")][:24]
 POLES = ["tph_high", "th22_high"]
@@ -157,23 +158,16 @@ def meta(cohorts=("demo", "pbmc", "third"), seed: int = 2) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     parts = []
     for quantity in ("E1", "E2", "E3", "CD4_Th22_like"):
-        table = pd.DataFrame({"cohort": list(cohorts)})
-        table.insert(0, "quantity", quantity)
-        table["n_case"], table["n_control"] = 10, 8
-        table = effects(table, random, "ln ratio").drop(columns=["role"], errors="ignore")
+        table = pd.DataFrame({"cohort": list(cohorts), "quantity": quantity})
+        table["n_case"], table["n_control"], table["df"] = 10, 8, 16
+        table = effects(table, random, "ln ratio")
         table["method"] = "arcsine_ols_hc3" if quantity[0] == "C" else "ols_hc3"
+        table["se"] = (table["ci_high"] - table["ci_low"]) / 4.2
         if quantity == "E1":
             table.loc[0, ["effect", "ci_low", "ci_high", "p"]] = np.nan
             table.loc[0, ["estimable", "reason"]] = [False, "median Th22-like count below 5"]
-        mean = table["effect"].mean()
-        row = {"quantity": quantity, "cohort": "all", "n_cohorts": len(cohorts), "effect": mean}
-        row |= {"ci_low": mean - 0.1, "ci_high": mean + 0.1, "p": 0.04, "tau2": 0.01, "i2": 0.31}
-        row |= {"pi_low": mean - 0.3, "pi_high": mean + 0.3, "estimable": True, "reason": ""}
-        row |= {"n_case": 30, "n_control": 24}
-        row["method"] = f"{table['method'][0]} PM + modified Knapp-Hartung"
-        table = pd.concat([table, pd.DataFrame([row])])
-        parts.append(table.assign(denominator="memory_cd4", scale="ln ratio"))
-    return pd.concat(parts, ignore_index=True).drop(columns=["q", "unit", "smd", "smd_se"])
+        parts.append(table.assign(denominator="memory_cd4", contrast="SLE vs control"))
+    return meta_table.across(pd.concat(parts, ignore_index=True))
 
 
 def imbalance(people: pd.DataFrame, seed: int = 3, e1: bool = True) -> pd.DataFrame:

@@ -32,9 +32,8 @@ rule combine_cohorts:
         ],
         limits=CONFIG["imbalance"],
         stats=CONFIG["stats"],
-        tau="PM",
         seed=CONFIG["seed"],
-        code=code("stats.meta", "stats.contrast", "stats.plan"),
+        code=code("stages.across"),
     script:
         "../scripts/combine_cohorts.py"
 

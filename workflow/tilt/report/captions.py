@@ -321,15 +321,22 @@ CAPTIONS = {
 
 def across_captions(meta: pd.DataFrame, n_cohorts: int) -> dict[str, str]:
     """Captions of the figures over all cohorts."""
-    kinds = sorted({m.partition(" ")[2] for m in meta.get("method", []) if "+" in str(m)})
-    kinds = [kind.replace("PM", "Paule-Mandel") for kind in kinds]
+    models = set(meta.loc[is_true(meta["leads"]), "model"].dropna()) - {""} if len(meta) else ()
+    mean = "not combined"
+    if models:
+        mean = f"the mean of such cohorts by random effects ({'; '.join(sorted(models))})"
+    said = ""
+    if any(model.startswith("half-normal") for model in models):
+        said = (
+            "Half-normal: prior on the SD between cohorts with the scale named, interval and "
+            "P(other sign) of the posterior; other scales are in meta.tsv. "
+        )
     return {
         "meta": (
             f"{count(n_cohorts, 'cohort')}. Effect of each cohort with 95% CI (n: cases + "
-            "controls), "
-            f"and their random-effects mean ({'; '.join(kinds) or 'not combined'}) as a diamond; "
-            "orange: prediction interval for a new cohort. E3 is combined as Hedges g because its "
-            "unit "
+            "controls), their average weighted by precision as an open diamond (common effect: it "
+            f"speaks of these cohorts alone), and as a filled one: {mean}; orange: prediction "
+            f"interval for a new cohort. {said}E3 is combined as Hedges g because its unit "
             "differs between cohorts."
         ),
         "detectability": (

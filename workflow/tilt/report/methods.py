@@ -36,6 +36,10 @@ CITATIONS = {
     "hksj": "Röver C, Knapp G, Friede T. Hartung-Knapp-Sidik-Jonkman approach and its "
     "modification. "
     "BMC Med Res Methodol 2015;15:99. doi:10.1186/s12874-015-0091-1",
+    "bayesmeta": "Röver C. Bayesian random-effects meta-analysis using the bayesmeta R package. "
+    "J Stat Softw 2020;93(6):1. doi:10.18637/jss.v093.i06",
+    "friede": "Friede T, Röver C, Wandel S, Neuenschwander B. Meta-analysis of few small studies "
+    "in orphan diseases. Res Synth Methods 2017;8:79. doi:10.1002/jrsm.1217",
     "law": "Law C et al. Interferon subverts an AHR-JUN axis to promote CXCL13+ T cells in lupus. "
     "Nature 2024;631:857. doi:10.1038/s41586-024-07627-2",
 }
@@ -143,8 +147,11 @@ def methods(config: dict, cohorts: list[CohortResults]) -> list[str]:
         "Benjamini-Hochberg; all else is exploratory. Differential expression: PyDESeq2 on "
         f"pseudobulk, genes with {design.MIN_COUNT} counts in as many donors as the smaller "
         f"arm has. {factors}"
-        "Cohorts were combined by random effects (Paule-Mandel, modified Knapp-Hartung interval) "
-        "and "
+        "Effects of cohorts were combined in three ways: their average weighted by precision "
+        "(common effect), random effects with a half-normal prior on the SD between cohorts "
+        f"(scale {stats['tau_scale']:g} on standardized and log scales, half and twice of it as "
+        "sensitivity; in front with two to four cohorts), and random effects by Paule-Mandel with "
+        "the modified Knapp-Hartung interval (in front from five cohorts on). Cohorts were "
         "never pooled at the level of cells. All tests are two-sided. Seed "
         f"{config['seed']}."
     )
@@ -176,7 +183,7 @@ def citations(config: dict, cohorts: list[CohortResults]) -> list[str]:
     if config["stats"]["regulon"]:
         keys.append("decoupler")
     if len(cohorts) > 1:
-        keys += ["pm", "hksj"]
+        keys += ["bayesmeta", "friede", "pm", "hksj"]
     data = [
         f"{c.cohort.title}: {c.settings['citation']}"
         + (f" Licence: {c.settings['licence']}." if c.settings.get("licence") else "")
