@@ -83,7 +83,7 @@ def made_table(cohorts=3):
     rows = []
     for i in range(cohorts):
         base = {"cohort": f"c{i}", "denominator": "memory_cd4", "n_case": 10, "n_control": 10}
-        base |= {"unit": "ln ratio", "df": 18, "estimable": True, "method": "ols_hc3"}
+        base |= {"unit": "ln ratio", "df": 18, "estimable": True, "method": "ols_hc2"}
         rows.append(base | {"quantity": "E1", "effect": EFFECT[i], "se": SE[i]})
         own = {"effect": 100.0 * EFFECT[i], "se": 100 * SE[i], "smd": EFFECT[i], "smd_se": SE[i]}
         rows.append(base | {"quantity": "E3", "unit": "SD"} | own)
@@ -123,7 +123,7 @@ def test_a_cohort_that_is_not_estimable_is_shown_and_not_counted():
 
 def test_pairs_are_not_combined_with_cases_and_controls():
     rows = []
-    for i, main in enumerate(("ols_hc3", "ols_hc3", "paired_t", "paired_t")):
+    for i, main in enumerate(("ols_hc2", "ols_hc2", "paired_t", "paired_t")):
         base = {"cohort": f"c{i}", "quantity": "x", "denominator": "t", "unit": "u", "df": 9}
         base |= {"estimable": True, "n_case": 5, "n_control": 5, "contrast": "a vs b"}
         for method in (main, "beta_binomial"):

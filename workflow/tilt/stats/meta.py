@@ -15,9 +15,9 @@ COLUMNS = ["quantity", "denominator", "scale", "cohort", "n_cohorts", "n_case", 
 COLUMNS += ["effect", "se", "ci_low", "ci_high", "p", "tau2", "i2", "pi_low", "pi_high", "weight"]
 COLUMNS += ["method", "covariates", "estimable", "reason"]
 SCALES = {  # method of tests.tsv -> which of its columns are combined
-    "ols_hc3": ("effect", "se"),
+    "ols_hc2": ("effect", "se"),
     "paired_t": ("effect", "se"),
-    "arcsine_ols_hc3": ("effect", "se"),
+    "arcsine_ols_hc2": ("effect", "se"),
     "beta_binomial": ("effect", "se"),
     "logit_normal": ("effect", "se"),
 }
@@ -149,7 +149,7 @@ def _with_absent(tests: pd.DataFrame) -> pd.DataFrame:
     Where E1 cannot be estimated its model without pseudocount is not fitted: such a cohort is
     listed with the reason of its main row, like the others.
     """
-    main = tests[tests["method"].isin(("ols_hc3", "paired_t")) & tests["quantity"].isin(RATIOS)]
+    main = tests[tests["method"].isin(("ols_hc2", "paired_t")) & tests["quantity"].isin(RATIOS)]
     key = ["cohort", "quantity", "denominator"]
     there = tests.loc[tests["method"] == "logit_normal", key]
     lost = main[~pd.MultiIndex.from_frame(main[key]).isin(pd.MultiIndex.from_frame(there))]

@@ -292,7 +292,7 @@ def random_sets(cohort: Cohort, n: int, bins: int = 20) -> pd.DataFrame:
 
     Returns
     -------
-    draw (0 = the axis itself), effect, t (HC3); empty when the axis is not estimable. The share of
+    draw (0 = the axis itself), effect, t (HC2); empty when the axis is not estimable. The share of
     draws with |t| at least that of draw 0 is the p against random sets.
     """
     columns = ["cohort", "draw", "effect", "t"]
@@ -331,7 +331,7 @@ def random_sets(cohort: Cohort, n: int, bins: int = 20) -> pd.DataFrame:
         built, rows = bench.design(units)
         if built.problem:
             return pd.DataFrame(columns=columns)
-        effect, se = inference.hc3(outcomes[:, rows], built.fit)
+        effect, se = inference.hc2(outcomes[:, rows], built.fit)
     table = pd.DataFrame({"draw": np.arange(n + 1), "effect": effect, "t": effect / se})
     return table.assign(cohort=units["cohort"].iloc[0])[columns]
 
