@@ -262,7 +262,7 @@ def axis(table: Table) -> None:
     for seed in table.seeds:
         donors, bulk = pseudobulks(np.random.default_rng(seed))
         key = pd.MultiIndex.from_frame(donors[["donor", "condition"]])
-        strata = pd.Series(donors["batch"].to_numpy(), key)
+        strata = donors[["batch"]].set_axis(key)
         plan = contrast.Plan(declared, (), None, 499, 399, seed + OTHER)
         made_, why = imbalance.axis(bulk, signatures, sets[:2], strata, limits)
         rows = imbalance.axis_rows(donors, made_, why, limits)

@@ -32,7 +32,7 @@ class Cohort:
     """What the controls of one cohort work on; ``bulk`` and ``cells`` are None for tables.
 
     ``cells``: donor, condition, tph_score, th22_score of the working set, for other thresholds;
-    ``strata``: stratum of every unit, indexed by (donor, condition), for standardising genes.
+    ``strata``: strata of every unit, indexed by (donor, condition), for standardising genes.
     """
 
     donors: pd.DataFrame
@@ -43,7 +43,7 @@ class Cohort:
     bulk: ad.AnnData | None = None
     cells: pd.DataFrame | None = None
     detectability: pd.DataFrame | None = None
-    strata: pd.Series | None = None
+    strata: pd.DataFrame | None = None
 
 
 Maker = Callable[[Cohort], pd.DataFrame]
