@@ -20,12 +20,12 @@ NOTES = (
         "distribution does, and the score interval is made to hold its level there",
     ),
     (
-        r"points_ols_hc3",
+        r"points_ols_hc2",
         "wide, not narrow: HC3 is conservative where percentages are skewed and a batch holds two "
         "or three donors of an arm; no test is made on this scale",
     ),
     (
-        r"batch imbalance.*ols_hc3",
+        r"batch imbalance.*ols_hc2",
         "conservative: HC3 where a batch holds two or three donors of an arm",
     ),
     (

@@ -143,7 +143,7 @@ def effects(table: pd.DataFrame, random, unit: str) -> pd.DataFrame:
     table["ci_low"], table["ci_high"] = table["effect"] - half, table["effect"] + half
     table["p"] = random.uniform(0, 1, len(table)) ** 3
     table["q"] = np.minimum(1, table["p"] * 3)
-    table["method"], table["covariates"] = "ols_hc3", "age, sex"
+    table["method"], table["covariates"] = "ols_hc2", "age, sex"
     table["smd"], table["smd_se"] = table["effect"] / 0.1, 0.45
     table["estimable"], table["reason"] = True, ""
     few = table["n_case"].clip(upper=3) + table["n_control"].clip(upper=3) < 6
@@ -161,7 +161,7 @@ def meta(cohorts=("demo", "pbmc", "third"), seed: int = 2) -> pd.DataFrame:
         table = pd.DataFrame({"cohort": list(cohorts), "quantity": quantity})
         table["n_case"], table["n_control"], table["df"] = 10, 8, 16
         table = effects(table, random, "ln ratio")
-        table["method"] = "arcsine_ols_hc3" if quantity[0] == "C" else "ols_hc3"
+        table["method"] = "arcsine_ols_hc2" if quantity[0] == "C" else "ols_hc2"
         table["se"] = (table["ci_high"] - table["ci_low"]) / 4.2
         if quantity == "E1":
             table.loc[0, ["effect", "ci_low", "ci_high", "p"]] = np.nan

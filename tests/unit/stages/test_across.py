@@ -80,7 +80,7 @@ def test_a_person_in_two_cohorts_counts_in_the_larger():
     shared = [f"a{i}" for i in range(4)] + [f"b{i}" for i in range(8)]
     second = study("b", 2, donors=shared)
     table = across.combine([first, second], SETTINGS, LIMITS, 1)
-    rows = table[(table["quantity"] == "E1") & (table["method"] == "ols_hc3")]
+    rows = table[(table["quantity"] == "E1") & (table["method"] == "ols_hc2")]
     rows = rows[rows["model"] == ""].set_index("cohort")
     assert rows.loc["a", "n_case"] + rows.loc["a", "n_control"] == 16
     assert rows.loc["b", "n_case"] + rows.loc["b", "n_control"] == 8

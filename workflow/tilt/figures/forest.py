@@ -8,9 +8,8 @@ from matplotlib.axes import Axes
 
 from tilt.figures import style
 from tilt.figures.names import DARK, GREY, p_text
+from tilt.stats.contrast import MAIN
 
-# One row of the tests table a quantity is the main one; the others add a p or an interval to it.
-MAIN = ("ols_hc3", "arcsine_ols_hc3", "paired_t")
 FILLED = {"primary": "D", "secondary": "o"}
 
 

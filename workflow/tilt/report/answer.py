@@ -10,13 +10,13 @@ from tilt.core.text import count, number
 from tilt.figures.names import Cohort, p_text, pretty
 from tilt.stats import meta as models
 from tilt.stats import meta_table
+from tilt.stats.contrast import MAIN
 
 ESTIMATORS = {
     "E1": "the log-ratio of labelled Tph/Tfh to Th22-like cells (E1)",
     "E2": "the log-ratio of Tph-score-high to Th22-score-high cells (E2)",
     "E3": "the pseudobulk axis Tph minus Th22 (E3)",
 }
-MAIN = ("ols_hc3", "arcsine_ols_hc3", "paired_t")
 INTERFERON = ("IFN1_T_CORE", ("memory_cd4", "cd4", "t"))
 SILENT = ("CXCL13", "IL22")
 SMALL_ARM = 10  # donors in the smaller arm below which power is low (simulated for this design)

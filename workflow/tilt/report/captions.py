@@ -100,7 +100,7 @@ def _imbalance(results: CohortResults) -> str:
         "grey, the same with the labels of donors permuted. "
         "(c–e) Each estimator by condition, mean with 95% t interval. (f) Leading estimator "
         "against "
-        "interferon score or SLEDAI, Spearman's rho: an association. OLS with HC3 standard errors, "
+        "interferon score or SLEDAI, Spearman's rho: an association. OLS with HC2 standard errors, "
         f"{adjustment(results)}; permutation within strata. " + "; ".join(parts) + "."
     )
 
@@ -114,7 +114,7 @@ def _composition(results: CohortResults) -> str:
         f"{donors_text(results)}. (a) Share of each subset among the denominator named in bold, "
         "each "
         "dot a donor, bar the median, square-root axis. (b) Difference on the arcsine-root scale, "
-        f"OLS with HC3, 95% CI, {adjustment(results)}; q is Benjamini-Hochberg over the secondary "
+        f"OLS with HC2, 95% CI, {adjustment(results)}; q is Benjamini-Hochberg over the secondary "
         f"family ({count(family, 'test')}), the other p values are exploratory and not adjusted."
     )
 
@@ -134,7 +134,7 @@ def _interferon(results: CohortResults) -> str:
     return (
         f"{donors_text(results)}. Mean log2 CPM of the T-cell interferon genes in the pseudobulk "
         "of "
-        f"each donor; mean with 95% t interval; OLS with HC3, {adjustment(results)}.{effect}"
+        f"each donor; mean with 95% t interval; OLS with HC2, {adjustment(results)}.{effect}"
     )
 
 

@@ -19,9 +19,11 @@ CITATIONS = {
     "doi:10.1038/s41598-019-41695-z",
     "umap": "McInnes L, Healy J, Melville J. UMAP. J Open Source Softw 2018;3:861. "
     "doi:10.21105/joss.00861",
-    "hc3": "MacKinnon JG, White H. Some heteroskedasticity-consistent covariance matrix "
+    "hc2": "MacKinnon JG, White H. Some heteroskedasticity-consistent covariance matrix "
     "estimators. "
     "J Econom 1985;29:305. doi:10.1016/0304-4076(85)90158-7",
+    "bm": "Imbens GW, Kolesár M. Robust standard errors in small samples. Rev Econ Stat "
+    "2016;98:701. doi:10.1162/REST_a_00552",
     "bh": "Benjamini Y, Hochberg Y. Controlling the false discovery rate. J R Stat Soc B "
     "1995;57:289. "
     "doi:10.1111/j.2517-6161.1995.tb02031.x",
@@ -134,8 +136,8 @@ def methods(config: dict, cohorts: list[CohortResults]) -> list[str]:
             "statistics, without targets that define the imbalance. "
         )
     fourth = (
-        "The donor is the unit. Values were compared by ordinary least squares with HC3 standard "
-        "errors "
+        "The donor is the unit. Values were compared by ordinary least squares with HC2 standard "
+        "errors, the degrees of freedom of Bell and McCaffrey "
         "and the covariates of each cohort (shares after the arcsine square root, with a "
         "beta-binomial "
         f"model beside it); p values also by {stats['permutations']:,} permutations within strata, "
@@ -173,7 +175,7 @@ def cohort_sentence(one: CohortResults) -> str:
 
 def citations(config: dict, cohorts: list[CohortResults]) -> list[str]:
     """References of the tools used in this run, of the question, and of the data sets."""
-    keys = ["law", "snakemake", "scanpy", "anndata", "leiden", "umap", "hc3", "bh"]
+    keys = ["law", "snakemake", "scanpy", "anndata", "leiden", "umap", "hc2", "bm", "bh"]
     if any(c.settings["qc"]["doublets"]["method"] == "scrublet" for c in cohorts):
         keys.append("scrublet")
     if config["embed"]["harmony"]:

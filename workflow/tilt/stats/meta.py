@@ -209,7 +209,7 @@ def one_stage(studies: list[tuple[np.ndarray, np.ndarray]]) -> inference.Estimat
     outcome = np.concatenate([y for y, _ in studies])
     nuisance = linalg.block_diag(*[design[:, :-1] for _, design in studies])
     condition = np.concatenate([design[:, -1] for _, design in studies])
-    return inference.ols_hc3(outcome, np.column_stack([nuisance, condition]))
+    return inference.ols(outcome, np.column_stack([nuisance, condition]))
 
 
 def repeated_donors(donors: dict[str, pd.DataFrame]) -> dict[str, list[str]]:
