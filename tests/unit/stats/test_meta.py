@@ -170,7 +170,8 @@ def test_one_stage_is_the_regression_with_a_stratum_and_own_covariates_for_each_
     found = meta.one_stage(studies)
     assert found.effect == pytest.approx(model.params["case"])
     assert found.se == pytest.approx(model.bse["case"])
-    design = np.column_stack([model.model.exog[:, [0, 1, 3, 4]], rows["case"]])
+    at = model.model.exog_names.index("case")
+    design = np.column_stack([np.delete(model.model.exog, at, axis=1), rows["case"]])
     df = inference.project(design).df_effect
     assert found.p == pytest.approx(2 * stats.t.sf(abs(found.effect / found.se), df))
 

@@ -232,8 +232,6 @@ def _counts_model(
         return _not_estimable(base, method, str(error))
     if not np.isfinite([estimate.effect, estimate.p]).all():
         return _not_estimable(base, method, "the model did not converge")
-    if not np.isfinite(estimate.ci_low):
-        base["reason"] = "; ".join([*notes, "so few cells or donors that no interval ends"])
     return _row(base, method, estimate)
 
 
