@@ -5,6 +5,7 @@ import pandas as pd
 from tilt.config import check
 from tilt.core import contracts, tables
 from tilt.figures.names import SUBSET_COLOURS, Cohort
+from tilt.stats import meta_table
 
 SUBSETS = [name for name in SUBSET_COLOURS if name not in ("T", "CD4", "CD8")][:24]
 POLES = ["tph_high", "th22_high"]
@@ -145,7 +146,7 @@ def effects(table: pd.DataFrame, random, unit: str) -> pd.DataFrame:
     table["ci_low"], table["ci_high"] = table["effect"] - half, table["effect"] + half
     table["p"] = random.uniform(0, 1, len(table)) ** 3
     table["q"] = np.minimum(1, table["p"] * 3)
-    table["method"], table["covariates"] = "ols_hc3", "age, sex"
+    table["method"], table["covariates"] = "ols_hc2", "age, sex"
     table["smd"], table["smd_se"] = table["effect"] / 0.1, 0.45
     table["estimable"], table["reason"] = True, ""
     few = table["n_case"].clip(upper=3) + table["n_control"].clip(upper=3) < 6
@@ -160,23 +161,16 @@ def meta(cohorts=("demo", "pbmc", "third"), seed: int = 2) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     parts = []
     for quantity in ("E1", "E2", "E3", "CD4_Th22_like"):
-        table = pd.DataFrame({"cohort": list(cohorts)})
-        table.insert(0, "quantity", quantity)
-        table["n_case"], table["n_control"] = 10, 8
-        table = effects(table, random, "ln ratio").drop(columns=["role"], errors="ignore")
-        table["method"] = "arcsine_ols_hc3" if quantity[0] == "C" else "ols_hc3"
+        table = pd.DataFrame({"cohort": list(cohorts), "quantity": quantity})
+        table["n_case"], table["n_control"], table["df"] = 10, 8, 16
+        table = effects(table, random, "ln ratio")
+        table["method"] = "arcsine_ols_hc2" if quantity[0] == "C" else "ols_hc2"
+        table["se"] = (table["ci_high"] - table["ci_low"]) / 4.2
         if quantity == "E1":
             table.loc[0, ["effect", "ci_low", "ci_high", "p"]] = np.nan
             table.loc[0, ["estimable", "reason"]] = [False, "median Th22-like count below 5"]
-        mean = table["effect"].mean()
-        row = {"quantity": quantity, "cohort": "all", "n_cohorts": len(cohorts), "effect": mean}
-        row |= {"ci_low": mean - 0.1, "ci_high": mean + 0.1, "p": 0.04, "tau2": 0.01, "i2": 0.31}
-        row |= {"pi_low": mean - 0.3, "pi_high": mean + 0.3, "estimable": True, "reason": ""}
-        row |= {"n_case": 30, "n_control": 24}
-        row["method"] = f"{table['method'][0]} PM + modified Knapp-Hartung"
-        table = pd.concat([table, pd.DataFrame([row])])
-        parts.append(table.assign(denominator="memory_cd4", scale="ln ratio"))
-    return pd.concat(parts, ignore_index=True).drop(columns=["q", "unit", "smd", "smd_se"])
+        parts.append(table.assign(denominator="memory_cd4", contrast="SLE vs control"))
+    return meta_table.across(pd.concat(parts, ignore_index=True))
 
 
 def imbalance(people: pd.DataFrame, seed: int = 3, e1: bool = True) -> pd.DataFrame:

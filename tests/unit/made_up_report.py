@@ -47,6 +47,7 @@ CONFIG = {
     "stats": {
         "permutations": 10000,
         "bootstraps": 2000,
+        "tau_scale": 0.5,
         "min_donors": 3,
         "de_subsets": ["memory_cd4"],
         "regulon": "",

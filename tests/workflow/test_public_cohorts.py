@@ -107,7 +107,7 @@ def test_every_donor_comes_to_the_statistics(run, name):
         (tested[list(asked)] == list(asked.values())).all(axis=1), ["effect", "method"]
     ].to_numpy()
     assert effect > 0, "interferon is planted in the cases"
-    assert method == ("paired_t" if cohort["contrast"].get("paired") else "ols_hc3")
+    assert method == ("paired_t" if cohort["contrast"].get("paired") else "ols_hc2")
 
 
 @pytest.mark.parametrize("name", REPORTED)

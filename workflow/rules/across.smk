@@ -25,7 +25,6 @@ rule combine_cohorts:
             for cohort in COHORTS.values()
         ],
         stats=CONFIG["stats"],
-        tau="PM",
         seed=CONFIG["seed"],
         code=code("combine_cohorts"),
     script:

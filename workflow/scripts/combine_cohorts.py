@@ -1,4 +1,4 @@
-"""Combine the effects of all cohorts by random effects, every donor counted once."""
+"""Combine the effects of all cohorts, every donor counted once."""
 
 from tilt.core import logs
 
@@ -7,21 +7,14 @@ def main(snakemake) -> None:
     log = logs.begin(snakemake.log[0])  # before numpy is imported
     from tilt.core import tables
     from tilt.stages import across
-    from tilt.stats import meta
 
-    cohorts = snakemake.params.cohorts
-    names = [about["name"] for about in cohorts]
-    with_cells = [about["name"] for about in cohorts if about["format"] != "composition_table"]
-
-    def read(cohort, kind):
-        having = with_cells if kind == "activity" else names
-        if cohort not in having:
-            return None
-        return tables.read(snakemake.input[kind][having.index(cohort)])
-
-    tested = across.counted_once(cohorts, read, snakemake.params.stats, snakemake.params.seed)
-    combined = meta.across(tested, snakemake.params.tau)
-    log.info("%d cohorts, %d rows", len(cohorts), len(combined))
+    given, params, studies = snakemake.input, snakemake.params, []
+    for i, about in enumerate(params.cohorts):
+        activity = [f for f in given.activity if f.split("/")[-2] == about["name"]]
+        paths = (given.tests[i], given.composition[i], given.imbalance[i], *activity)
+        studies.append(across.Study(about, *map(tables.read, paths)))
+    combined = across.combine(studies, params.stats, params.seed)
+    log.info("%d cohorts, %d rows", len(studies), len(combined))
     tables.write(combined, snakemake.output[0])
 
 

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from tilt.config import check
 from tilt.donors import imbalance, pseudobulk
 from tilt.stats import plan
@@ -142,14 +143,45 @@ def test_a_published_table_has_no_axis():
     assert table.loc["E1", "leads"].all()
 
 
-def test_genes_are_standardised_inside_batches():
+def test_genes_are_scaled_by_their_spread_inside_batches_and_keep_the_batches():
     rng = np.random.default_rng(1)
-    strata = np.repeat([0, 1], 10)
-    values = rng.normal(size=(20, 4)) + 100 * strata[:, None]
+    strata = pd.DataFrame({"batch": np.repeat(["a", "b"], 10), "sex": np.tile(["F", "M"], 10)})
+    plain = rng.normal(size=(20, 4))
+    batch = (strata["batch"] == "b").to_numpy()[:, None]
+    values = plain + 100 * batch
     z = imbalance.standardise(values, strata)
-    assert np.abs(z[strata == 0].mean(axis=0)).max() < 1e-9
-    assert z.std(axis=0, ddof=2) == pytest.approx(np.ones(4))
-    assert (imbalance.standardise(np.ones((5, 2)), np.zeros(5)) == 0).all()
+    assert z.mean(axis=0) == pytest.approx(np.zeros(4), abs=1e-9)
+    inside = sm.OLS(
+        values[:, 0], sm.add_constant(pd.get_dummies(strata, drop_first=True, dtype=float))
+    )
+    assert z[:, 0] == pytest.approx(
+        (values[:, 0] - values[:, 0].mean()) / inside.fit().mse_resid ** 0.5
+    )
+    assert (imbalance.standardise(np.ones((5, 2))) == 0).all()
+
+
+def test_strata_that_leave_nothing_are_not_taken_out_of_the_spread():
+    values = np.random.default_rng(2).normal(size=(8, 3))
+    alone = pd.DataFrame({"batch": list("abcdefgh")})
+    assert imbalance.standardise(values, alone) == pytest.approx(imbalance.standardise(values))
+
+
+@pytest.mark.parametrize(
+    "columns", [("batch",), ("batch", "sex"), ("batch", "sex", "ancestry"), ("lane",)]
+)
+def test_strata_do_not_shrink_the_effect_of_the_axis(columns):
+    """Confounded with the condition (lane) or many: the axis differs by its scale alone."""
+    people = DONORS.assign(batch=list("xyxyxy"), sex=list("FFMFMF"), ancestry=list("EAEAAE"))
+    people["lane"] = people["condition"]
+    strata = people[list(columns)].set_axis(
+        pd.MultiIndex.from_frame(people[["donor", "condition"]])
+    )
+    made, _ = imbalance.axis(bulk(), SIGNATURES, ("TPH_BLOOD", "TH22_BLOOD"), strata, LIMITS)
+    values = pseudobulk.log_cpm(pseudobulk.dense(bulk()))
+    ranks = np.argsort(np.argsort(made.z, axis=0), axis=0)
+    assert (ranks == np.argsort(np.argsort(values, axis=0), axis=0)).all()
+    axis = made.value("TPH_BLOOD", "TH22_BLOOD")
+    assert axis[:3].min() > axis[3:].max()
 
 
 def test_genes_that_are_hardly_counted_stay_out():

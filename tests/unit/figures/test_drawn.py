@@ -192,7 +192,7 @@ def test_permutation_p_is_preferred_to_the_parametric_one():
         {
             "quantity": "E3",
             "denominator": "memory_cd4",
-            "method": ["beta_binomial", "ols_hc3", "permutation"],
+            "method": ["beta_binomial", "ols_hc2", "permutation"],
             "effect": [2.0, 1.0, 1.0],
             "ci_low": [np.nan, 0.5, np.nan],
             "ci_high": [np.nan, 1.5, np.nan],

@@ -13,7 +13,7 @@ import pytest
 from made_up_report import CONFIG, SETTINGS, build_page, results
 from PIL import Image
 from tilt.figures import composition, embedding, style
-from tilt.figures.names import subset_colour
+from tilt.figures.names import p_text, subset_colour
 from tilt.figures.registry import FIGURES
 from tilt.report import answer as report_text
 from tilt.report import captions, html_tables, provenance, svg
@@ -161,13 +161,40 @@ def test_direction_never_claims_absence():
     assert report_text.direction(row - 1, "SLE", "control") == "lower in SLE than in control"
 
 
-def test_across_names_prediction_interval_and_lead():
-    one = results()
-    first, second, third = report_text.across(made_up.meta(), [one])
+def test_across_says_model_interval_other_sign_and_the_average_of_these_cohorts():
+    table = made_up.meta()
+    first, second, third = report_text.across(table, [results()])
+    front = table[(table["quantity"] == "E3") & table["leads"].astype(bool)].iloc[0]
     assert first.startswith("Across 3 cohorts (30 cases, 24 controls), the pseudobulk axis")
-    assert "prediction interval" in first and "I² 31%" in first
+    assert (
+        f"(random effects, half-normal 0.5; 95% credible interval −{-front['ci_low']:.2f}" in first
+    )
+    assert f"probability of the other sign = {front['p'] / 2:.2f}, I² 58%, prediction" in first
+    average = table[(table["quantity"] == "E3") & (table["model"] == "common effect")].iloc[0]
+    said = f"{average['effect']:+.2f} (95% CI −{-average['ci_low']:.2f} to {average['ci_high']:.2f}"
+    assert f"the average of these cohorts was {said}" in first
     assert "E1" in second and "E2" in second
     assert third.startswith("demo: simulated data")
+
+
+def test_across_speaks_of_the_estimator_that_most_cohorts_have():
+    """E1 leads in the one cohort shown, and two cohorts have it; E2 and E3 three."""
+    one = results()
+    tests = one.table("tests").assign(role="sensitivity")
+    tests.loc[tests["quantity"] == "E1", "role"] = "primary"
+    one.tables["tests"] = tests
+    first, second, _ = report_text.across(made_up.meta(), [one])
+    assert "Tph-score-high" in first and "Across 3 cohorts" in first
+    assert "E1" in second
+
+
+def test_across_from_five_cohorts_on_gives_p():
+    table = made_up.meta(("a", "b", "c", "d", "e"))
+    first = report_text.across(table, [results()])[0]
+    front = table[(table["quantity"] == "E3") & table["leads"].astype(bool)].iloc[0]
+    assert front["model"] == "modified Knapp-Hartung"
+    assert "(random effects, modified Knapp-Hartung; 95% CI" in first
+    assert f", p {p_text(front['p'])}, I²" in first
 
 
 def test_across_with_one_cohort_says_that_two_are_needed():

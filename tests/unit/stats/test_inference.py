@@ -16,30 +16,85 @@ def data(rng=None):
     return y, np.column_stack([np.ones(26), age, case])
 
 
-def test_hc3_is_that_of_statsmodels(data):
+def test_hc2_is_that_of_statsmodels(data):
     y, design = data
-    fit = sm.OLS(y, design).fit(cov_type="HC3", use_t=True)
-    found = inference.ols_hc3(y, design)
+    fit = sm.OLS(y, design).fit(cov_type="HC2")
+    found = inference.ols(y, design)
     assert found.effect == pytest.approx(fit.params[-1])
     assert found.se == pytest.approx(fit.bse[-1])
-    assert found.p == pytest.approx(fit.pvalues[-1])
-    assert (found.ci_low, found.ci_high) == pytest.approx(tuple(fit.conf_int()[-1]))
+    assert found.p == pytest.approx(2 * stats.t.sf(abs(fit.tvalues[-1]), found.df))
+    half = stats.t.ppf(0.975, found.df) * fit.bse[-1]
+    assert (found.ci_low, found.ci_high) == pytest.approx(
+        (found.effect - half, found.effect + half)
+    )
 
 
-def test_a_donor_alone_in_its_stratum_does_not_break_hc3(data):
+def bell_mccaffrey(design):
+    """Degrees of freedom as R's dfadjust has them (rho = 0): columns of G weighted by the effect.
+
+    Imbens & Kolesar 2016: G = (I - H) diag(l'(X'X)^-1 x_i / sqrt(1 - h_i)), eigenvalues of G'G.
+    """
+    n, k = design.shape
+    inverse = np.linalg.inv(design.T @ design)
+    hat = design @ inverse @ design.T
+    pick = np.eye(k)[-1]
+    g = np.column_stack(
+        [
+            (np.eye(n) - hat)[:, i] * (design[i] @ inverse @ pick) / np.sqrt(1 - hat[i, i])
+            for i in range(n)
+        ]
+    )
+    values = np.linalg.eigvalsh(g.T @ g)
+    return values.sum() ** 2 / np.square(values).sum()
+
+
+def test_degrees_of_freedom_are_those_of_bell_and_mccaffrey(data):
+    _, design = data
+    assert inference.project(design).df_effect == pytest.approx(bell_mccaffrey(design))
+    batches = np.column_stack([np.arange(26) % 4 == i for i in range(1, 4)])
+    wider = np.column_stack([batches, design]).astype(float)
+    assert inference.project(wider).df_effect == pytest.approx(bell_mccaffrey(wider))
+    assert inference.project(wider).df_effect < inference.project(wider).df
+
+
+@pytest.mark.parametrize(("n1", "n0", "known"), [(3, 27, 2.467), (14, 16, 27.473), (10, 8, 15.142)])
+def test_degrees_of_freedom_of_two_arms_have_a_closed_form(n1, n0, known):
+    """Imbens & Kolesar 2016; 3 against 27 is the design of their first table, 2.5 there."""
+    case = np.repeat([1.0, 0.0], [n1, n0])
+    found = inference.project(np.column_stack([np.ones(n1 + n0), case])).df_effect
+    closed = (n1 + n0) ** 2 * (n1 - 1) * (n0 - 1)
+    closed /= n1**2 * (n1 - 1) + n0**2 * (n0 - 1)
+    assert found == pytest.approx(closed)
+    assert found == pytest.approx(known, abs=0.005)
+
+
+def test_donors_of_strata_with_one_arm_add_no_degrees_of_freedom():
+    """Three against three and thirty controls in a batch of their own: df 4, not 34."""
+    rng = np.random.default_rng(8)
+    case = np.r_[1, 1, 1, np.zeros(33)]
+    alone = (np.arange(36) >= 6).astype(float)
+    y = rng.normal(size=36)
+    found = inference.ols(y, np.column_stack([np.ones(36), alone, case]))
+    check = stats.ttest_ind(y[:3], y[3:6])
+    assert found.df == pytest.approx(4)
+    assert found.p == pytest.approx(check.pvalue)
+
+
+def test_a_donor_alone_in_its_stratum_does_not_break_hc2(data):
     y, design = data
     alone = np.zeros(26)
     alone[3] = 1
-    found = inference.ols_hc3(y, np.column_stack([alone, design]))
-    without = inference.ols_hc3(np.delete(y, 3), np.delete(design, 3, axis=0))
+    found = inference.ols(y, np.column_stack([alone, design]))
+    without = inference.ols(np.delete(y, 3), np.delete(design, 3, axis=0))
     assert found.effect == pytest.approx(without.effect)
     assert found.se == pytest.approx(without.se)
+    assert found.df == pytest.approx(without.df)
 
 
 def test_a_confounded_condition_is_refused():
     case = np.repeat([1.0, 0.0], 5)
     with pytest.raises(ValueError, match="cannot be told"):
-        inference.ols_hc3(np.arange(10.0), np.column_stack([np.ones(10), 1 - case, case]))
+        inference.ols(np.arange(10.0), np.column_stack([np.ones(10), 1 - case, case]))
 
 
 def test_paired_t_is_that_of_scipy():
@@ -79,12 +134,12 @@ def test_exact_permutation_p_agrees_with_scipy():
     )
     p, effects = inference.permutation_p(y, inference.project(design), orders, complete)
 
-    def welch_hc3(a, b):
-        out = inference.ols_hc3(np.r_[a, b], design)
+    def welch(a, b):
+        out = inference.ols(np.r_[a, b], design)
         return abs(out.effect / out.se)
 
     check = stats.permutation_test(
-        (y[:4], y[4:]), welch_hc3, alternative="greater", n_resamples=np.inf, vectorized=False
+        (y[:4], y[4:]), welch, alternative="greater", n_resamples=np.inf, vectorized=False
     )
     assert complete and len(effects) == 70
     assert p == pytest.approx(check.pvalue)
@@ -114,7 +169,7 @@ def test_bootstrap_interval_holds_the_effect_and_is_near_the_t_interval():
     design = np.column_stack([np.ones(60), case])
     fit = inference.project(design)
     low, high = inference.bootstrap_t(y, fit, 4000, np.random.default_rng(0))
-    t = inference.ols_hc3(y, design)
+    t = inference.ols(y, design)
     assert low == pytest.approx(t.ci_low, abs=0.08)
     assert high == pytest.approx(t.ci_high, abs=0.08)
     again = inference.bootstrap_t(y, fit, 4000, np.random.default_rng(0))
@@ -166,7 +221,7 @@ def test_hedges_g_of_two_arms():
     y, case = np.r_[a, b], np.repeat([1.0, 0.0], [15, 12])
     design = np.column_stack([np.ones(27), case])
     fit = inference.project(design)
-    est = inference.ols_hc3(y, design)
+    est = inference.ols(y, design)
     sd = np.sqrt(np.square(y @ fit.annihilator).sum() / fit.df)
     g, se = inference.standardised(est.effect, est.se, sd, fit.df)
     pooled = np.sqrt((14 * a.var(ddof=1) + 11 * b.var(ddof=1)) / 25)
@@ -205,6 +260,6 @@ def test_the_rank_interval_turns_with_the_sign(strata):
 
 def test_no_spread_gives_no_p():
     case = np.repeat([1.0, 0.0], 5)
-    found = inference.ols_hc3(0.3 * case, np.column_stack([np.ones(10), case]))
+    found = inference.ols(0.3 * case, np.column_stack([np.ones(10), case]))
     assert found.effect == pytest.approx(0.3)
     assert np.isnan(found.p)

@@ -46,10 +46,10 @@ def test_the_gradients_are_right(family, dispersion):
     theta, model = np.array([-1.7, 0.4, dispersion]), overdispersed.FAMILIES[family]
 
     def value(t):
-        return model.parts(design @ t[:-1], t[-1], k, n)[0]
+        return model.parts(design @ t[:-1], t[-1], k, n)[0].sum()
 
     parts = model.parts(design @ theta[:-1], theta[-1], k, n)
-    gradient = np.r_[design.T @ parts[1], parts[2]]
+    gradient = np.r_[design.T @ parts[1], parts[2].sum()]
     numeric = optimize.approx_fprime(theta, value, 1e-6)
     assert gradient == pytest.approx(numeric, rel=1e-3, abs=1e-2)
 
@@ -66,7 +66,7 @@ def test_the_normal_integral_is_that_of_adaptive_quadrature():
         return np.log(integrate.quad(f, -9, 9, limit=200, points=[0])[0])
 
     direct = sum(one(*row) for row in zip(k, n, eta, strict=True))
-    assert value - np.log(2 * np.pi) == pytest.approx(direct, abs=1e-6)
+    assert value.sum() - np.log(2 * np.pi) == pytest.approx(direct, abs=1e-6)
 
 
 def test_the_normal_family_recovers_the_donors_log_odds_and_beta_the_mean_share():
@@ -83,16 +83,78 @@ def test_the_normal_family_recovers_the_donors_log_odds_and_beta_the_mean_share(
     assert mean.effect < found.effect  # averaging shares draws the odds ratio to one
 
 
-def test_the_interval_holds_what_the_test_does_not_reject():
+def test_the_other_side_is_the_mirror_image():
     k, n, case = draw(np.random.default_rng(2), donors=30, effect=0.5)
     design = np.column_stack([np.ones(30), case])
     found, _ = overdispersed.fit(k, n, design)
-    assert found.ci_low < found.effect < found.ci_high
-    assert (found.p < 0.05) == (found.ci_low > 0 or found.ci_high < 0)
-    other, _ = overdispersed.fit(n - k, n, design)  # the other side is the mirror image
+    other, _ = overdispersed.fit(n - k, n, design)
     assert other.effect == pytest.approx(-found.effect, abs=1e-3)
-    assert other.ci_low == pytest.approx(-found.ci_high, abs=0.01)
+    assert other.ci_low == pytest.approx(-found.ci_high, abs=1e-3)
     assert other.p == pytest.approx(found.p, rel=1e-2)
+    for one in (found, other):
+        assert (one.p < 0.05) == (one.ci_low > 0 or one.ci_high < 0)
+
+
+def test_the_covariance_is_that_of_a_direct_maximisation():
+    """VGAM's summary: the inverse Hessian of scipy's beta-binomial at its own optimum."""
+    k, n, case = draw(np.random.default_rng(4), donors=40)
+    design = np.column_stack([np.ones(40), case])
+
+    def loss(theta):
+        mean, rho = special.expit(design @ theta[:2]), special.expit(theta[2])
+        size = (1 - rho) / rho
+        return -stats.betabinom.logpmf(k, n, mean * size, (1 - mean) * size).sum()
+
+    options = {"maxiter": 8000, "xatol": 1e-8, "fatol": 1e-10}
+    best = optimize.minimize(loss, [-2, 0.5, -3], method="Nelder-Mead", options=options).x
+    h = 1e-3 * np.eye(3)
+    hessian = np.array(
+        [
+            [
+                (loss(best + a + b) - loss(best + a - b) - loss(best - a + b) + loss(best - a - b))
+                / 4e-6
+                for b in h
+            ]
+            for a in h
+        ]
+    )
+    model = overdispersed._Model(overdispersed.FAMILIES["beta"], k.astype(float), n.astype(float))
+    found = model.covariance(best, design)
+    assert found == pytest.approx(np.linalg.inv(hessian), rel=1e-3, abs=1e-6)
+    whole, _ = overdispersed.fit(k, n, design)
+    assert whole.se == pytest.approx(np.sqrt(found[1, 1]), rel=0.35)
+
+
+def test_with_many_donors_of_the_family_the_standard_error_is_the_models_own():
+    for family in ("beta", "normal"):
+        rng = np.random.default_rng(8)
+        case = (np.arange(1500) % 2).astype(float)
+        n, eta = rng.integers(200, 2000, 1500), -2 + 0.4 * case
+        if family == "beta":
+            mean = special.expit(eta)
+            k = rng.binomial(n, rng.beta(mean * 19, (1 - mean) * 19))
+        else:
+            k = rng.binomial(n, special.expit(eta + rng.normal(0, 0.6, 1500)))
+        design = np.column_stack([np.ones(1500), case])
+        found, dispersion = overdispersed.fit(k, n, design, family)
+        model = overdispersed._Model(
+            overdispersed.FAMILIES[family], k.astype(float), n.astype(float)
+        )
+        inner = special.logit(dispersion) if family == "beta" else np.log(dispersion)
+        start = np.r_[-2, found.effect, inner]
+        own = model.covariance(model.maximise(design, start)[1], design)[1, 1]
+        assert found.se == pytest.approx(np.sqrt(own), rel=0.06)
+
+
+def test_a_rare_subset_gets_a_standard_error_and_limits_that_can_weigh():
+    """One arm with next to no cells: an inverted test ran to an odds ratio of 2,448."""
+    k = np.array([3, 0, 2, 4, 1, 3, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0])
+    n = np.array([230, 180, 250, 300, 210, 190, 260, 240] * 2)
+    case = np.repeat([1.0, 0.0], 8)
+    found, _ = overdispersed.fit(k, n, np.column_stack([np.ones(16), case]))
+    assert found.effect == pytest.approx(np.log((15 / 1860) / (1 / 1860)), abs=0.25)
+    assert 0.8 < found.se < 1.3  # the binomial's is sqrt(1 / 15 + 1 / 1) = 1.03
+    assert found.ci_high < found.effect + 3.5
 
 
 def test_arms_far_apart_with_few_donors_still_get_finite_limits():
@@ -102,8 +164,24 @@ def test_arms_far_apart_with_few_donors_still_get_finite_limits():
     sex = np.array([0, 1, 0, 1, 1, 0, 0, 1.0])
     found, _ = overdispersed.fit(k, n, np.column_stack([np.ones(8), sex, case]))
     assert found.p < 0.05
-    assert 0 < found.ci_low < found.effect < found.ci_high < np.inf
+    assert 0 < found.ci_low < found.effect < found.ci_high < 10
     assert found.se > 0
+
+
+@pytest.mark.parametrize(("arms", "ratio"), [((8, 32), 2.0), ((30, 10), 2.0), ((10, 8), 1.0)])
+def test_the_ratio_keeps_its_level_where_one_arm_spreads_wider(arms, ratio):
+    """With variances pooled over the arms the size was .172 at 8 against 32, and .005 turned."""
+    rejected = []
+    for seed in range(300):
+        rng = np.random.default_rng((400, seed))
+        case = np.repeat([1.0, 0.0], arms)
+        cells = rng.lognormal(np.log(3000), 0.4, sum(arms)).astype(int) + 60
+        spread = rng.normal(0, 0.5, (sum(arms), 2)) * np.where(case, ratio, 1)[:, None]
+        share = np.minimum(np.exp(np.log([0.015, 0.010]) + spread), 0.35)
+        tph, th22 = (rng.binomial(cells, share[:, i]) for i in (0, 1))
+        design = np.column_stack([np.ones(sum(arms)), case])
+        rejected.append(overdispersed.fit(tph, tph + th22, design, "normal")[0].p < 0.05)
+    assert 0.02 <= np.mean(rejected) <= 0.08
 
 
 def test_p_is_near_the_likelihood_ratio_of_scipys_beta_binomial_with_many_donors():

@@ -220,6 +220,7 @@ TESTS = _table(
     flag estimable
     text reason
     number se df smd smd_se median_case median_control
+    count_or_na n_case_informative n_control_informative
     """,
 )
 PERMUTED = _table("permuted.tsv", "text cohort estimator; number bin_low bin_high; count n")
@@ -255,10 +256,12 @@ FACTORS = _table(
 META = _table(
     "meta.tsv",
     """
-    text quantity denominator scale cohort
+    text quantity denominator scale method model
+    flag leads
+    text cohort
     count_or_na n_cohorts n_case n_control
     number effect se ci_low ci_high p tau2 i2 pi_low pi_high weight
-    text method covariates
+    text covariates
     flag estimable
     text reason
     """,

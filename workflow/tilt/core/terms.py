@@ -68,4 +68,4 @@ PRIMARY, SECONDARY, SENSITIVITY, EXPLORATORY = (
     "exploratory",
 )
 ROLES = (PRIMARY, SECONDARY, SENSITIVITY, EXPLORATORY)
-MAIN_METHODS = ("arcsine_ols_hc3", "ols_hc3", "paired_t")  # one of them is the test of a quantity
+MAIN_METHODS = ("arcsine_ols_hc2", "ols_hc2", "paired_t")  # one of them is the test of a quantity

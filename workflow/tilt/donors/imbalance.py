@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 TH22_MARKERS = ("IL22", "CCR10")
 ORDER = ("E1", "E3", "E2")  # E3 is the headline where E1 can't be had; E2 where both can't
+MIN_FREE = 3  # degrees of freedom that strata must leave for the SD of a gene
 SHARE_ESTIMABLE = 0.5  # an estimator leads only when it exists for half of the donors
 
 
@@ -98,17 +99,28 @@ def e1_problem(counts: pd.DataFrame, detectability: pd.DataFrame | None, limits:
     return ""
 
 
-def standardise(values: np.ndarray, strata: np.ndarray) -> np.ndarray:
-    """Centre each gene inside its stratum, divide by the pooled within-stratum SD.
+def standardise(values: np.ndarray, strata: pd.DataFrame | None = None) -> np.ndarray:
+    """Centre each gene over all units, divide by its SD between units of the same strata.
 
-    ``values`` units x genes. A stratum of one unit gives zeros; a gene without spread too.
+    ``values`` units x genes; ``strata`` one row a unit, one column a stratum. Strata are taken
+    out of the SD (additively, as in the model of the test), so that a gene that moves with
+    batches does not count for less; they are not taken out of the values, which is left to that
+    model. They are passed over where fewer than three degrees of freedom would be left. A gene
+    without spread gives zeros.
     """
-    centred = np.zeros_like(values)
-    groups = np.unique(strata)
-    for s in groups:
-        centred[strata == s] = values[strata == s] - values[strata == s].mean(axis=0)
-    free = max(len(values) - len(groups), 1)
-    sd = np.sqrt(np.square(centred).sum(axis=0) / free)
+    n = len(values)
+    nuisance = np.ones((n, 1))
+    if strata is not None:
+        dummies = pd.get_dummies(strata.fillna("missing").astype(str)).to_numpy(float)
+        joint = np.column_stack([nuisance, dummies])
+        if n - np.linalg.matrix_rank(joint) >= MIN_FREE:
+            nuisance = joint
+        else:
+            log.info("%d strata columns of %d units: SD of genes over all", dummies.shape[1], n)
+    residual = values - nuisance @ (np.linalg.pinv(nuisance) @ values)
+    free = max(n - np.linalg.matrix_rank(nuisance), 1)
+    sd = np.sqrt(np.square(residual).sum(axis=0) / free)
+    centred = values - values.mean(axis=0)
     return np.divide(centred, sd, out=np.zeros_like(centred), where=sd > 1e-9)
 
 
@@ -138,13 +150,13 @@ def axis(
     bulk: ad.AnnData,
     signatures: pd.DataFrame,
     sets: tuple[str, ...],
-    strata: pd.Series | None,
+    strata: pd.DataFrame | None,
     limits: Settings,
     counts: np.ndarray | None = None,
 ) -> tuple[Axis | None, str]:
     """Standardised pseudobulk of the working set and the sets that can be scored in it.
 
-    ``strata``: stratum of each unit, indexed by (donor, condition), or None. ``counts``
+    ``strata``: strata of each unit, indexed by (donor, condition), or None. ``counts``
     replaces the counts of the units (for down-sampling). Returns (axis, "") or (None, reason)
     when one of the first two sets has too few genes or too few units have enough cells. Genes
     that are hardly counted at all stay out of the axis (see :func:`seen_genes`).
@@ -181,12 +193,10 @@ def axis(
             continue
         members[name] = (columns[kept], weight[where.index].to_numpy()[kept])
     units = rows.obs[[*UNIT_KEY, "n_cells"]].reset_index(drop=True)
-    code = np.zeros(len(units), int)
     if strata is not None:
-        key = pd.MultiIndex.from_frame(units[UNIT_KEY])
-        code = pd.factorize(strata.reindex(key).fillna("missing").astype(str))[0]
+        strata = strata.reindex(pd.MultiIndex.from_frame(units[UNIT_KEY]))
     values = pseudobulk.log_cpm(counts)
-    return Axis(units, standardise(values, code), values.mean(axis=0), members), ""
+    return Axis(units, standardise(values, strata), values.mean(axis=0), members), ""
 
 
 def axis_rows(
@@ -233,7 +243,7 @@ def estimate(
     signatures: pd.DataFrame,
     limits: Settings,
     detectability: pd.DataFrame | None = None,
-    strata: pd.Series | None = None,
+    strata: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, str]:
     """E1, E2 and E3 of every unit, and the sentence that says which leads and why.
 
@@ -248,7 +258,7 @@ def estimate(
     detectability
         gene, n_cells over the working set; None when there are no cells to look at.
     strata
-        Stratum (batch) of each unit, indexed by (donor, condition).
+        Strata (batch) of each unit, indexed by (donor, condition), one column each.
 
     Returns
     -------

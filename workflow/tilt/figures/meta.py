@@ -1,31 +1,38 @@
-"""Effects across cohorts: forest with prediction interval, one panel a quantity."""
+"""Effects across cohorts: forest of cohorts, their average and mean, one panel a quantity."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tilt.core.terms import ESTIMATORS, MAIN_METHODS, WORKING_SET
+from tilt.core.terms import ESTIMATORS, WORKING_SET
 from tilt.figures import forest, style
-from tilt.figures.names import CASE_COLOUR, DARK, pretty
+from tilt.figures.names import CASE_COLOUR, DARK, p_text, pretty
 from tilt.figures.registry import title
+from tilt.stats import meta, meta_table
 
 QUANTITIES = (*ESTIMATORS, "CD4_Tph_like", "CD4_Tfh_circ", "CD4_Th22_like")
 TITLE = title("across/meta")
 
 
 def pick(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows to draw: main method, the quantities of the question, leave-one-out rows left out."""
-    rows = table[table["quantity"].isin(QUANTITIES) & (table["denominator"] == WORKING_SET)]
-    main = rows["method"].astype(str).str.split(" ").str[0].isin(MAIN_METHODS)
-    return rows[main & ~rows["cohort"].astype(str).str.startswith("without ")].copy()
+    """Rows to draw of the quantities of the question: cohorts, their average, and the mean.
+
+    The method and the model of the mean are those in front (``meta_table.front``).
+    """
+    ahead = meta_table.front(table)
+    ahead = ahead[ahead["quantity"].isin(QUANTITIES) & (ahead["denominator"] == WORKING_SET)]
+    key = ["quantity", "denominator", "method"]
+    rows = table.merge(ahead[[*key, "model"]].rename(columns={"model": "front"}), on=key)
+    single = ~rows["cohort"].astype(str).str.startswith("without ") & (rows["cohort"] != "all")
+    mean = rows["model"].eq(meta.COMMON) | rows["leads"]
+    return rows[single | ((rows["cohort"] == "all") & mean)].drop(columns="front")
 
 
 def draw(table: pd.DataFrame, labels: dict[str, str]) -> tuple[Figure, pd.DataFrame]:
-    """Forest of cohorts and their random-effects mean, one panel a quantity.
+    """Forest of cohorts, their average and the mean of random effects, one panel a quantity.
 
-    ``table``: the meta table (quantity, denominator, scale, cohort with ``all`` for the mean,
-    n_cohorts, n_case, n_control, effect, ci_low, ci_high, p, tau2, i2, pi_low, pi_high, method,
-    estimable, reason). ``labels`` gives the title of each cohort.
+    ``table``: the meta table (columns of ``meta_table.COLUMNS``). ``labels`` gives the title of
+    each cohort.
     """
     table = pick(table)
     quantities = [q for q in QUANTITIES if q in set(table["quantity"])]
@@ -48,9 +55,10 @@ def draw(table: pd.DataFrame, labels: dict[str, str]) -> tuple[Figure, pd.DataFr
 
 
 def panel(ax, group: pd.DataFrame, labels: dict[str, str]) -> None:
-    """One quantity: a row a cohort, then the mean as a diamond over its prediction interval."""
+    """One quantity: a row a cohort, then their average and the mean of random effects."""
     total = group["cohort"] == "all"
-    rows = pd.concat([group[~total], group[total]], ignore_index=True)
+    last = group["leads"].astype(bool)
+    rows = pd.concat([group[~total], group[total & ~last], group[last]], ignore_index=True)
     rows["y"] = np.arange(len(rows)) + (rows["cohort"] == "all") * 0.3
     single = rows[rows["cohort"] != "all"]
     forest.draw(ax, None, single[forest.estimable(single)])
@@ -88,10 +96,12 @@ def cohort_name(row, labels: dict[str, str]) -> str:
 
 
 def mean_name(row) -> str:
-    """What the mean is a mean of."""
-    text = (
-        f"mean of {int(row.n_cohorts)} cohorts" if row.effect == row.effect else "mean of cohorts"
-    )
+    """What the mean is a mean of, in which model."""
+    if row.effect != row.effect:
+        return "mean of cohorts"
+    if row.model == meta.COMMON:
+        return f"average of these {int(row.n_cohorts)} cohorts\n(common effect)"
+    text = f"mean of such cohorts\n({row.model})"
     if row.tau2 == row.tau2 and row.i2 == row.i2:
         text += f"\nτ² {tau2_text(row.tau2)}, I² {100 * row.i2:.0f}%"
     return text
@@ -103,17 +113,23 @@ def tau2_text(value: float) -> str:
 
 
 def row_text(row) -> str:
-    """Effect, interval, p and, for a mean, the prediction interval."""
+    """Effect, interval, p (of a posterior: the other sign) and the prediction interval."""
     text = forest.effect_text(row)
+    if str(row.model).startswith(meta.HALF_NORMAL):
+        text = f"{forest.effect_text(row._replace(p=np.nan))}  P(other sign) {p_text(row.p / 2)}"
     if row.cohort == "all" and row.pi_low == row.pi_low:
         text += f"\nprediction [{row.pi_low:.2f}, {row.pi_high:.2f}]".replace("-", "−")
     return text
 
 
 def draw_mean(ax, row) -> None:
-    """Diamond from end to end of the interval; thin line of the prediction interval."""
+    """Diamond from end to end of the interval, open for the average of these cohorts.
+
+    Thin orange line: prediction interval.
+    """
     if row.pi_low == row.pi_low:
         ax.plot([row.pi_low, row.pi_high], [row.y] * 2, color=CASE_COLOUR, lw=0.8)
         ax.plot([row.pi_low, row.pi_high], [row.y] * 2, "|", color=CASE_COLOUR, ms=4, mew=0.8)
     x = [row.ci_low, row.effect, row.ci_high, row.effect]
-    ax.fill(x, [row.y, row.y - 0.13, row.y, row.y + 0.13], color=DARK, lw=0, zorder=3)
+    face = "white" if row.model == meta.COMMON else DARK
+    ax.fill(x, [row.y, row.y - 0.13, row.y, row.y + 0.13], fc=face, ec=DARK, lw=0.8, zorder=3)

@@ -45,7 +45,7 @@ ENTRIES = (
         "donors permuted within strata. (c to e) E1 (log-ratio of labelled cells), E2 "
         "(log-ratio of score-high cells) and E3 (pseudobulk axis) by condition with mean and "
         "95% t interval. (f) The leading estimator against the interferon score or SLEDAI: an "
-        "association. OLS with HC3, permutation within strata. n stands in the figure.",
+        "association. OLS with HC2, permutation within strata. n stands in the figure.",
         caption="report.captions.imbalance",
         draw="figures.imbalance.draw_cohort",
         needs={
@@ -69,7 +69,7 @@ ENTRIES = (
         category="2 Donors",
         alt="Dots per donor of the share of each subset by condition, with a forest of effects",
         words="(a) Share of each subset among the denominator named in bold, each dot a donor, "
-        "bar the median. (b) Difference on the arcsine-root scale by OLS with HC3, 95% CI; q "
+        "bar the median. (b) Difference on the arcsine-root scale by OLS with HC2, 95% CI; q "
         "within the declared secondary family by Benjamini-Hochberg, other p values not "
         "adjusted. n stands in the figure.",
         caption="report.captions.composition",
@@ -85,7 +85,7 @@ ENTRIES = (
         category="2 Donors",
         alt="Dots per donor of the share of each lineage by condition, with a forest of effects",
         words="(a) Share of each lineage and group of T cells among the denominator named in "
-        "bold, each dot a donor. (b) Difference on the arcsine-root scale by OLS with HC3, 95% "
+        "bold, each dot a donor. (b) Difference on the arcsine-root scale by OLS with HC2, 95% "
         "CI. n stands in the figure.",
         caption="report.captions.lineages",
         draw="figures.composition.draw",
@@ -99,7 +99,7 @@ ENTRIES = (
         category="2 Donors",
         alt="Interferon score of donors by condition in several cell groups",
         words="Mean log2 CPM of the T-cell interferon genes in each donor's pseudobulk, by "
-        "condition, with mean and 95% t interval; OLS with HC3. n stands below each group.",
+        "condition, with mean and 95% t interval; OLS with HC2. n stands below each group.",
         caption="report.captions.interferon",
         draw="figures.activity.draw_interferon",
         needs={"activity": "activity.tsv", "tests": "tests.tsv"},
@@ -316,10 +316,11 @@ ENTRIES = (
         title="effects across cohorts",
         category="1 Answer",
         alt="Effects across cohorts",
-        words="Effects of the cohorts with 95% CI (n: cases + controls), and their "
-        "random-effects mean (Paule-Mandel, modified Knapp-Hartung) as a diamond with the "
-        "prediction interval in orange where three cohorts or more allow it. Counts of cohorts "
-        "are never pooled.",
+        words="Effects of the cohorts with 95% CI (n: cases + controls), their average weighted by "
+        "precision (open diamond: these cohorts alone), and the mean of such cohorts by random "
+        "effects (filled; half-normal prior on the SD between cohorts for two to four, modified "
+        "Knapp-Hartung from five on) with the prediction interval for a new cohort in orange. "
+        "Counts of cohorts are never pooled.",
         caption="report.captions.across_meta",
         draw="figures.meta.draw",
         needs={"table": "meta.tsv"},

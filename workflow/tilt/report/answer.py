@@ -1,5 +1,6 @@
 """The answer in words: three sentences a cohort and across cohorts, and captions with numbers."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pandas as pd
 from tilt.core.terms import ESTIMATORS, GROUPS, INTERFERON_SET, MAIN_METHODS, PRIMARY
 from tilt.core.text import count, number
 from tilt.figures.names import Cohort, p_text, pretty
+from tilt.stats import meta as models
+from tilt.stats import meta_table
 
 SILENT = ("CXCL13", "IL22")
 SMALL_ARM = 10  # donors in the smaller arm below which power is low (simulated for this design)
@@ -200,11 +203,9 @@ def answer(results: CohortResults) -> list[str]:
 def across(meta: pd.DataFrame, cohorts: list[CohortResults]) -> list[str]:
     """The answer across cohorts in three sentences."""
     simulated = [c.cohort.name for c in cohorts if c.cohort.simulated]
-    rows = (
-        meta[(meta["cohort"] == "all") & meta["quantity"].isin(ESTIMATORS)] if len(meta) else meta
-    )
+    rows = meta_table.front(meta) if len(meta) else meta
     if len(rows):
-        rows = rows[rows["method"].str.split(" ").str[0].isin(MAIN_METHODS)]
+        rows = rows[rows["quantity"].isin(ESTIMATORS)]
         rows = rows[rows["estimable"] & rows["effect"].notna()]
     if not len(rows):
         first = (
@@ -214,12 +215,16 @@ def across(meta: pd.DataFrame, cohorts: list[CohortResults]) -> list[str]:
         second = "Each cohort stands for itself."
     else:
         leads = [row.quantity for c in cohorts if (row := primary_row(c.table("tests")))]
-        order = sorted(rows.itertuples(), key=lambda r: (-leads.count(r.quantity), r.quantity))
+        # An estimator that more cohorts have comes before one that leads in more of them.
+        order = sorted(
+            rows.itertuples(), key=lambda r: (-r.n_cohorts, -leads.count(r.quantity), r.quantity)
+        )
         best = order[0]
+        kind = ", model without a pseudocount" if best.method == meta_table.RATIO_MODEL else ""
         first = (
             f"Across {count(int(best.n_cohorts), 'cohort')} ({number(best.n_case)} cases, "
-            f"{number(best.n_control)} controls), {phrase(best.quantity)} was "
-            f"{direction(best, 'cases', 'controls')}: {pooled(best)}."
+            f"{number(best.n_control)} controls), {phrase(best.quantity)}{kind} was "
+            f"{direction(best, 'cases', 'controls')}: {pooled(best)}{average(meta, best)}."
         )
         others = [f"{r.quantity} {pooled(r)}" for r in order[1:]]
         second = (
@@ -236,10 +241,31 @@ def across(meta: pd.DataFrame, cohorts: list[CohortResults]) -> list[str]:
     return [first, second, third + "."]
 
 
+def average(meta: pd.DataFrame, best) -> str:
+    """The common effect beside a combination: what these cohorts show, and no others."""
+    rows = meta[(meta["cohort"] == "all") & (meta["model"] == models.COMMON)]
+    for key in ("quantity", "denominator", "method"):
+        rows = rows[rows[key] == getattr(best, key)]
+    if rows.empty:
+        return ""
+    row = next(rows.itertuples())
+    text = f"{row.effect:+.2f} (95% CI {row.ci_low:.2f} to {row.ci_high:.2f}, p {p_text(row.p)})"
+    return f"; the average of these cohorts was {minus(text)}"
+
+
 def pooled(row) -> str:
-    """A combined effect with interval, heterogeneity and prediction interval."""
-    text = f"{row.effect:+.2f} {row.scale} (95% CI {row.ci_low:.2f} to {row.ci_high:.2f}"
-    text += f", p {p_text(row.p)}, I² {100 * row.i2:.0f}%"
+    """A combined effect with its model, interval, heterogeneity and prediction interval."""
+    bayes = str(row.model).startswith(models.HALF_NORMAL)
+    name, p = ("credible interval", row.p / 2) if bayes else ("CI", row.p)
+    text = f"{row.effect:+.2f} {row.scale} (random effects, {row.model}; "
+    text += f"95% {name} {row.ci_low:.2f} to {row.ci_high:.2f}"
+    text += f", {'probability of the other sign' if bayes else 'p'} {p_text(p)}"
+    text += f", I² {100 * row.i2:.0f}%"
     if row.pi_low == row.pi_low:
         text += f", prediction interval {row.pi_low:.2f} to {row.pi_high:.2f}"
-    return (text + ")").replace("-", "−")
+    return minus(text + ")")
+
+
+def minus(text: str) -> str:
+    """``text`` with true minus signs before numbers; hyphens inside words stay."""
+    return re.sub(r"-(?=[0-9])", "−", text)

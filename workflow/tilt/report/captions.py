@@ -54,7 +54,7 @@ def imbalance(results: CohortResults) -> str:
         "grey, the same with the labels of donors permuted. "
         "(c–e) Each estimator by condition, mean with 95% t interval. (f) Leading estimator "
         "against "
-        "interferon score or SLEDAI, Spearman's rho: an association. OLS with HC3 standard errors, "
+        "interferon score or SLEDAI, Spearman's rho: an association. OLS with HC2 standard errors, "
         f"{adjustment(results)}; permutation within strata. " + "; ".join(parts) + "."
     )
 
@@ -69,7 +69,7 @@ def composition(results: CohortResults) -> str:
         f"{donors_text(results)}. (a) Share of each subset among the denominator named in bold, "
         "each "
         "dot a donor, bar the median, square-root axis. (b) Difference on the arcsine-root scale, "
-        f"OLS with HC3, 95% CI, {adjustment(results)}; q is Benjamini-Hochberg over the secondary "
+        f"OLS with HC2, 95% CI, {adjustment(results)}; q is Benjamini-Hochberg over the secondary "
         f"family ({count(family, 'test')}), the other p values are exploratory and not adjusted."
     )
 
@@ -91,7 +91,7 @@ def interferon(results: CohortResults) -> str:
     return (
         f"{donors_text(results)}. Mean log2 CPM of the T-cell interferon genes in the pseudobulk "
         "of "
-        f"each donor; mean with 95% t interval; OLS with HC3, {adjustment(results)}.{effect}"
+        f"each donor; mean with 95% t interval; OLS with HC2, {adjustment(results)}.{effect}"
     )
 
 
@@ -246,12 +246,21 @@ def study(results: CohortResults) -> str:
 
 
 def across_meta(meta: pd.DataFrame, n_cohorts: int) -> str:
-    """Which cohorts and methods the effects come from."""
-    kinds = sorted({m.partition(" ")[2] for m in meta.get("method", []) if "+" in str(m)})
-    kinds = [kind.replace("PM", "Paule-Mandel") for kind in kinds]
+    """Which cohorts and models the effects come from."""
+    models = set(meta.loc[meta["leads"], "model"].dropna()) - {""} if len(meta) else ()
+    mean = "not combined"
+    if models:
+        mean = f"the mean of such cohorts by random effects ({'; '.join(sorted(models))})"
+    said = ""
+    if any(model.startswith("half-normal") for model in models):
+        said = (
+            "Half-normal: prior on the SD between cohorts with the scale named, interval and "
+            "P(other sign) of the posterior; other scales are in meta.tsv. "
+        )
     return (
-        f"{count(n_cohorts, 'cohort')}. Effect of each cohort with 95% CI (n: cases + controls), "
-        f"and their random-effects mean ({'; '.join(kinds) or 'not combined'}) as a diamond; "
-        "orange: prediction interval for a new cohort. E3 is combined as Hedges g because its "
-        "unit differs between cohorts."
+        f"{count(n_cohorts, 'cohort')}. Effect of each cohort with 95% CI (n: cases + "
+        "controls), their average weighted by precision as an open diamond (common effect: it "
+        f"speaks of these cohorts alone), and as a filled one: {mean}; orange: prediction "
+        f"interval for a new cohort. {said}E3 is combined as Hedges g because its unit "
+        "differs between cohorts."
     )

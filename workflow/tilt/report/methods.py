@@ -19,9 +19,11 @@ CITATIONS = {
     "doi:10.1038/s41598-019-41695-z",
     "umap": "McInnes L, Healy J, Melville J. UMAP. J Open Source Softw 2018;3:861. "
     "doi:10.21105/joss.00861",
-    "hc3": "MacKinnon JG, White H. Some heteroskedasticity-consistent covariance matrix "
+    "hc2": "MacKinnon JG, White H. Some heteroskedasticity-consistent covariance matrix "
     "estimators. "
     "J Econom 1985;29:305. doi:10.1016/0304-4076(85)90158-7",
+    "bm": "Imbens GW, Kolesár M. Robust standard errors in small samples. Rev Econ Stat "
+    "2016;98:701. doi:10.1162/REST_a_00552",
     "bh": "Benjamini Y, Hochberg Y. Controlling the false discovery rate. J R Stat Soc B "
     "1995;57:289. "
     "doi:10.1111/j.2517-6161.1995.tb02031.x",
@@ -36,6 +38,10 @@ CITATIONS = {
     "hksj": "Röver C, Knapp G, Friede T. Hartung-Knapp-Sidik-Jonkman approach and its "
     "modification. "
     "BMC Med Res Methodol 2015;15:99. doi:10.1186/s12874-015-0091-1",
+    "bayesmeta": "Röver C. Bayesian random-effects meta-analysis using the bayesmeta R package. "
+    "J Stat Softw 2020;93(6):1. doi:10.18637/jss.v093.i06",
+    "friede": "Friede T, Röver C, Wandel S, Neuenschwander B. Meta-analysis of few small studies "
+    "in orphan diseases. Res Synth Methods 2017;8:79. doi:10.1002/jrsm.1217",
     "law": "Law C et al. Interferon subverts an AHR-JUN axis to promote CXCL13+ T cells in lupus. "
     "Nature 2024;631:857. doi:10.1038/s41586-024-07627-2",
 }
@@ -194,12 +200,16 @@ def statistics_text(config: dict, cohorts: list[CohortResults]) -> str:
         )
     if len(cohorts) > 1:
         combined = (
-            "Cohorts were combined by random effects (Paule-Mandel, modified Knapp-Hartung "
-            "interval) and never pooled at the level of cells. "
+            "Effects of cohorts were combined in three ways: their average weighted by precision "
+            "(common effect), random effects with a half-normal prior on the SD between cohorts "
+            f"(scale {stats['tau_scale']:g} on standardized and log scales, half and twice of it "
+            "as sensitivity; in front with two to four cohorts), and random effects by "
+            "Paule-Mandel with the modified Knapp-Hartung interval (in front from five cohorts "
+            "on). Cohorts were never pooled at the level of cells. "
         )
     return (
-        "The donor is the unit. Values were compared by ordinary least squares with HC3 standard "
-        "errors "
+        "The donor is the unit. Values were compared by ordinary least squares with HC2 standard "
+        "errors, the degrees of freedom of Bell and McCaffrey "
         "and the covariates of each cohort (shares after the arcsine square root, with a "
         "beta-binomial "
         f"model beside it); p values also by {stats['permutations']:,} permutations within strata, "
@@ -230,7 +240,7 @@ def citations(config: dict, cohorts: list[CohortResults]) -> list[str]:
     with_cells = [c for c in cohorts if has_cells(c)]
     keys = ["law", "snakemake", "scanpy", "anndata"]
     keys += ["leiden", "umap"] if with_cells else []
-    keys += ["hc3", "bh"]
+    keys += ["hc2", "bm", "bh"]
     if any(c.settings["qc"]["doublets"]["method"] == "scrublet" for c in with_cells):
         keys.append("scrublet")
     if with_cells and config["embed"]["harmony"]:
@@ -240,7 +250,7 @@ def citations(config: dict, cohorts: list[CohortResults]) -> list[str]:
     if with_cells and config["stats"]["regulon"]:
         keys.append("decoupler")
     if len(cohorts) > 1:
-        keys += ["pm", "hksj"]
+        keys += ["bayesmeta", "friede", "pm", "hksj"]
     data = [
         f"{c.cohort.title}: {c.settings['citation']}"
         + (f" Licence: {c.settings['licence']}." if c.settings.get("licence") else "")

@@ -247,9 +247,10 @@ def meta_shown(meta: pd.DataFrame) -> pd.DataFrame:
     """The meta table with readable names, main rows first."""
     if meta.empty:
         return meta
-    columns = ["quantity", "denominator", "cohort", "scale", "n_cohorts", "n_case", "n_control"]
-    columns += ["effect", "ci_low", "ci_high", "p", "tau2", "i2", "pi_low", "pi_high", "method"]
-    table = meta[[*columns, "estimable", "reason"]].fillna({"reason": ""}).copy()
+    columns = ["quantity", "denominator", "cohort", "model", "leads", "scale", "n_cohorts"]
+    columns += ["n_case", "n_control", "effect", "ci_low", "ci_high", "p", "tau2", "i2"]
+    columns += ["pi_low", "pi_high", "method"]
+    table = meta[[*columns, "estimable", "reason"]].fillna({"reason": "", "model": ""}).copy()
     first = table["quantity"].isin(ESTIMATORS)
     table = pd.concat([table[first], table[~first]])
     for column in ("quantity", "denominator"):

@@ -1,70 +1,139 @@
-"""What is done over all cohorts: every donor counted once, effects combined."""
+"""All cohorts together: every donor counted once, tests and donors ready to be combined."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from tilt.core import text
-from tilt.donors import units
-from tilt.stages import comparison
-from tilt.stats import meta, plan
+from tilt.core.terms import MAIN_METHODS, POLE_FLAGS, WORKING_SET
+from tilt.core.text import count
+from tilt.donors import composition, imbalance, units
+from tilt.stats import contrast, design, meta, meta_table, plan
+
+KEY = ["quantity", "denominator"]
 
 
-def counted_once(
-    cohorts: Sequence[Mapping],
-    read: Callable[[str, str], pd.DataFrame | None],
-    stats: Mapping,
-    seed: int,
-) -> pd.DataFrame:
-    """Tests of all cohorts; those of a cohort that shares donors with an earlier one without them.
+@dataclass
+class Study:
+    """Tables of one cohort as its rules wrote them, and what was declared for it."""
 
-    Parameters
-    ----------
-    cohorts
-        Settings of each cohort (name, samples, contrast, imbalance, ...).
-    read
-        Gives a table (tests, composition, imbalance, activity) of a cohort, None if it has none.
-    stats
-        The ``stats`` part of the configuration.
-    seed
-        Seed of permutations and bootstrap.
+    about: Mapping  # settings of the cohort file, ``samples`` the rows of its sheet
+    tests: pd.DataFrame
+    composition: pd.DataFrame
+    imbalance: pd.DataFrame
+    activity: pd.DataFrame | None = None
 
-    Returns
-    -------
-    Rows as of :func:`tilt.stats.contrast.run`; ``reason`` says how many donors were left out.
+    @property
+    def name(self) -> str:
+        return self.about["name"]
+
+
+def combine(studies: list[Study], settings: Mapping, seed: int) -> pd.DataFrame:
+    """Table meta.tsv of the cohorts, every donor counted once.
+
+    ``settings``: the ``stats`` part of the configuration.
+    A cohort that shares donors with a larger one is tested again without them. The ratio is
+    combined in all cohorts that have cells of its poles, also where it does not lead.
     """
-    donors = {c["name"]: units.donors_table(c["samples"], c["name"]) for c in cohorts}
-    repeated = meta.repeated_donors(donors)
-    tested = []
-    for about in cohorts:
-        name = about["name"]
-        gone, table = repeated[name], read(name, "tests")
-        if not gone:
-            tested.append(table)
-            continue
-        if set(gone) >= set(donors[name]["donor"]):
+    people = {s.name: units.donors_table(s.about["samples"], s.name) for s in studies}
+    repeated = meta.repeated_donors(people)
+    tests, donors = [], {}
+    for study in studies:
+        gone = repeated[study.name]
+        mine = people[study.name]
+        if gone and set(gone) >= set(mine["donor"]):
             said = "all donors are counted in another cohort"
-            tested.append(table.assign(estimable=False, reason=said))
+            tests.append(study.tests.assign(estimable=False, reason=said))
             continue
-        left = {
-            kind: _without(read(name, kind), gone)
-            for kind in ("composition", "imbalance", "activity")
-        }
-        people = _without(donors[name], gone).reset_index(drop=True)
-        table = comparison.compare(
-            people,
-            plan.plan_of(stats, about, people, seed),
-            plan.limits_of(about["imbalance"]),
-            left["composition"],
-            left["imbalance"],
-            left["activity"],
-        )
-        note = f"{text.count(len(gone), 'donor')} counted in another cohort left out"
-        said = table["reason"].fillna("")
-        table["reason"] = [f"{reason}; {note}" if reason else note for reason in said]
-        tested.append(table)
-    return pd.concat(tested, ignore_index=True)
+        mine = mine[~mine["donor"].isin(gone)].reset_index(drop=True)
+        bench = contrast.Bench(mine, plan.plan_of(settings, study.about, mine, seed))
+        study = _without(study, gone)
+        counts = _pole_counts(study)
+        table = study.tests
+        if gone:
+            table = contrast.run(
+                mine, bench.plan, study.composition, study.imbalance, study.activity, counts
+            )
+            note = f"{count(len(gone), 'donor')} counted in another cohort left out"
+            said = table["reason"].fillna("")
+            table["reason"] = [f"{text}; {note}" if text else note for text in said]
+        tests.append(_with_ratios(table, bench, counts))
+        for key, value in _donors(study, bench).items():
+            donors.setdefault(key, {})[study.name] = value
+    every = pd.concat(tests, ignore_index=True)
+    return meta_table.across(every, settings["tau_scale"], donors)
 
 
-def _without(table: pd.DataFrame | None, donors: Sequence[str]) -> pd.DataFrame | None:
-    return None if table is None else table[~table["donor"].isin(donors)]
+def _without(study: Study, gone: list[str]) -> Study:
+    def left(table: pd.DataFrame | None) -> pd.DataFrame | None:
+        return table if table is None else table[~table["donor"].isin(gone)]
+
+    parts = (left(t) for t in (study.composition, study.imbalance, study.activity))
+    return Study(study.about, study.tests, *parts)
+
+
+def _pole_counts(study: Study) -> dict[str, pd.DataFrame]:
+    poles = plan.limits_of(study.about["imbalance"]).poles
+    return {
+        "E1": imbalance.pole_counts(study.composition, poles),
+        "E2": imbalance.pole_counts(study.composition, POLE_FLAGS),
+    }
+
+
+def _with_ratios(
+    tests: pd.DataFrame, bench: contrast.Bench, counts: dict[str, pd.DataFrame]
+) -> pd.DataFrame:
+    """Tests with the model of the ratio where it was not fitted, its estimator not leading.
+
+    It needs no pseudocount, so donors of few cells do not bend it: all donors enter.
+    """
+    main = tests[tests["method"].isin(MAIN_METHODS)]
+    there = set(tests.loc[tests["method"] == meta_table.RATIO_MODEL, "quantity"])
+    rows = []
+    for row in main.itertuples():
+        if row.quantity not in counts or row.quantity in there or row.estimable:
+            continue
+        table = counts[row.quantity]
+        if not (table["n_tph"] + table["n_th22"]).any():
+            continue
+        made = contrast.ratio(bench, table)
+        why = f"does not lead here ({row.reason}); combined with the other cohorts"
+        made["reason"] = "; ".join(text for text in (made["reason"], why) if text)
+        named = {"quantity": row.quantity, "denominator": row.denominator, "cohort": row.cohort}
+        rows.append(made | named | {"contrast": row.contrast, "role": "sensitivity"})
+    if not rows:
+        return tests
+    more = pd.DataFrame(rows).reindex(columns=tests.columns)
+    return pd.concat([tests.astype(object), more.astype(object)], ignore_index=True)
+
+
+def _donors(study: Study, bench: contrast.Bench) -> dict[tuple[str, str], tuple]:
+    """Outcome and design of the donors for the estimators and the declared quantities."""
+    tables = {}
+    for estimator, rows in study.imbalance.groupby("estimator"):
+        tables[estimator, WORKING_SET] = rows[rows["estimable"]]
+    wanted = {*bench.plan.secondary, bench.plan.primary}
+    for (home, subset), rows in study.composition.groupby(["denominator", "subset"]):
+        if (subset, home) in wanted:
+            rows = rows[rows["n_denominator"] > 0]
+            shares = composition.arcsine(rows["n"], rows["n_denominator"])
+            tables[subset, home] = rows.assign(value=shares)
+    if study.activity is not None:
+        for (home, name), rows in study.activity.groupby(["subset", "signature"]):
+            if (name, home) in wanted:
+                tables[name, home] = rows[rows["estimable"]]
+    found = {key: _outcome(bench, table) for key, table in tables.items() if len(table)}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _outcome(bench: contrast.Bench, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray] | None:
+    """Values and design (condition last); of pairs their differences and a column of ones."""
+    table = table.reset_index(drop=True)
+    values = table["value"].to_numpy(float)
+    if bench.plan.contrast.pair:
+        pairs, problem, _ = design.pairs(bench.with_pair(table), bench.plan.contrast)
+        gaps = values[pairs["case"]] - values[pairs["control"]]
+        return None if problem else (gaps, np.ones((len(gaps), 1)))
+    built, rows = bench.design(table)
+    return None if built.problem else (values[rows], built.matrix)

@@ -2,11 +2,12 @@
 
 One quantity gives several rows, told apart by ``method``:
 
-arcsine_ols_hc3   arcsine-root share, OLS with covariates, HC3 (co-primary for composition)
+arcsine_ols_hc2   arcsine-root share, OLS with covariates, HC2 (co-primary for composition), with
+                  the degrees of freedom of Bell & McCaffrey
 beta_binomial     counts out of their denominator, overdispersed (co-primary)
 logit_normal      E1, E2: Tph out of Tph + Th22 cells, donors' log odds normal: the mean log-ratio
                   without a pseudocount (the tie-breaker)
-ols_hc3           a value per donor (E1, E2, E3, signature), OLS with covariates, HC3
+ols_hc2           the same of a value per donor (E1, E2, E3, signature)
 paired_t          mean within-donor difference (paired designs, in place of the two above)
 permutation       p of the studentised effect, labels permuted within strata
 bootstrap_t       studentised (wild) bootstrap interval, donors keeping arm and stratum
@@ -98,8 +99,7 @@ def _compare(
         return _compare_paired(bench, table, unit, ranks, notes, full)
     built, rows = bench.design(table)
     base = {
-        "n_case": built.n_case,
-        "n_control": built.n_control,
+        **built.donors,
         "covariates": built.label,
         "unit": unit,
         "reason": "; ".join([*notes, *built.notes]),
@@ -113,7 +113,7 @@ def _compare(
         return [_not_estimable(base, method, why)]
     ranked = table[ranks].to_numpy(float)[rows] if ranks else y
     base |= _medians(ranked[built.case == 1], ranked[built.case == 0])
-    estimate = inference.ols_hc3(y, built.matrix)
+    estimate = inference.ols(y, built.matrix)
     if not np.isfinite(estimate.p):
         return [_not_estimable(base, method, "no spread within the arms")]
     sd = float(np.sqrt(np.square(y @ built.fit.annihilator).sum() / built.fit.df))
@@ -141,7 +141,7 @@ def _compare_paired(
 ) -> list[dict]:
     plan = bench.plan
     pairs, problem, more = design.pairs(bench.with_pair(table), plan.contrast)
-    base = {"n_case": len(pairs), "n_control": len(pairs), "covariates": plan.contrast.pair}
+    base = _pairs_used(len(pairs)) | {"covariates": plan.contrast.pair}
     base |= {"unit": unit, "reason": "; ".join([*notes, *more]), "estimable": True}
     if problem:
         return [_not_estimable(base, "paired_t", problem)]
@@ -171,6 +171,12 @@ def _compare_paired(
     ranked = gap(ranks) if ranks else difference
     shift = inference.walsh(ranked)
     return [*out, _row(base, "wilcoxon", shift) | {"unit": POINTS if ranks else unit}]
+
+
+def _pairs_used(n: int) -> dict[str, int]:
+    """Donors of each arm where ``n`` pairs are compared: each tells of the difference."""
+    arms = ("n_case", "n_control", "n_case_informative", "n_control_informative")
+    return dict.fromkeys(arms, n)
 
 
 def _medians(case: np.ndarray, control: np.ndarray) -> dict:
@@ -203,13 +209,13 @@ def _counts_model(
         blocks = np.tile(np.eye(len(pairs)), (2, 1))
         matrix = np.column_stack([blocks, np.repeat([1.0, 0.0], len(pairs))])
         notes, label = (*notes, *more), contrast.pair
-        n_case = n_control = len(pairs)
+        used = _pairs_used(len(pairs))
     else:
         built, rows = bench.design(table)
         problem, matrix, label = built.problem, built.matrix, built.label
         notes = (*notes, *built.notes)
-        n_case, n_control = built.n_case, built.n_control
-    base = {"n_case": n_case, "n_control": n_control, "covariates": label, "unit": unit}
+        used = built.donors
+    base = used | {"covariates": label, "unit": unit}
     base |= {"reason": "; ".join(notes), "estimable": True}
     if problem:
         return _not_estimable(base, method, problem)
@@ -220,8 +226,6 @@ def _counts_model(
         return _not_estimable(base, method, str(error))
     if not np.isfinite([estimate.effect, estimate.p]).all():
         return _not_estimable(base, method, "the model did not converge")
-    if not np.isfinite(estimate.ci_low):
-        base["reason"] = "; ".join([*notes, "so few cells or donors that no interval ends"])
     return _row(base, method, estimate)
 
 
@@ -239,17 +243,17 @@ def share(bench: Bench, rows: pd.DataFrame, whole: pd.DataFrame, full: bool) -> 
     table = table.assign(value=composition.arcsine(table["n"], table["total"]))
     table["percent"] = 100 * table["n"] / table["total"]
     unit = "arcsine root"
-    out = _compare(bench, table, "arcsine_ols_hc3", unit, "percent", notes)
+    out = _compare(bench, table, "arcsine_ols_hc2", unit, "percent", notes)
     brief = (*MAIN_METHODS, "permutation", "mann_whitney", "wilcoxon")
     out = out if full else [r for r in out if r["method"] in brief]
     out.append(_counts_model(bench, table, "beta_binomial", "ln odds ratio", notes))
     if full and out[0]["estimable"]:
         points = table.assign(value=table["percent"])
-        main = _compare(bench, points, "ols_hc3", POINTS, "", notes, full=False)[0]
+        main = _compare(bench, points, "ols_hc2", POINTS, "", notes, full=False)[0]
         out.append(main | {"method": f"points_{main['method']}", "p": np.nan})
         subset, home = rows["subset"].iloc[0], rows["denominator"].iloc[0]
         ratio = composition.clr(whole, subset, home)
-        main = _compare(bench, ratio, "ols_hc3", "CLR", "", notes, full=False)[0]
+        main = _compare(bench, ratio, "ols_hc2", "CLR", "", notes, full=False)[0]
         out.append(main | {"method": f"clr_{main['method']}"})
     return out
 
@@ -260,14 +264,14 @@ def value(bench: Bench, rows: pd.DataFrame, unit: str, full: bool = True) -> lis
     why = rows.loc[~rows["estimable"], "reason"]
     notes = _left_out(len(why), why.mode().iloc[0]) if len(why) else ()
     if usable.empty:
-        base = {"n_case": 0, "n_control": 0, "covariates": "none", "unit": unit}
-        method = "paired_t" if bench.plan.contrast.pair else "ols_hc3"
+        base = _pairs_used(0) | {"covariates": "none", "unit": unit}
+        method = "paired_t" if bench.plan.contrast.pair else "ols_hc2"
         return [_not_estimable(base, method, why.mode().iloc[0] if len(why) else "no donors")]
-    return _compare(bench, usable, "ols_hc3", unit, "", notes, full)
+    return _compare(bench, usable, "ols_hc2", unit, "", notes, full)
 
 
 def main_effect(bench: Bench, rows: pd.DataFrame, unit: str) -> dict:
-    """Only the main row of :func:`value` (OLS with HC3, or the paired t)."""
+    """Only the main row of :func:`value` (OLS with HC2, or the paired t)."""
     return value(bench, rows, unit, full=False)[0]
 
 

@@ -45,7 +45,8 @@ class Design:
 
     ``units`` (donor, condition) are the rows; ``strata`` codes the permutation blocks; ``used``
     names the covariates in the matrix; ``notes`` says what was left out and why. ``problem``
-    is not empty when no comparison is possible.
+    is not empty when no comparison is possible. A donor is informative when the other arm is
+    there too at its level of every stratum used.
     """
 
     contrast: Contrast
@@ -68,6 +69,27 @@ class Design:
     @property
     def n_control(self) -> int:
         return len(self.units) - self.n_case
+
+    @cached_property
+    def informative(self) -> np.ndarray:
+        """Donors (bool) that tell of the difference; the others only of covariates."""
+        told = np.ones(len(self.units), bool)
+        for name in self.contrast.strata:
+            if name in self.used:
+                level = self.units[name].astype(str).to_numpy()
+                told &= pd.Series(self.case).groupby(level).transform("nunique").to_numpy() == 2
+        return told
+
+    @property
+    def donors(self) -> dict[str, int]:
+        """Donors of each arm, and those of them that are informative."""
+        cases, told = self.case == 1, self.informative
+        return {
+            "n_case": int(cases.sum()),
+            "n_control": int((~cases).sum()),
+            "n_case_informative": int((cases & told).sum()),
+            "n_control_informative": int((~cases & told).sum()),
+        }
 
     @property
     def label(self) -> str:

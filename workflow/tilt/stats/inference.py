@@ -1,4 +1,4 @@
-"""Inference on one number a donor: OLS with HC3, permutation, bootstrap, rank tests, FDR.
+"""Inference on one number a donor: OLS with HC2, permutation, bootstrap, rank tests, FDR.
 
 Everything here is vectorised over permutations or replicates and takes plain arrays. The
 effect is always the coefficient of the last column of the design matrix (case minus control).
@@ -49,7 +49,8 @@ class Projection:
     annihilator: np.ndarray  # (n, n) residual maker of the whole design
     nuisance: np.ndarray  # (n, n) residual maker of the nuisance columns
     slack: np.ndarray  # (n,) one minus leverage; 1 where a donor is fitted exactly
-    df: int
+    df: int  # residual: donors minus columns
+    df_effect: float  # Satterthwaite's, of the HC2 variance of the effect
 
 
 def project(design: np.ndarray) -> Projection:
@@ -69,27 +70,44 @@ def project(design: np.ndarray) -> Projection:
     annihilator = residual_maker - np.outer(partial, partial) / (partial @ partial)
     slack = np.diag(annihilator).copy()
     slack[slack < TINY] = 1.0  # such a donor has a residual of zero: it adds nothing
-    return Projection(partial, annihilator, residual_maker, slack, n - k)
+    return Projection(
+        partial, annihilator, residual_maker, slack, n - k, _df(partial, annihilator, slack)
+    )
 
 
-def hc3(outcomes: np.ndarray, fit: Projection) -> tuple[np.ndarray, np.ndarray]:
-    """Effect and HC3 standard error of each row of ``outcomes`` (m x n).
+def _df(partial: np.ndarray, annihilator: np.ndarray, slack: np.ndarray) -> float:
+    """Degrees of freedom of the HC2 variance of the effect (Bell & McCaffrey 2002).
 
-    HC3 after MacKinnon & White 1985 (doi:10.1016/0304-4076(85)90158-7); agrees with
-    ``statsmodels.OLS(...).fit(cov_type="HC3", use_t=True)`` (see the unit tests).
+    The variance is a quadratic form of the outcomes; these match its mean and variance to those
+    of a chi-square when donors spread alike (Satterthwaite; Imbens & Kolesar 2016,
+    doi:10.1162/REST_a_00552). Few donors that carry the comparison give few, whatever the
+    number of donors in other strata.
+    """
+    form = (annihilator * (np.square(partial) / slack)) @ annihilator
+    return float(np.trace(form) ** 2 / np.sum(np.square(form)))
+
+
+def hc2(outcomes: np.ndarray, fit: Projection) -> tuple[np.ndarray, np.ndarray]:
+    """Effect and HC2 standard error of each row of ``outcomes`` (m x n).
+
+    HC2 after MacKinnon & White 1985 (doi:10.1016/0304-4076(85)90158-7); agrees with
+    ``statsmodels.OLS(...).fit(cov_type="HC2")`` (see the unit tests).
     """
     scale = fit.partial @ fit.partial
     effect = outcomes @ fit.partial / scale
     residual = outcomes @ fit.annihilator
-    variance = np.square(residual / fit.slack) @ np.square(fit.partial) / scale**2
+    variance = (np.square(residual) / fit.slack) @ np.square(fit.partial) / scale**2
     return effect, np.sqrt(variance)
 
 
-def ols_hc3(outcome: np.ndarray, design: np.ndarray) -> Estimate:
-    """OLS of ``outcome`` (n,) on ``design`` (n x k, condition last), HC3 errors, t with n - k."""
+def ols(outcome: np.ndarray, design: np.ndarray) -> Estimate:
+    """OLS of ``outcome`` (n,) on ``design`` (n x k, condition last).
+
+    Standard error HC2, t with the degrees of freedom of Bell & McCaffrey (:func:`project`).
+    """
     fit = project(design)
-    effect, se = hc3(np.asarray(outcome, float)[None, :], fit)
-    return from_t(float(effect[0]), float(se[0]), fit.df)
+    effect, se = hc2(np.asarray(outcome, float)[None, :], fit)
+    return from_t(float(effect[0]), float(se[0]), fit.df_effect)
 
 
 def paired_t(difference: np.ndarray) -> Estimate:
@@ -103,7 +121,7 @@ def standardised(effect: float, se: float, residual_sd: float, df: float) -> tup
     """Hedges' g of a (covariate-adjusted) mean difference, and its standard error.
 
     Small-sample factor and variance after Hedges 1981 (doi:10.3102/10769986006002107), the
-    variance of the mean difference being the HC3 one.
+    variance of the mean difference being the HC2 one; ``df`` are those of the residual SD.
     """
     if not residual_sd > 0 or df < 2:
         return np.nan, np.nan
@@ -161,7 +179,7 @@ def _tail(observed: float, null: np.ndarray, complete: bool) -> float:
 def permutation_p(
     outcome: np.ndarray, fit: Projection, orders: np.ndarray, complete: bool
 ) -> tuple[float, np.ndarray]:
-    """Permutation p of the HC3-studentised effect and the permuted effects (m,).
+    """Permutation p of the HC2-studentised effect and the permuted effects (m,).
 
     Residuals of the nuisance model are reordered (Freedman & Lane 1983,
     doi:10.1080/07350015.1983.10509354); with strata as the only covariates this is exactly
@@ -170,8 +188,8 @@ def permutation_p(
     """
     residual = fit.nuisance @ np.asarray(outcome, float)
     shuffled = residual[orders]
-    effect, se = hc3(shuffled, fit)
-    observed, observed_se = hc3(residual[None, :], fit)
+    effect, se = hc2(shuffled, fit)
+    observed, observed_se = hc2(residual[None, :], fit)
     if not observed_se[0] > 0:
         return np.nan, effect
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -210,17 +228,17 @@ def bootstrap_t(
     """Studentised bootstrap interval of the effect, symmetric around it.
 
     Wild bootstrap: each donor keeps its place in arm and stratum, its HC2 residual gets a random
-    sign, and the HC3-studentised effects give the quantile (Davidson & Flachaire 2008,
+    sign, and the HC2-studentised effects give the quantile (Davidson & Flachaire 2008,
     doi:10.1016/j.jeconom.2008.08.003). Drawing donors anew within arm x stratum covers only
     88 % where strata hold two or three donors of an arm; this covers 94 to 97 %.
     Gives (nan, nan) where residuals have no spread.
     """
-    effect, se = hc3(np.asarray(outcome, float)[None, :], fit)
+    effect, se = hc2(np.asarray(outcome, float)[None, :], fit)
     if not se[0] > 0:
         return np.nan, np.nan
     residual = outcome @ fit.annihilator / np.sqrt(fit.slack)
     signs = rng.choice([-1.0, 1.0], (replicates, len(outcome)))
-    drawn, errors = hc3(residual * signs, fit)
+    drawn, errors = hc2(residual * signs, fit)
     t = np.abs(drawn[errors > 0] / errors[errors > 0])
     half = float(np.quantile(t, LEVEL) * se[0])
     return float(effect[0]) - half, float(effect[0]) + half

@@ -1,49 +1,73 @@
-"""Effects of cohorts combined: random effects, few studies, donors counted once."""
+"""Effects of cohorts combined: models for few studies, donors counted once.
+
+Three statements, told apart by ``model`` in meta.tsv:
+
+common effect               the average of these cohorts, weighted by precision
+half-normal <scale>         random effects: the mean of all such cohorts, with a half-normal prior
+                            on tau, the SD between cohorts; in front for two to four cohorts
+modified Knapp-Hartung      random effects without a prior; in front from five cohorts on
+one stage                   donors of all cohorts in one regression, cohort as stratum: a check of
+                            the common effect for two and three cohorts
+"""
 
 import logging
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
+from scipy import linalg, optimize, special, stats
 
-from tilt.core.contracts import META
-from tilt.core.terms import RATIOS
-from tilt.core.text import count
+from tilt.stats import inference
 
 log = logging.getLogger(__name__)
 
-COLUMNS = list(META.columns)
-SCALES = {  # method of tests.tsv -> which of its columns are combined
-    "ols_hc3": ("effect", "se"),
-    "paired_t": ("effect", "se"),
-    "arcsine_ols_hc3": ("effect", "se"),
-    "beta_binomial": ("effect", "se"),
-    "logit_normal": ("effect", "se"),
-}
-STANDARDISED = ("E3",)  # its unit differs between cohorts: Hedges' g is combined
+COMMON = "common effect"
+HALF_NORMAL = "half-normal"
+KNAPP_HARTUNG = "modified Knapp-Hartung"
+ONE_STAGE = "one stage"
+MANY = 5  # cohorts from which on Knapp-Hartung is in front
+TAU_SCALE = 0.5
 
 
 @dataclass(frozen=True)
 class Pooled:
-    """A random-effects mean; nan where the number of studies does not allow the figure."""
+    """A combined effect; nan where the model or the number of studies gives no such figure.
+
+    ``p`` of the half-normal model is twice the posterior probability of the other sign; its
+    ``tau2`` is the square of the posterior median of tau.
+    """
 
     effect: float
     se: float
     ci_low: float
     ci_high: float
     p: float
-    tau2: float
-    i2: float
-    pi_low: float
-    pi_high: float
-    weights: np.ndarray
+    tau2: float = np.nan
+    i2: float = np.nan
+    pi_low: float = np.nan
+    pi_high: float = np.nan
+    weights: np.ndarray | None = None
+
+
+def _checked(effect: np.ndarray, se: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    effect, se = np.asarray(effect, float), np.asarray(se, float)
+    if len(effect) < 2:
+        raise ValueError("two studies are needed to combine effects")
+    if not np.all(np.isfinite(effect) & np.isfinite(se) & (se > 0)):
+        raise ValueError("every study needs an effect and a positive standard error")
+    return effect, se
 
 
 def _q(effect: np.ndarray, variance: np.ndarray, tau2: float) -> tuple[float, float, np.ndarray]:
     weight = 1 / (variance + tau2)
     mean = float(np.sum(weight * effect) / weight.sum())
     return float(np.sum(weight * (effect - mean) ** 2)), mean, weight
+
+
+def _i2(effect: np.ndarray, variance: np.ndarray) -> float:
+    """Share of the spread of effects that is more than chance (Higgins & Thompson 2002)."""
+    fixed = _q(effect, variance, 0.0)[0]
+    return max(0.0, 1 - (len(effect) - 1) / fixed) if fixed > 0 else 0.0
 
 
 def paule_mandel(effect: np.ndarray, variance: np.ndarray) -> float:
@@ -57,70 +81,135 @@ def paule_mandel(effect: np.ndarray, variance: np.ndarray) -> float:
     return float(optimize.brentq(lambda t: _q(effect, variance, t)[0] - free, 0.0, top))
 
 
-def reml(effect: np.ndarray, variance: np.ndarray) -> float:
-    """Between-study variance by restricted maximum likelihood (Viechtbauer 2005).
+def common_effect(effect: np.ndarray, se: np.ndarray, df: np.ndarray | None = None) -> Pooled:
+    """Average of these studies, weighted by precision; it says nothing of other cohorts.
 
-    doi:10.3102/10769986030003261.
-    """
-
-    def loss(tau2: float) -> float:
-        q, _, weight = _q(effect, variance, tau2)
-        return 0.5 * (q - np.log(weight).sum() + np.log(weight.sum()))
-
-    top = max(float(np.var(effect, ddof=1)), float(variance.max())) * 10
-    found = optimize.minimize_scalar(loss, bounds=(0.0, top), method="bounded")
-    return float(found.x) if found.fun < loss(0.0) - 1e-10 else 0.0
-
-
-ESTIMATORS = {"PM": paule_mandel, "REML": reml}
-
-
-def combine(effect: np.ndarray, se: np.ndarray, tau: str = "PM") -> Pooled:
-    """Random-effects mean of study effects with the modified Knapp-Hartung interval.
-
-    The Hartung-Knapp variance factor is never taken below one (Rover 2015,
-    doi:10.1186/s12874-015-0091-1, PMC4647507), so agreeing studies don't give a falsely narrow
-    interval; t with k - 1 degrees of freedom. As published there, the interval is conservative
-    for few studies that agree: in simulations with unequal studies it covers 100 % of truths with
-    two, 99.7 to 100 % with three, 97 to 100 % with five, 95 to 99 % with eight (tau 0.3 and 0),
-    where the normal interval covers 88 to 97 %. Prediction interval after Higgins 2009
-    (doi:10.1111/j.1467-985X.2008.00552.x), t with k - 2, from three studies on. I2 after Higgins
-    & Thompson 2002. Agrees with ``statsmodels.stats.meta_analysis.combine_effects`` where the
-    factor exceeds one (see the unit tests).
+    With the degrees of freedom ``df`` of the standard errors, their own uncertainty is carried:
+    variance and t reference after Meier 1953 (doi:10.2307/3001633).
 
     Raises
     ------
     ValueError
         Fewer than two studies, or a standard error that is not positive.
     """
-    effect, se = np.asarray(effect, float), np.asarray(se, float)
-    k = len(effect)
-    if k < 2:
-        raise ValueError("two studies are needed to combine effects")
-    if not np.all(np.isfinite(effect) & np.isfinite(se) & (se > 0)):
-        raise ValueError("every study needs an effect and a positive standard error")
+    effect, se = _checked(effect, se)
+    _, mean, weight = _q(effect, se**2, 0.0)
+    share = weight / weight.sum()
+    free = np.full(len(effect), np.inf) if df is None else np.asarray(df, float)
+    variance = (1 + 4 * np.sum(share * (1 - share) / free)) / weight.sum()
+    together = 1 / np.sum(share**2 / free) if np.isfinite(free).any() else np.inf
+    spread = float(np.sqrt(variance))
+    half = float(stats.t.ppf(0.975, together)) * spread
+    p = float(2 * stats.t.sf(abs(mean) / spread, together))
+    i2 = _i2(effect, se**2)
+    return Pooled(mean, spread, mean - half, mean + half, p, 0.0, i2, weights=share)
+
+
+def half_normal(effect: np.ndarray, se: np.ndarray, scale: float = TAU_SCALE) -> Pooled:
+    """Random-effects mean with a half-normal prior of ``scale`` on tau and a flat one on the mean.
+
+    The normal-normal model of Rover 2020 (bayesmeta, doi:10.18637/jss.v093.i06), its posterior
+    by integration over a grid of tau: given tau the mean is normal, so every posterior is a
+    mixture of normals. Half-normal priors of scale 0.5 and 1 for few studies: Friede et al. 2017
+    (doi:10.1002/jrsm.1217; two studies: doi:10.1002/bimj.201500236). Interval, prediction
+    interval for a new cohort, and ``p`` are central posterior ones.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two studies, or a standard error that is not positive.
+    """
+    effect, se = _checked(effect, se)
     variance = se**2
-    tau2 = ESTIMATORS[tau](effect, variance)
+    # Fine near zero, where precise studies decide, and far enough for studies that disagree.
+    unit = se.min() / 2
+    top = max(10 * scale, 4 * float(np.ptp(effect)))
+    u = np.linspace(0, np.arcsinh(top / unit), 1001)
+    tau = unit * np.sinh(u)
+    weight = 1 / (variance + tau[:, None] ** 2)
+    total = weight.sum(axis=1)
+    mean = weight @ effect / total
+    squares = np.sum(weight * (effect - mean[:, None]) ** 2, axis=1)
+    log_p = 0.5 * (np.log(weight).sum(axis=1) - np.log(total) - squares - (tau / scale) ** 2)
+    log_p += np.log(np.cosh(u))  # steps of u in steps of tau
+    p = np.exp(log_p - log_p.max())
+    p[[0, -1]] /= 2
+    p /= p.sum()
+
+    def quantile(level: float, spread: np.ndarray) -> float:
+        ends = (mean - 9 * spread).min(), (mean + 9 * spread).max()
+        return float(
+            optimize.brentq(lambda x: p @ special.ndtr((x - mean) / spread) - level, *ends)
+        )
+
+    spread = 1 / np.sqrt(total)
+    low, high = quantile(0.025, spread), quantile(0.975, spread)
+    new = np.sqrt(spread**2 + tau**2)
+    centre = float(p @ mean)
+    sides = p @ special.ndtr(-mean / spread), p @ special.ndtr(mean / spread)
+    median = float(np.interp(0.5, np.cumsum(p), tau))
+    return Pooled(
+        centre,
+        float(np.sqrt(p @ (spread**2 + (mean - centre) ** 2))),
+        low,
+        high,
+        float(min(1.0, 2 * min(sides))),
+        median**2,
+        _i2(effect, variance),
+        quantile(0.025, new),
+        quantile(0.975, new),
+        p @ (weight / total[:, None]),
+    )
+
+
+def knapp_hartung(effect: np.ndarray, se: np.ndarray) -> Pooled:
+    """Random-effects mean (Paule-Mandel) with the modified Knapp-Hartung interval.
+
+    The Hartung-Knapp variance factor is never taken below one (Rover 2015,
+    doi:10.1186/s12874-015-0091-1, PMC4647507), so agreeing studies don't give a falsely narrow
+    interval; t with k - 1 degrees of freedom. With two or three studies it holds every truth and
+    shows nothing (see ``resources/calibration.tsv``). Prediction interval after Higgins 2009
+    (doi:10.1111/j.1467-985X.2008.00552.x), t with k - 2, from three studies on. Agrees with
+    ``statsmodels.stats.meta_analysis.combine_effects`` where the factor exceeds one (see the
+    unit tests).
+
+    Raises
+    ------
+    ValueError
+        Fewer than two studies, or a standard error that is not positive.
+    """
+    effect, se = _checked(effect, se)
+    k, variance = len(effect), se**2
+    tau2 = paule_mandel(effect, variance)
     q, mean, weight = _q(effect, variance, tau2)
     factor = max(1.0, q / (k - 1))
     spread = float(np.sqrt(factor / weight.sum()))
     half = float(stats.t.ppf(0.975, k - 1)) * spread
     p = float(2 * stats.t.sf(abs(mean) / spread, k - 1))
-    fixed = _q(effect, variance, 0.0)[0]
-    i2 = max(0.0, 1 - (k - 1) / fixed) if fixed > 0 else 0.0
     low = high = np.nan
     if k >= 3:
         reach = float(stats.t.ppf(0.975, k - 2)) * np.sqrt(tau2 + spread**2)
         low, high = mean - reach, mean + reach
-    return Pooled(
-        mean, spread, mean - half, mean + half, p, tau2, i2, low, high, weight / weight.sum()
-    )
+    i2, share = _i2(effect, variance), weight / weight.sum()
+    return Pooled(mean, spread, mean - half, mean + half, p, tau2, i2, low, high, share)
 
 
-def leave_one_out(effect: np.ndarray, se: np.ndarray, tau: str = "PM") -> list[Pooled]:
-    """The combination without each study in turn (three studies or more)."""
-    keep = ~np.eye(len(effect), dtype=bool)
-    return [combine(np.asarray(effect)[k], np.asarray(se)[k], tau) for k in keep]
+def one_stage(studies: list[tuple[np.ndarray, np.ndarray]]) -> inference.Estimate:
+    """One effect in the donors of all cohorts: cohorts are strata, covariates belong to each.
+
+    ``studies``: outcome (donors,) and design (donors x columns, condition last) of each cohort,
+    outcomes in one unit. The nuisance columns of the cohorts stand side by side (their
+    intercepts are the strata), the condition is one column.
+
+    Raises
+    ------
+    ValueError
+        If the condition cannot be told from the covariates.
+    """
+    outcome = np.concatenate([y for y, _ in studies])
+    nuisance = linalg.block_diag(*[design[:, :-1] for _, design in studies])
+    condition = np.concatenate([design[:, -1] for _, design in studies])
+    return inference.ols(outcome, np.column_stack([nuisance, condition]))
 
 
 def repeated_donors(donors: dict[str, pd.DataFrame]) -> dict[str, list[str]]:
@@ -140,116 +229,3 @@ def repeated_donors(donors: dict[str, pd.DataFrame]) -> dict[str, list[str]]:
         if out[cohort]:
             log.warning("%s: %d donors counted in another cohort", cohort, len(out[cohort]))
     return out
-
-
-def _with_absent(tests: pd.DataFrame) -> pd.DataFrame:
-    """Tests with a row, not estimable, for the model of a cohort that has none.
-
-    Where E1 cannot be estimated its model without pseudocount is not fitted: such a cohort is
-    listed with the reason of its main row, like the others.
-    """
-    main = tests[tests["method"].isin(("ols_hc3", "paired_t")) & tests["quantity"].isin(RATIOS)]
-    key = ["cohort", "quantity", "denominator"]
-    there = tests.loc[tests["method"] == "logit_normal", key]
-    lost = main[~pd.MultiIndex.from_frame(main[key]).isin(pd.MultiIndex.from_frame(there))]
-    keep = [c for c in (*key, "contrast", "unit", "n_case", "n_control", "reason") if c in lost]
-    if there.empty or lost.empty:
-        return tests
-    rows = lost[keep].assign(method="logit_normal", estimable=False)
-    return pd.concat([tests, rows.astype(object)], ignore_index=True)
-
-
-def _study_rows(rows: pd.DataFrame, effect: str, se: str, scale: str) -> pd.DataFrame:
-    table = rows.assign(scale=scale, n_cohorts=1)
-    if effect != "effect":
-        half = stats.t.ppf(0.975, rows["df"]) * rows[se]
-        table = table.assign(ci_low=rows[effect] - half, ci_high=rows[effect] + half)
-    return table.assign(effect=rows[effect], se=rows[se])
-
-
-def across(tests: pd.DataFrame, tau: str = "PM") -> pd.DataFrame:
-    """Combine every quantity that two or more cohorts could estimate.
-
-    ``tests``: tests.tsv of all cohorts, donors already counted once. Main methods and the
-    beta-binomial are combined; E3, whose unit is each cohort's own SD, as Hedges' g. Paired
-    cohorts are combined with each other, not with case-control ones; where the contrasts of
-    the cohorts have different names the combination says so.
-
-    Returns
-    -------
-    Columns of ``COLUMNS``: per quantity x method the rows of the cohorts (method as in
-    tests.tsv, weight of each), one row ``cohort = "all"``, and for three cohorts or more rows
-    ``cohort = "without <name>"``. Quantities of a single cohort keep their row and say so.
-    """
-    tests = _with_absent(tests)
-    paired = set(tests.loc[tests["method"].str.contains("paired_t"), "cohort"])
-    wanted = tests[tests["method"].isin(SCALES)]
-    wanted = wanted.assign(pairs=wanted["cohort"].isin(paired))
-    tables = []
-    for (quantity, home, method, pairs), rows in wanted.groupby(
-        ["quantity", "denominator", "method", "pairs"], sort=True, dropna=False
-    ):
-        standard = quantity in STANDARDISED and method != "logit_normal"
-        effect, se = ("smd", "smd_se") if standard else SCALES[method]
-        unit = rows["unit"].dropna().astype(str)
-        scale = "Hedges g" if standard else unit.iloc[0] if len(unit) else ""
-        good = rows["estimable"].astype(bool) & np.isfinite(rows[effect]) & (rows[se] > 0)
-        good &= np.isfinite(rows[se])
-        if pairs and method != "paired_t":
-            method = f"{method} (pairs)"
-        studies = _study_rows(rows.assign(method=method), effect, se, scale)
-        usable = studies[good]
-        if len(usable) < 2:
-            said = f"{count(len(usable), 'cohort')} with an estimate; two are needed"
-            total = pd.DataFrame([{"cohort": "all", "estimable": False, "reason": said}])
-            named = {"quantity": quantity, "denominator": home, "scale": scale}
-            total = total.assign(**named, n_cohorts=len(usable), method=f"{method} {tau}")
-            tables += [studies, total]
-            continue
-        values = usable["effect"].to_numpy(float), usable["se"].to_numpy(float)
-        pooled = combine(*values, tau)
-        studies.loc[good, "weight"] = pooled.weights
-        totals = [_total("all", pooled, usable, tau, method)]
-        if len(usable) >= 3:
-            for name, one in zip(usable["cohort"], leave_one_out(*values, tau), strict=True):
-                left = usable[usable["cohort"] != name]
-                totals.append(_total(f"without {name}", one, left, tau, method))
-        named = {"quantity": quantity, "denominator": home, "scale": scale}
-        tables += [studies, pd.DataFrame(totals).assign(**named)]
-    if not tables:
-        return pd.DataFrame(columns=COLUMNS)
-    filled = [t.reindex(columns=COLUMNS).astype(object) for t in tables]
-    return pd.concat(filled, ignore_index=True).infer_objects()
-
-
-def _total(name: str, pooled: Pooled, studies: pd.DataFrame, tau: str, method: str) -> dict:
-    k = len(studies)
-    wide = pooled.pi_low < 0 < pooled.pi_high
-    notes = []
-    contrasts = studies["contrast"].unique() if "contrast" in studies else ()
-    if len(contrasts) > 1:
-        notes.append(f"contrasts of different names: {', '.join(map(str, contrasts))}")
-    if k < 3:
-        notes.append("no prediction interval with two cohorts")
-    elif wide and not pooled.ci_low < 0 < pooled.ci_high:
-        notes.append("the prediction interval includes zero: a new cohort may show nothing")
-    return {
-        "cohort": name,
-        "n_cohorts": k,
-        "n_case": studies["n_case"].sum(),
-        "n_control": studies["n_control"].sum(),
-        "effect": pooled.effect,
-        "se": pooled.se,
-        "ci_low": pooled.ci_low,
-        "ci_high": pooled.ci_high,
-        "p": pooled.p,
-        "tau2": pooled.tau2,
-        "i2": pooled.i2,
-        "pi_low": pooled.pi_low,
-        "pi_high": pooled.pi_high,
-        "weight": 1.0,
-        "method": f"{method} {tau} + modified Knapp-Hartung",
-        "covariates": "",
-        "estimable": True,
-        "reason": "; ".join(notes),
-    }

@@ -59,10 +59,9 @@ def plan_of(settings: Mapping, cohort: Mapping, donors: pd.DataFrame, seed: int)
     )
 
 
-def strata_of(donors: pd.DataFrame, declared: design.Contrast) -> pd.Series | None:
-    """Stratum of every unit, indexed by (donor, condition), for standardising genes."""
+def strata_of(donors: pd.DataFrame, declared: design.Contrast) -> pd.DataFrame | None:
+    """Strata of every unit, indexed by (donor, condition), for standardising genes."""
     names = [s for s in declared.strata if s in donors]
     if not names:
         return None
-    joined = donors[names].astype(str).agg("|".join, axis=1)
-    return pd.Series(joined.to_numpy(), pd.MultiIndex.from_frame(donors[UNIT_KEY]))
+    return donors[names].set_axis(pd.MultiIndex.from_frame(donors[UNIT_KEY]))

@@ -41,7 +41,7 @@ class Cohort:
     """What the controls of one cohort work on; ``bulk`` and ``cells`` are None for tables.
 
     ``cells``: donor, condition, tph_score, th22_score of the working set, for other thresholds;
-    ``strata``: stratum of every unit, indexed by (donor, condition), for standardising genes.
+    ``strata``: strata of every unit, indexed by (donor, condition), for standardising genes.
     """
 
     donors: pd.DataFrame
@@ -52,7 +52,7 @@ class Cohort:
     bulk: ad.AnnData | None = None
     cells: pd.DataFrame | None = None
     detectability: pd.DataFrame | None = None
-    strata: pd.Series | None = None
+    strata: pd.DataFrame | None = None
 
 
 Maker = Callable[[Cohort], pd.DataFrame]
@@ -298,7 +298,7 @@ def random_sets(cohort: Cohort, n: int, bins: int = 20) -> pd.DataFrame:
 
     Returns
     -------
-    draw (0 = the axis itself), effect, t (HC3); empty when the axis is not estimable. The share of
+    draw (0 = the axis itself), effect, t (HC2); empty when the axis is not estimable. The share of
     draws with |t| at least that of draw 0 is the p against random sets.
     """
     columns = list(RANDOM_SETS.columns)
@@ -337,7 +337,7 @@ def random_sets(cohort: Cohort, n: int, bins: int = 20) -> pd.DataFrame:
         built, rows = bench.design(units)
         if built.problem:
             return pd.DataFrame(columns=columns)
-        effect, se = inference.hc3(outcomes[:, rows], built.fit)
+        effect, se = inference.hc2(outcomes[:, rows], built.fit)
     table = pd.DataFrame({"draw": np.arange(n + 1), "effect": effect, "t": effect / se})
     return table.assign(cohort=units["cohort"].iloc[0])[columns]
 

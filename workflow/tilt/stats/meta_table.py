@@ -1,0 +1,200 @@
+"""meta.tsv: every quantity that cohorts have in common, combined in every model of ``meta``."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from tilt.core.contracts import META
+from tilt.core.terms import MAIN_METHODS, RATIOS
+from tilt.core.text import count
+from tilt.stats import contrast, meta
+
+COLUMNS = list(META.columns)
+RATIO_MODEL = "logit_normal"
+STANDARDISED = ("E3",)  # its unit differs between cohorts: Hedges' g is combined
+NATURAL = ("Hedges g", "ln ratio", "ln odds ratio")  # scales on which tau_scale stands as it is
+CHECKED = 3  # cohorts up to which a one-stage model is a check
+
+# Outcome and design of the donors of a cohort: (quantity, denominator) -> cohort -> both.
+Donors = Mapping[tuple[str, str], Mapping[str, tuple[np.ndarray, np.ndarray]]]
+
+
+def _with_absent(tests: pd.DataFrame) -> pd.DataFrame:
+    """Tests with a row, not estimable, for the model of a cohort that has none.
+
+    Where E1 cannot be estimated and its model without pseudocount is not fitted either, the
+    cohort is listed with the reason of its main row, like the others.
+    """
+    main = tests[tests["method"].isin(MAIN_METHODS) & tests["quantity"].isin(RATIOS)]
+    key = ["cohort", "quantity", "denominator"]
+    there = tests.loc[tests["method"] == RATIO_MODEL, key]
+    lost = main[~pd.MultiIndex.from_frame(main[key]).isin(pd.MultiIndex.from_frame(there))]
+    keep = [c for c in (*key, "contrast", "unit", "n_case", "n_control", "reason") if c in lost]
+    if there.empty or lost.empty:
+        return tests
+    rows = lost[keep].assign(method=RATIO_MODEL, estimable=False)
+    return pd.concat([tests, rows.astype(object)], ignore_index=True)
+
+
+def across(
+    tests: pd.DataFrame, tau_scale: float = meta.TAU_SCALE, donors: Donors | None = None
+) -> pd.DataFrame:
+    """Combine every quantity that two or more cohorts could estimate.
+
+    Parameters
+    ----------
+    tests
+        tests.tsv of all cohorts, donors already counted once. Main methods and models of counts
+        are combined; E3, whose unit is each cohort's own SD, as Hedges' g. Paired cohorts are
+        combined with each other, not with case-control ones; where the contrasts of the cohorts
+        have different names the combination says so.
+    tau_scale
+        Scale of the half-normal prior on tau, on standardised and logarithmic scales; on others
+        it is this many donors' SDs. Half and twice of it are given as sensitivity.
+    donors
+        Values and designs of the donors, for the one-stage check.
+
+    Returns
+    -------
+    Columns of ``COLUMNS``. Per quantity x method the rows of the cohorts (``model`` empty,
+    ``weight`` in the combination in front), then with ``cohort = "all"`` a row a model, one of
+    which ``leads``, and for three cohorts or more rows ``cohort = "without <name>"`` in the
+    model in front. Quantities of a single cohort keep their row and say so.
+    """
+    tests = _with_absent(tests)
+    paired = set(tests.loc[tests["method"].str.contains("paired_t"), "cohort"])
+    wanted = tests[tests["method"].isin((*MAIN_METHODS, *contrast.MODELS))]
+    wanted = wanted.assign(pairs=wanted["cohort"].isin(paired))
+    tables = []
+    for (quantity, home, method, pairs), rows in wanted.groupby(
+        ["quantity", "denominator", "method", "pairs"], sort=True, dropna=False
+    ):
+        studies, scale = _studies(rows, quantity in STANDARDISED and method in MAIN_METHODS)
+        good = rows["estimable"].astype(bool) & np.isfinite(studies["effect"].astype(float))
+        good &= (studies["se"] > 0) & np.isfinite(studies["se"].astype(float))
+        usable, mine = studies[good], {}
+        if donors and method in MAIN_METHODS:
+            mine = donors.get((quantity, home), {})
+        totals, weights = _combined(usable, scale, tau_scale, mine)
+        studies.loc[good, "weight"] = weights
+        name = f"{method} (pairs)" if pairs and method not in MAIN_METHODS else method
+        both = [studies.assign(leads=False, model=""), totals]
+        named = {"quantity": quantity, "denominator": home, "scale": scale, "method": name}
+        tables += [part.assign(**named) for part in both]
+    if not tables:
+        return pd.DataFrame(columns=COLUMNS)
+    filled = [t.reindex(columns=COLUMNS).astype(object) for t in tables]
+    return pd.concat(filled, ignore_index=True).infer_objects()
+
+
+def _studies(rows: pd.DataFrame, standardised: bool) -> tuple[pd.DataFrame, str]:
+    """Rows of the cohorts on the scale on which they are combined, and that scale.
+
+    ``sd`` is the donors' SD behind an effect (missing for models of counts), ``factor`` what
+    the effect was multiplied with.
+    """
+    rows = rows.assign(n_cohorts=1, factor=1.0, sd=np.nan, weight=np.nan)
+    if "smd" in rows:
+        ratio = (rows["smd"] / rows["effect"]).astype(float)
+        rows["sd"] = 1 / ratio.where(np.isfinite(ratio) & (ratio != 0))
+    unit = rows["unit"].dropna().astype(str)
+    if not standardised:
+        return rows, unit.iloc[0] if len(unit) else ""
+    half = stats.t.ppf(0.975, rows["df"].astype(float)) * rows["smd_se"]
+    limits = {"ci_low": rows["smd"] - half, "ci_high": rows["smd"] + half}
+    rows = rows.assign(factor=1 / rows["sd"], effect=rows["smd"], se=rows["smd_se"], **limits)
+    return rows, "Hedges g"
+
+
+def _combined(
+    studies: pd.DataFrame, scale: str, tau_scale: float, donors: Mapping
+) -> tuple[pd.DataFrame, np.ndarray | float]:
+    """Rows of all models and the weight of each study in the model in front."""
+    k = len(studies)
+    if k < 2:
+        said = f"{count(k, 'cohort')} with an estimate; two are needed"
+        row = {"cohort": "all", "n_cohorts": k, "estimable": False, "leads": True, "reason": said}
+        return pd.DataFrame([row | {"model": ""}]), np.nan
+    effect, se = studies["effect"].to_numpy(float), studies["se"].to_numpy(float)
+    unit = 1.0 if scale in NATURAL else float(np.nanmedian(studies["sd"].astype(float)))
+    said = "" if scale in NATURAL else f"prior on tau in donors' SDs of {unit:.3g}"
+    models = {meta.COMMON: meta.common_effect(effect, se, _df(studies))}
+    for times in (1.0, 0.5, 2.0):
+        width = times * tau_scale
+        models[f"{meta.HALF_NORMAL} {width:g}"] = meta.half_normal(effect, se, width * unit)
+    models[meta.KNAPP_HARTUNG] = meta.knapp_hartung(effect, se)
+    front = meta.KNAPP_HARTUNG if k >= meta.MANY else f"{meta.HALF_NORMAL} {tau_scale:g}"
+    rows = []
+    for model, pooled in models.items():
+        notes = [said] if model.startswith(meta.HALF_NORMAL) and said else []
+        rows.append(_total("all", model, pooled, studies, notes) | {"leads": model == front})
+    if k <= CHECKED and set(studies["cohort"]) <= set(donors):
+        rows.append(_one_stage(studies, donors))
+    if k >= 3:
+        for i, name in enumerate(studies["cohort"]):
+            left = np.arange(k) != i
+            if front == meta.KNAPP_HARTUNG:
+                one = meta.knapp_hartung(effect[left], se[left])
+            else:
+                one = meta.half_normal(effect[left], se[left], tau_scale * unit)
+            rows.append(_total(f"without {name}", front, one, studies[left], []))
+    return pd.DataFrame(rows).assign(leads=lambda t: t["leads"].eq(True)), models[front].weights
+
+
+def _df(studies: pd.DataFrame) -> np.ndarray:
+    """Degrees of freedom of the standard errors; unknown ones count as many."""
+    df = studies["df"].to_numpy(float)
+    return np.where(df > 0, df, np.inf)
+
+
+def _one_stage(studies: pd.DataFrame, donors: Mapping) -> dict:
+    parts = [
+        (donors[row.cohort][0] * row.factor, donors[row.cohort][1]) for row in studies.itertuples()
+    ]
+    found = meta.one_stage(parts)
+    limits = {"se": found.se, "ci_low": found.ci_low, "ci_high": found.ci_high, "p": found.p}
+    pooled = meta.Pooled(found.effect, **limits)
+    return _total("all", meta.ONE_STAGE, pooled, studies, ["a check of the common effect"])
+
+
+def _total(
+    name: str, model: str, pooled: meta.Pooled, studies: pd.DataFrame, notes: list[str]
+) -> dict:
+    notes = list(notes)
+    contrasts = studies["contrast"].unique() if "contrast" in studies else ()
+    if len(contrasts) > 1:
+        notes.append(f"contrasts of different names: {', '.join(map(str, contrasts))}")
+    if pooled.pi_low < 0 < pooled.pi_high and not pooled.ci_low < 0 < pooled.ci_high:
+        notes.append("the prediction interval includes zero: a new cohort may show nothing")
+    elif model == meta.KNAPP_HARTUNG and len(studies) < 3:
+        notes.append("no prediction interval with two cohorts")
+    figures = ("effect", "se", "ci_low", "ci_high", "p", "tau2", "i2", "pi_low", "pi_high")
+    return {
+        "cohort": name,
+        "model": model,
+        "n_cohorts": len(studies),
+        "n_case": studies["n_case"].sum(),
+        "n_control": studies["n_control"].sum(),
+        **{figure: getattr(pooled, figure) for figure in figures},
+        "weight": 1.0,
+        "covariates": "",
+        "estimable": True,
+        "reason": "; ".join(notes),
+    }
+
+
+def front(table: pd.DataFrame) -> pd.DataFrame:
+    """The combination in front of each quantity and denominator, an index a quantity.
+
+    Of the methods of a quantity the main one; for a ratio its model without pseudocount where
+    that can be had in more cohorts. Combinations of pairs only where there is nothing else.
+    """
+    rows = table[(table["cohort"] == "all") & table["leads"].astype(str).str.lower().eq("true")]
+    base = rows["method"].astype(str)
+    wanted = base.isin(MAIN_METHODS) | ((base == RATIO_MODEL) & rows["quantity"].isin(RATIOS))
+    rows = rows[wanted].assign(model_rank=(base == RATIO_MODEL)[wanted])
+    rows = rows.assign(few=-rows["n_cohorts"].fillna(0).astype(float))
+    rows = rows.sort_values(["few", "model_rank"], kind="stable")
+    return rows.drop_duplicates(["quantity", "denominator"]).drop(columns=["few", "model_rank"])
