@@ -105,12 +105,12 @@ def test_strata_leave_the_effect_on_the_axis_what_it_is(lane):
     for seed in range(30):
         donors, bulk, strata = shifted(np.random.default_rng(seed), lane)
         declared = design.Contrast("SLE", "control", strata=strata)
-        bench = contrast.Bench(donors, contrast.Plan(declared))
+        designs = contrast.DesignCache(donors, contrast.Plan(declared))
         found = []
         for given in (plan.strata_of(donors, declared), None):
             made_, why = imbalance.axis(bulk, signatures, sets, given, limits)
             rows = imbalance.axis_rows(donors, made_, why, limits)
-            found.append(contrast.main_effect(bench, rows, "SD")["effect"])
+            found.append(contrast.main_effect(designs, rows, "SD")["effect"])
         effects.append(found)
     mean = np.mean(effects, axis=0)
     assert mean[1] > 0.6
@@ -160,8 +160,8 @@ def test_a_batch_effect_is_not_taken_for_the_condition():
     declared = design.Contrast("SLE", "control", strata=("batch",))
     plan = contrast.Plan(declared, permutations=999, bootstraps=299)
     table = counts.assign(value=value, estimable=True, reason="")
-    rows = {r["method"]: r for r in contrast.value(contrast.Bench(donors, plan), table, "")}
+    rows = {r["method"]: r for r in contrast.value(contrast.DesignCache(donors, plan), table, "")}
     assert min(r["p"] for r in rows.values() if np.isfinite(r.get("p", np.nan))) > 0.05
     blind = contrast.Plan(design.Contrast("SLE", "control"), permutations=99, bootstraps=99)
-    naive = contrast.value(contrast.Bench(donors, blind), table, "")[0]
+    naive = contrast.value(contrast.DesignCache(donors, blind), table, "")[0]
     assert naive["p"] < rows["ols_hc2"]["p"]

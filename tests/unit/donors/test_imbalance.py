@@ -9,7 +9,9 @@ from tilt.donors import imbalance, pseudobulk
 from tilt.stats import plan
 
 POLES = {"tph": ("Tph", "Tfh"), "th22": ("Th22",)}
-LIMITS = replace(plan.limits_of(check.defaults()["imbalance"]), poles=POLES, min_memory_cells=100)
+SETTINGS = replace(
+    plan.imbalance_settings(check.defaults()["imbalance"]), poles=POLES, min_memory_cells=100
+)
 DONORS = pd.DataFrame(
     {
         "cohort": "c",
@@ -58,7 +60,7 @@ def estimate(**more):
         "bulk": bulk(),
         "donors": DONORS,
         "signatures": SIGNATURES,
-        "limits": LIMITS,
+        "settings": SETTINGS,
         "detectability": SEEN,
     }
     table, sentence = imbalance.estimate(**(given | more))
@@ -92,7 +94,7 @@ def test_the_axis_points_to_the_donors_with_more_of_the_tph_set():
         ({"composition": composition(cells=(50,) * 6)}, "no donor has 100 memory CD4 cells"),
     ],
 )
-def test_where_labelled_counts_say_nothing_the_axis_leads(change, words):
+def test_where_labeled_counts_say_nothing_the_axis_leads(change, words):
     table, sentence = estimate(**change)
     assert words in table.loc[("E1", "A"), "reason"]
     assert not table.loc["E1", "estimable"].any()
@@ -149,7 +151,7 @@ def test_genes_are_scaled_by_their_spread_inside_batches_and_keep_the_batches():
     plain = rng.normal(size=(20, 4))
     batch = (strata["batch"] == "b").to_numpy()[:, None]
     values = plain + 100 * batch
-    z = imbalance.standardise(values, strata)
+    z = imbalance.standardize(values, strata)
     assert z.mean(axis=0) == pytest.approx(np.zeros(4), abs=1e-9)
     inside = sm.OLS(
         values[:, 0], sm.add_constant(pd.get_dummies(strata, drop_first=True, dtype=float))
@@ -157,13 +159,13 @@ def test_genes_are_scaled_by_their_spread_inside_batches_and_keep_the_batches():
     assert z[:, 0] == pytest.approx(
         (values[:, 0] - values[:, 0].mean()) / inside.fit().mse_resid ** 0.5
     )
-    assert (imbalance.standardise(np.ones((5, 2))) == 0).all()
+    assert (imbalance.standardize(np.ones((5, 2))) == 0).all()
 
 
 def test_strata_that_leave_nothing_are_not_taken_out_of_the_spread():
     values = np.random.default_rng(2).normal(size=(8, 3))
     alone = pd.DataFrame({"batch": list("abcdefgh")})
-    assert imbalance.standardise(values, alone) == pytest.approx(imbalance.standardise(values))
+    assert imbalance.standardize(values, alone) == pytest.approx(imbalance.standardize(values))
 
 
 @pytest.mark.parametrize(
@@ -176,7 +178,7 @@ def test_strata_do_not_shrink_the_effect_of_the_axis(columns):
     strata = people[list(columns)].set_axis(
         pd.MultiIndex.from_frame(people[["donor", "condition"]])
     )
-    made, _ = imbalance.axis(bulk(), SIGNATURES, ("TPH_BLOOD", "TH22_BLOOD"), strata, LIMITS)
+    made, _ = imbalance.axis(bulk(), SIGNATURES, ("TPH_BLOOD", "TH22_BLOOD"), strata, SETTINGS)
     values = pseudobulk.log_cpm(pseudobulk.dense(bulk()))
     ranks = np.argsort(np.argsort(made.z, axis=0), axis=0)
     assert (ranks == np.argsort(np.argsort(values, axis=0), axis=0)).all()

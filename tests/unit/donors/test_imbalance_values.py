@@ -72,7 +72,7 @@ SEEN = pd.DataFrame({"gene": ["IL22", "CCR10", "X"], "n_cells": [0, 1, 50]})
         (5, 100, None, ""),
     ],
 )
-def test_whether_labelled_counts_can_carry_the_ratio(n_th22, n_cells, seen, words):
+def test_whether_labeled_counts_can_carry_the_ratio(n_th22, n_cells, seen, words):
     found = imbalance.e1_problem(counts(n_th22, n_cells), seen, LIMITS)
     assert (found == "") == (words == "") and words in found
 

@@ -95,7 +95,7 @@ def test_the_other_side_is_the_mirror_image():
         assert (one.p < 0.05) == (one.ci_low > 0 or one.ci_high < 0)
 
 
-def test_the_covariance_is_that_of_a_direct_maximisation():
+def test_the_covariance_is_that_of_a_direct_maximization():
     """VGAM's summary: the inverse Hessian of scipy's beta-binomial at its own optimum."""
     k, n, case = draw(np.random.default_rng(4), donors=40)
     design = np.column_stack([np.ones(40), case])
@@ -142,7 +142,7 @@ def test_with_many_donors_of_the_family_the_standard_error_is_the_models_own():
         )
         inner = special.logit(dispersion) if family == "beta" else np.log(dispersion)
         start = np.r_[-2, found.effect, inner]
-        own = model.covariance(model.maximise(design, start)[1], design)[1, 1]
+        own = model.covariance(model.maximize(design, start)[1], design)[1, 1]
         assert found.se == pytest.approx(np.sqrt(own), rel=0.06)
 
 

@@ -47,19 +47,19 @@ def combine(studies: list[Study], settings: Mapping, seed: int) -> pd.DataFrame:
             tests.append(study.tests.assign(estimable=False, reason=said))
             continue
         mine = mine[~mine["donor"].isin(gone)].reset_index(drop=True)
-        bench = contrast.Bench(mine, plan.plan_of(settings, study.about, mine, seed))
+        designs = contrast.DesignCache(mine, plan.plan_of(settings, study.about, mine, seed))
         study = _without(study, gone)
         counts = _pole_counts(study)
         table = study.tests
         if gone:
             table = contrast.run(
-                mine, bench.plan, study.composition, study.imbalance, study.activity, counts
+                mine, designs.plan, study.composition, study.imbalance, study.activity, counts
             )
             note = f"{count(len(gone), 'donor')} counted in another cohort left out"
             said = table["reason"].fillna("")
             table["reason"] = [f"{text}; {note}" if text else note for text in said]
-        tests.append(_with_ratios(table, bench, counts))
-        for key, value in _donors(study, bench).items():
+        tests.append(_with_ratios(table, designs, counts))
+        for key, value in _donors(study, designs).items():
             donors.setdefault(key, {})[study.name] = value
     every = pd.concat(tests, ignore_index=True)
     return meta_table.across(every, settings["tau_scale"], donors)
@@ -74,7 +74,7 @@ def _without(study: Study, gone: list[str]) -> Study:
 
 
 def _pole_counts(study: Study) -> dict[str, pd.DataFrame]:
-    poles = plan.limits_of(study.about["imbalance"]).poles
+    poles = plan.imbalance_settings(study.about["imbalance"]).poles
     return {
         "E1": imbalance.pole_counts(study.composition, poles),
         "E2": imbalance.pole_counts(study.composition, POLE_FLAGS),
@@ -82,7 +82,7 @@ def _pole_counts(study: Study) -> dict[str, pd.DataFrame]:
 
 
 def _with_ratios(
-    tests: pd.DataFrame, bench: contrast.Bench, counts: dict[str, pd.DataFrame]
+    tests: pd.DataFrame, designs: contrast.DesignCache, counts: dict[str, pd.DataFrame]
 ) -> pd.DataFrame:
     """Tests with the model of the ratio where it was not fitted, its estimator not leading.
 
@@ -97,7 +97,7 @@ def _with_ratios(
         table = counts[row.quantity]
         if not (table["n_tph"] + table["n_th22"]).any():
             continue
-        made = contrast.ratio(bench, table)
+        made = contrast.ratio(designs, table)
         why = f"does not lead here ({row.reason}); combined with the other cohorts"
         made["reason"] = "; ".join(text for text in (made["reason"], why) if text)
         named = {"quantity": row.quantity, "denominator": row.denominator, "cohort": row.cohort}
@@ -108,12 +108,12 @@ def _with_ratios(
     return pd.concat([tests.astype(object), more.astype(object)], ignore_index=True)
 
 
-def _donors(study: Study, bench: contrast.Bench) -> dict[tuple[str, str], tuple]:
+def _donors(study: Study, designs: contrast.DesignCache) -> dict[tuple[str, str], tuple]:
     """Outcome and design of the donors for the estimators and the declared quantities."""
     tables = {}
     for estimator, rows in study.imbalance.groupby("estimator"):
         tables[estimator, WORKING_SET] = rows[rows["estimable"]]
-    wanted = {*bench.plan.secondary, bench.plan.primary}
+    wanted = {*designs.plan.secondary, designs.plan.primary}
     for (home, subset), rows in study.composition.groupby(["denominator", "subset"]):
         if (subset, home) in wanted:
             rows = rows[rows["n_denominator"] > 0]
@@ -123,17 +123,19 @@ def _donors(study: Study, bench: contrast.Bench) -> dict[tuple[str, str], tuple]
         for (home, name), rows in study.activity.groupby(["subset", "signature"]):
             if (name, home) in wanted:
                 tables[name, home] = rows[rows["estimable"]]
-    found = {key: _outcome(bench, table) for key, table in tables.items() if len(table)}
+    found = {key: _outcome(designs, table) for key, table in tables.items() if len(table)}
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _outcome(bench: contrast.Bench, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray] | None:
+def _outcome(
+    designs: contrast.DesignCache, table: pd.DataFrame
+) -> tuple[np.ndarray, np.ndarray] | None:
     """Values and design (condition last); of pairs their differences and a column of ones."""
     table = table.reset_index(drop=True)
     values = table["value"].to_numpy(float)
-    if bench.plan.contrast.pair:
-        pairs, problem, _ = design.pairs(bench.with_pair(table), bench.plan.contrast)
+    if designs.plan.contrast.pair:
+        pairs, problem, _ = design.pairs(designs.with_pair(table), designs.plan.contrast)
         gaps = values[pairs["case"]] - values[pairs["control"]]
         return None if problem else (gaps, np.ones((len(gaps), 1)))
-    built, rows = bench.design(table)
+    built, rows = designs.design(table)
     return None if built.problem else (values[rows], built.matrix)

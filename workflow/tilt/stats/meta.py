@@ -145,12 +145,12 @@ def half_normal(effect: np.ndarray, se: np.ndarray, scale: float = TAU_SCALE) ->
     spread = 1 / np.sqrt(total)
     low, high = quantile(0.025, spread), quantile(0.975, spread)
     new = np.sqrt(spread**2 + tau**2)
-    centre = float(p @ mean)
+    center = float(p @ mean)
     sides = p @ special.ndtr(-mean / spread), p @ special.ndtr(mean / spread)
     median = float(np.interp(0.5, np.cumsum(p), tau))
     return Pooled(
-        centre,
-        float(np.sqrt(p @ (spread**2 + (mean - centre) ** 2))),
+        center,
+        float(np.sqrt(p @ (spread**2 + (mean - center) ** 2))),
         low,
         high,
         float(min(1.0, 2 * min(sides))),

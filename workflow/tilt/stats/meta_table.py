@@ -13,7 +13,7 @@ from tilt.stats import contrast, meta
 
 COLUMNS = list(META.columns)
 RATIO_MODEL = "logit_normal"
-STANDARDISED = ("E3",)  # its unit differs between cohorts: Hedges' g is combined
+STANDARDIZED = ("E3",)  # its unit differs between cohorts: Hedges' g is combined
 NATURAL = ("Hedges g", "ln ratio", "ln odds ratio")  # scales on which tau_scale stands as it is
 CHECKED = 3  # cohorts up to which a one-stage model is a check
 
@@ -51,7 +51,7 @@ def across(
         combined with each other, not with case-control ones; where the contrasts of the cohorts
         have different names the combination says so.
     tau_scale
-        Scale of the half-normal prior on tau, on standardised and logarithmic scales; on others
+        Scale of the half-normal prior on tau, on standardized and logarithmic scales; on others
         it is this many donors' SDs. Half and twice of it are given as sensitivity.
     donors
         Values and designs of the donors, for the one-stage check.
@@ -71,7 +71,7 @@ def across(
     for (quantity, home, method, pairs), rows in wanted.groupby(
         ["quantity", "denominator", "method", "pairs"], sort=True, dropna=False
     ):
-        studies, scale = _studies(rows, quantity in STANDARDISED and method in MAIN_METHODS)
+        studies, scale = _studies(rows, quantity in STANDARDIZED and method in MAIN_METHODS)
         good = rows["estimable"].astype(bool) & np.isfinite(studies["effect"].astype(float))
         good &= (studies["se"] > 0) & np.isfinite(studies["se"].astype(float))
         usable, mine = studies[good], {}
@@ -89,7 +89,7 @@ def across(
     return pd.concat(filled, ignore_index=True).infer_objects()
 
 
-def _studies(rows: pd.DataFrame, standardised: bool) -> tuple[pd.DataFrame, str]:
+def _studies(rows: pd.DataFrame, standardized: bool) -> tuple[pd.DataFrame, str]:
     """Rows of the cohorts on the scale on which they are combined, and that scale.
 
     ``sd`` is the donors' SD behind an effect (missing for models of counts), ``factor`` what
@@ -100,7 +100,7 @@ def _studies(rows: pd.DataFrame, standardised: bool) -> tuple[pd.DataFrame, str]
         ratio = (rows["smd"] / rows["effect"]).astype(float)
         rows["sd"] = 1 / ratio.where(np.isfinite(ratio) & (ratio != 0))
     unit = rows["unit"].dropna().astype(str)
-    if not standardised:
+    if not standardized:
         return rows, unit.iloc[0] if len(unit) else ""
     half = stats.t.ppf(0.975, rows["df"].astype(float)) * rows["smd_se"]
     limits = {"ci_low": rows["smd"] - half, "ci_high": rows["smd"] + half}

@@ -20,7 +20,7 @@ REACH = 6.0  # the normal is integrated from -6 to 6 standard deviations
 class Beta:
     """Beta-binomial; the dispersion is the intra-donor correlation rho, on the logit scale."""
 
-    limits = tuple(special.logit((1e-6, 0.95)))
+    bounds = tuple(special.logit((1e-6, 0.95)))
     starts = tuple(special.logit((0.02, 0.0005)))
 
     @staticmethod
@@ -49,7 +49,7 @@ class Beta:
 class Normal:
     """Logistic-normal binomial; the dispersion is the log of the SD of donors' log odds."""
 
-    limits = (np.log(1e-3), np.log(5.0))
+    bounds = (np.log(1e-3), np.log(5.0))
     starts = (np.log(0.5), np.log(0.05))
 
     @staticmethod
@@ -98,7 +98,7 @@ class _Model:
         parts = self.family.parts(design @ theta[:-1], theta[-1], self.k, self.n)
         return float(parts[0].sum()), np.column_stack([design * parts[1][:, None], parts[2]])
 
-    def maximise(self, design: np.ndarray, start: np.ndarray) -> tuple[float, np.ndarray]:
+    def maximize(self, design: np.ndarray, start: np.ndarray) -> tuple[float, np.ndarray]:
         """Largest log-likelihood and its (beta, dispersion), searched from ``start``."""
 
         def loss(theta: np.ndarray) -> tuple[float, np.ndarray]:
@@ -109,7 +109,7 @@ class _Model:
             loss,
             start,
             jac=True,
-            bounds=[(-30.0, 30.0)] * design.shape[1] + [self.family.limits],
+            bounds=[(-30.0, 30.0)] * design.shape[1] + [self.family.bounds],
             method="L-BFGS-B",
             options={"ftol": 1e-12, "gtol": 1e-6, "maxiter": 500},
         )
@@ -120,7 +120,7 @@ class _Model:
 
         A dispersion at its limit is held there: its row is zero.
         """
-        low, high = self.family.limits
+        low, high = self.family.bounds
         free = np.full(len(theta), True)
         free[-1] = low + EDGE < theta[-1] < high - EDGE
         steps = np.eye(len(theta))[free] * 1e-4
@@ -160,7 +160,7 @@ def fit(
     Returns
     -------
     The estimate, and the dispersion (rho, or the SD between donors). The point estimate is
-    that of any direct maximisation (R's ``VGAM::vglm(family = betabinomial)``,
+    that of any direct maximization (R's ``VGAM::vglm(family = betabinomial)``,
     ``lme4::glmer``). The standard error is taken at the optimum, so it is finite wherever the
     estimate is: the observed information gives each donor's influence on the effect, and the
     squared influences, each over one minus the donor's leverage, add up to the variance (HC2).
@@ -185,9 +185,9 @@ def fit(
     begin = np.linalg.lstsq(design[:, :-1], np.full(len(k), level), rcond=None)[0]
     best = None
     for start in model.family.starts:
-        found = model.maximise(design, np.r_[begin, 0.0, start])
+        found = model.maximize(design, np.r_[begin, 0.0, start])
         best = found if best is None or found[0] > best[0] else best
-        if best[1][-1] > model.family.limits[0] + 1:
+        if best[1][-1] > model.family.bounds[0] + 1:
             break  # a search that starts too high can stop at the binomial: try again lower
     theta = best[1]
     influence = model.scores(theta, design)[1] @ model.covariance(theta, design)[:, -2]
@@ -195,6 +195,6 @@ def fit(
     # Donors of a stratum without such cells tell next to nothing; they keep the rank of the design.
     weight = np.maximum(weight / np.median(weight), 1e-4)
     projection = inference.project(design * np.sqrt(weight)[:, None])
-    se = float(np.sqrt(np.sum(np.square(influence) / projection.slack)))
+    se = float(np.sqrt(np.sum(np.square(influence) / projection.one_minus_leverage)))
     estimate = inference.from_t(float(theta[-2]), se, projection.df_effect)
     return estimate, model.family.natural(float(theta[-1]))
