@@ -69,7 +69,7 @@ def lineage_task(name: str, cells, tables, to_truth, target: float, labels: list
     near = cases.smooth(scores, embedding)
     trade_off(name, annotation_figure.BASELINE, near, names, truth)
     smooth = near.argmax(1)
-    yield name, "macro-F1, marker score over 15 neighbours", macro_f1(truth, names[smooth]), np.nan
+    yield name, "macro-F1, marker score over 15 neighbors", macro_f1(truth, names[smooth]), np.nan
     yield name, "macro-F1, supervised bound", macro_f1(truth, cases.bound(embedding, truth)), np.nan
     if "Platelet" in truth:  # clustered with platelets, but T cells that carry them
         counted = called["lineage"].mask(called["look_alike"] == "T_Platelet", "Platelet")
@@ -105,7 +105,7 @@ def subset_task(name: str, cells, tables, to_truth, target: float, labels: list[
     near = cases.smooth(scores, embedding)
     trade_off(name, annotation_figure.BASELINE, near, words, truth)
     smooth = near.argmax(1)
-    yield name, "macro-F1, marker score over 15 neighbours", macro_f1(truth, words[smooth]), np.nan
+    yield name, "macro-F1, marker score over 15 neighbors", macro_f1(truth, words[smooth]), np.nan
     if types:
         yield name, "macro-F1, SingleR-like", macro_f1(truth, cases.reference(cells, types)), np.nan
     yield name, "macro-F1, supervised bound", macro_f1(truth, cases.bound(embedding, truth)), np.nan

@@ -16,7 +16,7 @@ from tilt.simulate import cohort as simulate
 ROOT = Path(__file__).resolve().parents[2]
 RESOURCES = ROOT / "resources"
 TARGET_SUM = 1e4
-N_GENES, N_COMPONENTS, N_NEIGHBOURS = 2000, 30, 15
+N_GENES, N_COMPONENTS, N_NEIGHBORS = 2000, 30, 15
 
 ZHENG = "pbmc_facs_3774cells_16791genes.h5ad"
 KANG = "kang_ctrl_12261cells_1287genes.h5ad"
@@ -170,11 +170,11 @@ def marker_scores(cells: ad.AnnData, markers: pd.DataFrame, labels: list[str]) -
 
 
 def smooth(scores: np.ndarray, embedding: np.ndarray) -> np.ndarray:
-    """Mean over a cell and its nearest neighbours, 15 in all."""
+    """Mean over a cell and its nearest neighbors, 15 in all."""
     from sklearn.neighbors import NearestNeighbors
 
-    near = NearestNeighbors(n_neighbors=N_NEIGHBOURS).fit(embedding)
-    return near.kneighbors_graph(embedding) @ scores / N_NEIGHBOURS
+    near = NearestNeighbors(n_neighbors=N_NEIGHBORS).fit(embedding)
+    return near.kneighbors_graph(embedding) @ scores / N_NEIGHBORS
 
 
 def bound(embedding: np.ndarray, truth: np.ndarray) -> np.ndarray:

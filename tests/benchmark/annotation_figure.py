@@ -5,11 +5,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from tilt.core.text import number
 from tilt.figures import style
-from tilt.figures.names import DARK, GREY
+from tilt.figures.names import DARK, GRAY
 
 TILT = "tilt"
-BASELINE = "marker score over 15 neighbours"
-COLOURS = {TILT: "#332288", BASELINE: "#DDAA33"}
+BASELINE = "marker score over 15 neighbors"
+COLORS = {TILT: "#332288", BASELINE: "#DDAA33"}
 LEAST = 0.1  # coverage below which the few cells left are of one or two kinds
 QUALITY = {"accuracy": "-", "macro_f1": (0, (3, 1.2))}
 MARK = {"ls": "", "marker": "D", "ms": 3.2, "mec": DARK, "mew": 0.5}
@@ -34,10 +34,10 @@ def draw(curves: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
             cuts = cuts.sort_values("truth_coverage")
             for quality, dashes in QUALITY.items():
                 x, y = 100 * cuts["truth_coverage"], 100 * cuts[quality]
-                ax.plot(x, y, color=COLOURS[method], ls=dashes)
+                ax.plot(x, y, color=COLORS[method], ls=dashes)
                 if method == TILT:
                     x, y = 100 * usual["truth_coverage"], 100 * usual[quality]
-                    ax.plot(x, y, **MARK, color=COLOURS[method])
+                    ax.plot(x, y, **MARK, color=COLORS[method])
         ax.set_xlim(0, 102)
         ax.set_ylim(100 * shown[list(QUALITY)].min().min() - 3, 101.5)
         ax.yaxis.set_major_locator(style.few_ticks(5))
@@ -50,12 +50,12 @@ def draw(curves: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
         ax.set_xlabel("coverage: share of cells called (%)")
     for ax in axes[:, 0]:
         ax.set_ylabel("right among the called (%)")
-    keys = [Line2D([], [], color=colour, label=name) for name, colour in COLOURS.items()]
+    keys = [Line2D([], [], color=color, label=name) for name, color in COLORS.items()]
     keys += [
-        Line2D([], [], color=GREY, ls=dashes, label=name.replace("macro_f1", "macro-F1"))
+        Line2D([], [], color=GRAY, ls=dashes, label=name.replace("macro_f1", "macro-F1"))
         for name, dashes in QUALITY.items()
     ]
-    keys.append(Line2D([], [], **MARK, color=COLOURS[TILT], label="default of tilt"))
+    keys.append(Line2D([], [], **MARK, color=COLORS[TILT], label="default of tilt"))
     fig.legend(handles=keys, loc="outside lower left", ncols=5)
     front = ["task", "method"]
     return fig, curves[[*front, *[c for c in curves if c not in front]]]

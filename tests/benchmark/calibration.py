@@ -49,16 +49,16 @@ def measure(scenario: made.Scenario, seed: int) -> dict[str, dict]:
     strata = ("batch",) if len(scenario.batches) > 1 else ()
     declared = design.Contrast("SLE", "control", strata=strata)
     plan = contrast.Plan(declared, permutations=499, bootstraps=399, seed=seed + OTHER)
-    bench = contrast.Bench(donors, plan)
+    designs = contrast.DesignCache(donors, plan)
     whole = made.composition(counts)
     rows = {}
     own = whole[whole["subset"] == "CD4_Tph_like"]
-    for row in contrast.share(bench, own, whole, True):
+    for row in contrast.share(designs, own, whole, True):
         rows[f"Tph share {row['method']}"] = row
     values = counts.assign(
         value=imbalance.log_ratio(counts["n_tph"], counts["n_th22"]), estimable=True, reason=""
     )
-    for row in [*contrast.value(bench, values, "ln ratio"), contrast.ratio(bench, counts)]:
+    for row in [*contrast.value(designs, values, "ln ratio"), contrast.ratio(designs, counts)]:
         rows[f"E1 {row['method']}"] = row
     return rows
 
@@ -108,7 +108,7 @@ def truths(scenario: made.Scenario) -> dict[str, float]:
         counts["n_cells"].to_numpy(float),
     )
     design_ = np.column_stack([np.ones(len(case)), case])
-    beta = model.maximise(design_, np.array([np.log(share.mean()), 0.0, -4.0]))[1][1]
+    beta = model.maximize(design_, np.array([np.log(share.mean()), 0.0, -4.0]))[1][1]
     return {
         "Tph share arcsine_ols_hc3": gap(angle),
         "Tph share bootstrap_t": gap(angle),
@@ -207,7 +207,7 @@ def pairs(table: Table) -> None:
         plan = contrast.Plan(
             design.Contrast("SLE", "control", pair="donor"), (), None, 499, 399, seed + OTHER
         )
-        for row in contrast.share(contrast.Bench(donors, plan), counted, counted, True):
+        for row in contrast.share(contrast.DesignCache(donors, plan), counted, counted, True):
             if row["estimable"] and np.isfinite(row.get("p", np.nan)):
                 found[row["method"]].append(row["p"] < 0.05)
     for name, hits in found.items():
@@ -228,8 +228,8 @@ def uniform(table: Table) -> None:
             reason="",
         )
         plan = contrast.Plan(design.Contrast("SLE", "control"), (), None, 999, 200, seed + OTHER)
-        bench = contrast.Bench(shuffled, plan)
-        for row in [*contrast.value(bench, values, ""), contrast.ratio(bench, values)]:
+        designs = contrast.DesignCache(shuffled, plan)
+        for row in [*contrast.value(designs, values, ""), contrast.ratio(designs, values)]:
             if np.isfinite(row.get("p", np.nan)):
                 found[row["method"]].append(row["p"])
     for name, p in found.items():
@@ -254,7 +254,7 @@ def pseudobulks(rng: np.random.Generator, genes: int = 400):
 
 def axis(table: Table) -> None:
     """Null of the pseudobulk axis E3, of a signature score, and of the random-set control."""
-    limits = plans.limits_of(check.defaults()["imbalance"])
+    settings = plans.imbalance_settings(check.defaults()["imbalance"])
     sets = ("TPH_BLOOD", "TH22_BLOOD", "IFN")
     signatures = pd.DataFrame(
         {"gene": [f"g{i}" for i in range(60)], "set": np.repeat(sets, 20), "weight": 1.0}
@@ -266,15 +266,17 @@ def axis(table: Table) -> None:
         key = pd.MultiIndex.from_frame(donors[["donor", "condition"]])
         strata = pd.Series(donors["batch"].to_numpy(), key)
         plan = contrast.Plan(declared, (), None, 499, 399, seed + OTHER)
-        made_, why = imbalance.axis(bulk, signatures, sets[:2], strata, limits)
-        rows = imbalance.axis_rows(donors, made_, why, limits)
+        made_, why = imbalance.axis(bulk, signatures, sets[:2], strata, settings)
+        rows = imbalance.axis_rows(donors, made_, why, settings)
         scored = activity.score(bulk, donors, signatures, ["memory_cd4"], ["IFN"], 20, 0.8)
-        bench = contrast.Bench(donors, plan)
+        designs = contrast.DesignCache(donors, plan)
         for name, values in (("E3", rows), ("signature", scored)):
-            for row in contrast.value(bench, values, ""):
+            for row in contrast.value(designs, values, ""):
                 if np.isfinite(row.get("p", np.nan)):
                     found[f"{name} {row['method']}"].append(row["p"] < 0.05)
-        study = specifications.Cohort(donors, plan, limits, pd.DataFrame(), signatures, bulk)
+        study = specifications.CohortInputs(
+            donors, plan, settings, pd.DataFrame(), signatures, bulk
+        )
         study = replace(study, strata=strata)
         draws = specifications.random_sets(study, 99)
         found["E3 random sets"].append(specifications.random_p(draws) < 0.05)

@@ -4,7 +4,7 @@
 
 Writes step, seconds, max_rss_mb (of the process so far) for each step. The steps are those of the
 workflow that scanpy has: quality control, doublets of each sample, normalization, variable genes,
-PCA, Harmony, neighbours, Leiden at one resolution (the workflow: at three), UMAP, markers.
+PCA, Harmony, neighbors, Leiden at one resolution (the workflow: at three), UMAP, markers.
 """
 
 import resource
@@ -62,7 +62,7 @@ corrected = np.asarray(found.Z_corr)
 adata.obsm["X_harmony"] = corrected if len(corrected) == adata.n_obs else corrected.T
 step("Harmony")
 sc.pp.neighbors(adata, use_rep="X_harmony", n_neighbors=15)
-step("neighbours")
+step("neighbors")
 sc.tl.leiden(adata, flavor="leidenalg", n_iterations=2)
 step("Leiden (leidenalg)")
 sc.tl.umap(adata)

@@ -84,26 +84,26 @@ def test_arcsine_models_are_those_of_statsmodels(children):
 
 
 def test_permutation_p_are_those_of_a_plain_loop_over_shuffled_labels(children):
-    """Studentised mean difference, written out; two estimates of one p differ by chance only."""
+    """Studentized mean difference, written out; two estimates of one p differ by chance only."""
     share, _, _, tests, _ = children
     case = share.index.str.startswith("cSLE")
     rng = np.random.default_rng(8)
 
-    def studentised(y, label):
+    def studentized(y, label):
         arms = y[label], y[~label]
         variance = sum(np.sum((a - a.mean()) ** 2) / (len(a) - 1) ** 2 for a in arms)
         return (arms[0].mean() - arms[1].mean()) / np.sqrt(variance)
 
     for cluster in ("Cluster 0", "Cluster 4", "Cluster 7", "Cluster 11"):
         y = np.arcsin(np.sqrt(share[cluster].to_numpy()))
-        seen = abs(studentised(y, case))
-        null = [abs(studentised(y, rng.permutation(case))) for _ in range(4000)]
+        seen = abs(studentized(y, case))
+        null = [abs(studentized(y, rng.permutation(case))) for _ in range(4000)]
         expected, found = np.mean(null >= seen), tests.loc[(cluster, "permutation"), "p"]
         error = np.sqrt(max(expected, 1 / 4000) * (1 - expected) * (1 / 4000 + 1 / 1999))
         assert abs(found - expected) < 4 * error + 1 / 2000, cluster
 
 
-def test_beta_binomial_effects_are_those_of_a_direct_maximisation(children):
+def test_beta_binomial_effects_are_those_of_a_direct_maximization(children):
     _, table, donors, tests, _ = children
     case = (donors["condition"] == "SLE").to_numpy(float)
     total = table.sum(axis=1).to_numpy()
@@ -180,7 +180,7 @@ def test_paired_counts_of_kang():
         assert tests.loc[(cell_type, "permutation"), "p"] == pytest.approx(exact)
 
 
-def test_paired_models_of_kang_are_those_of_a_direct_maximisation():
+def test_paired_models_of_kang_are_those_of_a_direct_maximization():
     """Beta-binomial with a level for every donor."""
     raw = published.read_published(Path(DATA) / "crumblr_IFNCellCounts.df_cellCounts.csv")
     table = raw.set_index(raw.columns[0]).astype(float)

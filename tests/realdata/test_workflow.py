@@ -78,9 +78,9 @@ def test_detectability_is_told_as_it_is(lupus):
     assert {"PDCD1", "MAF", "IL21"}.isdisjoint(genes)
     assert found.loc[["PDCD1", "MAF", "IL21"], "pct_cells"].fillna(0).eq(0).all()
     tests = results(lupus[0], "csle", "tests.tsv")
-    labelled = tests[tests["quantity"].eq("E1")]
-    assert not labelled["estimable"].astype(bool).any()
-    assert labelled["reason"].str.len().gt(10).all()
+    labeled = tests[tests["quantity"].eq("E1")]
+    assert not labeled["estimable"].astype(bool).any()
+    assert labeled["reason"].str.len().gt(10).all()
 
 
 def test_no_donor_is_lost_in_silence(lupus):

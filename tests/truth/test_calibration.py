@@ -118,8 +118,8 @@ def test_a_batch_effect_is_not_taken_for_the_condition():
     declared = design.Contrast("SLE", "control", strata=("batch",))
     plan = contrast.Plan(declared, permutations=999, bootstraps=299)
     table = counts.assign(value=value, estimable=True, reason="")
-    rows = {r["method"]: r for r in contrast.value(contrast.Bench(donors, plan), table, "")}
+    rows = {r["method"]: r for r in contrast.value(contrast.DesignCache(donors, plan), table, "")}
     assert min(r["p"] for r in rows.values() if np.isfinite(r.get("p", np.nan))) > 0.05
     blind = contrast.Plan(design.Contrast("SLE", "control"), permutations=99, bootstraps=99)
-    naive = contrast.value(contrast.Bench(donors, blind), table, "")[0]
+    naive = contrast.value(contrast.DesignCache(donors, blind), table, "")[0]
     assert naive["p"] < rows["ols_hc3"]["p"]

@@ -63,9 +63,9 @@ def test_doublet_scores_are_as_good_as_those_of_scrublet():
     import scanpy as sc
 
     rng = np.random.default_rng(0)
-    programme = rng.lognormal(-1, 1, (5, 600)) * np.where(rng.random((5, 600)) < 0.15, 6, 1)
+    program = rng.lognormal(-1, 1, (5, 600)) * np.where(rng.random((5, 600)) < 0.15, 6, 1)
     kind = rng.integers(0, 5, 900)
-    singles = rng.poisson(programme[kind] * rng.lognormal(0, 0.3, (900, 1)))
+    singles = rng.poisson(program[kind] * rng.lognormal(0, 0.3, (900, 1)))
     pairs = rng.integers(0, 900, (60, 2))
     counts = sparse.csr_matrix(np.vstack([singles, singles[pairs].sum(axis=1)]))
     unlike = np.r_[np.zeros(900, bool), kind[pairs[:, 0]] != kind[pairs[:, 1]]]

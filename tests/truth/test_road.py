@@ -30,7 +30,7 @@ def difference(walked, column):
 
 
 def test_planted_imbalance_is_recovered(planted):
-    """Estimate and truth see the same donors and cells, so only labelling errors part them:
+    """Estimate and truth see the same donors and cells, so only labeling errors part them:
     within 0.35 of a planted shift of 1.2 on the log scale, and donors in the same order."""
     true, _, _ = difference(planted, "true_subset")
     found, case, control = difference(planted, "subset")
@@ -44,7 +44,7 @@ def test_planted_imbalance_is_recovered(planted):
 
 
 def test_nothing_planted_nothing_called(null):
-    """Labelling errors do not lean to an arm: they differ by less than 2.5 standard errors, and
+    """Labeling errors do not lean to an arm: they differ by less than 2.5 standard errors, and
     those are small enough (0.3) for a shift of 1.2 to stand out."""
     found, case, control = difference(null, "subset")
     true, true_case, true_control = difference(null, "true_subset")
@@ -75,7 +75,7 @@ def test_labels_agree_with_the_truth(planted):
 
 
 def test_interferon_high_cells_keep_their_subset(planted):
-    """The state is an overlay: interferon-high cells are labelled as well as the others."""
+    """The state is an overlay: interferon-high cells are labeled as well as the others."""
     labels = planted.labels[planted.labels["true_lineage"] == "T"]
     right = labels["subset"] == labels["true_subset"]
     high = labels["true_isg_high"].astype(bool)

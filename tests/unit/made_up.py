@@ -4,17 +4,17 @@ import numpy as np
 import pandas as pd
 from tilt.config import check
 from tilt.core import contracts, tables
-from tilt.figures.names import SUBSET_COLOURS, Cohort
+from tilt.figures.names import SUBSET_COLORS, CohortLabel
 
-SUBSETS = [name for name in SUBSET_COLOURS if name not in ("T", "CD4", "CD8")][:24]
+SUBSETS = [name for name in SUBSET_COLORS if name not in ("T", "CD4", "CD8")][:24]
 POLES = ["tph_high", "th22_high"]
 LABELS = check.defaults()["imbalance"]["poles"]
 MEMORY = [s for s in SUBSETS if s.startswith("CD4_") and "Naive" not in s and "Treg" not in s]
-STEPS = ["read", "few_counts", "few_genes", "high_mito", "haemoglobin", "doublet"]
+STEPS = ["read", "few_counts", "few_genes", "high_mito", "hemoglobin", "doublet"]
 
 
-def cohort(simulated: bool = True) -> Cohort:
-    return Cohort("demo", "Demo cohort of sorted CD4 T cells", "SLE", "control", simulated)
+def cohort(simulated: bool = True) -> CohortLabel:
+    return CohortLabel("demo", "Demo cohort of sorted CD4 T cells", "SLE", "control", simulated)
 
 
 def donors(n_control: int, n_case: int) -> pd.DataFrame:
@@ -65,9 +65,9 @@ def umap(people: pd.DataFrame, n: int = 300, subsets=SUBSETS, seed: int = 1) -> 
     table = cells(people, n, seed)[["cell", "donor", "condition", "batch"]]
     shares = random.dirichlet(np.ones(len(subsets)) * 0.8)
     code = random.choice(len(subsets), len(table), p=shares)
-    centre = random.normal(0, 5, (len(subsets), 2))
+    center = random.normal(0, 5, (len(subsets), 2))
     table["subset"] = np.array(subsets)[code]
-    table[["x", "y"]] = centre[code] + random.normal(0, 0.9, (len(table), 2))
+    table[["x", "y"]] = center[code] + random.normal(0, 0.9, (len(table), 2))
     return table
 
 

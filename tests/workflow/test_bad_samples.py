@@ -14,14 +14,14 @@ from tilt.simulate import cohort as simulate
 from tilt.simulate import write as simulate_write
 
 TARGET = "results/mine/qc_waterfall.tsv"
-CUT = "the compressed file is cut short or damaged. Mend: delete it and fetch it again."
+CUT = "the compressed file is cut short or damaged. Fix: delete it and fetch it again."
 FEW = "at least 20 are needed"
 
 
 @pytest.fixture(scope="module")
-def spoilt(tmp_path_factory):
+def spoiled(tmp_path_factory):
     """Four samples as a user has them: two sound, one cut short, one of 15 cells."""
-    workflow = Workflow(tmp_path_factory.mktemp("spoilt"))
+    workflow = Workflow(tmp_path_factory.mktemp("spoiled"))
     params = simulate.read_parameters(ROOT / "resources/demo/demo_cd4.yaml")
     params = simulate.override(params, n_cells=150)
     sheet = simulate.sheet(2, 2, seed=1)
@@ -63,47 +63,47 @@ def many(sheet: pd.DataFrame, raw: Path) -> pd.DataFrame:
     return rows
 
 
-def test_stop_names_the_samples_and_the_mend(spoilt):
-    spoilt.write("config.yaml", {"cohorts": ["mine.yaml"]})
-    done = spoilt.snakemake("--keep-going", TARGET, check=False)
+def test_stop_names_the_samples_and_the_fix(spoiled):
+    spoiled.write("config.yaml", {"cohorts": ["mine.yaml"]})
+    done = spoiled.snakemake("--keep-going", TARGET, check=False)
     assert done.returncode != 0
-    *_, cut, few = spoilt.samples
+    *_, cut, few = spoiled.samples
     assert f"sample {cut}: raw/{cut}/matrix.mtx.gz: {CUT}" in done.stdout
     assert f"sample {few}: " in done.stdout and FEW in done.stdout
-    assert not (spoilt.folder / TARGET).exists()
-    log = (spoilt.folder / f"logs/mine/process_sample/{cut}.log").read_text()
+    assert not (spoiled.folder / TARGET).exists()
+    log = (spoiled.folder / f"logs/mine/process_sample/{cut}.log").read_text()
     assert "Traceback" in log and CUT in log
 
 
-def test_skip_goes_on_without_them_and_says_so(spoilt):
-    spoilt.write("config.yaml", {"cohorts": ["mine.yaml"], "on_bad_sample": "skip"})
-    spoilt.snakemake(TARGET)
-    *sound, cut, few = spoilt.samples
+def test_skip_goes_on_without_them_and_says_so(spoiled):
+    spoiled.write("config.yaml", {"cohorts": ["mine.yaml"], "on_bad_sample": "skip"})
+    spoiled.snakemake(TARGET)
+    *sound, cut, few = spoiled.samples
     summaries = {
-        name: json.loads((spoilt.folder / f"results/mine/samples/{name}.qc.json").read_text())
-        for name in spoilt.samples
+        name: json.loads((spoiled.folder / f"results/mine/samples/{name}.qc.json").read_text())
+        for name in spoiled.samples
     }
-    assert [summaries[name]["status"] for name in spoilt.samples] == [
+    assert [summaries[name]["status"] for name in spoiled.samples] == [
         "ok",
         "ok",
         "skipped",
         "skipped",
     ]
     assert CUT in summaries[cut]["message"] and FEW in summaries[few]["message"]
-    table = pd.read_csv(spoilt.folder / "results/mine/qc_samples.tsv", sep="\t")
+    table = pd.read_csv(spoiled.folder / "results/mine/qc_samples.tsv", sep="\t")
     skipped = table[table["status"] == "skipped"]
     assert set(skipped["sample"]) == {cut, few}
-    lineages = pd.read_csv(spoilt.folder / "results/mine/lineages.tsv", sep="\t")
+    lineages = pd.read_csv(spoiled.folder / "results/mine/lineages.tsv", sep="\t")
     assert set(lineages["sample"]) == set(sound)
 
 
-def test_samples_of_a_large_cohort_share_jobs_and_come_out_the_same(spoilt):
-    spoilt.write("config.yaml", {"cohorts": ["mine.yaml", "many.yaml"], "on_bad_sample": "skip"})
-    dry = spoilt.snakemake("-n", "results/many/qc_waterfall.tsv").stdout
+def test_samples_of_a_large_cohort_share_jobs_and_come_out_the_same(spoiled):
+    spoiled.write("config.yaml", {"cohorts": ["mine.yaml", "many.yaml"], "on_bad_sample": "skip"})
+    dry = spoiled.snakemake("-n", "results/many/qc_waterfall.tsv").stdout
     assert len(set(re.findall(r"process_samples_many_\d+", dry))) == 8
-    first = spoilt.samples[0]
-    spoilt.snakemake("results/many/samples/M47.h5ad", f"results/mine/samples/{first}.h5ad")
-    folder = spoilt.folder / "results"
+    first = spoiled.samples[0]
+    spoiled.snakemake("results/many/samples/M47.h5ad", f"results/mine/samples/{first}.h5ad")
+    folder = spoiled.folder / "results"
     names = sorted(path.name[:3] for path in (folder / "many/samples").glob("*.qc.json"))
     assert names == [f"M{i}" for i in range(43, 49)]
     summaries = {
@@ -122,9 +122,9 @@ def test_samples_of_a_large_cohort_share_jobs_and_come_out_the_same(spoilt):
     )
 
 
-def test_a_shared_job_names_all_its_bad_samples(spoilt):
-    spoilt.write("config.yaml", {"cohorts": ["many.yaml"]})
-    done = spoilt.snakemake("--forceall", "results/many/samples/M43.h5ad", check=False)
+def test_a_shared_job_names_all_its_bad_samples(spoiled):
+    spoiled.write("config.yaml", {"cohorts": ["many.yaml"]})
+    done = spoiled.snakemake("--forceall", "results/many/samples/M43.h5ad", check=False)
     assert done.returncode != 0
     assert f"sample M47: raw/M47/matrix.mtx.gz: {CUT}" in done.stdout
     assert "sample M48: " in done.stdout and FEW in done.stdout

@@ -32,7 +32,7 @@ def test_results_that_may_not_be_written(workflow):
         pytest.skip("permissions of files do not hold for this user")
     done = workflow.snakemake(check=False, before=as_others)
     assert done.returncode != 0
-    assert f"1. {results}: this folder cannot be written\n    mend:    start in a folder of" in (
+    assert f"1. {results}: this folder cannot be written\n    fix:     start in a folder of" in (
         done.stdout
     )
     assert list(results.iterdir()) == []
@@ -44,10 +44,8 @@ def test_disk_that_fills_up_during_a_job(workflow):
     done = workflow.snakemake(made, check=False, before=small_files)
     assert done.returncode != 0
     words = "the file would be larger than is allowed here"
-    mend = (
-        "Mend: make room, or start in a folder elsewhere, and run again: what is finished is kept."
-    )
+    fix = "Fix: make room, or start in a folder elsewhere, and run again: what is finished is kept."
     log = (workflow.folder / "logs/small_pbmc/simulate_cohort.log").read_text()
     for told in (done.stdout, log):
-        assert words in told and mend in told and "Traceback" in told
+        assert words in told and fix in told and "Traceback" in told
     assert not (workflow.folder / made).exists()

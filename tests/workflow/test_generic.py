@@ -106,9 +106,9 @@ def test_ctrl_c_cancels_jobs_and_the_same_command_goes_on(workflow, system, star
     run.until(lambda: len(jobs(system)) == before + 2 and works(jobs(system)[before]))
     run.process.send_signal(signal.SIGINT)
     assert run.ended() != 0
-    cancelled = jobs(system)[before:]
-    assert [job["ended"] for job in cancelled] == [271, 271]
-    assert not any(processes(job) for job in cancelled)
+    canceled = jobs(system)[before:]
+    assert [job["ended"] for job in canceled] == [271, 271]
+    assert not any(processes(job) for job in canceled)
 
     start(*words).done()
     done = jobs(system)[before + 2 :]

@@ -107,7 +107,7 @@ def test_bad_sample_stops_with_its_name_or_is_skipped_and_told(small_copy):
     assert f"sample {sample}" in done.stdout
     log = (folder / f"logs/small_cd4/process_sample/{sample}.log").read_text()
     assert "Traceback" in log
-    assert "Mend:" in log
+    assert "Fix:" in log
 
     small_copy.snakemake("--config", "on_bad_sample=skip", "--rerun-triggers", "mtime")
     samples = table(small_copy, "small_cd4", "qc_samples.tsv").set_index("sample")

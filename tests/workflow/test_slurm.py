@@ -138,9 +138,9 @@ def story(cluster, tmp_path_factory):
 
         # Started again; somebody cancels the job.
         run = batch.Run(workflow, "slurm", *QUICK, "--retries", "0", "--", report, python=python)
-        cancelled = run.until(lambda: running("gather_cohort"))
-        subprocess.run(["scancel", str(cancelled)], check=True)
-        said["cancelled"] = run.ended(180), run.output
+        canceled = run.until(lambda: running("gather_cohort"))
+        subprocess.run(["scancel", str(canceled)], check=True)
+        said["canceled"] = run.ended(180), run.output
 
         # Started again, with nothing in its way.
         run = batch.Run(workflow, "slurm", *QUICK, "--", report, python=python)
@@ -160,10 +160,10 @@ def test_a_job_killed_for_memory_is_tried_again_with_more(story):
     assert "Trying to restart job" in said["node"][1]
 
 
-def test_a_dead_node_and_a_cancelled_job_stop_a_run_that_goes_on_when_started_again(story):
+def test_a_dead_node_and_a_canceled_job_stop_a_run_that_goes_on_when_started_again(story):
     workflow, said, jobs = story
     assert said["node"][0] != 0
-    assert said["cancelled"][0] != 0
+    assert said["canceled"][0] != 0
     assert said["done"][0] == 0, said["done"][1][-6000:]
     states = [job["state"] for job in jobs.values() if job["what"].startswith("gather_cohort")]
     assert states[-1] == "COMPLETED"

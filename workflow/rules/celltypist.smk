@@ -1,6 +1,6 @@
 # Labels of a CellTypist model beside ours, for cohorts that name a model file; never in their place.
 
-MODELLED = [c for c in CELLS if COHORTS[c].get("celltypist_model")]
+MODELED = [c for c in CELLS if COHORTS[c].get("celltypist_model")]
 
 
 rule celltypist_cells:
@@ -18,7 +18,7 @@ rule celltypist_cells:
     benchmark:
         "benchmarks/{cohort}/celltypist_cells.tsv"
     wildcard_constraints:
-        cohort=one_of(MODELLED),
+        cohort=one_of(MODELED),
     conda:
         "../../envs/tilt.yaml"
     threads: 1

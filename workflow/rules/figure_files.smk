@@ -65,7 +65,7 @@ def figure_settings(job):
 
 def drawn_figures():
     """Every figure that stands in the report."""
-    cohorts = {"all": COHORTS, "cells": CELLS, "modelled": MODELLED}
+    cohorts = {"all": COHORTS, "cells": CELLS, "modeled": MODELED}
     for figure in FIGURES.values():
         if figure.across:
             yield f"{figure.stem}.png"

@@ -91,7 +91,7 @@ rule plot_celltypist:
     benchmark:
         "benchmarks/{cohort}/plot_celltypist.tsv"
     wildcard_constraints:
-        cohort=one_of(MODELLED),
+        cohort=one_of(MODELED),
     conda:
         "../../envs/tilt.yaml"
     threads: 1

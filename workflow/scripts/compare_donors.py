@@ -18,7 +18,7 @@ def main(snakemake) -> None:
     tests = comparison.compare(
         donors,
         planned,
-        plan.limits_of(about["imbalance"]),
+        plan.imbalance_settings(about["imbalance"]),
         tables.read(snakemake.input.composition),
         imbalances,
         tables.read(given("activity")) if given("activity") else None,

@@ -14,7 +14,7 @@ def main(snakemake) -> None:
     donors = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
     store = blocks.open_store(snakemake.input.counts)
     labels = tables.read(snakemake.input.labels)
-    cells = units.labelled_cells(store.obs, labels, snakemake.params.samples)
+    cells = units.labeled_cells(store.obs, labels, snakemake.params.samples)
     lineages = tables.read(snakemake.input.lineages)
     lineages["condition"] = lineages["sample"].map(units.conditions(snakemake.params.samples))
     markers = gene_tables.read_markers(snakemake.input.markers)

@@ -23,7 +23,7 @@ def main(snakemake) -> None:
         bulk,
         donors,
         gene_tables.read_signatures(snakemake.input.signatures),
-        plan.limits_of(cohort["imbalance"]),
+        plan.imbalance_settings(cohort["imbalance"]),
         tables.read(given("detectability")) if given("detectability") else None,
         plan.strata_of(donors, contrast),
     )

@@ -20,12 +20,12 @@ def main(snakemake) -> None:
     cells = scores = None
     if given("scores"):
         obs, labels = store.open_store(given("counts")).obs, tables.read(given("labels"))
-        cells = units.labelled_cells(obs, labels, samples)
+        cells = units.labeled_cells(obs, labels, samples)
         scores = tables.read(given("scores"), columns=["cell", "tph_score", "th22_score"])
     study = comparison.study(
         donors,
         plan.plan_of(snakemake.params.stats, about, donors, snakemake.params.seed),
-        plan.limits_of(about["imbalance"]),
+        plan.imbalance_settings(about["imbalance"]),
         tables.read(snakemake.input.composition),
         gene_tables.read_signatures(snakemake.input.signatures),
         ad.read_h5ad(given("pseudobulk")) if given("pseudobulk") else None,

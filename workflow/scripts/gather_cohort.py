@@ -34,7 +34,7 @@ def main(snakemake) -> None:
     if n_cells == 0:
         raise SystemExit(
             f"cohort {snakemake.wildcards.cohort}: no T cell found among {len(cells)} barcodes of "
-            f"{len(rows)} samples. Mend: look at lineages.tsv and at the limits in `qc`."
+            f"{len(rows)} samples. Fix: look at lineages.tsv and at the limits in `qc`."
         )
 
 

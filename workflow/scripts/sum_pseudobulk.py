@@ -12,7 +12,7 @@ def main(snakemake) -> None:
 
     store = blocks.open_store(snakemake.input.counts)
     labels = tables.read(snakemake.input.labels)
-    cells = units.labelled_cells(store.obs, labels, snakemake.params.samples)
+    cells = units.labeled_cells(store.obs, labels, snakemake.params.samples)
     groups, codes = pseudobulk.groups(cells, snakemake.params.min_cells, snakemake.params.min_whole)
     read = progress.watch(blocks.iter_rows(store), store.n_obs, "counts summed")
     parts = ((counts, codes[i : i + counts.shape[0]]) for i, counts in read)

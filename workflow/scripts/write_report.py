@@ -10,13 +10,13 @@ def main(snakemake) -> None:
     from tilt.core import tables
     from tilt.report import page as report
     from tilt.stats import calibration
-    from tilt.figures.names import Cohort, describe
+    from tilt.figures.names import CohortLabel, describe
     from tilt.report.answer import CohortResults
 
     folder = Path(snakemake.params.results)
     results, cells = [], {}
     for name, settings in snakemake.params.cohorts.items():
-        one = CohortResults(Cohort(**describe(settings)), settings)
+        one = CohortResults(CohortLabel(**describe(settings)), settings)
         results.append(report.load_cohort(folder / name, one))
     for umap, labels in zip(snakemake.input.umaps, snakemake.input.labels, strict=True):
         cells[Path(umap).parent.name] = report.load_cells(Path(umap), Path(labels))

@@ -16,7 +16,7 @@ def library(n=120, n_genes=60, seed=0):
 
 
 def by_hand(counts, rate, seed):
-    """Cells and simulated pairs in one space; the share of simulated neighbours after Bayes."""
+    """Cells and simulated pairs in one space; the share of simulated neighbors after Bayes."""
     n = len(counts)
     pairs = np.random.default_rng(seed).integers(0, n, (2 * n, 2))
     both = np.vstack([counts, counts[pairs[:, 0]] + counts[pairs[:, 1]]])
@@ -32,7 +32,7 @@ def by_hand(counts, rate, seed):
         away[i] = np.inf
         near = np.argsort(away)[:k]
         q = ((near >= n).sum() + 1) / (k + 2)
-        # odds of a simulated neighbour, per simulated doublet and per cell
+        # odds of a simulated neighbor, per simulated doublet and per cell
         out[i] = q * rate / 2 / (1 - rate - q * (1 - rate - rate / 2))
     return out[:n], out[n:]
 

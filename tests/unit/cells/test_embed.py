@@ -17,8 +17,8 @@ TARGET = 1e4
 @pytest.fixture(scope="module")
 def counts():
     rng = np.random.default_rng(5)
-    programme = rng.lognormal(0, 1, (3, 120))
-    rate = programme[rng.integers(0, 3, 200)] * rng.lognormal(0, 0.3, (200, 1))
+    program = rng.lognormal(0, 1, (3, 120))
+    rate = program[rng.integers(0, 3, 200)] * rng.lognormal(0, 0.3, (200, 1))
     return sparse.csr_matrix(rng.poisson(rate)).astype(np.int32)
 
 
@@ -113,8 +113,8 @@ def test_umap_of_a_sketch_places_the_other_cells_with_their_like(monkeypatch):
     embed.umap(cells, 0.3, seed=1)
     place = cells.obsm["X_umap"]
     assert np.isfinite(place).all()
-    centres = np.array([place[:3000].mean(axis=0), place[3000:].mean(axis=0)])
-    nearer = np.linalg.norm(place[:, None] - centres, axis=2).argmin(axis=1)
+    centers = np.array([place[:3000].mean(axis=0), place[3000:].mean(axis=0)])
+    nearer = np.linalg.norm(place[:, None] - centers, axis=2).argmin(axis=1)
     assert (nearer == np.repeat([0, 1], [3000, 60])).mean() > 0.99
 
 

@@ -9,7 +9,7 @@ from tilt.cells import neighbors
 @pytest.fixture(scope="module")
 def points():
     points = np.random.default_rng(0).normal(size=(300, 5)).astype(np.float32)
-    points[7] = points[3]  # twins: a cell must not be its own neighbour
+    points[7] = points[3]  # twins: a cell must not be its own neighbor
     return points
 
 

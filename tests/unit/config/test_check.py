@@ -1,4 +1,4 @@
-"""Validation: all problems at once, each with its file, place, value, allowed values and mend."""
+"""Validation: all problems at once, each with its file, place, value, allowed values and fix."""
 
 import subprocess
 import sys
@@ -91,7 +91,7 @@ WRONG = {
         "qc: unknown key `min_gens`; did you mean `min_genes`?\n"
         "    allowed: min_counts, max_counts, min_genes, max_genes, max_pct_mito, n_mads, "
         "min_cells, doublets\n"
-        "    mend:    qc:\n"
+        "    fix:     qc:\n"
         "               min_genes: 300",
     ),
     "a number for a list": (
@@ -99,7 +99,7 @@ WRONG = {
         "embed: resolutions: wrong kind of value\n"
         "    found:   1.0\n"
         "    allowed: a list with an entry or more, without repeats\n"
-        "    mend:    embed:\n"
+        "    fix:     embed:\n"
         "               resolutions: [1.0]",
     ),
     "text for a number": (
@@ -107,14 +107,14 @@ WRONG = {
         "seed: wrong kind of value\n"
         "    found:   '7'\n"
         "    allowed: a whole number at least 0, at most 4294967295\n"
-        "    mend:    seed: 7",
+        "    fix:     seed: 7",
     ),
     "out of range": (
         {"qc": {"max_pct_mito": 120}},
         "qc: max_pct_mito: out of range\n"
         "    found:   120\n"
         "    allowed: a number above 0, at most 100\n"
-        "    mend:    qc:\n"
+        "    fix:     qc:\n"
         "               max_pct_mito: 20",
     ),
     "not a choice": (
@@ -122,7 +122,7 @@ WRONG = {
         "on_bad_sample: not one of the allowed values\n"
         "    found:   'Skip'\n"
         "    allowed: stop, skip\n"
-        "    mend:    on_bad_sample: skip",
+        "    fix:     on_bad_sample: skip",
     ),
     "limits that contradict each other": (
         {"qc": {"min_counts": 500, "max_counts": 400}},
@@ -136,7 +136,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_wrong_value_and_its_mend(project, case):
+def test_wrong_value_and_its_fix(project, case):
     values, told = WRONG[case]
     project.config |= values
     assert project.problems() == [f"config: {told}"]
@@ -145,8 +145,8 @@ def test_wrong_value_and_its_mend(project, case):
 def test_no_cohorts(project):
     del project.config["cohorts"]
     (wrong,) = project.problems()
-    assert wrong.startswith("config: the key `cohorts` is missing (Cohorts to analyse, by name")
-    assert wrong.endswith("    mend:    cohorts: [demo_cd4, demo_pbmc]")
+    assert wrong.startswith("config: the key `cohorts` is missing (Cohorts to analyze, by name")
+    assert wrong.endswith("    fix:     cohorts: [demo_cd4, demo_pbmc]")
 
 
 def test_cohort_that_does_not_exist(project):
@@ -172,13 +172,13 @@ def test_names_that_no_table_defines(project):
     }
     assert [p.replace("config: ", "") for p in project.problems()] == [
         "imbalance: poles: tph: CD4_Tph is not defined in the table of markers\n"
-        "    found:   CD4_Tph\n    mend:    write `CD4_Tph_like`",
+        "    found:   CD4_Tph\n    fix:     write `CD4_Tph_like`",
         "imbalance: th22_set: TH22 is not defined in the table of signatures\n"
-        "    found:   TH22\n    mend:    write `TH22_BLOOD`",
+        "    found:   TH22\n    fix:     write `TH22_BLOOD`",
         "stats: activity_sets: IFN1_T_COR is not defined in the table of signatures\n"
-        "    found:   IFN1_T_COR\n    mend:    write `IFN1_T_CORE`",
+        "    found:   IFN1_T_COR\n    fix:     write `IFN1_T_CORE`",
         "stats: secondary: zzz is not defined in the table of markers or signatures\n"
-        "    found:   zzz\n    mend:    add it to the table, or take it out",
+        "    found:   zzz\n    fix:     add it to the table, or take it out",
     ]
 
 
@@ -186,9 +186,9 @@ def test_map_of_author_labels(project):
     project.cohort["label_map"] = {"Th": "CD4_Tph", "B cells": "B", "junk": "unassigned"}
     where = "config/cohorts/mine.yaml: label_map"
     assert project.problems() == [
-        f"{where}: there are no labels to map\n    mend:    name their column as `author_labels`",
+        f"{where}: there are no labels to map\n    fix:     name their column as `author_labels`",
         f"{where}: Th: CD4_Tph is not defined in the table of markers\n"
-        "    found:   CD4_Tph\n    mend:    write `CD4_Tph_like`",
+        "    found:   CD4_Tph\n    fix:     write `CD4_Tph_like`",
     ]
 
 
@@ -197,9 +197,9 @@ def test_keys_inside_lists(project):
     assert project.problems() == [
         "config: stats: secondary: unknown key `denominatr`; did you mean `denominator`?\n"
         "    allowed: quantity, denominator\n"
-        "    mend:    denominator: t",
+        "    fix:     denominator: t",
         "config: stats: secondary: the key `denominator` is missing (What it is a part of)\n"
-        "    mend:    denominator: memory_cd4",
+        "    fix:     denominator: memory_cd4",
     ]
 
 
@@ -207,7 +207,7 @@ def test_folder_that_cannot_be_written_or_is_full(project, monkeypatch):
     monkeypatch.setattr(cohorts.os, "access", lambda path, mode: False)
     assert project.problems() == [
         f"{project.folder}: this folder cannot be written\n"
-        "    mend:    start in a folder of your own, or with --directory <folder>"
+        "    fix:     start in a folder of your own, or with --directory <folder>"
     ]
     monkeypatch.undo()
     monkeypatch.chdir(project.folder)
@@ -220,10 +220,10 @@ def test_series_that_cannot_answer_are_refused_by_name(project):
     project.config["cohorts"] = ["mine", "GSE189050", "gse137029"]
     assert project.problems() == [
         "config: cohorts: GSE189050 is refused: its cells were depleted of T cells (CD2) before "
-        "sequencing\n    found:   GSE189050\n    mend:    take GSE189050 out",
+        "sequencing\n    found:   GSE189050\n    fix:     take GSE189050 out",
         "config: cohorts: GSE137029 is refused: pools without donor names, of the same people as "
         "Perez 2022 (cohort perez2022_cohort4)\n"
-        "    found:   gse137029\n    mend:    take gse137029 out",
+        "    found:   gse137029\n    fix:     take gse137029 out",
     ]
     project.config["cohorts"] = ["mine"]
     project.cohort["source"] = "GEO GSE189050"
@@ -241,7 +241,7 @@ def test_fetched_cohorts_live_in_the_download_folder(project, monkeypatch):
     assert project.problems() == [
         "config/cohorts/mine.yaml: retrieve: the files of an archive come into one folder, format "
         "10x_dir wants a folder a sample\n"
-        "    mend:    unpack the archive by hand and take `retrieve` out; or format: triplets"
+        "    fix:     unpack the archive by hand and take `retrieve` out; or format: triplets"
     ]
     del project.cohort["retrieve"][0]["unpack"]
     settings, found = project.check()
@@ -267,17 +267,17 @@ def test_cohort_file_with_wrong_keys(project):
     del project.cohort["title"]
     assert project.problems() == [
         "config/cohorts/mine.yaml: the key `title` is missing (One line for figures and the "
-        "report)\n    mend:    title: Balasubramanian 2025, sorted CD4 T cells",
+        "report)\n    fix:     title: Balasubramanian 2025, sorted CD4 T cells",
         "config/cohorts/mine.yaml: contrast: case: YAML reads an unquoted yes, no, on or off as "
         "true or false; put it in quotes\n"
         "    found:   true\n"
         "    allowed: text not empty\n"
-        "    mend:    contrast:\n"
+        "    fix:     contrast:\n"
         "               case: SLE",
         "config/cohorts/mine.yaml: qc: unknown key `max_mito`; did you mean `max_pct_mito`?\n"
         "    allowed: min_counts, max_counts, min_genes, max_genes, max_pct_mito, n_mads, "
         "min_cells, doublets\n"
-        "    mend:    qc:\n"
+        "    fix:     qc:\n"
         "               max_pct_mito: 12",
     ]
 
@@ -287,7 +287,7 @@ def test_cohort_name(project):
     assert project.problems() == [
         "config/cohorts/mine.yaml: name: differs from the name of the file\n"
         "    found:   other\n"
-        "    mend:    name: mine"
+        "    fix:     name: mine"
     ]
 
 
@@ -308,13 +308,13 @@ def test_columns_named_in_the_cohort_file(project):
     where = "is not a column of the sample sheet config/samples/mine.tsv"
     assert project.problems() == [
         f"config/cohorts/mine.yaml: covariates: `Age` {where}\n"
-        f"    found:   Age\n    allowed: {columns}\n    mend:    write `age`",
+        f"    found:   Age\n    allowed: {columns}\n    fix:     write `age`",
         f"config/cohorts/mine.yaml: covariates: `sledai` {where}\n"
         f"    found:   sledai\n    allowed: {columns}\n"
-        "    mend:    add the column, or take it out of `covariates`",
+        "    fix:     add the column, or take it out of `covariates`",
         f"config/cohorts/mine.yaml: batch: `lane` {where}\n"
         f"    found:   lane\n    allowed: {columns}\n"
-        "    mend:    add the column, or take it out of `batch`",
+        "    fix:     add the column, or take it out of `batch`",
     ]
 
 
@@ -326,9 +326,9 @@ def test_same_case_and_control(project):
 def test_model_file_of_celltypist(project):
     project.config["celltypist_model"] = "all.pkl"
     project.cohort["celltypist_model"] = "own.pkl"
-    mend = "    mend:    name a .pkl file that you have, or take it out"
+    fix = "    fix:     name a .pkl file that you have, or take it out"
     assert project.problems() == [
-        f"{where}: celltypist_model: the model file does not exist\n    found:   {name}\n{mend}"
+        f"{where}: celltypist_model: the model file does not exist\n    found:   {name}\n{fix}"
         for where, name in (("config", "all.pkl"), ("config/cohorts/mine.yaml", "own.pkl"))
     ]
     for name in ("all.pkl", "own.pkl"):

@@ -13,47 +13,47 @@ SHEETS = {
         ("donor", "doner"),
         "column `donor` is missing (The person; samples of the same person share it)\n"
         "    found:   sample, doner, condition, batch, age, sex, path\n"
-        "    mend:    rename column `doner` to `donor`",
+        "    fix:     rename column `doner` to `donor`",
     ),
     "column of files missing": (
         ("path", "folder"),
         "column `path` is missing: format 10x_dir needs it\n"
         "    found:   sample, donor, condition, batch, age, sex, folder\n"
-        "    mend:    add a column `path` with the files of each sample",
+        "    fix:     add a column `path` with the files of each sample",
     ),
     "sample twice": (
         ("S3\tD3", "S1\tD3"),
         "lines 2, 4, column `sample`: sample S1 occurs 2 times\n"
-        "    mend:    give every row its own sample name",
+        "    fix:     give every row its own sample name",
     ),
     "samples that differ by case": (
         ("S3\tD3", "s1\tD3"),
         "lines 2, 4, column `sample`: S1 and s1 differ only by case (one file on some systems)\n"
-        "    mend:    give every row its own sample name",
+        "    fix:     give every row its own sample name",
     ),
     "donors that differ by case": (
         ("D3", "d1"),
         "column `donor`: D1 and d1 differ only by case\n"
-        "    mend:    one person: write the name in one way; two people: make the names differ "
+        "    fix:     one person: write the name in one way; two people: make the names differ "
         "more",
     ),
     "donor missing": (
         ("S1\tD1", "S1\tNA"),
         "line 2, column `donor`: missing\n"
         "    found:   NA\n"
-        "    mend:    write the name of the donor, or take the row out",
+        "    fix:     write the name of the donor, or take the row out",
     ),
     "batch missing": (
         ("D3\tSLE\tB2", "D3\tSLE\tnan"),
         "line 4, column `batch`: missing\n"
         "    found:   nan\n"
-        "    mend:    write the batch, or the sample's own name if it is not known",
+        "    fix:     write the batch, or the sample's own name if it is not known",
     ),
     "two samples with the same file": (
         ("M\tS3", "M\tS1"),
         "lines 2, 4: samples S1 and S3 have the same file\n"
         "    found:   raw/S1/matrix.mtx.gz\n"
-        "    mend:    give each sample its own file; a library of several samples needs "
+        "    fix:     give each sample its own file; a library of several samples needs "
         "`cell_table`, the table of its barcodes",
     ),
     "condition of neither arm, nearly right": (
@@ -61,21 +61,21 @@ SHEETS = {
         "line 3, column `condition`: neither the case nor the control of the cohort\n"
         "    found:   Contrl\n"
         "    allowed: SLE (case), control (control)\n"
-        "    mend:    write `control`",
+        "    fix:     write `control`",
     ),
     "condition of neither arm": (
         ("D3\tSLE", "D3\tRA"),
         "line 4, column `condition`: neither the case nor the control of the cohort\n"
         "    found:   RA\n"
         "    allowed: SLE (case), control (control)\n"
-        "    mend:    correct the rows, take them out, or correct `contrast` in "
+        "    fix:     correct the rows, take them out, or correct `contrast` in "
         "config/cohorts/mine.yaml",
     ),
     "donor with two conditions": (
         ("D2\tcontrol\tB1\t31", "D1\tcontrol\tB1\t30"),
         "column `condition`: donor D1 has 2 values of `condition`\n"
         "    found:   SLE (line 2); control (line 3)\n"
-        "    mend:    the donor is the unit: a donor has one value; correct the rows, or, if every "
+        "    fix:     the donor is the unit: a donor has one value; correct the rows, or, if every "
         "donor was measured in both conditions, write `contrast: {paired: true}` in "
         "config/cohorts/mine.yaml",
     ),
@@ -87,7 +87,7 @@ SHEETS = {
 
 
 @pytest.mark.parametrize("case", SHEETS)
-def test_wrong_sheet_and_its_mend(project, case):
+def test_wrong_sheet_and_its_fix(project, case):
     (before, after), told = SHEETS[case]
     project.sheet = SHEET.replace(before, after)
     assert project.problems() == [f"config/samples/mine.tsv: {told}"]
@@ -112,7 +112,7 @@ def test_composition_table_cohort(project):
     assert project.problems() == [
         "config/cohorts/mine.yaml: file: the file does not exist\n"
         "    found:   counts.tsv\n"
-        "    mend:    correct `folder` or `file`"
+        "    fix:     correct `folder` or `file`"
     ]
     project.write("counts.tsv", "donor\tTph\nD1\t4\n")
     assert project.problems() == []
@@ -162,7 +162,7 @@ def test_missing_raw_file(project):
     assert project.problems() == [
         "config/samples/mine.tsv: line 3 (sample S2): missing file\n"
         "    found:   raw/S2/barcodes.tsv.gz\n"
-        "    mend:    correct the row, fetch the file, or take the row out"
+        "    fix:     correct the row, fetch the file, or take the row out"
     ]
 
 
@@ -171,7 +171,7 @@ def test_wrong_folder_is_one_problem(project):
     assert project.problems() == [
         "config/cohorts/mine.yaml: folder: the files of none of the 3 samples are there\n"
         "    found:   row (first missing: row/S1/matrix.mtx.gz)\n"
-        "    mend:    set `folder` to the folder that holds the files"
+        "    fix:     set `folder` to the folder that holds the files"
     ]
 
 
@@ -191,7 +191,7 @@ def test_sample_names_that_are_not_safe_in_paths(project, name, safe):
         "config/samples/mine.tsv: line 4, column `sample`: not an allowed value\n"
         f"    found:   {name}\n"
         "    allowed: text of letters, digits, . _ and -, starting with a letter or digit\n"
-        f"    mend:    {safe}"
+        f"    fix:     {safe}"
     ]
 
 
@@ -229,7 +229,7 @@ def test_sheet_saved_with_commas_or_in_another_encoding(project):
             "config/samples/mine.tsv: line 1: columns are separated by commas, semicolons or "
             "spaces, not by tabs\n"
             f"    found:   {SHEET.splitlines()[0].replace(chr(9), mark)}\n"
-            "    mend:    save the table as tab-separated text (TSV)"
+            "    fix:     save the table as tab-separated text (TSV)"
         ]
     project.sheet = SHEET.encode("utf-16")
     assert "config/samples/mine.tsv: not UTF-8 text" in project.problems()[0]
@@ -253,10 +253,10 @@ def test_donors_and_samples_in_two_cohorts(project):
     assert project.problems() == [
         "config/samples/second.tsv: column `sample`: 3 samples are named as in cohort mine\n"
         "    found:   S1, S2, S3\n"
-        "    mend:    make the names differ, for instance second_S1",
+        "    fix:     make the names differ, for instance second_S1",
         "config/samples/second.tsv: column `donor`: 3 donors are named as in cohort mine\n"
         "    found:   D1, D2, D3\n"
-        "    mend:    other people: make the names differ, for instance second_D1\n"
+        "    fix:     other people: make the names differ, for instance second_D1\n"
         "             same people: write `same_donors_as: [mine]` in config/cohorts/second.yaml",
     ]
     project.write("config/samples/second.tsv", SHEET.replace("\nS", "\nT"))
@@ -284,15 +284,15 @@ def test_marker_table_problems(project):
         "line 9 (label CD4_Th22), column `compartment`: not an allowed value\n"
         "    found:   effector\n    allowed: '', naive, memory, treg",
         "lines 4, 6, column `label`: label CD4_Naive occurs 2 times\n"
-        "    mend:    give every row its own label name",
+        "    fix:     give every row its own label name",
         "line 7 (label CD4_Th1), column `parent`: parent CD44 is unknown\n"
-        "    found:   CD44\n    allowed: T, CD4, PBMC\n    mend:    write `CD4`",
+        "    found:   CD44\n    allowed: T, CD4, PBMC\n    fix:     write `CD4`",
         "line 8 (label CD4_Th2), column `parent`: parent CD4_Naive is not of a higher level\n"
         "    found:   CD4_Naive\n    allowed: T, CD4, PBMC",
         "line 8 (label CD4_Th2), column `positive`: genes must be separated by spaces\n"
-        "    found:   GATA3,CCR4\n    mend:    GATA3 CCR4",
+        "    found:   GATA3,CCR4\n    fix:     GATA3 CCR4",
         "line 9 (label CD4_Th22): CCR10 is both positive and negative\n"
-        "    mend:    take it out of one of the columns",
+        "    fix:     take it out of one of the columns",
     ]
 
 
@@ -302,7 +302,7 @@ def test_unknown_column_of_the_marker_table(project):
         "markers.tsv: unknown column `negatve`\n"
         "    allowed: level, label, parent, positive, negative, compartment, source, evidence, "
         "note\n"
-        "    mend:    rename it to `negative`"
+        "    fix:     rename it to `negative`"
     ]
 
 
@@ -315,9 +315,9 @@ def test_signature_table_problems(project):
         "line 6 (gene IFI6), column `set`: not an allowed value\n"
         "    found:   my set\n"
         "    allowed: text of letters, digits, . _ and -, starting with a letter or digit\n"
-        "    mend:    my_set",
+        "    fix:     my_set",
         "lines 3, 4, column `gene`: gene MX1 occurs 2 times in set IFN\n"
-        "    mend:    keep one of the rows",
+        "    fix:     keep one of the rows",
     ]
 
 
@@ -333,7 +333,7 @@ def test_an_unclosed_quote_swallows_no_row(project):
     assert project.problems() == [
         'config/samples/mine.tsv: line 3: a quote (") that is not closed in its cell\n'
         f"    found:   {project.sheet.splitlines()[2].strip()}\n"
-        "    mend:    close the quote, or take it out"
+        "    fix:     close the quote, or take it out"
     ]
 
 

@@ -13,13 +13,13 @@ from tilt.core import logs
 @pytest.mark.parametrize(
     ("number", "words"),
     [
-        (errno.ENOSPC, "the disk is full (a.h5ad). Mend: make room"),
-        (errno.EDQUOT, "your share of the disk is used up (a.h5ad). Mend: "),
-        (errno.EROFS, "the disk can only be read (a.h5ad). Mend: "),
-        (errno.EACCES, "this place may not be written or read by you (a.h5ad). Mend: "),
+        (errno.ENOSPC, "the disk is full (a.h5ad). Fix: make room"),
+        (errno.EDQUOT, "your share of the disk is used up (a.h5ad). Fix: "),
+        (errno.EROFS, "the disk can only be read (a.h5ad). Fix: "),
+        (errno.EACCES, "this place may not be written or read by you (a.h5ad). Fix: "),
     ],
 )
-def test_faults_of_the_disk_are_told_with_the_mend(number, words):
+def test_faults_of_the_disk_are_told_with_the_fix(number, words):
     fault = OSError(number, os.strerror(number), "a.h5ad")
     assert logs.disk(fault).startswith(words)
     try:

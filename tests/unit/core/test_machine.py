@@ -34,4 +34,4 @@ def test_a_machine_too_small_for_a_cohort_is_told(tmp_path):
     assert machine.shortage([raw, tmp_path / "absent"], need) == ""
     words = machine.shortage([raw], need - 1)
     assert words.startswith(f"its 8.0 GB of raw files need up to {need / 1000:.1f} GB")
-    assert "Mend: " in words
+    assert "Fix: " in words

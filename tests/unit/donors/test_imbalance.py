@@ -8,7 +8,9 @@ from tilt.donors import imbalance, pseudobulk
 from tilt.stats import plan
 
 POLES = {"tph": ("Tph", "Tfh"), "th22": ("Th22",)}
-LIMITS = replace(plan.limits_of(check.defaults()["imbalance"]), poles=POLES, min_memory_cells=100)
+SETTINGS = replace(
+    plan.imbalance_settings(check.defaults()["imbalance"]), poles=POLES, min_memory_cells=100
+)
 DONORS = pd.DataFrame(
     {
         "cohort": "c",
@@ -57,7 +59,7 @@ def estimate(**more):
         "bulk": bulk(),
         "donors": DONORS,
         "signatures": SIGNATURES,
-        "limits": LIMITS,
+        "settings": SETTINGS,
         "detectability": SEEN,
     }
     table, sentence = imbalance.estimate(**(given | more))
@@ -91,7 +93,7 @@ def test_the_axis_points_to_the_donors_with_more_of_the_tph_set():
         ({"composition": composition(cells=(50,) * 6)}, "no donor has 100 memory CD4 cells"),
     ],
 )
-def test_where_labelled_counts_say_nothing_the_axis_leads(change, words):
+def test_where_labeled_counts_say_nothing_the_axis_leads(change, words):
     table, sentence = estimate(**change)
     assert words in table.loc[("E1", "A"), "reason"]
     assert not table.loc["E1", "estimable"].any()
@@ -142,14 +144,14 @@ def test_a_published_table_has_no_axis():
     assert table.loc["E1", "leads"].all()
 
 
-def test_genes_are_standardised_inside_batches():
+def test_genes_are_standardized_inside_batches():
     rng = np.random.default_rng(1)
     strata = np.repeat([0, 1], 10)
     values = rng.normal(size=(20, 4)) + 100 * strata[:, None]
-    z = imbalance.standardise(values, strata)
+    z = imbalance.standardize(values, strata)
     assert np.abs(z[strata == 0].mean(axis=0)).max() < 1e-9
     assert z.std(axis=0, ddof=2) == pytest.approx(np.ones(4))
-    assert (imbalance.standardise(np.ones((5, 2)), np.zeros(5)) == 0).all()
+    assert (imbalance.standardize(np.ones((5, 2)), np.zeros(5)) == 0).all()
 
 
 def test_genes_that_are_hardly_counted_stay_out():

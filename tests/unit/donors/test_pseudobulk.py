@@ -113,7 +113,7 @@ def test_limits_of_cells_are_the_least_that_is_kept():
     assert made(9, 9) == {}
 
 
-def test_no_labelled_cell_gives_no_group():
+def test_no_labeled_cell_gives_no_group():
     table = cells().assign(look_alike=True)
     obs, codes = pseudobulk.groups(table)
     assert obs.empty and obs.columns.tolist() == ["donor", "condition", "subset", "n_cells"]

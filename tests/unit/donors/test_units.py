@@ -36,7 +36,7 @@ def labels(cells):
 
 def test_labels_come_in_the_order_of_the_store_with_donor_and_condition():
     obs = pd.DataFrame({"sample": ["s2", "s1"], "donor": ["A", "B"]}, index=["c1", "c2"])
-    found = units.labelled_cells(obs, labels(["c2", "c1"]), ROWS)
+    found = units.labeled_cells(obs, labels(["c2", "c1"]), ROWS)
     assert found.index.tolist() == ["c1", "c2"]
     assert found["subset"].tolist() == ["of_c1", "of_c2"]
     assert found["donor"].tolist() == ["A", "B"]
@@ -47,4 +47,4 @@ def test_labels_come_in_the_order_of_the_store_with_donor_and_condition():
 def test_labels_that_are_not_of_the_cells_are_refused(cells):
     obs = pd.DataFrame({"sample": ["s2", "s1"], "donor": ["A", "B"]}, index=["c1", "c2"])
     with pytest.raises(ValueError, match="not those of the cells"):
-        units.labelled_cells(obs, labels(cells), ROWS)
+        units.labeled_cells(obs, labels(cells), ROWS)

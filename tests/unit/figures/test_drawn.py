@@ -94,7 +94,7 @@ def test_text_lies_inside_the_page(cohort_figures):
 
 
 def test_row_names_do_not_overlap():
-    """Neighbouring row names of forty subsets stay apart."""
+    """Neighboring row names of forty subsets stay apart."""
     people = made_up.donors(90, 110)
     shares = made_up.composition(people, FORTY)
     fig, _ = composition.draw(shares, made_up.tests(people, shares), COHORT)
@@ -130,7 +130,7 @@ def test_imbalance_shows_the_null_of_permuted_labels():
     arguments = [made[name] for name in ("composition", "imbalance", "tests")]
     scores = activity.donor_scores(made["activity"])
     fig, table = imbalance.draw(*arguments, scores, COHORT, None, made_up.LABELS, null)
-    assert "grey: labels permuted" in words(fig)
+    assert "gray: labels permuted" in words(fig)
     shown = table[table["panel"] == "b, permuted"]
     assert shown["n"].sum() == 3 * 2000
     # the histogram is on the axis of the effect: both are divided by the same deviation
@@ -251,7 +251,7 @@ def test_umap_draws_rare_cells_whole_and_last():
     last = fig.axes[0].collections[-1].get_facecolor()[0]
     assert np.allclose(
         last[:3],
-        [int(names.subset_colour("CD4_Th22_like")[i : i + 2], 16) / 255 for i in (1, 3, 5)],
+        [int(names.subset_color("CD4_Th22_like")[i : i + 2], 16) / 255 for i in (1, 3, 5)],
     )
 
 
@@ -272,7 +272,7 @@ def test_labels_are_parted():
 def test_dot_plot_marks_negatives():
     table = made_up.expression(n_genes=120)
     fig, _ = markers.draw_dots(table, COHORT)
-    assert len(fig.axes) == 4  # three blocks of genes and the colour bar
+    assert len(fig.axes) == 4  # three blocks of genes and the color bar
     crosses = [c for ax in fig.axes[:3] for c in ax.collections if c.get_linewidth()[0] == 0.5]
     assert sum(len(c.get_offsets()) for c in crosses) == (table["sign"] == "-").sum()
 
@@ -342,12 +342,12 @@ def test_confusion_rows_sum_to_hundred():
     assert table.groupby("author_label")["percent"].sum().tolist() == pytest.approx([100, 100])
 
 
-def test_condition_and_subset_colours_are_fixed_and_differ():
-    assert COHORT.colour("control") == names.CONTROL_COLOUR
-    assert COHORT.colour("SLE") == names.CASE_COLOUR
-    own = [names.subset_colour(s) for s in made_up.SUBSETS]
+def test_condition_and_subset_colors_are_fixed_and_differ():
+    assert COHORT.color("control") == names.CONTROL_COLOR
+    assert COHORT.color("SLE") == names.CASE_COLOR
+    own = [names.subset_color(s) for s in made_up.SUBSETS]
     assert len(set(own)) == len(own)
-    assert names.subset_colour("something_new") == names.subset_colour("something_new")
+    assert names.subset_color("something_new") == names.subset_color("something_new")
 
 
 def test_saved_files_are_the_same_twice_and_text_is_vector(tmp_path):

@@ -1,6 +1,6 @@
 """Figures compared with stored pictures, from fixed tables that include ugly ones.
 
-Tolerance: root mean square of 2.5 (of 255 grey levels) over the page at 80 dpi. The same figure
+Tolerance: root mean square of 2.5 (of 255 gray levels) over the page at 80 dpi. The same figure
 on the same libraries differs by 0; the fonts come with matplotlib. A panel title moved by two
 pixels gives more than 3 (asserted below). After a wanted change, look at the new pictures and
 store them: ``TILT_STORE_IMAGES=1 pytest tests/unit/figures/test_images.py``.
@@ -120,7 +120,7 @@ def test_figure_looks_as_stored(name, tmp_path):
     assert compare_images(str(stored), str(drawn), TOLERANCE) is None
 
 
-def test_tolerance_sees_a_moved_title_and_a_changed_colour(tmp_path):
+def test_tolerance_sees_a_moved_title_and_a_changed_color(tmp_path):
     drawn = tmp_path / "meta.png"
     fig = DRAWINGS["meta"]()
     fig.draw_without_rendering()

@@ -55,7 +55,7 @@ def test_entry_is_complete(figure):
     assert figure.words.endswith(".") and figure.alt[0].isupper() and not figure.alt.endswith(".")
     assert f"rule {figure.job}:" in RULES
     assert set(figure.cells_only) | set(figure.columns) <= set(figure.needs)
-    assert figure.cohorts in ("all", "cells", "modelled")
+    assert figure.cohorts in ("all", "cells", "modeled")
     taken = inspect.signature(load(figure.draw)).parameters
     given = {*figure.needs, *figure.settings, *figure.options}
     given.add("labels" if figure.across else "cohort")

@@ -21,9 +21,9 @@ from tilt.io.errors import MAX_COUNT, BadSample, not_counts, split_features
         (np.array([1.0, np.inf]), "holds missing or infinite values (NaN, Inf)"),
         (
             np.array([1.0, 1.25, 29.9]),
-            "not whole numbers (for instance 1.25, largest 29.9): these look normalised (log-tran",
+            "not whole numbers (for instance 1.25, largest 29.9): these look normalized (log-tran",
         ),
-        (np.array([1.0, 1.5, 30.0]), "largest 30): these look normalised (scaled to a common"),
+        (np.array([1.0, 1.5, 30.0]), "largest 30): these look normalized (scaled to a common"),
     ],
 )
 def test_values_that_are_no_counts_are_described(values, words):
@@ -34,7 +34,7 @@ def test_values_that_are_no_counts_are_described(values, words):
 
 def test_a_bad_sample_says_which_where_why_and_what_to_do():
     error = BadSample("s1", "a/b.h5", "is empty", "fetch it again")
-    assert str(error) == "sample s1: a/b.h5: is empty. Mend: fetch it again."
+    assert str(error) == "sample s1: a/b.h5: is empty. Fix: fetch it again."
     assert (error.sample, error.file, error.wrong) == ("s1", "a/b.h5", "is empty")
     assert str(BadSample("", "b", "is empty", "do")).startswith("sample: b: is empty")
 

@@ -34,7 +34,7 @@ def test_10x_h5_of_two_genomes(tmp_path):
 def test_h5_that_is_not(tmp_path):
     path = tmp_path / "S1.h5"
     path.write_bytes(b"not HDF5 at all, but some text")
-    with pytest.raises(BadSample, match=r"S1: .*S1.h5: the file is not HDF5. Mend: fetch"):
+    with pytest.raises(BadSample, match=r"S1: .*S1.h5: the file is not HDF5. Fix: fetch"):
         read.read_sample("10x_h5", {"h5": path}, sample="S1")
 
 
@@ -117,7 +117,7 @@ def test_h5ad_without_the_mapped_column(tmp_path):
     release().write_h5ad(tmp_path / "all.h5ad")
     wrong = failure(tmp_path / "all.h5ad", counts="raw/X", sample_column="donor")
     assert wrong == (
-        "sample s1: all.h5ad: obs has no column 'donor'. Mend: name one of its columns in the "
+        "sample s1: all.h5ad: obs has no column 'donor'. Fix: name one of its columns in the "
         "cohort file: ct_cov, lane, sample_uuid."
     )
 
@@ -133,7 +133,7 @@ def test_h5ad_without_the_layer(tmp_path):
     release().write_h5ad(tmp_path / "all.h5ad")
     wrong = failure(tmp_path / "all.h5ad", counts="layers/raw", sample_column="sample_uuid")
     assert wrong.endswith(
-        "has no layers/raw. Mend: set h5ad: counts: to one of X, raw/X in the cohort file."
+        "has no layers/raw. Fix: set h5ad: counts: to one of X, raw/X in the cohort file."
     )
 
 
@@ -145,14 +145,14 @@ def test_h5ad_that_lacks_a_part(tmp_path, part):
     wrong = failure(tmp_path / "all.h5ad", sample_column="sample_uuid")
     assert wrong.startswith("sample s1: all.h5ad: a part of the file is missing or damaged (")
     assert wrong.endswith(
-        "Mend: fetch it again; if it is whole, another `format` in the cohort file may fit."
+        "Fix: fetch it again; if it is whole, another `format` in the cohort file may fit."
     )
 
 
 def test_10x_file_in_place_of_an_h5ad(tmp_path):
     raw.write_10x_h5(tmp_path / "all.h5ad", raw.counts())
     assert failure(tmp_path / "all.h5ad") == (
-        "sample s1: all.h5ad: has no X. Mend: give an h5ad that holds counts; a 10x HDF5 file is "
+        "sample s1: all.h5ad: has no X. Fix: give an h5ad that holds counts; a 10x HDF5 file is "
         "read by format: 10x_h5."
     )
 
@@ -207,7 +207,7 @@ def test_values_wanted_are_compared_as_numbers(tmp_path):
 def test_sample_without_cells(tmp_path):
     release().write_h5ad(tmp_path / "all.h5ad")
     wrong = failure(tmp_path / "all.h5ad", counts="raw/X", sample_column="ct_cov")
-    assert "no cell has ct_cov = 's1'. Mend: use the values of ct_cov as sample names" in wrong
+    assert "no cell has ct_cov = 's1'. Fix: use the values of ct_cov as sample names" in wrong
 
 
 def test_h5ad_written_by_old_versions(tmp_path):
@@ -319,5 +319,5 @@ def test_only_cells_with_the_wanted_values(tmp_path):
     options = {"sample": "s1", "counts": "raw/X", "sample_column": "sample_uuid"}
     direct = read.read_sample("h5ad", {"h5ad": path}, **options, where=where)
     assert list(direct.obs_names) == list(split.obs_names) == list(wanted.obs_names)
-    with pytest.raises(BadSample, match=r"no cell has lane among 7. Mend: .* lane: 0, 1"):
+    with pytest.raises(BadSample, match=r"no cell has lane among 7. Fix: .* lane: 0, 1"):
         read.read_sample("h5ad", {"h5ad": path}, **options, where={"lane": [7]})

@@ -123,7 +123,7 @@ def test_places_that_hold_whole_numbers(file):
         h5_parts.check_counts(file, file["X"], "X", "s", "a.h5ad")
     h5_parts.check_counts(file, file["raw/X"], "raw/X", "s", "a.h5ad")
     del file["raw"], file["layers"]
-    with pytest.raises(BadSample, match="Mend: give a file with the raw counts"):
+    with pytest.raises(BadSample, match="Fix: give a file with the raw counts"):
         h5_parts.check_counts(file, file["X"], "X", "s", "a.h5ad")
 
 
@@ -131,7 +131,7 @@ def test_the_matrix_that_is_named(file):
     stored(file, [[1]])
     stored(file, [[1]], "layers/a")
     assert h5_parts.counts_group(file, "layers/a", "s", "p") == file["layers/a"]
-    with pytest.raises(BadSample, match=r"has no raw/X. Mend: .* one of X, layers/a in the"):
+    with pytest.raises(BadSample, match=r"has no raw/X. Fix: .* one of X, layers/a in the"):
         h5_parts.counts_group(file, "raw/X", "s", "p")
 
 

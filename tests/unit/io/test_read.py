@@ -1,4 +1,4 @@
-"""Text formats: every layout gives the same sample; every broken file is named with its mend."""
+"""Text formats: every layout gives the same sample; every broken file is named with its fix."""
 
 import gzip
 
@@ -183,7 +183,7 @@ def test_lane_whose_table_does_not_fit(tmp_path):
     with pytest.raises(BadSample, match="only 0 of 5 barcodes of the sample are in the"):
         read(series, row)
     series["cell_table"]["match"] = {"individual": "donor"}
-    with pytest.raises(BadSample, match=r"no column 'individual'. Mend: name one of its"):
+    with pytest.raises(BadSample, match=r"no column 'individual'. Fix: name one of its"):
         read(series, row)
 
 
@@ -227,14 +227,14 @@ def zipped(data: bytes) -> bytes:
 def test_barcodes_of_another_length(tmp_path):
     data = zipped(raw.lines([n] for n in raw.barcodes(11)))
     assert failure(tmp_path, barcodes=data) == (
-        "sample S1: barcodes.tsv.gz: 11 barcodes for a matrix of 12 cells (matrix.mtx.gz). Mend: "
+        "sample S1: barcodes.tsv.gz: 11 barcodes for a matrix of 12 cells (matrix.mtx.gz). Fix: "
         "matrix and barcodes are not of the same sample, or one is cut short: fetch both again."
     )
 
 
 def test_features_of_another_length(tmp_path):
     assert failure(tmp_path, features=zipped(raw.lines(raw.features()[:5]))) == (
-        "sample S1: features.tsv.gz: 5 genes for a matrix of 8 genes (matrix.mtx.gz). Mend: give "
+        "sample S1: features.tsv.gz: 5 genes for a matrix of 8 genes (matrix.mtx.gz). Fix: give "
         "the features file that belongs to this matrix."
     )
 
@@ -242,14 +242,14 @@ def test_features_of_another_length(tmp_path):
 def test_transposed_matrix(tmp_path):
     assert failure(tmp_path, matrix=zipped(raw.mtx(raw.counts().T))) == (
         "sample S1: matrix.mtx.gz: the matrix is transposed: 12 rows are the barcodes and 8 "
-        "columns the genes, it must be the other way round. Mend: swap it once with scipy.io: "
+        "columns the genes, it must be the other way round. Fix: swap it once with scipy.io: "
         "mmwrite(path, mmread(path).T)."
     )
 
 
 def test_no_features_file(tmp_path):
     assert failure(tmp_path, features=None) == (
-        "sample S1: features.tsv.gz: the file does not exist. Mend: correct the sample sheet or "
+        "sample S1: features.tsv.gz: the file does not exist. Fix: correct the sample sheet or "
         "the folder of the cohort file."
     )
 
@@ -258,7 +258,7 @@ def test_duplicated_barcodes(tmp_path):
     names = raw.barcodes()
     names[3] = names[7] = names[0]
     assert failure(tmp_path, barcodes=zipped(raw.lines([n] for n in names))) == (
-        f"sample S1: matrix.mtx.gz: 2 barcodes occur more than once (first {names[0]}). Mend: two "
+        f"sample S1: matrix.mtx.gz: 2 barcodes occur more than once (first {names[0]}). Fix: two "
         "libraries were probably joined: give each its own row in the sample sheet, or make the "
         "barcodes differ."
     )
@@ -267,14 +267,14 @@ def test_duplicated_barcodes(tmp_path):
 def test_log_transformed_counts(tmp_path):
     wrong = failure(tmp_path, matrix=zipped(raw.mtx(np.log1p(raw.counts()))))
     assert "sample S1: matrix.mtx.gz: holds values that are not whole numbers" in wrong
-    assert "these look normalised (log-transformed)" in wrong
-    assert wrong.endswith("Mend: give the raw counts (UMIs), as written by the aligner.")
+    assert "these look normalized (log-transformed)" in wrong
+    assert wrong.endswith("Fix: give the raw counts (UMIs), as written by the aligner.")
 
 
 def test_counts_scaled_to_a_common_depth(tmp_path):
     scaled = raw.counts() / raw.counts().sum(1, keepdims=True) * 1e4
     wrong = failure(tmp_path, matrix=zipped(raw.mtx(scaled)))
-    assert "these look normalised (scaled to a common depth)" in wrong
+    assert "these look normalized (scaled to a common depth)" in wrong
 
 
 def test_negative_values(tmp_path):
@@ -291,19 +291,19 @@ def test_missing_values(tmp_path):
 
 def test_all_zero(tmp_path):
     wrong = failure(tmp_path, matrix=zipped(raw.mtx(raw.counts() * 0)))
-    assert "sample S1: matrix.mtx.gz: every count is zero. Mend: fetch the file again or" in wrong
+    assert "sample S1: matrix.mtx.gz: every count is zero. Fix: fetch the file again or" in wrong
 
 
 def test_gzip_that_is_not(tmp_path):
     assert failure(tmp_path, matrix=raw.mtx(raw.counts())) == (
-        "sample S1: matrix.mtx.gz: the file is named .gz but is not compressed by gzip. Mend: "
+        "sample S1: matrix.mtx.gz: the file is named .gz but is not compressed by gzip. Fix: "
         "rename it to matrix.mtx if it is plain text, else fetch it again."
     )
 
 
 def test_web_page_saved_as_data(tmp_path):
     assert failure(tmp_path, matrix=b"<!DOCTYPE html><html>Not found</html>") == (
-        "sample S1: matrix.mtx.gz: the file is a web page, not data. Mend: delete it and fetch it "
+        "sample S1: matrix.mtx.gz: the file is a web page, not data. Fix: delete it and fetch it "
         "again."
     )
 
@@ -316,7 +316,7 @@ def test_truncated_gzip(tmp_path, role):
         "features": raw.lines(raw.features() * 40),
     }[role]
     data = zipped(whole)[:-60]
-    assert "the compressed file is cut short or damaged. Mend: delete it and fetch" in failure(
+    assert "the compressed file is cut short or damaged. Fix: delete it and fetch" in failure(
         tmp_path, **{role: data}
     )
 
@@ -328,7 +328,7 @@ def test_truncated_text_of_a_matrix(tmp_path):
 
 def test_empty_file(tmp_path):
     wrong = failure(tmp_path, barcodes=b"")
-    assert wrong == "sample S1: barcodes.tsv.gz: the file is empty. Mend: fetch it again."
+    assert wrong == "sample S1: barcodes.tsv.gz: the file is empty. Fix: fetch it again."
 
 
 def test_empty_gzip(tmp_path):
@@ -344,7 +344,7 @@ def test_mixed_mouse_and_human(tmp_path):
     rows = [["hg19_" + i, "hg19_" + g] for i, g in raw.features(2)[:6]]
     rows += [["mm10_ENSMUSG00000000001", "mm10_Cd4"], ["mm10_ENSMUSG00000000002", "mm10_Maf"]]
     wrong = failure(tmp_path, features=zipped(raw.lines(rows)))
-    assert "2 of 8 genes are mouse genes. Mend: tilt knows human genes only" in wrong
+    assert "2 of 8 genes are mouse genes. Fix: tilt knows human genes only" in wrong
 
 
 def test_mouse_symbols(tmp_path):
@@ -357,7 +357,7 @@ def test_matrix_without_numbers_of_molecules(tmp_path, kind):
     text = f"%%MatrixMarket matrix coordinate {kind} general\n8 12 1\n1 1 1 0\n"
     assert failure(tmp_path, matrix=zipped(text.encode())) == (
         "sample S1: matrix.mtx.gz: the matrix holds no numbers of molecules (pattern or complex "
-        "entries). Mend: give the matrix of raw counts (UMIs)."
+        "entries). Fix: give the matrix of raw counts (UMIs)."
     )
 
 
@@ -367,21 +367,21 @@ def test_file_that_may_not_be_read(tmp_path, monkeypatch):
 
     monkeypatch.setattr(readers, "open", refuse, raising=False)
     wrong = failure(tmp_path)
-    assert "sample S1: matrix.mtx.gz: the file cannot be read (Permission denied). Mend: " in wrong
+    assert "sample S1: matrix.mtx.gz: the file cannot be read (Permission denied). Fix: " in wrong
 
 
 @pytest.mark.parametrize(
     ("data", "words"),
     [
         (b"gene\tA\tB\nCD4\t1\ttwo\n", "not a table of numbers with names in its first row and"),
-        (b"gene\nCD4\nMAF\n", "names in its first row or column only. Mend: fetch it again; col"),
+        (b"gene\nCD4\nMAF\n", "names in its first row or column only. Fix: fetch it again; col"),
         (
             "gene\tA\nCD4\t1\n".encode("utf-16"),
-            "the file is not text .UTF-8.. Mend: fetch it again",
+            "the file is not text .UTF-8.. Fix: fetch it again",
         ),
         (
             b"PK\x03\x04" + bytes(99),
-            "an Excel table or a zip archive. Mend: save an Excel table as",
+            "an Excel table or a zip archive. Fix: save an Excel table as",
         ),
     ],
 )

@@ -265,7 +265,7 @@ def test_all_faults_are_told_and_what_came_is_kept(server, tmp_path):
     with pytest.raises(RetrievalError) as caught:
         retrieve.retrieve(entries, tmp_path / "d", [])
     assert "gone.gz could not be retrieved" in str(caught.value)
-    assert "none.gz: not found (no address is given). Mend: put the file at" in str(caught.value)
+    assert "none.gz: not found (no address is given). Fix: put the file at" in str(caught.value)
     assert (tmp_path / "d/genes.tsv.gz").is_file()
 
 

@@ -98,7 +98,7 @@ def test_words_of_authors_at_both_levels(markers, labels):
     ]
 
 
-def test_agreement_is_that_of_scikit_learn_on_labelled_cells():
+def test_agreement_is_that_of_scikit_learn_on_labeled_cells():
     from sklearn.metrics import adjusted_rand_score, f1_score
 
     rng = np.random.default_rng(0)

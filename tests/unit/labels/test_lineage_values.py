@@ -82,7 +82,7 @@ def test_too_few_cells_have_no_look_alikes():
     assert found.tolist() == ["T_B", "", ""]
 
 
-def test_marker_scores_are_shares_of_markers_on_among_pooled_neighbours():
+def test_marker_scores_are_shares_of_markers_on_among_pooled_neighbors():
     counts, depth, _ = t_cells(24)
     depth = np.full(24, 5000.0)
     signs = np.zeros((2, len(GENES)), int)

@@ -153,7 +153,7 @@ def test_the_map_is_a_balanced_logistic_regression():
 
 
 def fit_by_hand(counts, depth, signs, prior, group, embedding, genes, fold, floor, power, **how):
-    """Expectation maximisation as the docstrings say, with loops where tilt has matrices."""
+    """Expectation maximization as the docstrings say, with loops where tilt has matrices."""
     ratio, pseudo, trust = how.get("ratio", 1.0), how.get("pseudo", 100.0), how.get("trust", 1.0)
     n_groups, sparse_genes = group.max() + 1, sparse.csr_matrix(genes)
     first = np.array([prior[group == q].sum() for q in range(n_groups)]) / prior.sum()

@@ -13,7 +13,7 @@ import pytest
 from made_up_report import CONFIG, SETTINGS, build_page, results
 from PIL import Image
 from tilt.figures import composition, embedding, style
-from tilt.figures.names import subset_colour
+from tilt.figures.names import subset_color
 from tilt.figures.registry import FIGURES
 from tilt.report import answer as report_text
 from tilt.report import captions, html_tables, provenance, svg
@@ -99,7 +99,7 @@ def test_sentence_figure_is_text_not_an_image(page, outline):
     assert len(outline.images) == 2
 
 
-def test_embedded_picture_keeps_the_colours_of_rare_subsets(tmp_path, monkeypatch):
+def test_embedded_picture_keeps_the_colors_of_rare_subsets(tmp_path, monkeypatch):
     """The two poles and the conditions stay within 24 of 255 in every channel."""
     cells = made_up.umap(made_up.donors(3, 3), 200)
     style.save(*embedding.draw(cells, made_up.cohort()), tmp_path / "umap")
@@ -109,13 +109,13 @@ def test_embedded_picture_keeps_the_colours_of_rare_subsets(tmp_path, monkeypatc
     assert picture.width == report.PNG_WIDTH
     seen = np.asarray(picture).reshape(-1, 3).astype(int)
     for subset in ("CD4_Tph_like", "CD4_Th22_like", "CD4_Treg_eff"):
-        colour = subset_colour(subset)
-        wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+        color = subset_color(subset)
+        wanted = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
         assert np.abs(seen - wanted).max(axis=1).min() <= 24, subset
 
 
-def test_embedded_picture_keeps_its_greys(tmp_path, monkeypatch):
-    """Bands behind the rows stay grey, within 1 of 255."""
+def test_embedded_picture_keeps_its_grays(tmp_path, monkeypatch):
+    """Bands behind the rows stay gray, within 1 of 255."""
     made = made_up.study(3, 3)
     style.save(
         *composition.draw(made["composition"], made["tests"], made_up.cohort()), tmp_path / "c"
@@ -124,10 +124,10 @@ def test_embedded_picture_keeps_its_greys(tmp_path, monkeypatch):
     picture = Image.open(
         io.BytesIO(base64.b64decode(report.data_uri(tmp_path / "c").split(",")[1]))
     )
-    colours, n = np.unique(
+    colors, n = np.unique(
         np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0, return_counts=True
     )
-    band = colours[np.argsort(-n)[1]].astype(int)
+    band = colors[np.argsort(-n)[1]].astype(int)
     assert np.abs(band - 246).max() <= 1
 
 
@@ -214,7 +214,7 @@ def test_scatter_tells_every_donor():
         one.table("composition"), one.table("imbalance"), one.cohort, made_up.LABELS
     )
     assert text.count("<circle") == 18
-    assert "S01 (SLE); Tph side" in text and one.cohort.colour("SLE") in text
+    assert "S01 (SLE); Tph side" in text and one.cohort.color("SLE") in text
 
 
 def test_umap_is_thinned_but_keeps_rare_subsets():

@@ -190,7 +190,7 @@ def test_the_same_seed_gives_the_same_table():
 def test_values_without_spread_in_the_arms_are_marked():
     table = donors(10)
     values = table.assign(value=(table["condition"] == "SLE") * 0.3, estimable=True, reason="")
-    rows = contrast.value(contrast.Bench(table, PLAN), values, "SD")
+    rows = contrast.value(contrast.DesignCache(table, PLAN), values, "SD")
     assert [r["estimable"] for r in rows] == [False]
     assert rows[0]["reason"] == "no spread within the arms"
 

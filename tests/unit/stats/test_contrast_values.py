@@ -140,7 +140,7 @@ def test_numbers_of_a_share_are_those_of_its_methods():
     for name in ("effect", "se", "df", "ci_low", "ci_high", "p"):
         assert main[name] == pytest.approx(getattr(ols, name)), name
     residual = angle - matrix @ np.linalg.lstsq(matrix, angle)[0]
-    g = inference.standardised(ols.effect, ols.se, np.sqrt(np.sum(residual**2) / 13), 13)
+    g = inference.standardized(ols.effect, ols.se, np.sqrt(np.sum(residual**2) / 13), 13)
     assert (main["smd"], main["smd_se"]) == pytest.approx(g)
     assert main[["n_case", "n_control", "covariates", "unit"]].tolist() == [
         *(10, 6, "age", "arcsine root"),
@@ -203,7 +203,7 @@ def test_numbers_of_pairs_are_those_of_their_differences():
     assert (main["effect"], main["p"], main["df"]) == pytest.approx((d.mean(), check.pvalue, 5))
     assert main["n_case"] == main["n_control"] == 6
     assert main["covariates"] == "donor" and "P6" in main["reason"]
-    g = inference.standardised(d.mean(), main["se"], d.std(ddof=1), 5)
+    g = inference.standardized(d.mean(), main["se"], d.std(ddof=1), 5)
     assert (main["smd"], main["smd_se"]) == pytest.approx(g)
     percent = (100 * rows["n"] / rows["n_denominator"]).to_numpy()
     assert main["median_case"] == pytest.approx(np.median(percent[7:]))
@@ -232,11 +232,11 @@ def test_pairs_with_one_difference_and_too_few_pairs_are_marked():
     table = paired_people()
     same = table.assign(value=1.0 * (table["condition"] == "SLE"), estimable=True, reason="")
     paired = plan(contrast=design.Contrast("SLE", "control", pair="donor"))
-    rows = contrast.value(contrast.Bench(table, paired), same, "SD")
+    rows = contrast.value(contrast.DesignCache(table, paired), same, "SD")
     assert [r["reason"] for r in rows] == ["the same difference in every pair"]
     assert rows[0]["method"] == "paired_t" and not rows[0]["estimable"]
     few = table[table["donor"].isin(["P0", "P1"])].reset_index(drop=True)
-    rows = contrast.value(contrast.Bench(few, paired), same[same["donor"] < "P2"], "SD")
+    rows = contrast.value(contrast.DesignCache(few, paired), same[same["donor"] < "P2"], "SD")
     assert rows[0]["reason"] == "2 pairs; 3 are needed"
 
 
@@ -245,14 +245,16 @@ def test_donors_without_a_value_are_counted_and_the_commonest_reason_is_given():
     made = values(table).query("estimator == 'E1'").reset_index(drop=True)
     made.loc[[0, 1], ["estimable", "reason"]] = [False, "few cells"]
     made.loc[[2], ["estimable", "reason"]] = [False, "no cells"]
-    rows = contrast.value(contrast.Bench(table, plan()), made, "ln ratio")
+    rows = contrast.value(contrast.DesignCache(table, plan()), made, "ln ratio")
     assert rows[0]["reason"] == "3 donors left out: few cells"
     assert rows[0]["n_case"] == 7 and rows[0]["n_control"] == 6
     nothing = contrast.value(
-        contrast.Bench(table, plan()), made.assign(estimable=False, reason="no depth"), "ln ratio"
+        contrast.DesignCache(table, plan()),
+        made.assign(estimable=False, reason="no depth"),
+        "ln ratio",
     )
     assert [(r["reason"], r["estimable"], r["n_case"]) for r in nothing] == [("no depth", False, 0)]
-    one = contrast.main_effect(contrast.Bench(table, plan()), made, "ln ratio")
+    one = contrast.main_effect(contrast.DesignCache(table, plan()), made, "ln ratio")
     assert one["method"] == "ols_hc3" and one["effect"] == rows[0]["effect"]
 
 
@@ -261,7 +263,7 @@ def test_the_ratio_without_a_pseudocount_is_the_logit_normal_model():
     rng = np.random.default_rng(5)
     poles = table[UNIT].assign(n_tph=rng.poisson(20, 16), n_th22=rng.poisson(10, 16))
     poles.loc[0, ["n_tph", "n_th22"]] = 0
-    row = contrast.ratio(contrast.Bench(table, plan()), poles)
+    row = contrast.ratio(contrast.DesignCache(table, plan()), poles)
     kept = poles.iloc[1:]
     case = (kept["condition"] == "SLE").to_numpy(float)
     fit, _ = overdispersed.fit(
@@ -278,11 +280,11 @@ def test_the_ratio_without_a_pseudocount_is_the_logit_normal_model():
 
 def test_designs_of_the_same_donors_are_made_once():
     table = people()
-    bench = contrast.Bench(table, plan())
-    one, rows = bench.design(table.iloc[::-1].reset_index(drop=True))
+    designs = contrast.DesignCache(table, plan())
+    one, rows = designs.design(table.iloc[::-1].reset_index(drop=True))
     assert rows.tolist() == list(range(15, -1, -1))
-    assert bench.design(table)[0] is one
-    assert bench.design(table.iloc[1:])[0] is not one
+    assert designs.design(table)[0] is one
+    assert designs.design(table.iloc[1:])[0] is not one
 
 
 def test_what_a_plan_is_where_nothing_is_said():

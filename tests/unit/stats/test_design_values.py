@@ -17,7 +17,7 @@ def build(table, *covariates, strata=(), least=3):
     return design.build(table, made)
 
 
-def test_numbers_are_centred_and_scaled_and_categories_are_dummies():
+def test_numbers_are_centered_and_scaled_and_categories_are_dummies():
     age = np.array([30.0, 31, 35, 40, 28, 33, 50, 41, 29, 36, 38, 44])
     sex = ["F", "M", "F", "F", "M", "F", "M", "F", "F", "M", "F", "F"]
     built = build(donors(age=age, sex=sex), "age", "sex")

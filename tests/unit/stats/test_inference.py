@@ -168,7 +168,7 @@ def test_hedges_g_of_two_arms():
     fit = inference.project(design)
     est = inference.ols_hc3(y, design)
     sd = np.sqrt(np.square(y @ fit.annihilator).sum() / fit.df)
-    g, se = inference.standardised(est.effect, est.se, sd, fit.df)
+    g, se = inference.standardized(est.effect, est.se, sd, fit.df)
     pooled = np.sqrt((14 * a.var(ddof=1) + 11 * b.var(ddof=1)) / 25)
     assert g == pytest.approx((a.mean() - b.mean()) / pooled * (1 - 3 / (4 * 25 - 1)))
     assert se == pytest.approx(np.sqrt(1 / 15 + 1 / 12 + g**2 / 50), rel=0.15)

@@ -54,19 +54,19 @@ def test_the_projection_is_that_of_least_squares():
     fit = inference.project(design)
     ols = sm.OLS(y, design).fit()
     assert y @ fit.annihilator == pytest.approx(ols.resid)
-    assert fit.slack == pytest.approx(1 - ols.get_influence().hat_matrix_diag)
+    assert fit.one_minus_leverage == pytest.approx(1 - ols.get_influence().hat_matrix_diag)
     assert fit.nuisance @ y == pytest.approx(sm.OLS(y, design[:, :-1]).fit().resid)
     assert fit.partial == pytest.approx(sm.OLS(design[:, -1], design[:, :-1]).fit().resid)
 
 
 def test_hedges_g_by_hand():
-    g, se = inference.standardised(1.5, 0.4, 2.0, 10)
+    g, se = inference.standardized(1.5, 0.4, 2.0, 10)
     shrink = 1 - 3 / 39
     assert g == pytest.approx(shrink * 0.75)
     assert se == pytest.approx(np.sqrt((shrink * 0.2) ** 2 + g**2 / 20))
-    assert np.isnan(inference.standardised(1.5, 0.4, 2.0, 1)).all()
-    assert np.isfinite(inference.standardised(1.5, 0.4, 2.0, 2)).all()
-    assert np.isnan(inference.standardised(1.5, 0.4, 0.0, 10)).all()
+    assert np.isnan(inference.standardized(1.5, 0.4, 2.0, 1)).all()
+    assert np.isfinite(inference.standardized(1.5, 0.4, 2.0, 2)).all()
+    assert np.isnan(inference.standardized(1.5, 0.4, 0.0, 10)).all()
 
 
 def test_arrangements_are_counted():

@@ -99,7 +99,7 @@ def test_quantities_are_combined_with_their_cohorts_and_leave_one_out():
     assert rows.loc["all", "n_case"] == 30
 
 
-def test_the_axis_is_combined_as_standardised_difference():
+def test_the_axis_is_combined_as_standardized_difference():
     rows = meta.across(made_table()).query("quantity == 'E3'").set_index("cohort")
     assert rows.loc["all", "effect"] == pytest.approx(meta.combine(EFFECT[:3], SE[:3]).effect)
     assert rows.loc["c0", "scale"] == "Hedges g"

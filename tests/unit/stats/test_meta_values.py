@@ -159,12 +159,12 @@ def test_an_axis_is_combined_as_hedges_g_with_the_interval_of_each_cohort():
 
 
 @pytest.mark.parametrize(
-    "spoilt",
+    "spoiled",
     [{"estimable": False}, {"effect": np.nan}, {"se": 0.0}, {"se": np.inf}, {"se": np.nan}],
 )
-def test_a_cohort_without_effect_or_error_is_listed_but_not_combined(spoilt):
+def test_a_cohort_without_effect_or_error_is_listed_but_not_combined(spoiled):
     tests = rows_of(3)
-    for column, value in spoilt.items():
+    for column, value in spoiled.items():
         tests[column] = tests[column].astype(object)
         tests.loc[1, column] = value
     tests["se"], tests["effect"] = tests["se"].astype(float), tests["effect"].astype(float)

@@ -41,12 +41,12 @@ def test_histogram_counts_every_permutation_around_zero(paired):
 
 
 def test_share_beyond_the_effect_is_the_p_of_the_mean_difference():
-    """Without covariates and with equal arms, ranks of effect and of studentised effect agree."""
+    """Without covariates and with equal arms, ranks of effect and of studentized effect agree."""
     people = donors(paired=True)
     rows, given = values(people), plan(paired=True)
-    bench = contrast.Bench(people, given)
-    null = null_effects.effects(bench, rows)
-    tests = contrast.value(bench, rows, "ln ratio")
+    designs = contrast.DesignCache(people, given)
+    null = null_effects.effects(designs, rows)
+    tests = contrast.value(designs, rows, "ln ratio")
     row = next(r for r in tests if r["method"] == "permutation")
     share = np.mean(np.abs(null) >= abs(row["effect"]) - 1e-12)
     assert share == pytest.approx(row["p"])
@@ -64,7 +64,7 @@ def test_null_effects_are_those_behind_the_p(paired):
     rows = values(people)
     rows.loc[[2, 8], "estimable"] = False
     given = plan(paired)
-    found = null_effects.effects(contrast.Bench(people, given), rows)
+    found = null_effects.effects(contrast.DesignCache(people, given), rows)
     table = rows[rows["estimable"]].reset_index(drop=True)
     value = table["value"].to_numpy()
     if paired:
@@ -91,7 +91,7 @@ def test_bins_hold_every_effect_between_its_edges():
     people = donors()
     rows, given = values(people), plan()
     table = null_effects.histograms(people, given, rows)
-    found = null_effects.effects(contrast.Bench(people, given), rows)
+    found = null_effects.effects(contrast.DesignCache(people, given), rows)
     assert table["bin_low"].iloc[0] == pytest.approx(found.min())
     assert table["bin_high"].iloc[-1] == pytest.approx(found.max())
     for row in table.iloc[:-1].itertuples():

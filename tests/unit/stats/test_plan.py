@@ -66,11 +66,11 @@ def test_a_published_table_declares_its_own_endpoints():
 def test_labels_of_other_cells_are_refused():
     obs = pd.DataFrame({"sample": ["s1", "s3"], "donor": ["A", "B"]}, index=["c1", "c2"])
     labels = pd.DataFrame({"cell": ["c2", "c1"], "subset": ["x", "y"]})
-    cells = units.labelled_cells(obs, labels, ROWS)
+    cells = units.labeled_cells(obs, labels, ROWS)
     assert cells["subset"].tolist() == ["y", "x"]
     assert cells["condition"].tolist() == ["SLE", "control"]
     with pytest.raises(ValueError, match="not those of the cells"):
-        units.labelled_cells(obs, labels.iloc[:1], ROWS)
+        units.labeled_cells(obs, labels.iloc[:1], ROWS)
 
 
 def test_what_is_declared_reaches_the_plan_and_nothing_else_does():

@@ -78,17 +78,17 @@ def cohort(shift=1.6, **more):
     cells["tph_score"] = rng.normal(np.repeat(np.where(case, 0.3, 0), 450))
     cells["th22_score"] = rng.normal(size=len(cells))
     plan = contrast.Plan(design.Contrast("SLE", "control", strata=("batch",)), seed=1)
-    limits = plans.limits_of(check.defaults()["imbalance"])
+    settings = plans.imbalance_settings(check.defaults()["imbalance"])
     given = {
         "donors": donors,
         "plan": plan,
-        "limits": limits,
+        "settings": settings,
         "composition": composition,
         "signatures": SIGNATURES,
         "bulk": bulk,
         "cells": cells,
     }
-    return specifications.Cohort(**(given | more))
+    return specifications.CohortInputs(**(given | more))
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def test_a_threshold_is_set_with_every_donor_weighing_the_same():
     assert np.corrcoef(n, crowded.loc[other, "value"])[0, 1] > 0.7
 
 
-def test_random_sets_are_centred_on_nothing_and_the_axis_is_not():
+def test_random_sets_are_centered_on_nothing_and_the_axis_is_not():
     table = specifications.random_sets(cohort(), 300)
     assert table["draw"].tolist() == list(range(301))
     assert abs(table["t"].iloc[1:].mean()) < 0.4

@@ -3,13 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tilt.config import check
 from tilt.donors import activity, imbalance, pseudobulk
-from tilt.stats import contrast, design, inference, specifications
+from tilt.stats import contrast, design, inference, plan, specifications
 
 UNIT = ["cohort", "donor", "condition"]
 KEY = ["donor", "condition"]
 N = 12
-# forty genes in pairs of neighbouring expression: the second of each pair is in no set
+# forty genes in pairs of neighboring expression: the second of each pair is in no set
 GENES = [f"{kind}{i}" for i in range(10) for kind in ("t", "a", "h", "b")]
 SETS = [("TPH_BLOOD", f"t{i}", 1.0 + i % 3) for i in range(10)]
 SETS += [("TH22_BLOOD", f"h{i}", 1.0) for i in range(10)]
@@ -17,6 +18,7 @@ SETS += [("TH17", f"a{i}", 1.0) for i in range(6)] + [("TREG", f"b{i}", 2.0) for
 for state, genes in (("IFN1_T_CORE", "a"), ("HANDLING_IEG", "b"), ("GLUCOCORTICOID_PROXY", "b")):
     SETS += [(state, f"{genes}{i}", 1.0) for i in range(4, 9)]
 SIGNATURES = pd.DataFrame(SETS, columns=["set", "gene", "weight"])
+USUAL = plan.imbalance_settings(check.defaults()["imbalance"])
 
 
 def cohort(**more):
@@ -27,7 +29,7 @@ def cohort(**more):
     donors["batch"] = ["B1"] * 6 + ["B2"] * 6
     donors["age"] = np.arange(N) * 7 % 11
     case = (donors["condition"] == "SLE").to_numpy()
-    # t0 < a0 < h0 < b0 < t1 ...: pairs (t, a) and (h, b) stay neighbours in every cohort
+    # t0 < a0 < h0 < b0 < t1 ...: pairs (t, a) and (h, b) stay neighbors in every cohort
     level = np.repeat(np.exp(np.linspace(5, 8, 20)), 2) * np.tile([1.0, 1.02], 20)
     mean = level * rng.lognormal(0, 0.02, (N, 40)) * rng.uniform(0.5, 2, (N, 1))
     # a difference between the arms that leaves the mean of the logarithm where it is
@@ -56,13 +58,13 @@ def cohort(**more):
     given = {
         "donors": donors,
         "plan": contrast.Plan(design.Contrast("SLE", "control", ("age",), ("batch",)), seed=2),
-        "limits": imbalance.Settings(poles=imbalance.POLES),
+        "settings": USUAL,
         "composition": pd.concat(parts, ignore_index=True),
         "signatures": SIGNATURES,
         "bulk": bulk,
         "cells": cells,
     }
-    return specifications.Cohort(**(given | more))
+    return specifications.CohortInputs(**(given | more))
 
 
 @pytest.fixture(scope="module")
@@ -129,8 +131,10 @@ def test_a_unit_without_rows_of_the_other_label_has_none_of_its_cells(study):
     rows = study.composition
     gone = (rows["donor"] == "D03") & (rows["subset"] == "CD4_Treg_eff")
     fewer = specifications.replace(study, composition=rows[~gone])
-    poles = imbalance.POLES | {"th22": ("CD4_Treg_eff",)}
-    table = specifications._swap(fewer, imbalance.Settings(poles)).set_index("donor")
+    poles = USUAL.poles | {"th22": ("CD4_Treg_eff",)}
+    table = specifications._swap(fewer, specifications.replace(USUAL, poles=poles)).set_index(
+        "donor"
+    )
     n = counts_of(study, "CD4_Tph_like") + counts_of(study, "CD4_Tfh_circ")
     assert table.loc["D03", "value"] == pytest.approx(np.log((n[3] + 0.5) / 0.5))
 
@@ -187,7 +191,9 @@ def test_a_common_depth_is_that_of_the_thinnest_donor_and_counts_are_drawn_down(
     value = axis_value(study, counts=thin)
     assert np.nanmax(np.abs(value - axis_value(study))) > 0.05
     same(curve.loc[("E3", "depth", f"at {depth} counts per donor")], effect(study, value))
-    nobody = specifications.replace(study, limits=imbalance.Settings({}, min_pseudobulk_cells=999))
+    nobody = specifications.replace(
+        study, settings=specifications.replace(USUAL, min_pseudobulk_cells=999)
+    )
     assert specifications.common_depth(nobody) == 0
 
 
@@ -232,9 +238,9 @@ def test_rows_name_cohort_contrast_and_leader(study, curve):
     units = curve["unit"].groupby("estimator").first()
     assert units.to_dict() == {"E1": "ln ratio", "E2": "ln ratio", "E3": "SD"}
     model = curve.loc[("E1", "model", "logit-normal, no pseudocount")]
-    bench = contrast.Bench(study.donors, study.plan)
-    n = imbalance.pole_counts(study.composition, imbalance.POLES)
-    expected = contrast.ratio(bench, n[n["n_cells"] >= 200])
+    designs = contrast.DesignCache(study.donors, study.plan)
+    n = imbalance.pole_counts(study.composition, USUAL.poles)
+    expected = contrast.ratio(designs, n[n["n_cells"] >= 200])
     assert model["effect"] == pytest.approx(expected["effect"])
 
 
@@ -251,11 +257,11 @@ def test_pairs_have_no_covariates_to_choose(study):
 def test_random_sets_replace_each_gene_by_one_of_like_expression(study):
     """Two genes in each bin, one of them taken: every draw is the set of the other ones."""
     table = specifications.random_sets(study, 3)
-    neighbours = SIGNATURES[SIGNATURES["set"].isin(["TPH_BLOOD", "TH22_BLOOD"])].copy()
+    neighbors = SIGNATURES[SIGNATURES["set"].isin(["TPH_BLOOD", "TH22_BLOOD"])].copy()
     swap = {"t": "a", "h": "b"}
-    neighbours["gene"] = [swap[g[0]] + g[1:] for g in neighbours["gene"]]
+    neighbors["gene"] = [swap[g[0]] + g[1:] for g in neighbors["gene"]]
     bare = specifications.replace(study, donors=study.donors)
-    own, other = axis_value(bare), axis_value(bare, neighbours)
+    own, other = axis_value(bare), axis_value(bare, neighbors)
     for draw, value in ((0, own), (1, other), (3, other)):
         expected = effect(study, value)
         assert table.loc[draw, "effect"] == pytest.approx(expected.effect)

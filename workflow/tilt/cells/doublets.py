@@ -46,8 +46,8 @@ def _depth_normalized(counts: sparse.csr_matrix, target: float) -> sparse.csr_ma
 
 def _project(cells: np.ndarray, doublets: np.ndarray, n_components: int):
     """Principal components of the scaled cells; the doublets in the same space."""
-    centre, scale = cells.mean(axis=0), cells.std(axis=0) + 1e-8
-    cells, doublets = (cells - centre) / scale, (doublets - centre) / scale
+    center, scale = cells.mean(axis=0), cells.std(axis=0) + 1e-8
+    cells, doublets = (cells - center) / scale, (doublets - center) / scale
     n_genes = cells.shape[1]
     largest = [n_genes - n_components, n_genes - 1]
     _, vectors = linalg.eigh(cells.T @ cells, subset_by_index=largest)
@@ -70,7 +70,7 @@ def scores(counts: sparse.csr_matrix, rate: float, seed: int) -> tuple[np.ndarra
     Returns
     -------
     Scores of the cells (n_cells,) and of the simulated doublets (2 * n_cells,), in 0..1: the
-    posterior probability of being a doublet given the share of simulated neighbours.
+    posterior probability of being a doublet given the share of simulated neighbors.
     """
     rng = np.random.default_rng(seed)
     n_cells = counts.shape[0]
@@ -129,7 +129,7 @@ def call(
     per_thousand
         Expected share of doublets per 1,000 recovered cells (10x: 0.008).
     min_cells
-        Smaller libraries are not scored: too few neighbours to tell.
+        Smaller libraries are not scored: too few neighbors to tell.
     fixed
         Score above which a cell is called; None finds it from the simulated doublets.
     seed

@@ -1,4 +1,4 @@
-"""From counts of variable genes to an embedding: PCA, Harmony, neighbours, Leiden, UMAP.
+"""From counts of variable genes to an embedding: PCA, Harmony, neighbors, Leiden, UMAP.
 
 The one module that owns these steps; a graphics-card version would replace it as a whole.
 """
@@ -250,7 +250,7 @@ def umap(cells: AnnData, min_dist: float, seed: int, threads: int = 1) -> None:
 def sketch(distances: sparse.csr_matrix, n: int, seed: int) -> np.ndarray:
     """Rows of ``n`` cells that show the whole, thin regions included (sorted).
 
-    A cell's chance grows with the distance to its furthest neighbour (``distances`` as in
+    A cell's chance grows with the distance to its furthest neighbor (``distances`` as in
     ``obsp``), so crowded regions give proportionally fewer cells (the idea of geometric sketching,
     Hie 2019, doi:10.1016/j.cels.2019.05.003). Drawn without replacement (Efraimidis 2006,
     doi:10.1016/j.ipl.2005.11.003).

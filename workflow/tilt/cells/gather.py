@@ -43,7 +43,7 @@ def shared_genes(variables: dict[str, pd.DataFrame]) -> pd.DataFrame:
         if len(common) < MIN_SHARED * min(len(variables[first]), len(var)):
             raise ValueError(
                 f"samples {first} and {name} share only {len(common)} genes: {first} names them "
-                f"like {variables[first].index[0]}, {name} like {var.index[0]}. Mend: give all "
+                f"like {variables[first].index[0]}, {name} like {var.index[0]}. Fix: give all "
                 "samples of a cohort the same genes file, or make two cohorts of them."
             )
     smallest = min(len(var) for var in variables.values())

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from scipy import sparse
 
-EXACT_LIMIT = 50_000  # cells up to which neighbours are found by comparing all with all
-HNSW_LINKS = 16  # links per cell of the approximate index: recall 0.93 of 15 neighbours
+EXACT_LIMIT = 50_000  # cells up to which neighbors are found by comparing all with all
+HNSW_LINKS = 16  # links per cell of the approximate index: recall 0.93 of 15 neighbors
 CHUNK = 4096  # cells that are looked up together
 BISECTIONS = 64  # steps in the search for a cell's kernel width, as in UMAP
 NARROWEST = 1e-3  # least kernel width, as a share of the mean distance, as in UMAP
@@ -31,7 +31,7 @@ def nearest_cells(points: np.ndarray, k: int, threads: int = 1) -> tuple[np.ndar
     index.add(points)
     square, near = _search(index, points, k + 1, threads)
     itself = near == np.arange(n)[:, None]
-    # The cell itself comes first unless a twin does; then the last neighbour gives way.
+    # The cell itself comes first unless a twin does; then the last neighbor gives way.
     itself[~itself.any(axis=1), -1] = True
     square, near = square[~itself].reshape(n, k), near[~itself].reshape(n, k)
     return near, np.sqrt(np.maximum(square, 0))
@@ -69,7 +69,7 @@ def connectivities(near: np.ndarray, distance: np.ndarray) -> sparse.csr_matrix:
 
     The fuzzy union of McInnes 2018 (doi:10.48550/arXiv.1802.03426, algorithms 2 and 3), equal to
     ``umap.umap_.fuzzy_simplicial_set`` but without compiling: each cell's kernel is as wide as
-    makes the weights of its neighbours sum to log2(neighbours, itself included).
+    makes the weights of its neighbors sum to log2(neighbors, itself included).
 
     Parameters: ``near`` and ``distance`` of :func:`nearest_cells` (cells x k).
     Returns cells x cells, weights from 0 to 1.

@@ -81,7 +81,7 @@ def moments(
 def dispersion(mean: np.ndarray, variance: np.ndarray) -> pd.DataFrame:
     """Dispersion of each gene relative to genes of like mean expression.
 
-    The log of variance over mean is centred and scaled within ``N_BINS`` bins of the log mean
+    The log of variance over mean is centered and scaled within ``N_BINS`` bins of the log mean
     (Satija 2015, PMID 25867923; scanpy's flavor "seurat", with which it agrees gene by gene).
 
     Returns
@@ -93,10 +93,10 @@ def dispersion(mean: np.ndarray, variance: np.ndarray) -> pd.DataFrame:
     ratio[ratio == 0] = np.nan
     table = pd.DataFrame({"mean": np.log1p(mean), "dispersion": np.log(ratio)})
     grouped = table.groupby(pd.cut(table["mean"], bins=N_BINS), observed=True)["dispersion"]
-    centre, spread = grouped.transform("mean"), grouped.transform("std")
+    center, spread = grouped.transform("mean"), grouped.transform("std")
     alone = spread.isna()  # a bin of one gene: its score is 1
-    spread[alone], centre[alone] = centre[alone], 0.0
-    table["score"] = (table["dispersion"] - centre) / spread
+    spread[alone], center[alone] = center[alone], 0.0
+    table["score"] = (table["dispersion"] - center) / spread
     return table
 
 

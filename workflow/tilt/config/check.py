@@ -51,7 +51,7 @@ def check(config: dict, roots: list[Path], source: str = "config") -> tuple[dict
     for name in names:
         refusal = checks.refused(name)
         if refusal:
-            problems.append(problem(source, "cohorts", refusal, name, mend=f"take {name} out"))
+            problems.append(problem(source, "cohorts", refusal, name, fix=f"take {name} out"))
             continue
         path, found = _cohort_file(name, roots, source)
         problems += found
@@ -63,7 +63,7 @@ def check(config: dict, roots: list[Path], source: str = "config") -> tuple[dict
         if cohort.get("name") in cohorts:
             other = cohorts[cohort["name"]]["path"]
             wrong = f"two cohorts are named {cohort['name']} (the other is {other})"
-            problems.append(problem(path, "name", wrong, mend="give each cohort its own name"))
+            problems.append(problem(path, "name", wrong, fix="give each cohort its own name"))
         elif cohort.get("name"):
             cohorts[cohort["name"]] = cohort
     found, told = checks.between_cohorts(cohorts)
@@ -97,7 +97,7 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
     sound = not problems
     refusal = checks.refused(str(content))
     if refusal:
-        problems.append(problem(path, "", refusal, mend="leave this cohort out"))
+        problems.append(problem(path, "", refusal, fix="leave this cohort out"))
     cohort = filled(content, schema("cohort"))
     overrides = cohort.get("qc") if isinstance(cohort.get("qc"), dict) else {}
     cohort |= {"path": str(path), "qc": merged(settings["qc"], overrides)}
@@ -105,11 +105,11 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
         cohort["imbalance"] = merged(settings["imbalance"], _own_poles(cohort))
     name = cohort.get("name")
     if isinstance(name, str) and name != path.stem:
-        mend = f"name: {path.stem}"
-        problems.append(problem(path, "name", "differs from the name of the file", name, mend=mend))
+        fix = f"name: {path.stem}"
+        problems.append(problem(path, "name", "differs from the name of the file", name, fix=fix))
     if isinstance(name, str) and name.lower() in RESERVED:
         wrong = "this name is used for folders of the results"
-        problems.append(problem(path, "name", wrong, name, mend=f"name: {name}_cohort"))
+        problems.append(problem(path, "name", wrong, name, fix=f"name: {name}_cohort"))
     problems += checks.archives(cohort)
     if sound:
         problems += contradictions.of_cohort(cohort, own_qc=bool(overrides))
@@ -219,8 +219,8 @@ def _model(settings: dict, roots: list[Path], source: str) -> list[str]:
     settings["celltypist_model"] = path
     if Path(path).is_file():
         return []
-    wrong, mend = "the model file does not exist", "name a .pkl file that you have, or take it out"
-    return [problem(source, "celltypist_model", wrong, given, mend=mend)]
+    wrong, fix = "the model file does not exist", "name a .pkl file that you have, or take it out"
+    return [problem(source, "celltypist_model", wrong, given, fix=fix)]
 
 
 def _resources(settings: dict, roots: list[Path], source: str) -> list[str]:

@@ -32,14 +32,14 @@ def place(folder: Path) -> list[str]:
     results = folder / "results"
     target = results if results.is_dir() else folder
     if not os.access(target, os.W_OK):
-        mend = "start in a folder of your own, or with --directory <folder>"
-        return [problem(target, "", "this folder cannot be written", mend=mend)]
+        fix = "start in a folder of your own, or with --directory <folder>"
+        return [problem(target, "", "this folder cannot be written", fix=fix)]
     free = shutil.disk_usage(target).free
     if free < MIN_FREE:
         wrong = (
             f"the disk is full: {free / 1e6:.0f} MB are free, {MIN_FREE / 1e6:.0f} MB are needed"
         )
-        return [problem(target, "", wrong, mend="free space, or start in a folder elsewhere")]
+        return [problem(target, "", wrong, fix="free space, or start in a folder elsewhere")]
     return []
 
 
@@ -50,8 +50,8 @@ def archives(cohort: dict) -> list[str]:
     if cohort.get("format") != "10x_dir" or not any(entry.get("unpack") for entry in entries):
         return []
     wrong = "the files of an archive come into one folder, format 10x_dir wants a folder a sample"
-    mend = "unpack the archive by hand and take `retrieve` out; or format: triplets"
-    return [problem(cohort["path"], "retrieve", wrong, mend=mend)]
+    fix = "unpack the archive by hand and take `retrieve` out; or format: triplets"
+    return [problem(cohort["path"], "retrieve", wrong, fix=fix)]
 
 
 def sample_sheet(cohort: dict, path: Path) -> tuple[list[dict], list[str], list[str]]:
@@ -95,14 +95,14 @@ def sample_sheet(cohort: dict, path: Path) -> tuple[list[dict], list[str], list[
 
 def _nameless(path: Path, rows: list) -> list[str]:
     """Cells of a required column that say `missing` in words."""
-    mends = {"batch": "write the batch, or the sample's own name if it is not known"}
+    fixes = {"batch": "write the batch, or the sample's own name if it is not known"}
     found = []
     for number, row in rows:
         for column in ("sample", "donor", "batch"):
             if row.get(column, "").lower() in NOBODY:
                 where = f"line {number}, column `{column}`"
-                mend = mends.get(column, f"write the name of the {column}, or take the row out")
-                found.append(problem(path, where, "missing", row[column], mend=mend))
+                fix = fixes.get(column, f"write the name of the {column}, or take the row out")
+                found.append(problem(path, where, "missing", row[column], fix=fix))
     return found
 
 
@@ -125,11 +125,11 @@ def _same_files(cohort: dict, path: Path, rows: list) -> list[str]:
             file = same[0][2]
             where = "lines " + ", ".join(str(number) for number, *_ in same)
             wrong = f"samples {' and '.join(str(name) for _, name, _ in same)} have the same file"
-            mend = (
+            fix = (
                 "give each sample its own file; a library of several samples needs `cell_table`, "
                 "the table of its barcodes"
             )
-            found.append(problem(path, where, wrong, file, mend=mend))
+            found.append(problem(path, where, wrong, file, fix=fix))
     return found
 
 
@@ -137,8 +137,8 @@ def _columns(cohort: dict, columns: list[str], path: Path) -> list[str]:
     found = []
     for name in layouts.columns_needed(cohort, columns):
         wrong = f"column `{name}` is missing: format {cohort['format']} needs it"
-        mend = f"add a column `{name}` with the files of each sample"
-        found.append(problem(path, "", wrong, ", ".join(columns), mend=mend))
+        fix = f"add a column `{name}` with the files of each sample"
+        found.append(problem(path, "", wrong, ", ".join(columns), fix=fix))
     for key in ("covariates", "strata", "batch"):
         wanted = cohort.get(key) or []
         for name in [wanted] if isinstance(wanted, str) else wanted:
@@ -146,8 +146,8 @@ def _columns(cohort: dict, columns: list[str], path: Path) -> list[str]:
                 continue
             near = nearest(name, columns)
             wrong = f"`{name}` is not a column of the sample sheet {path}"
-            mend = f"write `{near}`" if near else f"add the column, or take it out of `{key}`"
-            found.append(problem(cohort["path"], key, wrong, name, ", ".join(columns), mend))
+            fix = f"write `{near}`" if near else f"add the column, or take it out of `{key}`"
+            found.append(problem(cohort["path"], key, wrong, name, ", ".join(columns), fix))
     return found
 
 
@@ -165,8 +165,8 @@ def repeats(path: Path, rows: list[tuple[int, dict]], column: str) -> list[str]:
         wrong = f"{column} {spelled[0]} occurs {len(same)} times"
         if len(spelled) > 1:
             wrong = f"{' and '.join(spelled)} differ only by case (one file on some systems)"
-        mend = f"give every row its own {column} name"
-        found.append(problem(path, f"{where}, column `{column}`", wrong, mend=mend))
+        fix = f"give every row its own {column} name"
+        found.append(problem(path, f"{where}, column `{column}`", wrong, fix=fix))
     return found
 
 
@@ -186,12 +186,12 @@ def _conditions(cohort: dict, path: Path, rows: list) -> tuple[list[str], list[s
     found = []
     for value, numbers in wrong_rows.items():
         near = nearest(value, arms)
-        mend = f"write `{near}`" if near else "correct the rows, take them out, or correct"
-        mend += "" if near else f" `contrast` in {cohort['path']}"
+        fix = f"write `{near}`" if near else "correct the rows, take them out, or correct"
+        fix += "" if near else f" `contrast` in {cohort['path']}"
         where = f"line{'s' if len(numbers) > 1 else ''} {few(numbers)}, column `condition`"
         allowed = f"{arms[0]} (case), {arms[1]} (control)"
         wrong = "neither the case nor the control of the cohort"
-        found.append(problem(path, where, wrong, value, allowed, mend))
+        found.append(problem(path, where, wrong, value, allowed, fix))
     present = {row["condition"] for _, row in rows}
     empty = [arm for arm in arms if arm not in present]
     notes = []
@@ -222,13 +222,13 @@ def _donors(cohort: dict, path: Path, rows: list) -> list[str]:
                 continue
             wrong = f"donor {donor} has {len(seen)} values of `{column}`"
             shown = "; ".join(f"{v} (line {few(n)})" for v, n in seen.items())
-            mend = "the donor is the unit: a donor has one value; correct the rows"
+            fix = "the donor is the unit: a donor has one value; correct the rows"
             if column == "condition":
-                mend += (
+                fix += (
                     ", or, if every donor was measured in both conditions, write "
                     f"`contrast: {{paired: true}}` in {cohort['path']}"
                 )
-            found.append(problem(path, f"column `{column}`", wrong, shown, mend=mend))
+            found.append(problem(path, f"column `{column}`", wrong, shown, fix=fix))
     return found
 
 
@@ -261,9 +261,9 @@ def _raw_files(cohort: dict, path: Path, rows: list) -> list[str]:
         if gone:
             lost.append((number, row, gone))
     if lost and cohort["format"] in layouts.WHOLE_COHORT:
-        mend = "correct `folder` or `file`"
+        fix = "correct `folder` or `file`"
         wrong = "the file does not exist"
-        return [*found, problem(cohort["path"], "file", wrong, lost[0][2][0], mend=mend)]
+        return [*found, problem(cohort["path"], "file", wrong, lost[0][2][0], fix=fix)]
     if lost and len(lost) == len(rows) > 1:
         return [
             *found,
@@ -272,13 +272,13 @@ def _raw_files(cohort: dict, path: Path, rows: list) -> list[str]:
                 "folder",
                 f"the files of none of the {len(rows)} samples are there",
                 f"{cohort.get('folder')} (first missing: {lost[0][2][0]})",
-                mend="set `folder` to the folder that holds the files",
+                fix="set `folder` to the folder that holds the files",
             ),
         ]
     for number, row, gone in lost:
         where = f"line {number} (sample {row.get('sample')})"
-        mend = "correct the row, fetch the file, or take the row out"
-        found.append(problem(path, where, "missing file", "\n".join(gone), mend=mend))
+        fix = "correct the row, fetch the file, or take the row out"
+        found.append(problem(path, where, "missing file", "\n".join(gone), fix=fix))
     return found
 
 
@@ -296,9 +296,9 @@ def between_cohorts(cohorts: dict[str, dict]) -> tuple[list[str], list[str]]:
             samples = _shared(one, two, "sample")
             if samples:
                 wrong = f"{len(samples)} samples are named as in cohort {first}"
-                mend = f"make the names differ, for instance {second}_{samples[0]}"
+                fix = f"make the names differ, for instance {second}_{samples[0]}"
                 found.append(
-                    problem(two.get("sheet"), "column `sample`", wrong, few(samples), mend=mend)
+                    problem(two.get("sheet"), "column `sample`", wrong, few(samples), fix=fix)
                 )
             donors = _shared(one, two, "donor")
             if not donors:
@@ -311,11 +311,11 @@ def between_cohorts(cohorts: dict[str, dict]) -> tuple[list[str], list[str]]:
                 )
                 continue
             wrong = f"{len(donors)} donors are named as in cohort {first}"
-            mend = (
+            fix = (
                 f"other people: make the names differ, for instance {second}_{donors[0]}\n"
                 f"same people: write `same_donors_as: [{first}]` in {two['path']}"
             )
-            found.append(problem(two.get("sheet"), "column `donor`", wrong, few(donors), mend=mend))
+            found.append(problem(two.get("sheet"), "column `donor`", wrong, few(donors), fix=fix))
     return found, notes
 
 

@@ -25,12 +25,12 @@ def of_config(settings: Mapping, source: str) -> list[str]:
     if embed["n_pcs"] > normalize["n_hvgs"]:
         wrong = "more components than there are variable genes"
         said = f"embed: n_pcs: {embed['n_pcs']}, normalize: n_hvgs: {normalize['n_hvgs']}"
-        found.append(problem(source, "embed: n_pcs", wrong, said, mend="lower `n_pcs`"))
+        found.append(problem(source, "embed: n_pcs", wrong, said, fix="lower `n_pcs`"))
     names = [f"{resolution:g}" for resolution in embed["resolutions"]]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         wrong = f"two resolutions are both written {twice[0]} in the name of their column"
-        found.append(problem(source, "embed: resolutions", wrong, mend="keep one of them"))
+        found.append(problem(source, "embed: resolutions", wrong, fix="keep one of them"))
     found += of_poles(imbalance["poles"], source, "imbalance: poles")
     if imbalance["tph_set"] == imbalance["th22_set"]:
         wrong = "both ends of the axis are the same signature"
@@ -44,10 +44,10 @@ def of_poles(poles: Mapping, source: str, where: str) -> list[str]:
     both = sorted(set(poles.get("tph") or ()) & set(poles.get("th22") or ()))
     if both:
         wrong = f"{', '.join(both)} stands at both ends: its cells would cancel out"
-        return [problem(source, where, wrong, mend="take it out of one of the two")]
+        return [problem(source, where, wrong, fix="take it out of one of the two")]
     if bool(poles.get("tph")) != bool(poles.get("th22")):
         given, other = ("tph", "th22") if poles.get("tph") else ("th22", "tph")
-        return [problem(source, where, f"{given} is given and {other} is not", mend="name both")]
+        return [problem(source, where, f"{given} is given and {other} is not", fix="name both")]
     return []
 
 
@@ -71,20 +71,20 @@ def of_cohort(cohort: Mapping, own_qc: bool) -> list[str]:
     found = of_qc(cohort["qc"], path) if own_qc else []
     if cohort.get("batch") in ("condition", "donor"):
         wrong = f"batch is `{cohort['batch']}`: correcting for it would take the effect away"
-        mend = "name what was processed together, or leave `batch` out"
-        found.append(problem(path, "batch", wrong, cohort["batch"], mend=mend))
+        fix = "name what was processed together, or leave `batch` out"
+        found.append(problem(path, "batch", wrong, cohort["batch"], fix=fix))
     own = (cohort.get("composition") or {}).get("poles") or {}
     found += of_poles(own, path, "composition: poles")
     if name in (cohort.get("same_donors_as") or ()):
         wrong = "a cohort shares all donors with itself"
-        found.append(problem(path, "same_donors_as", wrong, name, mend=f"take {name} out"))
+        found.append(problem(path, "same_donors_as", wrong, name, fix=f"take {name} out"))
     folder = cohort.get("folder")
     if "retrieve" in cohort and isinstance(folder, str):
         outside = os.path.isabs(folder) or os.path.normpath(folder).startswith("..")
         if outside:
             wrong = "leads out of the download folder"
-            mend = f"folder: {Path(folder).name or name}"
-            found.append(problem(path, "folder", wrong, folder, mend=mend))
+            fix = f"folder: {Path(folder).name or name}"
+            found.append(problem(path, "folder", wrong, folder, fix=fix))
     return found + _retrieved(cohort, path)
 
 
@@ -104,8 +104,8 @@ def _retrieved(cohort: Mapping, path: str) -> list[str]:
             local = url.startswith(("http://127.0.0.1", "http://localhost", "http://[::1]"))
             if scheme not in ("", "https") and not local:
                 wrong = f"{scheme} is not fetched from: what comes could be anybody's"
-                mend = "give an https address, or the path of a local copy"
-                found.append(problem(path, f"{where}, urls", wrong, url, mend=mend))
+                fix = "give an https address, or the path of a local copy"
+                found.append(problem(path, f"{where}, urls", wrong, url, fix=fix))
     return found
 
 
@@ -120,5 +120,5 @@ def of_pairs(cohort: Mapping) -> list[str]:
     if any({contrast.get("case"), contrast.get("control")} <= seen for seen in arms.values()):
         return []
     wrong = f"paired, but none of {len(arms)} donors has both conditions"
-    mend = "take `paired` out, or give the samples of one person one donor name"
-    return [problem(cohort["path"], "contrast", wrong, mend=mend)]
+    fix = "take `paired` out, or give the samples of one person one donor name"
+    return [problem(cohort["path"], "contrast", wrong, fix=fix)]

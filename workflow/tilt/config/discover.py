@@ -76,7 +76,7 @@ def _folder(folder: Path) -> tuple[dict, list[dict], list[str]]:
             rows = [_row(_stem(name), path=name) for name in found]
             return {"format": layout}, rows, [f"format {layout}: {len(found)} files *{suffix}"]
     raise NothingFound(
-        f"{folder} holds no matrix.mtx, .h5 or .h5ad file. Mend: point at the folder that holds "
+        f"{folder} holds no matrix.mtx, .h5 or .h5ad file. Fix: point at the folder that holds "
         "the samples; dense tables need a cohort file written by hand (format table)"
     )
 

@@ -26,15 +26,15 @@ def check(path: Path, kind: str) -> list[str]:
     lines = [(n, line) for n, line in lines if not line.startswith("#")]
     needed = COLUMNS[kind]
     if not lines:
-        mend = "begin with the line: " + "  ".join(needed)
-        return [problem(path, "", "the table is empty", mend=mend)]
+        fix = "begin with the line: " + "  ".join(needed)
+        return [problem(path, "", "the table is empty", fix=fix)]
     header = [name.strip() for name in lines[0][1].split("\t")]
     for name in needed:
         if name not in header:
             near = nearest(name, header)
-            mend = f"rename column `{near}` to `{name}`" if near else f"add a column `{name}`"
+            fix = f"rename column `{near}` to `{name}`" if near else f"add a column `{name}`"
             wrong = f"column `{name}` is missing"
-            found.append(problem(path, f"line {lines[0][0]}", wrong, ", ".join(header), mend=mend))
+            found.append(problem(path, f"line {lines[0][0]}", wrong, ", ".join(header), fix=fix))
     if found:
         return found
     wrong = []

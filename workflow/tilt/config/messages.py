@@ -1,4 +1,4 @@
-"""What is wrong with something the user wrote, in words that say how to mend it."""
+"""What is wrong with something the user wrote, in words that say how to fix it."""
 
 import difflib
 import functools
@@ -23,10 +23,10 @@ KINDS = {
 }
 
 
-def problem(file, where: str, wrong: str, found=None, allowed: str = "", mend: str = "") -> str:
-    """One problem as a few lines of text: file, place, what is wrong; found, allowed, mend."""
+def problem(file, where: str, wrong: str, found=None, allowed: str = "", fix: str = "") -> str:
+    """One problem as a few lines of text: file, place, what is wrong; found, allowed, fix."""
     lines = [f"{file}: {where}: {wrong}" if where else f"{file}: {wrong}"]
-    for label, text in (("found", found), ("allowed", allowed), ("mend", mend)):
+    for label, text in (("found", found), ("allowed", allowed), ("fix", fix)):
         if text not in (None, ""):
             first, *rest = str(text).splitlines()
             lines.append(f"    {label + ':':<9}{first}")
@@ -111,14 +111,14 @@ def _explain(error, whole, file, top: str) -> list[str]:
                 file,
                 where,
                 f"the key `{key}` is missing ({first_sentence(rule['description'])})",
-                mend=as_yaml([key] if _in_list(path) else [*keys, key], example),
+                fix=as_yaml([key] if _in_list(path) else [*keys, key], example),
             )
         ]
     example = rules.get("default", rules.get("examples", [None])[0])
     fixed = _suggest(value, rules, example)
-    mend = as_yaml(keys, fixed) if keys and fixed is not None and not _in_list(path) else ""
+    fix = as_yaml(keys, fixed) if keys and fixed is not None and not _in_list(path) else ""
     return [
-        problem(file, where, _wrong(error), _shown(value), allowed_values(rules), mend),
+        problem(file, where, _wrong(error), _shown(value), allowed_values(rules), fix),
     ]
 
 
@@ -129,7 +129,7 @@ def _unknown_key(file, where: str, keys: list, key, value, known: dict) -> str:
         where,
         f"unknown key `{key}`" + (f"; did you mean `{near}`?" if near else ""),
         allowed=", ".join(known),
-        mend=as_yaml([*keys, near], value) if near else f"remove the line `{key}: ...`",
+        fix=as_yaml([*keys, near], value) if near else f"remove the line `{key}: ...`",
     )
 
 

@@ -34,10 +34,10 @@ def unprintable(path: Path, rows: Iterable[tuple[int, dict]]) -> list[str]:
             if FORBIDDEN.search(value):
                 wrong = "holds characters that control a terminal or are no text"
                 fixed = shown(FORBIDDEN.sub("", value))
-                found.append(problem(path, where, wrong, shown(value), mend=f"write `{fixed}`"))
+                found.append(problem(path, where, wrong, shown(value), fix=f"write `{fixed}`"))
             elif column in ("sample", "donor", "condition", "batch") and len(value) > LONGEST:
                 wrong = f"longer than {LONGEST} characters"
-                found.append(problem(path, where, wrong, shown(value), mend="shorten it"))
+                found.append(problem(path, where, wrong, shown(value), fix="shorten it"))
     return found
 
 
@@ -61,19 +61,19 @@ def alike(path: Path, column: str, written: Iterable[tuple[str, str]]) -> list[s
             used[likeness(name)].add(name)
             raw[name].add(text)
     found = []
-    mend = "one person: write the name in one way; two people: make the names differ more"
+    fix = "one person: write the name in one way; two people: make the names differ more"
     for names in used.values():
         if len(names) > 1:
             both = sorted(names)
             case = len({name.lower() for name in both}) == 1
             how = "differ only by case" if case else f"look like one ({differing(both)})"
             wrong = f"{' and '.join(map(shown, both))} {how}"
-            found.append(problem(path, f"column `{column}`", wrong, mend=mend))
+            found.append(problem(path, f"column `{column}`", wrong, fix=fix))
     for name, texts in raw.items():
         if len(texts) > 1:
             wrong = f"{shown(name)} is written in {len(texts)} ways that differ in what is not seen"
             said = "; ".join(sorted(ascii(text) for text in texts))
-            found.append(problem(path, f"column `{column}`", wrong, said, mend=mend))
+            found.append(problem(path, f"column `{column}`", wrong, said, fix=fix))
     return found
 
 

@@ -27,35 +27,35 @@ def markers(path: Path) -> list[str]:
     found += _of_another_species(path, [g for _, r in rows for g in r["positive"].split()])
     if rows and not any(row.get("compartment") == "memory" for _, row in rows):
         wrong = "no label has the compartment `memory`: the imbalance is measured in memory cells"
-        mend = "write `memory` in column `compartment` of the memory CD4 subsets"
-        found.append(problem(path, "", wrong, mend=mend))
+        fix = "write `memory` in column `compartment` of the memory CD4 subsets"
+        found.append(problem(path, "", wrong, fix=fix))
     for number, row in rows:
         where = f"line {number} (label {row['label']})"
         genes = row["positive"].split()
         twice = sorted({gene for gene in genes if genes.count(gene) > 1})
         if twice:
             wrong = f"{', '.join(twice)} occurs twice among the positive genes"
-            found.append(problem(path, where, wrong, mend="keep it once"))
+            found.append(problem(path, where, wrong, fix="keep it once"))
         parent = row["parent"]
         upper = [label for label, level in levels.items() if level < row["level"]] + [ROOT_LABEL]
         if parent and parent not in upper:
             near = nearest(parent, upper)
             known = parent in levels
             wrong = f"parent {parent} is {'not of a higher level' if known else 'unknown'}"
-            mend = f"write `{near}`" if near else ""
+            fix = f"write `{near}`" if near else ""
             allowed = ", ".join(upper)
-            found.append(problem(path, f"{where}, column `parent`", wrong, parent, allowed, mend))
+            found.append(problem(path, f"{where}, column `parent`", wrong, parent, allowed, fix))
         both = sorted(set(row["positive"].split()) & set(row.get("negative", "").split()))
         if both:
             wrong = f"{', '.join(both)} is both positive and negative"
-            found.append(problem(path, where, wrong, mend="take it out of one of the columns"))
+            found.append(problem(path, where, wrong, fix="take it out of one of the columns"))
         for column in ("positive", "negative"):
             if "," in row.get(column, "") or ";" in row.get(column, ""):
                 wrong = "genes must be separated by spaces"
                 fixed = row[column].replace(",", " ").replace(";", " ")
-                mend = " ".join(fixed.split())
+                fix = " ".join(fixed.split())
                 found.append(
-                    problem(path, f"{where}, column `{column}`", wrong, row[column], mend=mend)
+                    problem(path, f"{where}, column `{column}`", wrong, row[column], fix=fix)
                 )
     return found
 
@@ -76,7 +76,7 @@ def signatures(path: Path) -> list[str]:
         if gene and len(numbers) > 1:
             where = f"lines {few(numbers)}, column `gene`"
             wrong = f"gene {gene} occurs {len(numbers)} times in set {name}"
-            found.append(problem(path, where, wrong, mend="keep one of the rows"))
+            found.append(problem(path, where, wrong, fix="keep one of the rows"))
     return found
 
 
@@ -91,7 +91,7 @@ def _reserved(path: Path, rows: list, column: str, taken: tuple) -> list[str]:
             f"line {number}, column `{column}`",
             f"{name} has a meaning of its own",
             name,
-            mend=f"name it otherwise, for instance {name}_own",
+            fix=f"name it otherwise, for instance {name}_own",
         )
         for name, number in seen.items()
         if name in taken
@@ -104,7 +104,7 @@ def _of_another_species(path: Path, genes: list[str]) -> list[str]:
     if len(mouse) <= len(genes) / 2:
         return []
     wrong = f"{len(mouse)} of {len(genes)} genes are written as those of mice"
-    return [problem(path, "", wrong, few(mouse), mend="write the symbols of human genes (CD3E)")]
+    return [problem(path, "", wrong, few(mouse), fix="write the symbols of human genes (CD3E)")]
 
 
 def _weightless(path: Path, rows: list) -> list[str]:
@@ -153,13 +153,13 @@ def names_used(settings: dict, source: str) -> list[str]:
 
 
 def _undefined(source, where: str, name, known: set, table: str, else_: str) -> list[str]:
-    """That ``name`` is not among ``known``; mended by the nearest that is, or as ``else_`` says."""
+    """That ``name`` is not among ``known``; fixed by the nearest that is, or as ``else_`` says."""
     if not isinstance(name, str) or name in known:
         return []
     near = nearest(name, known)
-    mend = f"write `{near}`" if near else else_
+    fix = f"write `{near}`" if near else else_
     wrong = f"{name} is not defined in the table of {table}"
-    return [problem(source, where, wrong, name, mend=mend)]
+    return [problem(source, where, wrong, name, fix=fix)]
 
 
 def label_map(cohort: dict, resources: dict) -> list[str]:
@@ -169,12 +169,12 @@ def label_map(cohort: dict, resources: dict) -> list[str]:
         return []
     found = []
     if not cohort.get("author_labels"):
-        wrong, mend = "there are no labels to map", "name their column as `author_labels`"
-        found.append(problem(path, "label_map", wrong, mend=mend))
+        wrong, fix = "there are no labels to map", "name their column as `author_labels`"
+        found.append(problem(path, "label_map", wrong, fix=fix))
     known = {row.get("label", "") for row in _rows(resources, "markers")} | {UNASSIGNED}
     for theirs, ours in given.items():
-        where, mend = f"label_map: {theirs}", f"write a label of the table, or {UNASSIGNED}"
-        found += _undefined(path, where, ours, known, "markers", mend)
+        where, fix = f"label_map: {theirs}", f"write a label of the table, or {UNASSIGNED}"
+        found += _undefined(path, where, ours, known, "markers", fix)
     return found
 
 

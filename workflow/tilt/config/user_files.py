@@ -46,7 +46,7 @@ def read_yaml(path: Path) -> tuple[dict, list[str]]:
         content = yaml.load(text, _Loader)
         if _size(content, {}) > MOST_VALUES:
             wrong = f"more than {MOST_VALUES:,} values: references to references"
-            return {}, [problem(path, "", wrong, mend="write the values out")]
+            return {}, [problem(path, "", wrong, fix="write the values out")]
     except RecursionError:
         return {}, [problem(path, "", "values are nested too deeply to be read")]
     except yaml.MarkedYAMLError as error:
@@ -66,7 +66,7 @@ def read_text(path: Path) -> tuple[str, list[str]]:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
         return "", [
-            problem(path, "", "not UTF-8 text", mend="save it as UTF-8, tab-separated, plain text")
+            problem(path, "", "not UTF-8 text", fix="save it as UTF-8, tab-separated, plain text")
         ]
     except OSError as error:
         return "", [problem(path, "", f"cannot be read ({error.strerror})")]
@@ -85,37 +85,37 @@ def read_table(path: Path, kind: str) -> tuple[list[str], list[tuple[int, dict]]
         try:
             lines.append((i, [cell.strip() for cell in cells_of(line, "\t")]))
         except ValueError as wrong:
-            mend = "close the quote, or take it out"
-            unclosed.append(problem(path, f"line {i}", str(wrong), line.strip(), mend=mend))
+            fix = "close the quote, or take it out"
+            unclosed.append(problem(path, f"line {i}", str(wrong), line.strip(), fix=fix))
     if unclosed:
         return [], [], [*found, *unclosed]
     lines = [(i, line) for i, line in lines if any(line)]
     if found or not lines:
-        return [], [], found or [problem(path, "", "the table is empty", mend=_header(kind))]
+        return [], [], found or [problem(path, "", "the table is empty", fix=_header(kind))]
     header = lines[0][1]
     while header and not header[-1]:
         header.pop()
     rules = schema(kind)
     if len(header) == 1 and set(",; ") & set(header[0]):
         wrong = "columns are separated by commas, semicolons or spaces, not by tabs"
-        mend = "save the table as tab-separated text (TSV)"
-        return [], [], [problem(path, "line 1", wrong, header[0], mend=mend)]
+        fix = "save the table as tab-separated text (TSV)"
+        return [], [], [problem(path, "line 1", wrong, header[0], fix=fix)]
     known = rules["properties"]
     missing = [name for name in rules["required"] if name not in header]
     unknown = [name for name in header if name not in known]
     for name in missing:
         near = nearest(name, unknown)
-        mend = f"rename column `{near}` to `{name}`" if near else f"add a column `{name}`"
+        fix = f"rename column `{near}` to `{name}`" if near else f"add a column `{name}`"
         about = known[name]["description"].split(". ")[0].rstrip(".")
         found.append(
-            problem(path, "", f"column `{name}` is missing ({about})", ", ".join(header), mend=mend)
+            problem(path, "", f"column `{name}` is missing ({about})", ", ".join(header), fix=fix)
         )
     if rules["additionalProperties"] is False:
         for name in unknown:
             near = nearest(name, set(known) - set(header))
-            mend = f"rename it to `{near}`" if near else "remove it, or move its text to `note`"
+            fix = f"rename it to `{near}`" if near else "remove it, or move its text to `note`"
             found.append(
-                problem(path, "", f"unknown column `{name}`", allowed=", ".join(known), mend=mend)
+                problem(path, "", f"unknown column `{name}`", allowed=", ".join(known), fix=fix)
             )
     for name in sorted({name for name in header if header.count(name) > 1}):
         found.append(problem(path, "", f"column `{name}` occurs {header.count(name)} times"))
@@ -146,11 +146,11 @@ def check_cells(path: Path, rows: list[tuple[int, dict]], kind: str, key: str) -
             if name not in checks or checks[name].is_valid(value):
                 continue
             who = f" ({key} {row[key]})" if row.get(key) and name != key else ""
-            mend = ""
+            fix = ""
             if value and rules[name].get("pattern") == SAFE_NAME.pattern:
-                mend = safe_name(value)
+                fix = safe_name(value)
             elif value and "enum" in rules[name]:
-                mend = nearest(value, [v for v in rules[name]["enum"] if v]) or ""
+                fix = nearest(value, [v for v in rules[name]["enum"] if v]) or ""
             found.append(
                 problem(
                     path,
@@ -158,7 +158,7 @@ def check_cells(path: Path, rows: list[tuple[int, dict]], kind: str, key: str) -
                     "empty" if not value else "not an allowed value",
                     value,
                     allowed_values(rules[name]),
-                    mend,
+                    fix,
                 )
             )
     return found

@@ -71,12 +71,12 @@ def peak_memory() -> float:
 
 
 def disk(error: BaseException | None) -> str:
-    """What is wrong with the disk and how to mend it, if that is why ``error`` came; else empty."""
+    """What is wrong with the disk and how to fix it, if that is why ``error`` came; else empty."""
     while error is not None:
         words = DISK.get(getattr(error, "errno", None))
         if words:
-            mend = "Mend: make room, or start in a folder elsewhere, and run again"
+            fix = "Fix: make room, or start in a folder elsewhere, and run again"
             where = f" ({error.filename})" if getattr(error, "filename", None) else ""
-            return f"{words}{where}. {mend}: what is finished is kept."
+            return f"{words}{where}. {fix}: what is finished is kept."
         error = error.__cause__ or error.__context__
     return ""

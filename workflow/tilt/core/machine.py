@@ -52,6 +52,6 @@ def shortage(raw: Iterable[str | Path], available: float) -> str:
         return ""
     return (
         f"its {size / 1000:.1f} GB of raw files need up to {need / 1000:.1f} GB of memory in the "
-        f"largest job; this machine has {available / 1000:.1f} GB. Mend: run it on a larger "
+        f"largest job; this machine has {available / 1000:.1f} GB. Fix: run it on a larger "
         "machine or a cluster (README), or leave out samples; without that a job may be killed"
     )

@@ -40,9 +40,9 @@ class Estimator:
 
 ESTIMATORS = {
     "E1": Estimator(
-        "E1 labelled cells",
+        "E1 labeled cells",
         "ln(Tph + Tfh / Th22-like)",
-        "the log-ratio of labelled Tph/Tfh to Th22-like cells (E1)",
+        "the log-ratio of labeled Tph/Tfh to Th22-like cells (E1)",
         "ln ratio",
     ),
     "E2": Estimator(

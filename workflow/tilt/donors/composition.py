@@ -135,7 +135,7 @@ def arcsine(n: np.ndarray, total: np.ndarray) -> np.ndarray:
 
 
 def clr(composition: pd.DataFrame, subset: str, denominator: str) -> pd.DataFrame:
-    """Centred log-ratio of ``subset`` among the parts of ``denominator``, per unit.
+    """Centered log-ratio of ``subset`` among the parts of ``denominator``, per unit.
 
     Parts are all rows of kind subset of that denominator and the rest of it; 0.5 is added to
     every part (SCIENCE: Simmons 2022, doi:10.1101/2022.02.04.479123 compares transforms). A pole

@@ -1,6 +1,6 @@
 """The imbalance of each donor: three estimators agreed beforehand, and which of them leads.
 
-E1  ln((n_Tph/Tfh + 0.5) / (n_Th22-like + 0.5)) of labelled memory CD4 cells
+E1  ln((n_Tph/Tfh + 0.5) / (n_Th22-like + 0.5)) of labeled memory CD4 cells
 E2  the same ratio of cells above a label-blind score threshold (tph_high, th22_high)
 E3  donor pseudobulk axis: mean(w z | TPH) - mean(w z | TH22) over the working set
 
@@ -78,17 +78,17 @@ def ratio_rows(counts: pd.DataFrame, estimator: str, min_cells: int, reason: str
     return table
 
 
-def e1_problem(counts: pd.DataFrame, detectability: pd.DataFrame | None, limits: Settings) -> str:
-    """Why labelled counts can't carry the ratio in this cohort; "" when they can.
+def e1_problem(counts: pd.DataFrame, detectability: pd.DataFrame | None, settings: Settings) -> str:
+    """Why labeled counts can't carry the ratio in this cohort; "" when they can.
 
     Median Th22-like cells per donor below 5, or neither IL22 nor CCR10 seen in any cell of the
     working set (SCIENCE 1.4).
     """
-    enough = counts[counts["n_cells"] >= limits.min_memory_cells]
+    enough = counts[counts["n_cells"] >= settings.min_memory_cells]
     if enough.empty:
-        return f"no donor has {limits.min_memory_cells} memory CD4 cells"
+        return f"no donor has {settings.min_memory_cells} memory CD4 cells"
     median = float(enough["n_th22"].median())
-    needed = limits.min_median_th22
+    needed = settings.min_median_th22
     if median < needed:
         return f"median of {median:g} Th22-like cells per donor; {needed:g} are needed"
     if detectability is not None:
@@ -98,18 +98,18 @@ def e1_problem(counts: pd.DataFrame, detectability: pd.DataFrame | None, limits:
     return ""
 
 
-def standardise(values: np.ndarray, strata: np.ndarray) -> np.ndarray:
-    """Centre each gene inside its stratum, divide by the pooled within-stratum SD.
+def standardize(values: np.ndarray, strata: np.ndarray) -> np.ndarray:
+    """Center each gene inside its stratum, divide by the pooled within-stratum SD.
 
     ``values`` units x genes. A stratum of one unit gives zeros; a gene without spread too.
     """
-    centred = np.zeros_like(values)
+    centered = np.zeros_like(values)
     groups = np.unique(strata)
     for s in groups:
-        centred[strata == s] = values[strata == s] - values[strata == s].mean(axis=0)
+        centered[strata == s] = values[strata == s] - values[strata == s].mean(axis=0)
     free = max(len(values) - len(groups), 1)
-    sd = np.sqrt(np.square(centred).sum(axis=0) / free)
-    return np.divide(centred, sd, out=np.zeros_like(centred), where=sd > 1e-9)
+    sd = np.sqrt(np.square(centered).sum(axis=0) / free)
+    return np.divide(centered, sd, out=np.zeros_like(centered), where=sd > 1e-9)
 
 
 @dataclass(frozen=True)
@@ -139,20 +139,20 @@ def axis(
     signatures: pd.DataFrame,
     sets: tuple[str, ...],
     strata: pd.Series | None,
-    limits: Settings,
+    settings: Settings,
     counts: np.ndarray | None = None,
 ) -> tuple[Axis | None, str]:
-    """Standardised pseudobulk of the working set and the sets that can be scored in it.
+    """Standardized pseudobulk of the working set and the sets that can be scored in it.
 
     ``strata``: stratum of each unit, indexed by (donor, condition), or None. ``counts``
     replaces the counts of the units (for down-sampling). Returns (axis, "") or (None, reason)
     when one of the first two sets has too few genes or too few units have enough cells. Genes
     that are hardly counted at all stay out of the axis (see :func:`seen_genes`).
     """
-    rows = pseudobulk.of_subset(bulk, WORKING_SET, limits.min_pseudobulk_cells)
+    rows = pseudobulk.of_subset(bulk, WORKING_SET, settings.min_pseudobulk_cells)
     if rows.n_obs < 4:
         return None, (
-            f"{count(rows.n_obs, 'donor')} with {limits.min_pseudobulk_cells} memory CD4 cells; "
+            f"{count(rows.n_obs, 'donor')} with {settings.min_pseudobulk_cells} memory CD4 cells; "
             "4 are needed"
         )
     counts = pseudobulk.dense(rows) if counts is None else counts
@@ -161,12 +161,12 @@ def axis(
     for name in sets:
         weight = weights(signatures, name)
         where = gene_tables.locate(rows.var, weight.index)
-        if len(where) < limits.min_genes * len(weight):
+        if len(where) < settings.min_genes * len(weight):
             if name in sets[:2]:
                 return (
                     None,
                     f"{len(where)} of {len(weight)} genes of {name} measured; "
-                    f"{limits.min_genes:.0%} are needed",
+                    f"{settings.min_genes:.0%} are needed",
                 )
             continue
         columns = rows.var.index.get_indexer(where)
@@ -186,21 +186,21 @@ def axis(
         key = pd.MultiIndex.from_frame(units[UNIT_KEY])
         code = pd.factorize(strata.reindex(key).fillna("missing").astype(str))[0]
     values = pseudobulk.log_cpm(counts)
-    return Axis(units, standardise(values, code), values.mean(axis=0), members), ""
+    return Axis(units, standardize(values, code), values.mean(axis=0), members), ""
 
 
 def axis_rows(
-    donors: pd.DataFrame, made: Axis | None, reason: str, limits: Settings
+    donors: pd.DataFrame, made: Axis | None, reason: str, settings: Settings
 ) -> pd.DataFrame:
     """Rows of E3 for every unit: the axis where it could be made, else ``reason``."""
     table = donors[UNIT].astype(str).assign(estimator="E3", n_cells=0, value=np.nan, reason=reason)
     if made is not None:
         key = pd.MultiIndex.from_frame(table[UNIT_KEY])
         at = pd.MultiIndex.from_frame(made.units[UNIT_KEY])
-        value = pd.Series(made.value(limits.tph_set, limits.th22_set), at)
+        value = pd.Series(made.value(settings.tph_set, settings.th22_set), at)
         table["value"] = value.reindex(key).to_numpy()
         table["n_cells"] = pd.Series(made.units["n_cells"].to_numpy(), at).reindex(key).to_numpy()
-        short = f"fewer than {limits.min_pseudobulk_cells} memory CD4 cells"
+        short = f"fewer than {settings.min_pseudobulk_cells} memory CD4 cells"
         table["reason"] = np.where(table["value"].isna(), short, "")
     table["n_cells"] = table["n_cells"].fillna(0).astype(int)
     table["estimable"] = table["value"].notna()
@@ -231,7 +231,7 @@ def estimate(
     bulk: ad.AnnData | None,
     donors: pd.DataFrame,
     signatures: pd.DataFrame,
-    limits: Settings,
+    settings: Settings,
     detectability: pd.DataFrame | None = None,
     strata: pd.Series | None = None,
 ) -> tuple[pd.DataFrame, str]:
@@ -255,26 +255,28 @@ def estimate(
     Table of :data:`tilt.core.contracts.IMBALANCE` (value: natural log ratio for E1 and E2, SD
     for E3).
     """
-    labelled = pole_counts(composition, limits.poles)
+    labeled = pole_counts(composition, settings.poles)
     units = donors[UNIT].astype(str)
     tables = []
-    if labelled.empty:
+    if labeled.empty:
         none = f"the composition has no denominator {WORKING_SET}"
         for name in RATIOS:
             tables.append(
                 units.assign(estimator=name, value=np.nan, n_cells=0, estimable=False, reason=none)
             )
     else:
-        problem = e1_problem(labelled, detectability, limits)
-        tables.append(ratio_rows(labelled, "E1", limits.min_memory_cells, problem))
+        problem = e1_problem(labeled, detectability, settings)
+        tables.append(ratio_rows(labeled, "E1", settings.min_memory_cells, problem))
         flagged = pole_counts(composition, POLE_FLAGS)
         scored = composition["subset"].isin([f for pole in POLE_FLAGS.values() for f in pole])
         why = "" if composition.loc[scored, "n"].sum() > 0 else "no cell has a score of the poles"
-        tables.append(ratio_rows(flagged, "E2", limits.min_memory_cells, why))
+        tables.append(ratio_rows(flagged, "E2", settings.min_memory_cells, why))
     made, reason = None, "no pseudobulk: only a table of counts is published"
     if bulk is not None:
-        made, reason = axis(bulk, signatures, (limits.tph_set, limits.th22_set), strata, limits)
-    tables.append(axis_rows(donors, made, reason, limits))
+        made, reason = axis(
+            bulk, signatures, (settings.tph_set, settings.th22_set), strata, settings
+        )
+    tables.append(axis_rows(donors, made, reason, settings))
     table = pd.concat(tables, ignore_index=True)
     lead, sentence = leading(table)
     table["leads"] = table["estimator"] == lead

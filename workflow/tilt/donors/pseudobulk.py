@@ -45,7 +45,7 @@ def groups(
     """Groups to sum and the codes of every cell in them.
 
     ``cells``: donor, condition, level1, subset, compartment, look_alike, one row a cell.
-    Groups are unit x subset for every labelled subset, and unit x memory_cd4, cd4, t.
+    Groups are unit x subset for every labeled subset, and unit x memory_cd4, cd4, t.
     Subsets of fewer than ``min_cells`` cells and wholes of fewer than ``min_whole`` are not made.
 
     Returns

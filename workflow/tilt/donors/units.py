@@ -34,7 +34,7 @@ def conditions(samples: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return {row["sample"]: row["condition"] for row in samples}
 
 
-def labelled_cells(
+def labeled_cells(
     obs: pd.DataFrame, labels: pd.DataFrame, samples: Iterable[Mapping[str, str]]
 ) -> pd.DataFrame:
     """Labels of every cell of the store, in its order, with donor and condition.

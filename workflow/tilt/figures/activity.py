@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from tilt.core.terms import GROUPS, INTERFERON_SET, UNIT_KEY
 from tilt.figures import forest, strips, style
-from tilt.figures.names import CASE_COLOUR, CONTROL_COLOUR, DARK, GREY, Cohort, pretty
+from tilt.figures.names import CASE_COLOR, CONTROL_COLOR, DARK, GRAY, CohortLabel, pretty
 from tilt.figures.registry import title
 
 INTERFERON_TITLE, ACTIVITY_TITLE = title("interferon"), title("activity")
@@ -36,7 +36,7 @@ def test_rows(tests: pd.DataFrame, signature: str, subset: str) -> pd.DataFrame:
 
 
 def draw_interferon(
-    activity: pd.DataFrame, tests: pd.DataFrame, cohort: Cohort
+    activity: pd.DataFrame, tests: pd.DataFrame, cohort: CohortLabel
 ) -> tuple[Figure, pd.DataFrame]:
     """Interferon score by condition in the working set and in the subsets with most donors.
 
@@ -66,11 +66,11 @@ def draw_interferon(
 
 
 def draw_all(
-    activity: pd.DataFrame, tests: pd.DataFrame, cohort: Cohort
+    activity: pd.DataFrame, tests: pd.DataFrame, cohort: CohortLabel
 ) -> tuple[Figure, pd.DataFrame]:
     """Difference case - control of every signature in every subset, as a map of squares.
 
-    Colour is the effect over the standard deviation of donors, so that signatures compare; a
+    Color is the effect over the standard deviation of donors, so that signatures compare; a
     frame marks intervals that leave out zero; crossed cells are not estimable.
     """
     signatures = list(dict.fromkeys(activity["signature"]))
@@ -115,7 +115,7 @@ def draw_all(
 
 
 def draw_cells(ax, table: pd.DataFrame, subsets: list, signatures: list, shape: tuple):
-    """Coloured cells with their number, a frame where the interval leaves out zero."""
+    """Colored cells with their number, a frame where the interval leaves out zero."""
     from matplotlib.patches import Rectangle
 
     values = np.full(shape, np.nan)
@@ -126,13 +126,13 @@ def draw_cells(ax, table: pd.DataFrame, subsets: list, signatures: list, shape: 
             values[y, x] = row.standardised
             if row.ci_low > 0 or row.ci_high < 0:
                 frames.append((x, y))
-    colours = style.diverging(CONTROL_COLOUR, CASE_COLOUR)
-    image = ax.imshow(values, cmap=colours, vmin=-2, vmax=2, aspect="auto")
+    colors = style.diverging(CONTROL_COLOR, CASE_COLOR)
+    image = ax.imshow(values, cmap=colors, vmin=-2, vmax=2, aspect="auto")
     for y, x in np.ndindex(shape):
         value = values[y, x]
         text = forest.signed(value, digits=1) if np.isfinite(value) else "×"
-        colour = GREY if not np.isfinite(value) else "white" if abs(value) > 1.4 else DARK
-        ax.text(x, y, text, ha="center", va="center", fontsize=6, color=colour)
+        color = GRAY if not np.isfinite(value) else "white" if abs(value) > 1.4 else DARK
+        ax.text(x, y, text, ha="center", va="center", fontsize=6, color=color)
     for x, y in frames:
         box = Rectangle((x - 0.46, y - 0.42), 0.92, 0.84, fill=False, ec=DARK, lw=0.9)
         ax.add_patch(box)

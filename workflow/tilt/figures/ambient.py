@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from tilt.core.terms import UNIT_KEY
 from tilt.donors import ambient
 from tilt.figures import strips, style
-from tilt.figures.names import DARK, Cohort
+from tilt.figures.names import DARK, CohortLabel
 from tilt.figures.registry import title
 
 TITLE = title("ambient")
@@ -29,7 +29,7 @@ def fold(case: np.ndarray, control: np.ndarray) -> tuple[float, float, float]:
     return tuple(float(10**x) for x in (middle, found.low, found.high))
 
 
-def draw(table: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
+def draw(table: pd.DataFrame, cohort: CohortLabel) -> tuple[Figure, pd.DataFrame]:
     """Counts of each sentinel per 10,000 counts of T cells, a dot a donor, by condition.
 
     ``table``: donor, condition, genes, source, n_counts, n_total (tilt.ambient.sentinels). The
@@ -72,11 +72,11 @@ def draw(table: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
         told = "no ratio: fewer than 3 donors in an arm"
     handles += style.bar_handles({told: "none"})
     fig.legend(handles=handles, loc="outside lower left", ncols=3)
-    twin = [table.drop(columns="value").assign(panel="donors")]
-    twin += [pd.DataFrame(found).assign(panel="ratios")] if found else []
-    return fig, pd.concat(twin, ignore_index=True)
+    plotted = [table.drop(columns="value").assign(panel="donors")]
+    plotted += [pd.DataFrame(found).assign(panel="ratios")] if found else []
+    return fig, pd.concat(plotted, ignore_index=True)
 
 
-def draw_cohort(pseudobulk: AnnData, cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
+def draw_cohort(pseudobulk: AnnData, cohort: CohortLabel) -> tuple[Figure, pd.DataFrame]:
     """:func:`draw` from the summed counts of a cohort, donors and subsets x genes."""
     return draw(ambient.sentinels(pseudobulk), cohort)

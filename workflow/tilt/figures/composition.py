@@ -10,9 +10,9 @@ from tilt.figures import forest, style
 from tilt.figures.names import (
     DARK,
     LIGHT,
-    Cohort,
+    CohortLabel,
     pretty,
-    subset_colour,
+    subset_color,
     subset_order,
 )
 from tilt.figures.registry import title
@@ -57,7 +57,7 @@ def matching_tests(tests: pd.DataFrame, layout: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(
-    composition: pd.DataFrame, tests: pd.DataFrame, cohort: Cohort, kind: str = "subset"
+    composition: pd.DataFrame, tests: pd.DataFrame, cohort: CohortLabel, kind: str = "subset"
 ) -> tuple[Figure, pd.DataFrame]:
     """Per-donor shares by condition, and the effect of condition with its 95% interval.
 
@@ -100,10 +100,10 @@ def draw(
     left.set_xlabel("share of the denominator named in bold (%)")
     left.set_ylim(rows - 0.3, -0.7)
     fig.legend(handles=style.arm_handles(cohort, donors), loc="outside lower left", ncols=2)
-    return fig, twin(table, found)
+    return fig, plotted(table, found)
 
 
-def points(ax, table: pd.DataFrame, at: pd.Series, cohort: Cohort, n_donors: int) -> None:
+def points(ax, table: pd.DataFrame, at: pd.Series, cohort: CohortLabel, n_donors: int) -> None:
     """One dot a donor in two lanes a row, and the median of each lane."""
     size = 5 if n_donors <= 40 else 2.2
     rasterise = len(table) > 3000
@@ -111,20 +111,20 @@ def points(ax, table: pd.DataFrame, at: pd.Series, cohort: Cohort, n_donors: int
         lane = at[subset] + (-0.21 if arm == cohort.control else 0.21)
         values = rows["percent"].to_numpy()
         y = lane + style.swarm(np.sqrt(values), 0.17)
-        colour = cohort.colour(arm)
-        ax.scatter(values, y, s=size, c=colour, lw=0, alpha=0.75, rasterized=rasterise)
+        color = cohort.color(arm)
+        ax.scatter(values, y, s=size, c=color, lw=0, alpha=0.75, rasterized=rasterise)
         ax.plot([np.median(values)] * 2, [lane - 0.2, lane + 0.2], color=DARK, lw=0.9)
 
 
 def names(ax, layout: pd.DataFrame, size: float) -> None:
-    """Row names with the subset's colour, denominators as bold headings, bands for the eye."""
+    """Row names with the subset's color, denominators as bold headings, bands for the eye."""
     rows = layout[layout["subset"] != ""]
     ax.set_yticks(rows["y"], [pretty(s) for s in rows["subset"]], fontsize=size)
     ax.tick_params(axis="y", length=0, pad=7)
     inch = ScaledTranslation(-4 / 72, 0, ax.figure.dpi_scale_trans)
     beside = ax.get_yaxis_transform() + inch
     for row in rows.itertuples():
-        ax.plot(0, row.y, marker="s", ms=3, color=subset_colour(row.subset), mew=0,
+        ax.plot(0, row.y, marker="s", ms=3, color=subset_color(row.subset), mew=0,
                 transform=beside, clip_on=False)  # fmt: skip
     for y in rows["y"][::2]:
         ax.axhspan(y - 0.5, y + 0.5, color="#F6F6F6", lw=0, zorder=-1)
@@ -136,7 +136,7 @@ def names(ax, layout: pd.DataFrame, size: float) -> None:
         ax.axhline(row.y - 0.45, color=LIGHT, lw=0.5)
 
 
-def twin(table: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+def plotted(table: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     """Plotted shares, and below them the plotted effects, in one tidy table."""
     shares = ["donor", "condition", "subset", "denominator", "n", "n_denominator", "percent"]
     effects = ["quantity", "denominator", "effect", "ci_low", "ci_high", "p", "q", "unit"]

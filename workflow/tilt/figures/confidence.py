@@ -8,7 +8,7 @@ from matplotlib.patches import Patch
 
 from tilt.core.text import number
 from tilt.figures import style
-from tilt.figures.names import DARK, GREY, Cohort, pretty, subset_colour, subset_order
+from tilt.figures.names import DARK, GRAY, CohortLabel, pretty, subset_color, subset_order
 from tilt.figures.registry import title
 
 MEASURES = {
@@ -17,7 +17,7 @@ MEASURES = {
 }
 TICKS = (0, 0.5, 0.9, 0.99, 0.999, 0.9999)
 LEVELS = {"level1": "branch", "lineage": "lineage", "subset": "subset"}
-LEVEL_COLOURS = {"level1": "#332288", "lineage": "#332288", "subset": "#44AA99"}
+LEVEL_COLORS = {"level1": "#332288", "lineage": "#332288", "subset": "#44AA99"}
 SCORES_TITLE, COVERAGE_TITLE = title("label_scores"), title("label_coverage")
 QUALITY = {"accuracy": "-", "macro_f1": (0, (3, 1.2))}
 QUALITY_NAMES = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
@@ -26,14 +26,14 @@ DEFAULT = {"ls": "", "marker": "D", "ms": 3.2, "mec": DARK, "mew": 0.5}
 FEW = 10  # cells below which the course of a curve is chance: not drawn
 
 
-def draw_scores(table: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
-    """Histogram of score and margin of the cells of every subset, unassigned cells on top in grey.
+def draw_scores(table: pd.DataFrame, cohort: CohortLabel) -> tuple[Figure, pd.DataFrame]:
+    """Histogram of score and margin of the cells of every subset, unassigned cells on top in gray.
 
     ``table``: columns subset, measure (score or margin), bin_low, bin_high, n_called,
     n_unassigned. Every row has its own scale; names carry n and the share left unassigned.
     """
     if table.empty:
-        return style.sentence(cohort, SCORES_TITLE, "No T cells were labelled.")
+        return style.sentence(cohort, SCORES_TITLE, "No T cells were labeled.")
     order = subset_order(table["subset"])
     fig = style.figure(cohort, SCORES_TITLE, "double", 4.8 * len(order) + 30)
     axes = fig.subplots(1, 2, sharey=True)
@@ -42,7 +42,7 @@ def draw_scores(table: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.DataFra
         style.mark(ax, letter, MEASURES[measure])
         for row, subset in enumerate(order):
             part = table[(table["subset"] == subset) & (table["measure"] == measure)]
-            ridge(ax, part.sort_values("bin_low"), row, subset_colour(subset))
+            ridge(ax, part.sort_values("bin_low"), row, subset_color(subset))
         nines_axis(ax)
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
@@ -91,14 +91,14 @@ def row_name(n: pd.Series, subset: str) -> str:
     return f"{pretty(subset)} ({number(whole)}; {share(int(n['n_unassigned']), whole)})"
 
 
-def ridge(ax, part: pd.DataFrame, row: int, colour: str) -> None:
+def ridge(ax, part: pd.DataFrame, row: int, color: str) -> None:
     """One subset's histogram standing on its line, with the median of all its cells."""
     edges = nines(np.append(part["bin_low"], part["bin_high"].iloc[-1]))
     called, left = part["n_called"].to_numpy(), part["n_unassigned"].to_numpy()
     both = called + left
     scale = 0.82 / max(both.max(), 1)
     low = row - called * scale
-    ax.stairs(low, edges, baseline=row, fill=True, fc=colour, ec=GREY, lw=0.3)
+    ax.stairs(low, edges, baseline=row, fill=True, fc=color, ec=GRAY, lw=0.3)
     if left.any():
         ax.stairs(row - both * scale, edges, baseline=low, fill=True, fc=NOT_CALLED, lw=0)
     if both.sum():
@@ -108,7 +108,7 @@ def ridge(ax, part: pd.DataFrame, row: int, colour: str) -> None:
 
 
 def draw_coverage(
-    table: pd.DataFrame, cohort: Cohort | None, whose: str = "the authors' labels"
+    table: pd.DataFrame, cohort: CohortLabel | None, whose: str = "the authors' labels"
 ) -> tuple[Figure, pd.DataFrame]:
     """Cells called as the demands on the margin rise, and how right the called ones are.
 
@@ -122,12 +122,12 @@ def draw_coverage(
     axes = fig.subplots(1, 2, width_ratios=(1, 1) if len(known) else (1.6, 1))
     style.mark(axes[0], "a", f"T cells called, n = {number(table['n_cells'].max())}")
     for shift, (level, rows) in zip((0, 2), table.groupby("level", sort=False), strict=False):
-        colour = LEVEL_COLOURS.get(level, DARK)
+        color = LEVEL_COLORS.get(level, DARK)
         cuts, usual = rows[rows["rule"] == "margin"], rows[rows["rule"] == "default"]
         cuts = cuts[nines(cuts["cut"]) < nines(1)]  # beyond it the axis ends
-        axes[0].plot(nines(cuts["cut"]), 100 * cuts["coverage"], color=colour)
+        axes[0].plot(nines(cuts["cut"]), 100 * cuts["coverage"], color=color)
         for y in 100 * usual["coverage"]:
-            axes[0].axhline(y, color=colour, lw=0.8, ls=(shift, (1.5, 2.5)))
+            axes[0].axhline(y, color=color, lw=0.8, ls=(shift, (1.5, 2.5)))
     nines_axis(axes[0])
     axes[0].set_xlabel("least margin of a called cell")
     axes[0].set_ylabel("coverage: share of cells called (%)")
@@ -152,13 +152,13 @@ def draw_coverage(
 def right(ax, known: pd.DataFrame) -> None:
     """Accuracy and macro-F1 of the called cells by their share, with tilt's default."""
     for level, rows in known.groupby("level", sort=False):
-        colour = LEVEL_COLOURS.get(level, DARK)
+        color = LEVEL_COLORS.get(level, DARK)
         cuts, usual = rows[rows["rule"] == "margin"], rows[rows["rule"] == "default"]
         for quality, dashes in QUALITY.items():
             x, y = (100 * cuts[c] for c in ("truth_coverage", quality))
-            ax.plot(x, y, color=colour, ls=dashes)
+            ax.plot(x, y, color=color, ls=dashes)
             x, y = (100 * usual[c] for c in ("truth_coverage", quality))
-            ax.plot(x, y, **DEFAULT, color=colour)
+            ax.plot(x, y, **DEFAULT, color=color)
     ax.set_xlabel("coverage: share of these cells called (%)")
     ax.set_ylabel("right among the called (%)")
     ax.set_xlim(0, 102)
@@ -169,16 +169,16 @@ def right(ax, known: pd.DataFrame) -> None:
 
 
 def handles(levels: list[str], known: bool) -> list[Line2D]:
-    """Legend of the curves: colour for the level, line for the measure, mark for the default."""
+    """Legend of the curves: color for the level, line for the measure, mark for the default."""
     found = [
-        Line2D([], [], color=LEVEL_COLOURS.get(level, DARK), label=LEVELS.get(level, level))
+        Line2D([], [], color=LEVEL_COLORS.get(level, DARK), label=LEVELS.get(level, level))
         for level in levels
     ]
-    found.append(Line2D([], [], color=GREY, lw=0.8, ls=(0, (1.5, 2.5)), label="a: default of tilt"))
+    found.append(Line2D([], [], color=GRAY, lw=0.8, ls=(0, (1.5, 2.5)), label="a: default of tilt"))
     if known:
         found += [
-            Line2D([], [], color=GREY, ls=dashes, label=f"b: {QUALITY_NAMES[quality]}")
+            Line2D([], [], color=GRAY, ls=dashes, label=f"b: {QUALITY_NAMES[quality]}")
             for quality, dashes in QUALITY.items()
         ]
-        found.append(Line2D([], [], **DEFAULT, color=GREY, label="b: default of tilt"))
+        found.append(Line2D([], [], **DEFAULT, color=GRAY, label="b: default of tilt"))
     return found

@@ -10,12 +10,12 @@ from tilt.core.text import count, number
 from tilt.figures import style
 from tilt.figures.names import (
     DARK,
-    GREY,
+    GRAY,
     LIGHT,
-    SPARE_COLOURS,
-    Cohort,
+    SPARE_COLORS,
+    CohortLabel,
     pretty,
-    subset_colour,
+    subset_color,
     subset_order,
 )
 from tilt.figures.registry import title
@@ -52,8 +52,8 @@ def bare(ax, x: np.ndarray, y: np.ndarray) -> None:
     ax.set_xticks([])
     ax.set_yticks([])
     ax.set_box_aspect(1)
-    ax.set_xlabel("UMAP 1", loc="left", color=GREY)
-    ax.set_ylabel("UMAP 2", loc="bottom", color=GREY)
+    ax.set_xlabel("UMAP 1", loc="left", color=GRAY)
+    ax.set_ylabel("UMAP 2", loc="bottom", color=GRAY)
     for side in ("left", "bottom"):
         ax.spines[side].set_color(LIGHT)
 
@@ -77,18 +77,18 @@ def part(places: np.ndarray, gap: float, steps: int = 80) -> np.ndarray:
 
 
 def draw_subsets(ax, cells: pd.DataFrame, drawn: pd.DataFrame, side) -> None:
-    """Cells by subset, the rarest last; names with n in ``side``, joined by colour."""
+    """Cells by subset, the rarest last; names with n in ``side``, joined by color."""
     sizes = cells["subset"].value_counts()
     for subset in sorted(sizes.index, key=lambda s: (s != UNASSIGNED, -sizes[s], s)):
         rows = drawn[drawn["subset"] == subset]
         area = point_size(len(drawn)) * (2.2 if sizes[subset] <= RARE else 1)
-        ax.scatter(rows["x"], rows["y"], s=area, c=subset_colour(subset), lw=0, rasterized=True)
-    centres = drawn.groupby("subset")[["x", "y"]].median()
+        ax.scatter(rows["x"], rows["y"], s=area, c=subset_color(subset), lw=0, rasterized=True)
+    centers = drawn.groupby("subset")[["x", "y"]].median()
     order = subset_order(sizes.index)
     number_of = {subset: n + 1 for n, subset in enumerate(order)}
     named = [subset for subset in order if subset != UNASSIGNED]
     gap = 0.034 * max(np.ptp(drawn["x"]), np.ptp(drawn["y"]), 1e-9)
-    for subset, place in zip(named, part(centres.loc[named].to_numpy(), gap), strict=True):
+    for subset, place in zip(named, part(centers.loc[named].to_numpy(), gap), strict=True):
         ax.annotate(
             str(number_of[subset]),
             place,
@@ -104,7 +104,7 @@ def draw_subsets(ax, cells: pd.DataFrame, drawn: pd.DataFrame, side) -> None:
     side.set_ylim(rows, -0.5)
     size = 6.5 if rows <= 27 else 6.5 * 27 / rows
     for place, subset in enumerate(order):
-        side.scatter(0.03, place, s=14 if rows <= 27 else 8, c=subset_colour(subset), lw=0)
+        side.scatter(0.03, place, s=14 if rows <= 27 else 8, c=subset_color(subset), lw=0)
         text = f"{number_of[subset]}  {pretty(subset)} (n = {number(sizes[subset])})"
         side.text(0.08, place, text, va="center", fontsize=size)
 
@@ -119,8 +119,8 @@ def density(cells: pd.DataFrame, edges) -> np.ndarray:
     return grid / max(grid.sum(), 1e-12)
 
 
-def draw_conditions(axes, cells: pd.DataFrame, drawn: pd.DataFrame, cohort: Cohort) -> None:
-    """Density of each condition on the same colour scale; an absent condition is said."""
+def draw_conditions(axes, cells: pd.DataFrame, drawn: pd.DataFrame, cohort: CohortLabel) -> None:
+    """Density of each condition on the same color scale; an absent condition is said."""
     limits = [(drawn[c].min() - 0.5, drawn[c].max() + 0.5) for c in "xy"]
     edges = [np.linspace(*limit, GRID + 1) for limit in limits]
     groups = {arm: cells[cells["condition"] == arm] for arm in cohort.arms}
@@ -130,7 +130,7 @@ def draw_conditions(axes, cells: pd.DataFrame, drawn: pd.DataFrame, cohort: Coho
         if arm not in grids:
             style.say(ax, f"No {arm} cells in this cohort, so there is nothing to compare.", 28)
             continue
-        colours = LinearSegmentedColormap.from_list(arm, ["#FFFFFF", cohort.colour(arm), "#1A1A1A"])
+        colors = LinearSegmentedColormap.from_list(arm, ["#FFFFFF", cohort.color(arm), "#1A1A1A"])
         ax.scatter(drawn["x"], drawn["y"], s=0.4, c="#E6E6E6", lw=0, rasterized=True)
         grid = np.ma.masked_less(grids[arm].T, top * 0.02)
         extent = (*limits[0], *limits[1])
@@ -138,7 +138,7 @@ def draw_conditions(axes, cells: pd.DataFrame, drawn: pd.DataFrame, cohort: Coho
             grid,
             origin="lower",
             extent=extent,
-            cmap=colours,
+            cmap=colors,
             vmin=0,
             vmax=top,
             aspect="auto",
@@ -155,10 +155,10 @@ def draw_conditions(axes, cells: pd.DataFrame, drawn: pd.DataFrame, cohort: Coho
 def draw_groups(ax, letter: str, drawn: pd.DataFrame, column: str, seed: int) -> None:
     """Cells by ``column`` (batch or donor) in random order; names below when they are few."""
     groups = sorted(drawn[column].astype(str).unique())
-    colours = {g: SPARE_COLOURS[n % len(SPARE_COLOURS)] for n, g in enumerate(groups)}
+    colors = {g: SPARE_COLORS[n % len(SPARE_COLORS)] for n, g in enumerate(groups)}
     order = np.random.default_rng(seed).permutation(len(drawn))
     rows = drawn.iloc[order]
-    points = [colours[g] for g in rows[column].astype(str)]
+    points = [colors[g] for g in rows[column].astype(str)]
     area = point_size(len(drawn)) / 3
     ax.scatter(rows["x"], rows["y"], s=area, c=points, lw=0, rasterized=True)
     bare(ax, drawn["x"], drawn["y"])
@@ -169,14 +169,14 @@ def draw_groups(ax, letter: str, drawn: pd.DataFrame, column: str, seed: int) ->
         from matplotlib.lines import Line2D
 
         handles = [
-            Line2D([], [], ls="", marker="o", ms=3, mew=0, color=colours[g], label=g[:14])
+            Line2D([], [], ls="", marker="o", ms=3, mew=0, color=colors[g], label=g[:14])
             for g in groups
         ]
         ax.set_xlabel("")
         ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(-0.05, 0), ncols=3, fontsize=6)
 
 
-def draw(cells: pd.DataFrame, cohort: Cohort, seed: int = 0) -> tuple[Figure, pd.DataFrame]:
+def draw(cells: pd.DataFrame, cohort: CohortLabel, seed: int = 0) -> tuple[Figure, pd.DataFrame]:
     """UMAP by subset, the density of each condition, batches where there are several, and donors.
 
     ``cells``: one row a T cell with cell, x, y, subset, donor, condition, batch.
@@ -224,7 +224,7 @@ def draw_cohort(
     labels: pd.DataFrame,
     obs: pd.DataFrame,
     samples: pd.DataFrame,
-    cohort: Cohort,
+    cohort: CohortLabel,
     seed: int,
 ) -> tuple[Figure, pd.DataFrame]:
     """:func:`draw` from the files of a cohort (:func:`cells_of`)."""

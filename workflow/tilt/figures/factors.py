@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from tilt.core.text import count
 from tilt.figures import forest, style, volcano
-from tilt.figures.names import DARK, GREY, Cohort, p_text
+from tilt.figures.names import DARK, GRAY, CohortLabel, p_text
 from tilt.figures.registry import title
 
 TITLE = title("factors")
@@ -19,7 +19,7 @@ MOST_PANELS = 6
 
 
 def draw(
-    tables: dict[str, pd.DataFrame], headings: dict[str, str], cohort: Cohort
+    tables: dict[str, pd.DataFrame], headings: dict[str, str], cohort: CohortLabel
 ) -> tuple[Figure, pd.DataFrame]:
     """Score of each factor in each group of cells, from zero; its targets and p beside it.
 
@@ -47,19 +47,19 @@ def draw(
     return fig, pd.concat(parts, ignore_index=True)
 
 
-def panel(ax, table: pd.DataFrame, reach: float, cohort: Cohort) -> None:
+def panel(ax, table: pd.DataFrame, reach: float, cohort: CohortLabel) -> None:
     """One line a factor from zero to its score; text right of the axis."""
     for y, (row, good) in enumerate(zip(table.itertuples(), table["estimable"], strict=True)):
         if good:
-            colour = cohort.colour(cohort.case if row.score > 0 else cohort.control)
-            ax.plot([0, row.score], [y, y], color=colour, lw=1.4)
-            ax.plot(row.score, y, "o", ms=3.6, color=colour, mew=0)
+            color = cohort.color(cohort.case if row.score > 0 else cohort.control)
+            ax.plot([0, row.score], [y, y], color=color, lw=1.4)
+            ax.plot(row.score, y, "o", ms=3.6, color=color, mew=0)
             p = f"p {p_text(row.p)}"
             text = f"{forest.signed(row.score, digits=1)}  {p}, {count(row.n_targets, 'target')}"
         else:
             text = forest.missing_text(row.reason, 48)
         ax.text(
-            1.02, y, text, va="center", fontsize=6, color=DARK if good else GREY,
+            1.02, y, text, va="center", fontsize=6, color=DARK if good else GRAY,
             transform=ax.get_yaxis_transform(), style="normal" if good else "italic",
         )  # fmt: skip
     style.zero_line(ax)
@@ -73,7 +73,7 @@ def panel(ax, table: pd.DataFrame, reach: float, cohort: Cohort) -> None:
 
 
 def draw_cohort(
-    factors: dict[str, pd.DataFrame], genes: dict[str, pd.DataFrame], cohort: Cohort
+    factors: dict[str, pd.DataFrame], genes: dict[str, pd.DataFrame], cohort: CohortLabel
 ) -> tuple[Figure, pd.DataFrame]:
     """:func:`draw` with the headings of the tables of ``genes`` that the factors come from."""
     return draw(factors, volcano.headings(genes, cohort), cohort)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from tilt.core.terms import MAIN_METHODS, PRIMARY, SECONDARY
 from tilt.figures import style
-from tilt.figures.names import DARK, GREY, p_text
+from tilt.figures.names import DARK, GRAY, p_text
 
 # One row of the tests table a quantity is the main one; the others add a p or an interval to it.
 FILLED = {PRIMARY: "D", SECONDARY: "o"}
@@ -54,7 +54,7 @@ def estimable(table: pd.DataFrame) -> pd.Series:
     return table["estimable"] & table["effect"].notna()
 
 
-def draw(ax: Axes, side: Axes | None, rows: pd.DataFrame, colours=None, size: float = 6) -> None:
+def draw(ax: Axes, side: Axes | None, rows: pd.DataFrame, colors=None, size: float = 6) -> None:
     """Draw ``rows`` (columns y, effect, ci_low, ci_high, estimable, reason, role, p, q).
 
     ``side`` is the panel right of ``ax`` in which the numbers are written; without it they are
@@ -66,15 +66,15 @@ def draw(ax: Axes, side: Axes | None, rows: pd.DataFrame, colours=None, size: fl
         if not good:
             text = missing_text(getattr(row, "reason", "") or "no reason given")
             (side or ax).text(
-                0, row.y, text, va="center", fontsize=size - 0.5, color=GREY, style="italic",
+                0, row.y, text, va="center", fontsize=size - 0.5, color=GRAY, style="italic",
                 transform=(side or ax).get_yaxis_transform(), linespacing=1.1,
             )  # fmt: skip
             continue
-        colour = colours[row.y] if colours else DARK
+        color = colors[row.y] if colors else DARK
         if row.ci_low == row.ci_low:
-            ax.plot([row.ci_low, row.ci_high], [row.y] * 2, color=colour, lw=1.1)
+            ax.plot([row.ci_low, row.ci_high], [row.y] * 2, color=color, lw=1.1)
         marker = FILLED.get(getattr(row, "role", ""), "o")
-        ax.plot(row.effect, row.y, marker=marker, ms=3.6, color=colour, mew=0)
+        ax.plot(row.effect, row.y, marker=marker, ms=3.6, color=color, mew=0)
         if side is not None:
             side.text(
                 0, row.y, effect_text(row), va="center", fontsize=size,

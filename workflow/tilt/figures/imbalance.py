@@ -8,7 +8,7 @@ from tilt.core.terms import ESTIMATORS, POLE_FLAGS, PRIMARY, UNIT_KEY, WORKING_S
 from tilt.core.text import count
 from tilt.figures import activity as activities
 from tilt.figures import forest, strips, style
-from tilt.figures.names import DARK, GREY, LIGHT, Cohort, pretty
+from tilt.figures.names import DARK, GRAY, LIGHT, CohortLabel, pretty
 from tilt.figures.registry import title
 
 TITLE = title("imbalance")
@@ -40,7 +40,7 @@ def roomy(values: np.ndarray, least: float = 6.0) -> tuple[float, float]:
     return low / more, high * more
 
 
-def draw_poles(ax, table: pd.DataFrame, cohort: Cohort, labelled: bool) -> None:
+def draw_poles(ax, table: pd.DataFrame, cohort: CohortLabel, labeled: bool) -> None:
     """Donors on log axes with lines of equal ratio."""
     x, y = table["pct_th22"].to_numpy(), table["pct_tph"].to_numpy()
     for arm in cohort.arms:
@@ -50,7 +50,7 @@ def draw_poles(ax, table: pd.DataFrame, cohort: Cohort, labelled: bool) -> None:
             rows["pct_th22"],
             rows["pct_tph"],
             s=size,
-            c=cohort.colour(arm),
+            c=cohort.color(arm),
             lw=0,
             alpha=0.8,
             zorder=3,
@@ -64,7 +64,7 @@ def draw_poles(ax, table: pd.DataFrame, cohort: Cohort, labelled: bool) -> None:
         ends = np.array([max(low_x, low_y / ratio), min(high_x, high_y / ratio)])
         if ends[1] <= ends[0] * 1.05:
             continue
-        style_of = {"color": DARK if ratio == 1 else GREY, "lw": 0.7 if ratio == 1 else 0.4}
+        style_of = {"color": DARK if ratio == 1 else GRAY, "lw": 0.7 if ratio == 1 else 0.4}
         ax.plot(ends, ends * ratio, zorder=1, ls="-" if ratio == 1 else (0, (4, 3)), **style_of)
         at_top = ends[1] * ratio >= high_y * 0.999
         ax.annotate(
@@ -73,7 +73,7 @@ def draw_poles(ax, table: pd.DataFrame, cohort: Cohort, labelled: bool) -> None:
             xytext=(0, 1.5) if at_top else (1.5, 0),
             textcoords="offset points",
             fontsize=5.5,
-            color=GREY,
+            color=GRAY,
             ha="center" if at_top else "left",
             va="bottom" if at_top else "center",
             annotation_clip=False,
@@ -82,7 +82,7 @@ def draw_poles(ax, table: pd.DataFrame, cohort: Cohort, labelled: bool) -> None:
         axis.set_major_locator(style.fixed_ticks(style.log_ticks(*limits)))
         axis.set_minor_formatter(style.no_text())
         style.plain_ticks(axis)
-    what = ("Th22-like", "Tph-like + Tfh") if labelled else ("Th22-score high", "Tph-score high")
+    what = ("Th22-like", "Tph-like + Tfh") if labeled else ("Th22-score high", "Tph-score high")
     ax.set_xlabel(f"{what[0]} (% of memory CD4 T cells)")
     ax.set_ylabel(f"{what[1]} (% of memory CD4 T cells)")
 
@@ -94,7 +94,9 @@ def values_of(imbalance: pd.DataFrame, estimator: str) -> pd.DataFrame:
     return rows
 
 
-def draw_estimator(ax, rows: pd.DataFrame, tests: pd.DataFrame, name: str, cohort: Cohort) -> None:
+def draw_estimator(
+    ax, rows: pd.DataFrame, tests: pd.DataFrame, name: str, cohort: CohortLabel
+) -> None:
     """Strip of one estimator with its effect, or the sentence why there is none."""
     own, tested = list(rows.get("reason", [])), list(tests.get("reason", []))
     missing = rows["value"].notna().sum() == 0
@@ -120,7 +122,7 @@ def draw(
     imbalance: pd.DataFrame,
     tests: pd.DataFrame,
     interferon: pd.DataFrame,
-    cohort: Cohort,
+    cohort: CohortLabel,
     donors: pd.DataFrame | None,
     poles: dict,
     permuted: pd.DataFrame | None = None,
@@ -133,14 +135,14 @@ def draw(
     """
     values = {name: values_of(imbalance, name) for name in ESTIMATORS}
     effects = forest.main(tests[tests["quantity"].isin(ESTIMATORS)])
-    labelled = bool(values["E1"]["value"].notna().any())
-    pole = count_poles(composition, poles if labelled else POLE_FLAGS)
+    labeled = bool(values["E1"]["value"].notna().any())
+    pole = count_poles(composition, poles if labeled else POLE_FLAGS)
     if pole.empty:
         return style.sentence(cohort, TITLE, "No donor has memory CD4 T cells.")
     fig = style.figure(cohort, TITLE, "double", 152)
     top, bottom = fig.subfigures(2, 1, height_ratios=(1.35, 1))
     left, right = top.subplots(1, 2, width_ratios=(1.15, 1))
-    draw_poles(left, pole, cohort, labelled)
+    draw_poles(left, pole, cohort, labeled)
     style.mark(left, "a", f"{count(len(pole), 'donor')}; lines: equal Tph to Th22 ratio")
     left.set_title(left.get_title(loc="left"), loc="left", pad=11)  # room for the ratios
     null = draw_effects(right, effects, values, cohort, permuted)
@@ -152,13 +154,13 @@ def draw(
     related = relate(axes[3], values[lead], interferon, donors, lead, cohort)
     counts = pole["condition"].value_counts().to_dict()
     fig.legend(handles=style.arm_handles(cohort, counts), loc="outside lower left", ncols=2)
-    return fig, twin(pole, values, effects, null, related)
+    return fig, plotted(pole, values, effects, null, related)
 
 
 def draw_effects(
-    ax, effects: pd.DataFrame, values: dict, cohort: Cohort, permuted: pd.DataFrame | None
+    ax, effects: pd.DataFrame, values: dict, cohort: CohortLabel, permuted: pd.DataFrame | None
 ) -> pd.DataFrame:
-    """Standardised effects on one axis; the effect in its own unit is written above each.
+    """Standardized effects on one axis; the effect in its own unit is written above each.
 
     Below each, what permuted labels give. Returns the histogram that is drawn.
     """
@@ -177,7 +179,7 @@ def draw_effects(
     forest.draw(ax, None, bars[bars["effect"].notna()])
     null = [draw_null(ax, row, permuted) for row in rows[good].itertuples()]
     null = pd.concat([pd.DataFrame(), *null], ignore_index=True)
-    more = "; grey: labels permuted" if len(null) else ""
+    more = "; gray: labels permuted" if len(null) else ""
     style.mark(ax, "b", f"{cohort.case} − {cohort.control}, 95% CI{more}")
     names = []
     for row, fine in zip(rows.itertuples(), good, strict=True):
@@ -186,14 +188,14 @@ def draw_effects(
         text = forest.effect_text(row).replace("]  ", f"]{unit}\n") if fine else ""
         ax.text(
             0.0, row.y - 0.14, text or forest.missing_text(row.reason, 48), va="bottom",
-            fontsize=6, color=DARK if fine else GREY, transform=ax.get_yaxis_transform(),
+            fontsize=6, color=DARK if fine else GRAY, transform=ax.get_yaxis_transform(),
             style="normal" if fine else "italic", linespacing=1.15, zorder=3,
             bbox={"fc": "white", "ec": "none", "pad": 0.8, "alpha": 0.85},
         )  # fmt: skip
     ax.set_yticks(rows["y"], names)
     ax.set_ylim(len(rows) - 0.5, -0.7)
     if len(bars):
-        ax.set_xlabel("standardised difference (Hedges g)")
+        ax.set_xlabel("standardized difference (Hedges g)")
     else:
         ax.spines["bottom"].set_visible(False)
         ax.set_xticks([])
@@ -203,7 +205,7 @@ def draw_effects(
 def draw_null(ax, row, permuted: pd.DataFrame | None) -> pd.DataFrame:
     """Histogram of the effects with permuted labels below the row of one estimator.
 
-    Drawn on the axis of the standardised effect, so both are divided by the same deviation.
+    Drawn on the axis of the standardized effect, so both are divided by the same deviation.
     """
     if permuted is None or not (row.smd == row.smd and row.effect):
         return pd.DataFrame()
@@ -237,7 +239,7 @@ def lead_estimator(effects: pd.DataFrame, values: dict) -> str:
     return "E3"
 
 
-def relate(ax, values, interferon, donors, lead: str, cohort: Cohort) -> pd.DataFrame:
+def relate(ax, values, interferon, donors, lead: str, cohort: CohortLabel) -> pd.DataFrame:
     """Lead estimator against the interferon score, or SLEDAI where the donors table has it."""
     key = UNIT_KEY
     other, label = interferon, "type I interferon score"
@@ -255,7 +257,7 @@ def relate(ax, values, interferon, donors, lead: str, cohort: Cohort) -> pd.Data
     return pd.concat([rows.assign(panel="f", y_is=lead, x_is=label), found.assign(panel="f")])
 
 
-def twin(pole, values, effects, null, related) -> pd.DataFrame:
+def plotted(pole, values, effects, null, related) -> pd.DataFrame:
     """Everything plotted, by panel, in one table."""
     parts = [pole.assign(panel="a"), effects.assign(panel="b"), null.assign(panel="b, permuted")]
     for letter, name in zip("cde", ESTIMATORS, strict=True):
@@ -274,7 +276,7 @@ def draw_cohort(
     activity: pd.DataFrame,
     donors: pd.DataFrame,
     permuted: pd.DataFrame,
-    cohort: Cohort,
+    cohort: CohortLabel,
     poles: dict,
 ) -> tuple[Figure, pd.DataFrame]:
     """:func:`draw` with the interferon score of each donor from the table of activity."""

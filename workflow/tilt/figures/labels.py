@@ -7,13 +7,13 @@ from matplotlib.figure import Figure
 from tilt.core.text import number
 from tilt.figures import embedding, style
 from tilt.figures.markers import SHARES
-from tilt.figures.names import DARK, Cohort, pretty, subset_order
+from tilt.figures.names import DARK, CohortLabel, pretty, subset_order
 from tilt.figures.registry import title
 
 TITLE, CELLTYPIST_TITLE = title("author_labels"), title("celltypist")
 
 
-def draw(cells: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
+def draw(cells: pd.DataFrame, cohort: CohortLabel) -> tuple[Figure, pd.DataFrame]:
     """Share of each of the authors' labels (rows) that got each of our labels (columns).
 
     ``cells``: one row a T cell with author_label and subset.
@@ -30,24 +30,24 @@ def draw_cohort(
     labels: pd.DataFrame,
     obs: pd.DataFrame,
     samples: pd.DataFrame,
-    cohort: Cohort,
+    cohort: CohortLabel,
 ) -> tuple[Figure, pd.DataFrame]:
     """:func:`draw` from the files of a cohort, by the labels made without those of the authors."""
     cells = embedding.cells_of(places, labels, obs, samples)
     return draw(cells.assign(subset=cells.get("own_subset", cells["subset"])), cohort)
 
 
-def draw_celltypist(pairs: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
+def draw_celltypist(pairs: pd.DataFrame, cohort: CohortLabel) -> tuple[Figure, pd.DataFrame]:
     """The same for the labels of a CellTypist model; ``pairs``: celltypist, own, n."""
     if pairs.empty:
-        return style.sentence(cohort, CELLTYPIST_TITLE, "No T cells were labelled.")
+        return style.sentence(cohort, CELLTYPIST_TITLE, "No T cells were labeled.")
     counts = pairs.pivot_table(index="celltypist", columns="own", values="n", fill_value=0)
     counts.index.name, counts.columns.name = "celltypist", "subset"
     return matrix(counts, cohort, CELLTYPIST_TITLE, "CellTypist's", "with a label of CellTypist")
 
 
 def matrix(
-    counts: pd.DataFrame, cohort: Cohort, title: str, whose: str, which: str
+    counts: pd.DataFrame, cohort: CohortLabel, title: str, whose: str, which: str
 ) -> tuple[Figure, pd.DataFrame]:
     """Heat map of ``counts`` (their labels x ours) as shares of their labels."""
     counts = counts[subset_order(counts.columns)].astype(int)
@@ -60,9 +60,9 @@ def matrix(
     for row, column in np.ndindex(percent.shape):
         value = percent.iat[row, column]
         if value >= 5:
-            colour = "white" if value > 65 else DARK
+            color = "white" if value > 65 else DARK
             ax.text(
-                column, row, f"{value:.0f}", ha="center", va="center", fontsize=5.5, color=colour
+                column, row, f"{value:.0f}", ha="center", va="center", fontsize=5.5, color=color
             )
     ax.set_xticks(
         range(percent.shape[1]),

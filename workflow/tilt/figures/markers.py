@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 
 from tilt.core.text import count, number
 from tilt.figures import style
-from tilt.figures.names import DARK, GREY, Cohort, pretty, subset_order
+from tilt.figures.names import DARK, GRAY, CohortLabel, pretty, subset_order
 from tilt.figures.registry import title
 
 DOTS_TITLE, DETECTED_TITLE = title("markers"), title("detectability")
@@ -18,15 +18,15 @@ MEANS = LinearSegmentedColormap.from_list("means", ["#EEF2F6", "#6BAED6", "#0830
 SHARES = LinearSegmentedColormap.from_list("shares", ["#FFFFFF", "#A1C9B8", "#00686F"])
 
 
-def draw_dots(expression: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
-    """Share of cells with the gene (area) and mean (colour) of every marker in every subset.
+def draw_dots(expression: pd.DataFrame, cohort: CohortLabel) -> tuple[Figure, pd.DataFrame]:
+    """Share of cells with the gene (area) and mean (color) of every marker in every subset.
 
     ``expression``: columns subset, n_cells, gene, sign (``+`` or ``-`` where the gene is a
     marker of that subset), fraction, mean. A ring marks a subset's own positive marker, a cross
     its negative marker.
     """
     if expression.empty:
-        reason = "No T cells were labelled, so there is no marker to show."
+        reason = "No T cells were labeled, so there is no marker to show."
         return style.sentence(cohort, DOTS_TITLE, reason)
     order = subset_order(expression["subset"])
     genes = gene_order(expression, order)
@@ -106,7 +106,7 @@ def dot(share: float, short: float) -> Line2D:
     """Legend entry of a dot's area."""
     size = np.sqrt(26 * short * share)
     return Line2D(
-        [], [], ls="", marker="o", ms=size, mfc=GREY, mew=0, label=f"{share:.0%} of cells"
+        [], [], ls="", marker="o", ms=size, mfc=GRAY, mew=0, label=f"{share:.0%} of cells"
     )
 
 
@@ -118,7 +118,7 @@ def gene_order(expression: pd.DataFrame, order: list[str]) -> list[str]:
     return list(dict.fromkeys([*own["gene"], *expression["gene"]]))
 
 
-def draw_detectability(table: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
+def draw_detectability(table: pd.DataFrame, cohort: CohortLabel) -> tuple[Figure, pd.DataFrame]:
     """Heat map: share of cells and of donors in which each gene of the question is seen.
 
     ``table``: columns gene, n_cells, pct_cells, n_donors, pct_donors.
@@ -175,7 +175,7 @@ def draw_across(
 
 
 def heat(ax, values: np.ndarray, genes: list[str]) -> None:
-    """Percentages as colour (root scale) and number; below 0.1% grey and bracketed."""
+    """Percentages as color (root scale) and number; below 0.1% gray and bracketed."""
     ax.imshow(np.sqrt(values), cmap=SHARES, vmin=0, vmax=10, aspect="auto")
     for row, column in np.ndindex(values.shape):
         value = values[row, column]
@@ -183,10 +183,8 @@ def heat(ax, values: np.ndarray, genes: list[str]) -> None:
             text = "no gene"
         else:
             text = f"{value:.2g}" if value < 1 else f"{value:.1f}" if value < 99.95 else "100"
-        colour = (
-            "white" if np.isfinite(value) and value > 45 else GREY if not value >= 0.1 else DARK
-        )
-        ax.text(column, row, text, ha="center", va="center", fontsize=6, color=colour)
+        color = "white" if np.isfinite(value) and value > 45 else GRAY if not value >= 0.1 else DARK
+        ax.text(column, row, text, ha="center", va="center", fontsize=6, color=color)
     ax.set_yticks(range(len(genes)), genes, style="italic")
     ax.tick_params(length=0)
     for side in ("left", "bottom"):

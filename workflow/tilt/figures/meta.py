@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from tilt.core.terms import ESTIMATORS, MAIN_METHODS, WORKING_SET
 from tilt.figures import forest, style
-from tilt.figures.names import CASE_COLOUR, DARK, pretty
+from tilt.figures.names import CASE_COLOR, DARK, pretty
 from tilt.figures.registry import title
 
 QUANTITIES = (*ESTIMATORS, "CD4_Tph_like", "CD4_Tfh_circ", "CD4_Th22_like")
@@ -62,7 +62,7 @@ def panel(ax, group: pd.DataFrame, labels: dict[str, str]) -> None:
             draw_mean(ax, row)
         text = row_text(row) if good else forest.missing_text(row.reason, 40)
         ax.text(
-            0.0, row.y - 0.17, text, va="bottom", fontsize=5.5, color=DARK if good else style.GREY,
+            0.0, row.y - 0.17, text, va="bottom", fontsize=5.5, color=DARK if good else style.GRAY,
             transform=ax.get_yaxis_transform(), style="normal" if good else "italic", zorder=3,
             linespacing=1.1, bbox={"fc": "white", "ec": "none", "pad": 0.5, "alpha": 0.8},
         )  # fmt: skip
@@ -113,7 +113,7 @@ def row_text(row) -> str:
 def draw_mean(ax, row) -> None:
     """Diamond from end to end of the interval; thin line of the prediction interval."""
     if row.pi_low == row.pi_low:
-        ax.plot([row.pi_low, row.pi_high], [row.y] * 2, color=CASE_COLOUR, lw=0.8)
-        ax.plot([row.pi_low, row.pi_high], [row.y] * 2, "|", color=CASE_COLOUR, ms=4, mew=0.8)
+        ax.plot([row.pi_low, row.pi_high], [row.y] * 2, color=CASE_COLOR, lw=0.8)
+        ax.plot([row.pi_low, row.pi_high], [row.y] * 2, "|", color=CASE_COLOR, ms=4, mew=0.8)
     x = [row.ci_low, row.effect, row.ci_high, row.effect]
     ax.fill(x, [row.y, row.y - 0.13, row.y, row.y + 0.13], color=DARK, lw=0, zorder=3)

@@ -1,8 +1,8 @@
-"""Colours and display names that are the same in every figure, table and exported object.
+"""Colors and display names that are the same in every figure, table and exported object.
 
 Needs no plotting library. Conditions take blue and vermilion of the Okabe-Ito palette
 (doi:10.1038/nmeth.1618); subsets take one hue a family, the two poles of the imbalance its
-strongest tones. Colour is never the only sign: subsets also carry their name.
+strongest tones. Color is never the only sign: subsets also carry their name.
 """
 
 import colorsys
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from tilt.core.terms import ESTIMATORS, INTERFERON_SET, ISG_HIGH, UNASSIGNED, WORKING_SET
 
-CONTROL_COLOUR = "#0072B2"
-CASE_COLOUR = "#D55E00"
-GREY = "#8A8A8A"
+CONTROL_COLOR = "#0072B2"
+CASE_COLOR = "#D55E00"
+GRAY = "#8A8A8A"
 LIGHT = "#D9D9D9"
 DARK = "#333333"
 
-SUBSET_COLOURS = {
+SUBSET_COLORS = {
     "T": "#3E6E9E",
     "CD4": "#3B6FA8",
     "CD8": "#C9971C",
@@ -60,7 +60,7 @@ SUBSET_COLOURS = {
     "th22_high": "#00686F",
     ISG_HIGH: "#E69F00",
 }
-SPARE_COLOURS = (  # of batches and donors: none that could be taken for a condition
+SPARE_COLORS = (  # of batches and donors: none that could be taken for a condition
     "#54A24B",
     "#B279A2",
     "#EECA3B",
@@ -72,7 +72,7 @@ SPARE_COLOURS = (  # of batches and donors: none that could be taken for a condi
     "#6A4C93",
     "#A7C957",
 )
-STEP_COLOURS = (
+STEP_COLORS = (
     "#882255",
     "#CC6677",
     "#DDCC77",
@@ -132,9 +132,9 @@ NAMES = {
     "AHR_T_CORE": "AHR core targets",
     "AHR_T_EXT": "AHR extended targets",
     "AP1_JUN": "AP-1 / JUN",
-    "TPH_BLOOD": "Tph programme",
-    "TH22_BLOOD": "Th22 programme",
-    "TFH_CIRC": "Tfh programme",
+    "TPH_BLOOD": "Tph program",
+    "TH22_BLOOD": "Th22 program",
+    "TFH_CIRC": "Tfh program",
     "HANDLING_IEG": "Handling (early genes)",
     "GLUCOCORTICOID_PROXY": "Glucocorticoid proxy",
     "IFN1_ISG7": "Interferon, seven genes",
@@ -145,7 +145,7 @@ NAMES = {
 
 
 @dataclass(frozen=True)
-class Cohort:
+class CohortLabel:
     """What figures and report need to know of a cohort."""
 
     name: str
@@ -165,13 +165,13 @@ class Cohort:
         told = "simulated" in self.title.lower()
         return self.title + (" · simulated data" if self.simulated and not told else "")
 
-    def colour(self, condition: str) -> str:
-        """Colour of a condition, the same in every figure."""
-        return {self.control: CONTROL_COLOUR, self.case: CASE_COLOUR}.get(condition, GREY)
+    def color(self, condition: str) -> str:
+        """Color of a condition, the same in every figure."""
+        return {self.control: CONTROL_COLOR, self.case: CASE_COLOR}.get(condition, GRAY)
 
 
 def describe(settings: dict) -> dict:
-    """Fields of :class:`Cohort` from a cohort's settings, as plain values for rule params."""
+    """Fields of :class:`CohortLabel` from a cohort's settings, as plain values for rule params."""
     return {
         "name": settings["name"],
         "title": settings.get("title") or settings["name"],
@@ -181,10 +181,10 @@ def describe(settings: dict) -> dict:
     }
 
 
-def subset_colour(label: str) -> str:
-    """Colour of a subset; a label not in the table gets one that depends on its name only."""
-    if label in SUBSET_COLOURS:
-        return SUBSET_COLOURS[label]
+def subset_color(label: str) -> str:
+    """Color of a subset; a label not in the table gets one that depends on its name only."""
+    if label in SUBSET_COLORS:
+        return SUBSET_COLORS[label]
     digest = hashlib.sha256(label.encode()).digest()
     light = (0.38, 0.52, 0.68)[digest[2] % 3]
     red, green, blue = colorsys.hls_to_rgb(digest[0] / 256, light, 0.35 + digest[1] / 640)
@@ -197,8 +197,8 @@ def pretty(label: str) -> str:
 
 
 def subset_order(labels) -> list[str]:
-    """Labels in the fixed order of the colour table, unknown ones after it, unassigned last."""
-    known = {label: place for place, label in enumerate(SUBSET_COLOURS)}
+    """Labels in the fixed order of the color table, unknown ones after it, unassigned last."""
+    known = {label: place for place, label in enumerate(SUBSET_COLORS)}
     last = len(known)
     return sorted(set(labels), key=lambda x: (x == UNASSIGNED, known.get(x, last), str(x)))
 

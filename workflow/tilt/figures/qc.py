@@ -6,17 +6,17 @@ from matplotlib.figure import Figure
 
 from tilt.core.text import count, number
 from tilt.figures import style
-from tilt.figures.names import DARK, LIGHT, STEP_COLOURS, Cohort
+from tilt.figures.names import DARK, LIGHT, STEP_COLORS, CohortLabel
 from tilt.figures.registry import title
 
 WATERFALL_TITLE, METRICS_TITLE = title("qc_waterfall"), title("qc_metrics")
-KEPT_COLOUR = "#C7CED6"
+KEPT_COLOR = "#C7CED6"
 MOST_NAMED = 60  # samples that can carry their name on a page
 METRICS = {
     "n_counts": ("UMIs per cell", "log"),
     "n_genes": ("genes per cell", "log"),
     "pct_mito": ("mitochondrial UMIs (%)", "sqrt"),
-    "pct_hb": ("haemoglobin UMIs (%)", "sqrt"),
+    "pct_hb": ("hemoglobin UMIs (%)", "sqrt"),
     "doublet_score": ("doublet score", "linear"),
 }
 CELL_COLUMNS = ("sample", "donor", "condition", "kept", *METRICS)
@@ -28,7 +28,7 @@ def step_name(step: str) -> str:
     return str(step).replace("_", " ")
 
 
-def order_samples(table: pd.DataFrame, cohort: Cohort) -> list[str]:
+def order_samples(table: pd.DataFrame, cohort: CohortLabel) -> list[str]:
     """Samples sorted by condition (control first), then by name."""
     rank = {arm: place for place, arm in enumerate(cohort.arms)}
     first = table.drop_duplicates("sample")
@@ -49,7 +49,7 @@ def waterfall_table(waterfall: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def draw_waterfall(waterfall: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
+def draw_waterfall(waterfall: pd.DataFrame, cohort: CohortLabel) -> tuple[Figure, pd.DataFrame]:
     """Barcodes left after each step (whole cohort) and the share lost at each step by sample.
 
     ``waterfall``: columns sample, donor, condition, step, n_removed, n_left, steps in order,
@@ -62,14 +62,14 @@ def draw_waterfall(waterfall: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.
     height = np.clip(3.1 * len(samples) + 30, 62, 205) if named else 150
     fig = style.figure(cohort, WATERFALL_TITLE, "double", height)
     left, right = fig.subplots(1, 2, width_ratios=(1, 1.5))
-    colours = dict(zip(steps[1:], STEP_COLOURS * 4, strict=False))
+    colors = dict(zip(steps[1:], STEP_COLORS * 4, strict=False))
 
     total = waterfall.groupby("step", sort=False)["n_left"].sum().reindex(steps)
     lost = waterfall.groupby("step", sort=False)["n_removed"].sum().reindex(steps)
     top = max(total.max(), 1)
     for place, step in enumerate(steps):
-        left.barh(place, total[step], color=KEPT_COLOUR, height=0.72)
-        left.barh(place, lost[step], left=total[step], color=colours.get(step), height=0.72)
+        left.barh(place, total[step], color=KEPT_COLOR, height=0.72)
+        left.barh(place, lost[step], left=total[step], color=colors.get(step), height=0.72)
         share = 100 * lost[step] / top
         gone = f"−{number(lost[step])}, {share:.1f}%" if lost[step] else "none removed"
         text = number(total[step]) + (f"  ({gone})" if place else "")
@@ -96,14 +96,14 @@ def draw_waterfall(waterfall: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.
     for step in ["kept", *(step for step in steps[1:] if lost[step])]:
         rows = table[table["step"] == step].set_index("sample")["percent"]
         widths = rows.reindex(samples).fillna(0).to_numpy()
-        colour = KEPT_COLOUR if step == "kept" else colours[step]
+        color = KEPT_COLOR if step == "kept" else colors[step]
         label = step_name(step)
-        right.barh(range(len(samples)), widths, left=start, color=colour, height=0.8, label=label)
+        right.barh(range(len(samples)), widths, left=start, color=color, height=0.8, label=label)
         start += widths
     rows = waterfall.drop_duplicates("sample").set_index("sample")
     for place, sample in enumerate(samples):
-        colour = cohort.colour(rows.loc[sample, "condition"])
-        right.barh(place, 2, left=-3, color=colour, height=0.8 if named else 1.0)
+        color = cohort.color(rows.loc[sample, "condition"])
+        right.barh(place, 2, left=-3, color=color, height=0.8 if named else 1.0)
     right.set_xlim(-3.2, 100)
     style.row_limits(right, len(samples))
     style.name_rows(right, samples if named else [], count(len(samples), "sample"))
@@ -135,7 +135,7 @@ def distribution_table(cells: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def draw_distributions(cells: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
+def draw_distributions(cells: pd.DataFrame, cohort: CohortLabel) -> tuple[Figure, pd.DataFrame]:
     """Metrics by sample before (pale) and after (dark) quality control, as quantile bars.
 
     ``cells``: columns sample, donor, condition, kept (bool) and the metrics.
@@ -157,11 +157,11 @@ def draw_distributions(cells: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.
             wide = wide.reindex([s for s in samples if s in wide.index])
             y = np.array([place[sample] for sample in wide.index]) + (shift if named else 0)
             after = when == "after"
-            colours = [cohort.colour(conditions[s]) if after else LIGHT for s in wide.index]
+            colors = [cohort.color(conditions[s]) if after else LIGHT for s in wide.index]
             if named or not after:
-                ax.hlines(y, wide[0.05], wide[0.95], color=colours, lw=0.5 if named else 0.8)
+                ax.hlines(y, wide[0.05], wide[0.95], color=colors, lw=0.5 if named else 0.8)
             if named or after:
-                ax.hlines(y, wide[0.25], wide[0.75], color=colours, lw=2 if named else 0.8)
+                ax.hlines(y, wide[0.25], wide[0.75], color=colors, lw=2 if named else 0.8)
                 ax.scatter(wide[0.5], y, s=2.2 if named else 0.8, c=DARK, lw=0, zorder=3)
         style.scale(ax, scale)
         ax.set_xlabel(label)
@@ -171,8 +171,8 @@ def draw_distributions(cells: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.
     n_before, n_after = len(cells), int(cells["kept"].sum())
     handles = style.arm_handles(cohort, conditions.value_counts().to_dict(), "sample")
     handles += style.bar_handles({f"before: {number(n_before)} barcodes": LIGHT})
-    handles += style.bar_handles({f"after: {number(n_after)} cells, coloured by condition": DARK})
-    many = "pale before 5–95%, coloured after 25–75%, dot median"
+    handles += style.bar_handles({f"after: {number(n_after)} cells, colored by condition": DARK})
+    many = "pale before 5–95%, colored after 25–75%, dot median"
     few = "thin 5–95%, thick 25–75%, dot median"
     handles += style.bar_handles({few if named else many: "none"})
     fig.legend(handles=handles, loc="outside lower left", ncols=3)

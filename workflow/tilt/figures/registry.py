@@ -42,7 +42,7 @@ ENTRIES = (
         "regulatory) at the two poles, on log axes with lines of equal ratio; half a cell is "
         "added to every count. (b) Standardized difference of the three estimators (Hedges g, "
         "95% CI) with the effect in its own unit in words; gray: the same with the labels of "
-        "donors permuted within strata. (c to e) E1 (log-ratio of labelled cells), E2 "
+        "donors permuted within strata. (c to e) E1 (log-ratio of labeled cells), E2 "
         "(log-ratio of score-high cells) and E3 (pseudobulk axis) by condition with mean and "
         "95% t interval. (f) The leading estimator against the interferon score or SLEDAI: an "
         "association. OLS with HC3, permutation within strata. n stands in the figure.",
@@ -265,7 +265,7 @@ ENTRIES = (
         caption="report.captions.celltypist",
         draw="figures.labels.draw_celltypist",
         needs={"pairs": "celltypist_confusion.tsv"},
-        cohorts="modelled",
+        cohorts="modeled",
         memory=(1000, 0),
     ),
     Figure(
@@ -286,7 +286,7 @@ ENTRIES = (
         title="quality metrics before and after",
         category="5 Quality",
         alt="Quantile bars of quality metrics by sample before and after filtering",
-        words="Distribution of each metric by sample, before (pale) and after (coloured) "
+        words="Distribution of each metric by sample, before (pale) and after (colored) "
         "filtering: thin bar 5–95%, thick 25–75%, dot median. Limits of each sample are in its "
         "quality table.",
         draw="figures.qc.draw_distributions",

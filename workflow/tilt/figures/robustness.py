@@ -6,14 +6,16 @@ from matplotlib.figure import Figure
 
 from tilt.core.text import number
 from tilt.figures import forest, style
-from tilt.figures.names import CASE_COLOUR, DARK, NAMES, Cohort, p_text, pretty
+from tilt.figures.names import CASE_COLOR, DARK, NAMES, CohortLabel, p_text, pretty
 from tilt.figures.registry import title
 
 TITLE = title("robustness")
-COLOURS = {"E1": "#0072B2", "E2": "#009E73", "E3": "#D55E00"}
+COLORS = {"E1": "#0072B2", "E2": "#009E73", "E3": "#D55E00"}
 
 
-def draw(curve: pd.DataFrame, random: pd.DataFrame, cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
+def draw(
+    curve: pd.DataFrame, random: pd.DataFrame, cohort: CohortLabel
+) -> tuple[Figure, pd.DataFrame]:
     """Effect of every specification by size, with the choices that made it; the random-set null.
 
     ``curve``: estimator, family, specification, leads, effect, unit, ci_low, ci_high, n_case,
@@ -25,7 +27,7 @@ def draw(curve: pd.DataFrame, random: pd.DataFrame, cohort: Cohort) -> tuple[Fig
         reasons = [r for r in curve.get("reason", []) if isinstance(r, str) and r]
         text = f"No specification can be estimated: {reasons[0] if reasons else 'no contrast'}."
         return style.sentence(cohort, TITLE, text)
-    groups = {e: rows_of(good[good["estimator"] == e]) for e in COLOURS}
+    groups = {e: rows_of(good[good["estimator"] == e]) for e in COLORS}
     groups = {e: rows for e, rows in groups.items() if rows}
     sizes = [len(rows) + 1 for rows in groups.values()]
     height = 3.4 * sum(sizes) + 11 * len(groups)
@@ -62,7 +64,7 @@ def rows_of(good: pd.DataFrame) -> list[pd.DataFrame]:
     return sorted(rows, key=lambda r: (r["effect"].median(), r["specification"].iloc[0]))
 
 
-def panel(ax, side, rows: list, name: str, cohort: Cohort, size: float) -> None:
+def panel(ax, side, rows: list, name: str, cohort: CohortLabel, size: float) -> None:
     """Specifications of one estimator in order of their effect; the declared one is a diamond."""
     labels = []
     for y, row in enumerate(rows):
@@ -74,10 +76,10 @@ def panel(ax, side, rows: list, name: str, cohort: Cohort, size: float) -> None:
         if several:
             marks = {"marker": "|", "ms": 5, "mew": 0.5}
         else:
-            ax.plot([row["ci_low"].iloc[0], row["ci_high"].iloc[0]], [y] * 2, color=COLOURS[name])
+            ax.plot([row["ci_low"].iloc[0], row["ci_high"].iloc[0]], [y] * 2, color=COLORS[name])
             marks = {"marker": "D" if main else "o", "ms": 4 if main else 3, "mew": 0}
-        colour = DARK if main else COLOURS[name]
-        ax.plot(row["effect"], [y] * len(row), ls="", color=colour, zorder=3, **marks)
+        color = DARK if main else COLORS[name]
+        ax.plot(row["effect"], [y] * len(row), ls="", color=color, zorder=3, **marks)
     style.zero_line(ax)
     ax.set_ylim(len(rows) - 0.3, -0.7)
     ax.set_yticks(range(len(rows)), labels, fontsize=size)
@@ -121,7 +123,7 @@ def null_panel(ax, note, random: pd.DataFrame, letter: str) -> None:
     observed = float(first["t"])
     null = random.loc[random["draw"] > 0, "t"].dropna().to_numpy()
     ax.hist(null, bins=40, color="#C7CED6")
-    ax.axvline(observed, color=CASE_COLOUR, lw=1.2)
+    ax.axvline(observed, color=CASE_COLOR, lw=1.2)
     ax.set_xlabel("t of the difference between conditions")
     ax.set_ylabel("random set pairs")
     ax.set_xlim(min(null.min(), observed) - 0.1, max(null.max(), observed) + 0.1)

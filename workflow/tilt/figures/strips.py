@@ -5,10 +5,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from tilt.figures import forest, style
-from tilt.figures.names import DARK, GREY, Cohort
+from tilt.figures.names import DARK, GRAY, CohortLabel
 
 
-def two_arms(ax: Axes, rows: pd.DataFrame, cohort: Cohort, names: bool = True) -> None:
+def two_arms(ax: Axes, rows: pd.DataFrame, cohort: CohortLabel, names: bool = True) -> None:
     """Values of donors by condition with the mean and its 95% interval beside the points.
 
     ``rows``: condition, value. A condition without a value gets no place on the axis.
@@ -19,7 +19,7 @@ def two_arms(ax: Axes, rows: pd.DataFrame, cohort: Cohort, names: bool = True) -
         values = rows.loc[(rows["condition"] == arm) & rows["value"].notna(), "value"].to_numpy()
         size = 9 if len(values) <= 30 else 4
         x = place - 0.06 + style.swarm(values, 0.2)
-        ax.scatter(x, values, s=size, c=cohort.colour(arm), lw=0, alpha=0.75)
+        ax.scatter(x, values, s=size, c=cohort.color(arm), lw=0, alpha=0.75)
         mean, low, high = style.mean_interval(values)
         if low == low:
             ax.plot([place + 0.28] * 2, [low, high], color=DARK, lw=1)
@@ -41,7 +41,7 @@ def test_text(tests: pd.DataFrame) -> str:
 
 
 def relation(
-    ax: Axes, rows: pd.DataFrame, cohort: Cohort, x_label: str, y_label: str
+    ax: Axes, rows: pd.DataFrame, cohort: CohortLabel, x_label: str, y_label: str
 ) -> pd.DataFrame:
     """Scatter of ``x`` against ``y`` by condition, with Spearman's rho and its 95% interval.
 
@@ -51,7 +51,7 @@ def relation(
     good = rows[rows["x"].notna() & rows["y"].notna()]
     for arm in cohort.arms:
         part = good[good["condition"] == arm]
-        ax.scatter(part["x"], part["y"], s=9, c=cohort.colour(arm), lw=0, alpha=0.8)
+        ax.scatter(part["x"], part["y"], s=9, c=cohort.color(arm), lw=0, alpha=0.8)
     ax.set_xlabel(x_label)
     ax.set_ylabel(y_label)
     ax.xaxis.set_major_locator(style.few_ticks(4))
@@ -80,4 +80,4 @@ def spearman(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
 def not_estimable(ax: Axes, reason: str, width: int = 26) -> None:
     """Panel with the reason instead of an axis."""
     style.say(ax, f"Not estimable: {reason}", width)
-    ax.texts[-1].set_color(GREY)
+    ax.texts[-1].set_color(GRAY)

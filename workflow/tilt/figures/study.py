@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from tilt.core.terms import UNIT
 from tilt.core.text import count, number
 from tilt.figures import style
-from tilt.figures.names import DARK, LIGHT, Cohort
+from tilt.figures.names import DARK, LIGHT, CohortLabel
 from tilt.figures.registry import title
 
 TITLE = title("study")
@@ -21,7 +21,7 @@ def is_number(values: pd.Series) -> bool:
     return bool(found.notna().any()) and found.notna().sum() == values.replace("", np.nan).count()
 
 
-def donor_summary(donors: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
+def donor_summary(donors: pd.DataFrame, cohort: CohortLabel) -> pd.DataFrame:
     """Rows of a table one: characteristic, and its value in each condition.
 
     Numbers become median and range, words their counts; blanks are counted as not known.
@@ -80,7 +80,7 @@ def flow_steps(samples: pd.DataFrame, waterfall: pd.DataFrame, donors: pd.DataFr
 
 
 def draw(
-    samples: pd.DataFrame, waterfall: pd.DataFrame, donors: pd.DataFrame, cohort: Cohort
+    samples: pd.DataFrame, waterfall: pd.DataFrame, donors: pd.DataFrame, cohort: CohortLabel
 ) -> tuple[Figure, pd.DataFrame]:
     """Boxes from samples to donors with what left at each step, and the donor table.
 
@@ -117,7 +117,7 @@ def draw_flow(ax, steps: list) -> None:
     style.mark(ax, "a", "from samples to donors")
 
 
-def draw_table(ax, summary: pd.DataFrame, cohort: Cohort) -> None:
+def draw_table(ax, summary: pd.DataFrame, cohort: CohortLabel) -> None:
     """Donor table as text, a column a condition."""
     arms = [column for column in summary if column != "characteristic"]
     ax.set_axis_off()
@@ -126,7 +126,7 @@ def draw_table(ax, summary: pd.DataFrame, cohort: Cohort) -> None:
     ax.set_ylim(max(len(rows), 6) + 0.4, -1.2)
     places = np.linspace(0.46, 0.76, max(len(arms), 2))
     for x, arm in zip(places, arms, strict=False):
-        ax.text(x, -0.6, arm, va="center", weight="bold", color=cohort.colour(arm))
+        ax.text(x, -0.6, arm, va="center", weight="bold", color=cohort.color(arm))
     for y, row in enumerate(rows.itertuples(index=False)):
         ax.axhline(y - 0.1, color=LIGHT, lw=0.4)
         ax.text(0, y + 0.4, shorten(row[0], 28), va="center", fontsize=6.5)

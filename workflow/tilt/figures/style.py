@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from tilt.core import contracts, tables
 from tilt.core.text import count
-from tilt.figures.names import DARK, GREY, Cohort
+from tilt.figures.names import DARK, GRAY, CohortLabel
 
 MM = 1 / 25.4
 WIDTHS = {"single": 89 * MM, "double": 183 * MM}  # column widths of the journals, in inches
@@ -63,7 +63,9 @@ HOUSE = {
 }
 
 
-def figure(cohort: Cohort | None, title: str, width: str = "double", height: float = 90) -> Figure:
+def figure(
+    cohort: CohortLabel | None, title: str, width: str = "double", height: float = 90
+) -> Figure:
     """Empty figure of a column ``width`` and ``height`` in mm, headed by cohort and title.
 
     The heading says so when the cohort is simulated.
@@ -92,7 +94,7 @@ def say(ax: Axes, text: str, width: int = 40) -> None:
     ax.text(0.5, 0.5, words, ha="center", va="center", color=DARK, transform=ax.transAxes)
 
 
-def sentence(cohort: Cohort | None, title: str, text: str) -> tuple[Figure, pd.DataFrame]:
+def sentence(cohort: CohortLabel | None, title: str, text: str) -> tuple[Figure, pd.DataFrame]:
     """Figure for what a cohort cannot support: the reason in words, and a table with it."""
     wrapped = textwrap.fill(text, 118)
     fig = figure(cohort, title, "double", 16 + 4 * wrapped.count("\n"))
@@ -102,7 +104,7 @@ def sentence(cohort: Cohort | None, title: str, text: str) -> tuple[Figure, pd.D
     return fig, pd.DataFrame({"not_shown": [title], "reason": [text]})
 
 
-def arm_handles(cohort: Cohort, counts: dict[str, int], unit: str = "donor") -> list:
+def arm_handles(cohort: CohortLabel, counts: dict[str, int], unit: str = "donor") -> list:
     """Legend entries of the conditions, each with its n."""
     from matplotlib.lines import Line2D
 
@@ -114,7 +116,7 @@ def arm_handles(cohort: Cohort, counts: dict[str, int], unit: str = "donor") -> 
             marker="o",
             ms=3.5,
             mew=0,
-            color=cohort.colour(arm),
+            color=cohort.color(arm),
             label=f"{arm} (n = {count(counts[arm], unit)})",
         )
         for arm in cohort.arms
@@ -159,11 +161,11 @@ def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
     return values.mean(), values.mean() - half, values.mean() + half
 
 
-def bar_handles(colours: dict[str, str]) -> list:
-    """Legend entries of filled boxes: label to colour."""
+def bar_handles(colors: dict[str, str]) -> list:
+    """Legend entries of filled boxes: label to color."""
     from matplotlib.patches import Patch
 
-    return [Patch(facecolor=colour, label=label) for label, colour in colours.items()]
+    return [Patch(facecolor=color, label=label) for label, color in colors.items()]
 
 
 def few_ticks(n: int):
@@ -174,7 +176,7 @@ def few_ticks(n: int):
 
 
 def diverging(low: str, high: str):
-    """Colour map from colour ``low`` over white to colour ``high``."""
+    """Color map from color ``low`` over white to color ``high``."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("diverging", [low, "#F7F7F7", high])
@@ -260,7 +262,7 @@ def name_rows(ax: Axes, names: list[str], otherwise: str) -> None:
 def zero_line(ax: Axes, vertical: bool = True) -> None:
     """Thin line of no effect."""
     line = ax.axvline if vertical else ax.axhline
-    line(0, color=GREY, lw=0.6, zorder=0)
+    line(0, color=GRAY, lw=0.6, zorder=0)
 
 
 def save(fig: Figure, table: pd.DataFrame, stem: str | os.PathLike) -> None:

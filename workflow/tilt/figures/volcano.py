@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from tilt.core.text import number
 from tilt.figures import style
-from tilt.figures.names import DARK, Cohort, pretty
+from tilt.figures.names import DARK, CohortLabel, pretty
 from tilt.figures.registry import title
 
 TITLE = title("volcano")
@@ -15,7 +15,7 @@ MOST_NAMED = 12
 MOST_PANELS = 6
 
 
-def draw(tables: dict[str, pd.DataFrame], cohort: Cohort) -> tuple[Figure, pd.DataFrame]:
+def draw(tables: dict[str, pd.DataFrame], cohort: CohortLabel) -> tuple[Figure, pd.DataFrame]:
     """Volcano of each group of cells, or the reason why it was not tested.
 
     ``tables``: by group of cells, the table of genes (gene_symbol, log2fc, p, q, n_case,
@@ -60,12 +60,12 @@ def reason_of(table: pd.DataFrame) -> str:
     return reasons[0] if reasons else "no reason given"
 
 
-def headings(tables: dict[str, pd.DataFrame], cohort: Cohort) -> dict[str, str]:
+def headings(tables: dict[str, pd.DataFrame], cohort: CohortLabel) -> dict[str, str]:
     """Title of each group of cells, tested or not."""
     return {name: heading(name, usable(table), cohort) for name, table in tables.items()}
 
 
-def heading(name: str, table: pd.DataFrame, cohort: Cohort) -> str:
+def heading(name: str, table: pd.DataFrame, cohort: CohortLabel) -> str:
     """Group of cells with the n of both conditions."""
     if table.empty:
         return pretty(name)
@@ -74,16 +74,14 @@ def heading(name: str, table: pd.DataFrame, cohort: Cohort) -> str:
     return f"{pretty(name)}, {n}"
 
 
-def panel(ax, table: pd.DataFrame, cohort: Cohort) -> None:
-    """Fold change against p; genes with q below 5% coloured by direction, the clearest named."""
+def panel(ax, table: pd.DataFrame, cohort: CohortLabel) -> None:
+    """Fold change against p; genes with q below 5% colored by direction, the clearest named."""
     y = -np.log10(table["p"].clip(lower=1e-300))
     clear = table["q"] < FDR
-    colours = np.where(
-        table["log2fc"] > 0, cohort.colour(cohort.case), cohort.colour(cohort.control)
-    )
+    colors = np.where(table["log2fc"] > 0, cohort.color(cohort.case), cohort.color(cohort.control))
     ax.scatter(table["log2fc"][~clear], y[~clear], s=2, c="#C8C8C8", lw=0, rasterized=True)
     ax.scatter(
-        table["log2fc"][clear], y[clear], s=4, c=colours[clear], lw=0, rasterized=clear.sum() > 800
+        table["log2fc"][clear], y[clear], s=4, c=colors[clear], lw=0, rasterized=clear.sum() > 800
     )
     reach = float(np.nanquantile(np.abs(table["log2fc"]), 0.999)) * 1.25 or 1.0
     reach = max(reach, float(np.abs(table["log2fc"][clear]).max()) * 1.15 if clear.any() else 0)
@@ -95,10 +93,10 @@ def panel(ax, table: pd.DataFrame, cohort: Cohort) -> None:
         n = int((clear & (np.sign(table["log2fc"]) == sign)).sum())
         ax.text(
             0.5 + 0.49 * sign, 0.99, f"{number(n)} {word}", ha="right" if sign > 0 else "left",
-            va="top", fontsize=6, transform=ax.transAxes, color=cohort.colour(arm),
+            va="top", fontsize=6, transform=ax.transAxes, color=cohort.color(arm),
         )  # fmt: skip
     ax.set_xlabel(f"log2 fold change, {cohort.case} / {cohort.control}")
-    ax.set_ylabel("−log10 p (coloured: q < 0.05)")
+    ax.set_ylabel("−log10 p (colored: q < 0.05)")
     ax.xaxis.set_major_locator(style.few_ticks(5))
 
 

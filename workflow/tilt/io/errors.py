@@ -9,12 +9,12 @@ MAX_COUNT = np.iinfo(np.int32).max
 
 
 class BadSample(ValueError):
-    """Raw data of a sample that cannot be used; says which sample, which file, why, the mend."""
+    """Raw data of a sample that cannot be used; says which sample, which file, why, the fix."""
 
-    def __init__(self, sample: str, file, wrong: str, mend: str):
-        self.sample, self.file, self.wrong, self.mend = sample, str(file), wrong, mend
+    def __init__(self, sample: str, file, wrong: str, fix: str):
+        self.sample, self.file, self.wrong, self.fix = sample, str(file), wrong, fix
         where = f"sample {sample}" if sample else "sample"
-        super().__init__(f"{where}: {self.file}: {wrong}. Mend: {mend}.")
+        super().__init__(f"{where}: {self.file}: {wrong}. Fix: {fix}.")
 
 
 def not_counts(values: np.ndarray) -> str:
@@ -35,7 +35,7 @@ def not_counts(values: np.ndarray) -> str:
             kind = "log-transformed" if high < 30 else "scaled to a common depth"
             return (
                 f"holds values that are not whole numbers (for instance {values[broken][0]:.4g}, "
-                f"largest {high:.4g}): these look normalised ({kind})"
+                f"largest {high:.4g}): these look normalized ({kind})"
             )
     if high > MAX_COUNT:
         return f"holds a count of {high:.4g}, more than a cell can have"

@@ -88,7 +88,7 @@ def check_address(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK):
         return
-    raise RetrievalError(f"{url}: only https addresses are fetched. Mend: write https://...")
+    raise RetrievalError(f"{url}: only https addresses are fetched. Fix: write https://...")
 
 
 def check_file(path: Path, name: str, n_bytes: int | None, sha256: str | None) -> str:
@@ -160,7 +160,7 @@ def _download(url: str, part: Path, name: str, n_bytes, attempts: int, sleep) ->
             fault = _Passing(_plainly(error))
         except OSError as error:
             raise RetrievalError(
-                f"{part.parent} cannot be written ({error.strerror}). Mend: free space or set "
+                f"{part.parent} cannot be written ({error.strerror}). Fix: free space or set "
                 "`downloads` to another folder."
             ) from error
         except _Passing as error:

@@ -48,8 +48,8 @@ def opened(path: Path, sample: str):
             if getattr(error, "errno", None):
                 raise  # of the disk, not of the content
             wrong = f"a part of the file is missing or damaged ({error.args[0]})"
-            mend = "fetch it again; if it is whole, another `format` in the cohort file may fit"
-            raise BadSample(sample, path, wrong, mend) from error
+            fix = "fetch it again; if it is whole, another `format` in the cohort file may fit"
+            raise BadSample(sample, path, wrong, fix) from error
 
 
 def texts(dataset) -> list[str]:
@@ -65,10 +65,10 @@ def counts_group(file, counts: str, sample: str, path: Path):
     if counts not in file:
         places = [name for name in ("X", "raw/X") if name in file]
         places += [f"layers/{name}" for name in file.get("layers", {})]
-        mend = f"set h5ad: counts: to one of {', '.join(places)} in the cohort file"
+        fix = f"set h5ad: counts: to one of {', '.join(places)} in the cohort file"
         if not places:
-            mend = "give an h5ad that holds counts; a 10x HDF5 file is read by format: 10x_h5"
-        raise BadSample(sample, path, f"has no {counts}", mend)
+            fix = "give an h5ad that holds counts; a 10x HDF5 file is read by format: 10x_h5"
+        raise BadSample(sample, path, f"has no {counts}", fix)
     return file[counts]
 
 
@@ -171,10 +171,10 @@ def check_counts(file, group, counts: str, sample: str, path: Path) -> None:
     if not wrong:
         return
     good = [name for name in places_of_counts(file) if name != counts]
-    mend = "give a file with the raw counts"
+    fix = "give a file with the raw counts"
     if good:
-        mend = f"whole numbers are in {good[0]}: set h5ad: {{counts: {good[0]}}} in the cohort file"
-    raise BadSample(sample, path, f"{counts} {wrong}", mend)
+        fix = f"whole numbers are in {good[0]}: set h5ad: {{counts: {good[0]}}} in the cohort file"
+    raise BadSample(sample, path, f"{counts} {wrong}", fix)
 
 
 def places_of_counts(file) -> list[str]:

@@ -1,7 +1,7 @@
 """Raw count files of one sample, in any of the accepted formats, to one AnnData.
 
 Nothing is believed: every file is checked for what it claims to be, and what is wrong is said
-with the sample, the file and the mend.
+with the sample, the file and the fix.
 """
 
 import gzip
@@ -72,8 +72,8 @@ def to_anndata(matrix, barcodes, ids, symbols, obs=None, *, sample: str, file):
     import pandas as pd
 
     if not barcodes:
-        mend = "correct the sample's name in the sheet, or take the row out"
-        raise BadSample(sample, file, "has no cells of this sample", mend)
+        fix = "correct the sample's name in the sheet, or take the row out"
+        raise BadSample(sample, file, "has no cells of this sample", fix)
     check_names(barcodes, ids, symbols, sample, file)
     matrix = as_counts(matrix, sample, file)
     bare = [re.sub(r"\.\d+$", "", i) if ENSEMBL.match(i) else i for i in ids]
@@ -153,8 +153,8 @@ def _check_file(path: Path, sample: str) -> None:
             sample, path, "the file is a web page, not data", "delete it and fetch it again"
         )
     if head[:4] == b"PK\x03\x04":
-        mend = "save an Excel table as tab-separated text (TSV); unpack a zip archive"
-        raise BadSample(sample, path, "the file is an Excel table or a zip archive", mend)
+        fix = "save an Excel table as tab-separated text (TSV); unpack a zip archive"
+        raise BadSample(sample, path, "the file is an Excel table or a zip archive", fix)
     if path.suffix == ".gz" and not packed:
         raise BadSample(
             sample,
@@ -163,8 +163,8 @@ def _check_file(path: Path, sample: str) -> None:
             f"rename it to {path.name[:-3]} if it is plain text, else fetch it again",
         )
     if path.suffix in (".h5", ".h5ad", ".hdf5") and head[:8] != b"\x89HDF\r\n\x1a\n":
-        mend = "unpack it with gunzip" if packed else "fetch it again"
-        raise BadSample(sample, path, "the file is not HDF5", mend)
+        fix = "unpack it with gunzip" if packed else "fetch it again"
+        raise BadSample(sample, path, "the file is not HDF5", fix)
 
 
 def _open(path: Path):
@@ -187,8 +187,8 @@ def read_lines(path: Path, sample: str) -> list[list[str]]:
 
 
 def _not_text(sample: str, path: Path) -> BadSample:
-    mend = "fetch it again, or save it as plain text in UTF-8"
-    return BadSample(sample, path, "the file is not text (UTF-8)", mend)
+    fix = "fetch it again, or save it as plain text in UTF-8"
+    return BadSample(sample, path, "the file is not text (UTF-8)", fix)
 
 
 def _truncated(sample: str, path: Path) -> BadSample:
@@ -275,8 +275,8 @@ def _of_lane(found, path: Path, sample: str, where: dict, keep: list[str]):
     for name in [*where, *keep]:
         if name not in head:
             have = ", ".join(part for part in head if part)
-            mend = f"name one of its columns in the cohort file: {have}"
-            raise BadSample(sample, path, f"the table of cells has no column {name!r}", mend)
+            fix = f"name one of its columns in the cohort file: {have}"
+            raise BadSample(sample, path, f"the table of cells has no column {name!r}", fix)
     at = {name: i for i, name in enumerate(head)}
     wanted = {name: {str(value) for value in values} for name, values in where.items()}
     chosen = {
@@ -287,8 +287,8 @@ def _of_lane(found, path: Path, sample: str, where: dict, keep: list[str]):
     rows = [i for i, name in enumerate(barcodes) if name.split("-")[0] in chosen]
     if len(rows) < 0.5 * len(chosen):
         wrong = f"only {len(rows)} of {len(chosen)} barcodes of the sample are in the matrix"
-        mend = "the table and the matrix are not of the same lane: correct the row of the sheet"
-        raise BadSample(sample, path, wrong, mend)
+        fix = "the table and the matrix are not of the same lane: correct the row of the sheet"
+        raise BadSample(sample, path, wrong, fix)
     names = [barcodes[i] for i in rows]
     obs = {name: [chosen[cell.split("-")[0]][at[name]] for cell in names] for name in keep}
     return matrix.tocsr()[rows], names, ids, symbols, obs
@@ -313,8 +313,8 @@ def _read_table(path: Path, sample: str, block: int = 2000):
         raise _not_text(sample, path) from error
     except (ValueError, pd.errors.ParserError) as error:
         wrong = "the file is not a table of numbers with names in its first row and column"
-        mend = "give genes as rows, barcodes as columns, parted by tabs"
-        raise BadSample(sample, path, f"{wrong} ({str(error).strip()})", mend) from error
+        fix = "give genes as rows, barcodes as columns, parted by tabs"
+        raise BadSample(sample, path, f"{wrong} ({str(error).strip()})", fix) from error
     if not blocks or not columns:
         wrong = "the table holds names in its first row or column only"
         raise BadSample(sample, path, wrong, "fetch it again; columns must be parted by tabs")

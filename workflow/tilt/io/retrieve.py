@@ -65,7 +65,7 @@ def _lost(lost: list[str], archives: list[dict], folder: Path) -> str:
     more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
     return (
         f"{len(lost)} files of the sample sheet are not in {where}: {', '.join(lost[:5])}{more}. "
-        f"Mend: correct the sheet, or put the files into {folder}."
+        f"Fix: correct the sheet, or put the files into {folder}."
     )
 
 
@@ -80,7 +80,7 @@ def _one(entry: dict, folder: Path, lock: dict, fetch_one) -> dict:
         if expected and found != expected:
             raise RetrievalError(
                 f"{target} has changed since it was fetched: SHA-256 {found}, expected {expected}. "
-                "Mend: delete it to fetch it again."
+                "Fix: delete it to fetch it again."
             )
         log.info("%s: already there, %s", name, amount(target.stat().st_size))
         return known or _record(target, found, str(target), "")
@@ -103,7 +103,7 @@ def _one(entry: dict, folder: Path, lock: dict, fetch_one) -> dict:
     remote = [url for url in urls if "://" in url]
     if not remote:
         places = ", ".join(map(str, local)) or "no address is given"
-        raise RetrievalError(f"{name}: not found ({places}). Mend: put the file at {target}.")
+        raise RetrievalError(f"{name}: not found ({places}). Fix: put the file at {target}.")
     done = fetch_one(remote, target, n_bytes=n_bytes, sha256=expected)
     return _record(target, done["sha256"], done["url"], version)
 
@@ -130,7 +130,7 @@ def resolve_cellxgene(source: dict) -> tuple[str, int, str]:
     except (requests.RequestException, ValueError, KeyError, StopIteration) as error:
         raise RetrievalError(
             f"{address}: the service does not name an h5ad of this dataset "
-            f"({type(error).__name__}: {error}). Mend: run again later, or fetch the h5ad by hand."
+            f"({type(error).__name__}: {error}). Fix: run again later, or fetch the h5ad by hand."
         ) from error
 
 
@@ -152,7 +152,7 @@ def unpack(archive: Path, wanted: list[str], folder: Path) -> dict[str, dict]:
                 if member.name.startswith("/") or ".." in parts:
                     raise RetrievalError(
                         f"{archive} holds a member that points outside of it ({member.name}): "
-                        "nothing of it was used. Mend: delete it and fetch it from another mirror."
+                        "nothing of it was used. Fix: delete it and fetch it from another mirror."
                     )
             for member in members:
                 name = PurePosixPath(member.name).name
@@ -170,7 +170,7 @@ def unpack(archive: Path, wanted: list[str], folder: Path) -> dict[str, dict]:
                 records[name] = _record(target, sha.hexdigest(), f"{archive.name}:{name}", "")
     except (tarfile.TarError, EOFError) as error:
         raise RetrievalError(
-            f"{archive} is cut short or damaged ({error}). Mend: delete it to fetch it again."
+            f"{archive} is cut short or damaged ({error}). Fix: delete it to fetch it again."
         ) from error
     log.info("%s: %d files taken out", archive.name, len(records))
     return records

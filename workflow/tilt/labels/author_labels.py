@@ -123,9 +123,9 @@ def compare(
 
 
 def agreement(author: pd.Series, own: pd.Series) -> dict[str, float]:
-    """Agreement of two labellings in the same words.
+    """Agreement of two labelings in the same words.
 
-    Returns n (cells the authors labelled), ari (adjusted Rand index), macro_f1 (over the authors'
+    Returns n (cells the authors labeled), ari (adjusted Rand index), macro_f1 (over the authors'
     labels; a cell that we leave unassigned counts as wrong).
     """
     from sklearn.metrics import adjusted_rand_score, f1_score

@@ -77,13 +77,13 @@ def read_model(path: str | Path) -> Model:
             content = _Reader(handle).load()
         classifier, scaler = content["Model"], content["Scaler_"]
         genes = np.asarray(classifier.features, dtype=str)
-        centred = getattr(scaler, "with_mean", True)
+        centered = getattr(scaler, "with_mean", True)
         model = Model(
             genes=genes,
             labels=np.asarray(classifier.classes_, dtype=str),
             weights=np.atleast_2d(np.asarray(classifier.coef_, dtype=float)),
             intercept=np.atleast_1d(np.asarray(classifier.intercept_, dtype=float)),
-            mean=np.asarray(scaler.mean_ if centred else np.zeros(len(genes)), dtype=float),
+            mean=np.asarray(scaler.mean_ if centered else np.zeros(len(genes)), dtype=float),
             scale=np.asarray(scaler.scale_, dtype=float),
         )
     except (pickle.UnpicklingError, AttributeError, KeyError, TypeError, ValueError, EOFError,

@@ -15,7 +15,7 @@ from tilt.labels.logistic import softmax
 
 log = logging.getLogger(__name__)
 
-NEIGHBOURS = 15  # most cells pooled to see whether a marker is on
+NEIGHBORS = 15  # most cells pooled to see whether a marker is on
 POOLED = 15_000  # counts that are enough to see it: deep cells are pooled less, rare ones kept
 HALF_ON = 2.0  # counts per 10,000 at which a lineage marker is half on; ambient RNA stays below
 SHARPNESS = 10.0  # of the softmax from scores to probabilities
@@ -36,7 +36,7 @@ LOOK_ALIKE_GENES = 2  # distinct foreign genes
 def lineages(adata: ad.AnnData, markers: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Name the lineage of every cell of one sample.
 
-    The counts of a cell and its nearest neighbours are pooled; a marker counts as on by its level
+    The counts of a cell and its nearest neighbors are pooled; a marker counts as on by its level
     in counts per 10,000, not by comparison with the other cells, so that a sample of one lineage
     only is not split. A logistic map from the embedding to these first calls, learned on one half
     of the cells and used on the other, then decides together with the markers.
@@ -82,7 +82,7 @@ def marker_score(
     counts: sparse.csr_matrix, depth: np.ndarray, signs: np.ndarray, embedding: np.ndarray
 ) -> np.ndarray:
     """Share of positive markers on minus share of negative markers on (cells x labels)."""
-    near = int(np.clip(POOLED / np.median(depth), 1, min(NEIGHBOURS, max(1, len(depth) // 6))))
+    near = int(np.clip(POOLED / np.median(depth), 1, min(NEIGHBORS, max(1, len(depth) // 6))))
     others, _ = nearest_cells(embedding, near - 1)
     pool = np.column_stack([np.arange(len(depth)), others]).ravel()
     start = np.arange(0, len(pool) + 1, near)

@@ -8,7 +8,7 @@ shared between cells in two ways that are learned without any label from outside
 logistic map from the embedding to groups of labels, and count profiles of the groups over all
 genes given. Both are learned without the fifth of the cells on which they are used, so that a
 cell never confirms itself. Rates, shares, map and profiles are updated in turn (expectation
-maximisation); marker signs hold the components in place.
+maximization); marker signs hold the components in place.
 
 Sources: marker-anchored mixtures, Zhang 2019 (CellAssign, doi:10.1038/s41592-019-0529-1);
 negative-binomial counts with depth as exposure, Lopez 2018 (doi:10.1038/s41592-018-0229-2).
@@ -160,7 +160,7 @@ def fit(
         and the profiles of the next round. Below 1 a label with few cells can't drift away from
         its markers.
     rounds
-        Rounds of expectation maximisation.
+        Rounds of expectation maximization.
     """
     n_groups = int(group.max()) + 1
     member = np.eye(n_groups)[group]

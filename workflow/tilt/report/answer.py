@@ -7,7 +7,7 @@ import pandas as pd
 
 from tilt.core.terms import ESTIMATORS, GROUPS, INTERFERON_SET, MAIN_METHODS, PRIMARY
 from tilt.core.text import count, number
-from tilt.figures.names import Cohort, p_text, pretty
+from tilt.figures.names import CohortLabel, p_text, pretty
 
 SILENT = ("CXCL13", "IL22")
 SMALL_ARM = 10  # donors in the smaller arm below which power is low (simulated for this design)
@@ -17,7 +17,7 @@ SMALL_ARM = 10  # donors in the smaller arm below which power is low (simulated 
 class CohortResults:
     """One cohort as the report needs it: who it is, its settings, tables, and figure stems."""
 
-    cohort: Cohort
+    cohort: CohortLabel
     settings: dict
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     figures: dict[str, Path] = field(default_factory=dict)
@@ -150,7 +150,7 @@ def clean(reason) -> str:
     return str(reason).strip().rstrip(".") if isinstance(reason, str) and reason else "no reason"
 
 
-def limits(results: CohortResults) -> str:
+def cannot_show(results: CohortResults) -> str:
     """Third sentence: what the cohort cannot show."""
     cohort = results.cohort
     found = results.table("detectability")
@@ -194,7 +194,7 @@ def used_covariates(tests: pd.DataFrame) -> str:
 
 def answer(results: CohortResults) -> list[str]:
     """The answer of one cohort in three sentences."""
-    return [headline(results), support(results), limits(results)]
+    return [headline(results), support(results), cannot_show(results)]
 
 
 def across(meta: pd.DataFrame, cohorts: list[CohortResults]) -> list[str]:

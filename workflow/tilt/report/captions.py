@@ -50,8 +50,8 @@ def imbalance(results: CohortResults) -> str:
     return (
         f"{donors_text(results)}. (a) Each dot a donor: share of memory CD4 T cells (naive and "
         "regulatory T cells left out) at the two poles, half a cell added; lines of equal ratio. "
-        "(b) Standardised difference (Hedges g, 95% CI) and, in words, the effect in its own unit; "
-        "grey, the same with the labels of donors permuted. "
+        "(b) Standardized difference (Hedges g, 95% CI) and, in words, the effect in its own unit; "
+        "gray, the same with the labels of donors permuted. "
         "(c–e) Each estimator by condition, mean with 95% t interval. (f) Leading estimator "
         "against "
         "interferon score or SLEDAI, Spearman's rho: an association. OLS with HC3 standard errors, "
@@ -115,7 +115,7 @@ def markers(results: CohortResults) -> str:
     rows = results.table("marker_expression")
     n = int(rows.drop_duplicates("subset")["n_cells"].sum()) if len(rows) else 0
     return (
-        f"{number(n)} T cells. Area: share of cells with at least one UMI; colour: mean log1p of "
+        f"{number(n)} T cells. Area: share of cells with at least one UMI; color: mean log1p of "
         "counts per 10,000; ring: positive marker of the subset; cross: negative marker."
     )
 
@@ -135,7 +135,7 @@ def label_scores(results: CohortResults) -> str:
 
 
 def label_coverage(results: CohortResults) -> str:
-    """Shares of labelled cells and, where the authors' labels are known, how right they are."""
+    """Shares of labeled cells and, where the authors' labels are known, how right they are."""
     rows = results.table("label_coverage")
     text = "Share of T cells that have a label, as the least margin rises; dotted, as given out"
     usual = rows[rows["rule"] == "default"] if len(rows) else rows

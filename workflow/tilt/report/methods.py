@@ -120,7 +120,7 @@ def cells_text(config: dict) -> str:
         "antigen-receptor, mitochondrial, ribosomal, interferon-induced, immediate-early, "
         "heat-shock, "
         f"sex-linked and cell-cycle genes; {embed['n_pcs']} principal components were {harmony}"
-        f"joined in a graph of {embed['n_neighbors']} neighbours and clustered by Leiden at "
+        f"joined in a graph of {embed['n_neighbors']} neighbors and clustered by Leiden at "
         f"resolution {several(embed['resolutions'])}. Lineages, subsets and states were named from "
         "tables of positive and negative markers, without sight of the condition; interferon-high "
         "and proliferating are states laid over subsets."
@@ -162,7 +162,7 @@ def estimators_text(imbalance: dict, poles: str) -> str:
     return (
         "The imbalance was measured per donor among memory CD4 T cells (not naive, not regulatory) "
         "in "
-        "three ways agreed beforehand: E1, the natural log-ratio of labelled "
+        "three ways agreed beforehand: E1, the natural log-ratio of labeled "
         f"{poles}, 0.5 added "
         f"to each count, in donors with {imbalance['min_memory_cells']} such cells, and only where "
         "the "
@@ -243,7 +243,7 @@ def citations(config: dict, cohorts: list[CohortResults]) -> list[str]:
         keys += ["pm", "hksj"]
     data = [
         f"{c.cohort.title}: {c.settings['citation']}"
-        + (f" Licence: {c.settings['licence']}." if c.settings.get("licence") else "")
+        + (f" License: {c.settings['licence']}." if c.settings.get("licence") else "")
         for c in cohorts
         if c.settings.get("citation") and not c.cohort.simulated
     ]

@@ -50,10 +50,10 @@ def load_cells(umap: Path, labels: Path) -> pd.DataFrame:
 
 
 def data_uri(stem: Path) -> str:
-    """Figure as a data URI: the SVG where it is small, else a PNG of fewer pixels and colours.
+    """Figure as a data URI: the SVG where it is small, else a PNG of fewer pixels and colors.
 
-    The palette covers the range of colours, so that a rare subset keeps its own, and is then moved
-    to the middle of what it stands for, so that pale greys stay grey.
+    The palette covers the range of colors, so that a rare subset keeps its own, and is then moved
+    to the middle of what it stands for, so that pale grays stay gray.
     """
     svg = stem.with_suffix(".svg")
     if svg.stat().st_size <= MOST_SVG:
@@ -65,8 +65,8 @@ def data_uri(stem: Path) -> str:
         height = round(image.height * PNG_WIDTH / image.width)
         image = image.resize((PNG_WIDTH, height), Image.Resampling.LANCZOS)
     flat = image.quantize(255, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    place, colour = np.asarray(flat).ravel(), np.asarray(image).reshape(-1, 3)
-    sums = [np.bincount(place, colour[:, n], 256) for n in range(3)]
+    place, color = np.asarray(flat).ravel(), np.asarray(image).reshape(-1, 3)
+    sums = [np.bincount(place, color[:, n], 256) for n in range(3)]
     means = np.stack(sums, 1) / np.maximum(np.bincount(place, minlength=256), 1)[:, None]
     flat.putpalette(means.round().astype(np.uint8).tobytes())
     buffer = io.BytesIO()
@@ -82,8 +82,8 @@ def is_narrow(stem: Path) -> bool:
 
 def not_shown(stem: Path) -> str:
     """Reason why a figure is a sentence, "" when it shows something."""
-    twin = stem.with_suffix(".tsv")
-    head = tables.read(twin, contracts.FREE, nrows=1) if twin.exists() else pd.DataFrame()
+    plotted = stem.with_suffix(".tsv")
+    head = tables.read(plotted, contracts.FREE, nrows=1) if plotted.exists() else pd.DataFrame()
     if list(head.columns) == ["not_shown", "reason"] and len(head):
         return str(head["reason"].iloc[0])
     return ""
@@ -130,7 +130,7 @@ def cohort_section(results: CohortResults, cells: pd.DataFrame, config: dict) ->
         "figures": figures,
         "scatter": scatter,
         "umap": report_svg.umap(cells, results.cohort, config["seed"]),
-        "legend": [(a, results.cohort.colour(a)) for a in results.cohort.arms],
+        "legend": [(a, results.cohort.color(a)) for a in results.cohort.arms],
         "tables": cohort_tables(results),
         "skipped": skipped(get("qc_samples")),
     }

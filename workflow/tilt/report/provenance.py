@@ -52,7 +52,7 @@ def config_text(config: dict) -> str:
 
 
 def hashed_inputs(config: dict, cohorts: dict) -> list[str]:
-    """Files that say what is analysed and how: tables of the config, cohort files and sheets."""
+    """Files that say what is analyzed and how: tables of the config, cohort files and sheets."""
     paths = list(config["resources"].values())
     for about in cohorts.values():
         paths += [about["path"], about["sheet"]]

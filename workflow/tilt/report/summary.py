@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tilt.core.text import count, number
-from tilt.figures.names import Cohort, describe, p_text, pretty
+from tilt.figures.names import CohortLabel, describe, p_text, pretty
 from tilt.report import answer, provenance
 from tilt.report.answer import CohortResults
 
@@ -20,7 +20,7 @@ def lines(folder: Path, cohorts: dict[str, dict]) -> list[str]:
     for name, settings in cohorts.items():
         found = provenance.read_all(folder / name, TABLES)
         if "tests" in found:
-            results = CohortResults(Cohort(**describe(settings)), settings, found)
+            results = CohortResults(CohortLabel(**describe(settings)), settings, found)
             simulated = " (simulated)" if results.cohort.simulated else ""
             out += [f"{name}{simulated}: {cells(results)}", f"  {headline(results)}"]
             finished.append(results)

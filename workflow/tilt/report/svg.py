@@ -8,7 +8,7 @@ import pandas as pd
 from tilt.core.terms import POLE_FLAGS, UNASSIGNED, UNIT_KEY
 from tilt.core.text import number
 from tilt.figures.imbalance import count_poles
-from tilt.figures.names import Cohort, pretty, subset_colour, subset_order
+from tilt.figures.names import CohortLabel, pretty, subset_color, subset_order
 
 SIZE = 460
 EDGE = 46
@@ -31,7 +31,7 @@ def _frame(inside: str, label: str, extra: str = "") -> str:
 def donor_scatter(
     composition: pd.DataFrame,
     imbalance: pd.DataFrame,
-    cohort: Cohort,
+    cohort: CohortLabel,
     poles: dict,
 ) -> str:
     """Tph-like against Th22-like donors on log axes; each point tells its donor on hover.
@@ -39,8 +39,8 @@ def donor_scatter(
     "" when no donor has memory CD4 T cells.
     """
     rows = imbalance[imbalance["estimator"] == "E1"]
-    labelled = bool(rows["value"].notna().any())
-    table = count_poles(composition, poles if labelled else POLE_FLAGS)
+    labeled = bool(rows["value"].notna().any())
+    table = count_poles(composition, poles if labeled else POLE_FLAGS)
     if table.empty:
         return ""
     logs = np.log10(table[["pct_th22", "pct_tph"]].to_numpy())
@@ -60,10 +60,10 @@ def donor_scatter(
             told += [f"{n} {v:+.2f}" for n, v in values.loc[key].items() if v == v]
         text = html.escape("; ".join(told))
         points.append(
-            f'<circle cx="{px:.1f}" cy="{py:.1f}" r="5.5" fill="{cohort.colour(row.condition)}" '
+            f'<circle cx="{px:.1f}" cy="{py:.1f}" r="5.5" fill="{cohort.color(row.condition)}" '
             f'fill-opacity=".8"><title>{text}</title></circle>'
         )
-    what = ("Th22-like", "Tph-like + Tfh") if labelled else ("Th22-score high", "Tph-score high")
+    what = ("Th22-like", "Tph-like + Tfh") if labeled else ("Th22-score high", "Tph-score high")
     axes = (
         f'<path d="M{EDGE} {EDGE}V{SIZE - EDGE}H{SIZE - EDGE}" fill="none" stroke="#333"/>'
         + _ticks(low, high, span)
@@ -101,7 +101,7 @@ def _ticks(low: np.ndarray, high: np.ndarray, span: float) -> str:
     return "".join(out)
 
 
-def umap(cells: pd.DataFrame, cohort: Cohort, seed: int) -> str:
+def umap(cells: pd.DataFrame, cohort: CohortLabel, seed: int) -> str:
     """T cells by subset (thinned to some thousands); names in the legend pick out a subset.
 
     ``cells``: x, y, subset. "" without cells.
@@ -125,14 +125,14 @@ def umap(cells: pd.DataFrame, cohort: Cohort, seed: int) -> str:
         path = "".join(f"M{x:.0f} {y:.0f}h0" for x, y in spots)
         name = html.escape(pretty(subset))
         groups.append(
-            f'<path data-set="{html.escape(subset)}" d="{path}" stroke="{subset_colour(subset)}">'
+            f'<path data-set="{html.escape(subset)}" d="{path}" stroke="{subset_color(subset)}">'
             f"<title>{name}: {number(sizes[subset])} cells</title></path>"
         )
     for subset in subset_order(sizes.index):
         name = html.escape(pretty(subset))
         legend.append(
             f'<li><button type="button" aria-pressed="false" data-pick="{html.escape(subset)}">'
-            f'<i style="background:{subset_colour(subset)}"></i>{name} ({number(sizes[subset])})'
+            f'<i style="background:{subset_color(subset)}"></i>{name} ({number(sizes[subset])})'
             "</button></li>"
         )
     label = f"UMAP of {number(len(cells))} T cells of {cohort.label} by subset"

@@ -54,7 +54,7 @@ def counted_once(
         table = comparison.compare(
             people,
             plan.plan_of(stats, about, people, seed),
-            plan.limits_of(about["imbalance"]),
+            plan.imbalance_settings(about["imbalance"]),
             left["composition"],
             left["imbalance"],
             left["activity"],

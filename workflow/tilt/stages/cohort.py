@@ -1,4 +1,4 @@
-"""What is done with the cells of one cohort: gathered, labelled, put together."""
+"""What is done with the cells of one cohort: gathered, labeled, put together."""
 
 import json
 from collections.abc import Mapping
@@ -122,7 +122,7 @@ def tcells_notes(
     """``uns`` of the user's object: colors of subsets, and what it was made with."""
     return {
         "subset_colors": np.array(
-            [names.subset_colour(name) for name in obs["subset"].cat.categories]
+            [names.subset_color(name) for name in obs["subset"].cat.categories]
         ),
         "log1p": {},
         "neighbors": neighbors,

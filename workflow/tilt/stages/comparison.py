@@ -12,14 +12,14 @@ from tilt.stats import contrast, plan, specifications
 def compare(
     donors: pd.DataFrame,
     tests: contrast.Plan,
-    limits: imbalance.Settings,
+    settings: imbalance.Settings,
     counted: pd.DataFrame,
     imbalances: pd.DataFrame,
     activity: pd.DataFrame | None,
 ) -> pd.DataFrame:
     """Tests of everything that was measured per donor (:func:`tilt.stats.contrast.run`)."""
     poles = {
-        "E1": imbalance.pole_counts(counted, limits.poles),
+        "E1": imbalance.pole_counts(counted, settings.poles),
         "E2": imbalance.pole_counts(counted, POLE_FLAGS),
     }
     return contrast.run(donors, tests, counted, imbalances, activity, poles)
@@ -28,26 +28,26 @@ def compare(
 def study(
     donors: pd.DataFrame,
     tests: contrast.Plan,
-    limits: imbalance.Settings,
+    settings: imbalance.Settings,
     counted: pd.DataFrame,
     signatures: pd.DataFrame,
     bulk: ad.AnnData | None = None,
     detectability: pd.DataFrame | None = None,
     cells: pd.DataFrame | None = None,
     scores: pd.DataFrame | None = None,
-) -> specifications.Cohort:
+) -> specifications.CohortInputs:
     """What the specifications of a cohort work on; the last four are None for tables of counts.
 
-    ``cells``: labels with donor and condition (:func:`tilt.donors.units.labelled_cells`);
+    ``cells``: labels with donor and condition (:func:`tilt.donors.units.labeled_cells`);
     ``scores``: cell, tph_score, th22_score.
     """
     if cells is not None:
         working = cells[groups.working_set(cells)]
         cells = working[UNIT_KEY].join(scores.set_index("cell"))
-    return specifications.Cohort(
+    return specifications.CohortInputs(
         donors,
         tests,
-        limits,
+        settings,
         counted,
         signatures,
         bulk,

@@ -128,7 +128,7 @@ def process(
         steps = ", ".join(f"{s['step']} -{s['n_removed']}" for s in summary["steps"][1:])
         raise TooFewCells(
             f"sample {about['sample']}: {kept.n_obs} of {sample.n_obs} cells pass quality control, "
-            f"at least {settings['min_cells']} are needed ({steps}). Mend: look at the limits in "
+            f"at least {settings['min_cells']} are needed ({steps}). Fix: look at the limits in "
             "`qc`, or lower `qc: min_cells`."
         )
     table = lineage.lineages(kept, markers, seed)

@@ -8,11 +8,11 @@ logit_normal      E1, E2: Tph out of Tph + Th22 cells, donors' log odds normal: 
                   without a pseudocount (the tie-breaker)
 ols_hc3           a value per donor (E1, E2, E3, signature), OLS with covariates, HC3
 paired_t          mean within-donor difference (paired designs, in place of the two above)
-permutation       p of the studentised effect, labels permuted within strata
-bootstrap_t       studentised (wild) bootstrap interval, donors keeping arm and stratum
+permutation       p of the studentized effect, labels permuted within strata
+bootstrap_t       studentized (wild) bootstrap interval, donors keeping arm and stratum
 mann_whitney      Hodges-Lehmann shift, rank p (van Elteren within strata)
 wilcoxon          the same for pairs (signed ranks)
-clr_*             centred log-ratio, the compositional sensitivity
+clr_*             centered log-ratio, the compositional sensitivity
 points_*          difference in percentage points (effect and interval only)
 """
 
@@ -47,7 +47,7 @@ class Plan:
 
 
 @dataclass
-class Bench:
+class DesignCache:
     """Designs already made for a set of donors: permutations are drawn once for each."""
 
     donors: pd.DataFrame
@@ -80,7 +80,7 @@ def _left_out(n: int, why: str) -> tuple[str, ...]:
 
 
 def _compare(
-    bench: Bench,
+    designs: DesignCache,
     table: pd.DataFrame,
     method: str,
     unit: str,
@@ -93,10 +93,10 @@ def _compare(
     ``ranks``: another column for the rank test (the share in percent), else ``value``. Without
     ``full`` only the main row is made.
     """
-    plan = bench.plan
+    plan = designs.plan
     if plan.contrast.pair:
-        return _compare_paired(bench, table, unit, ranks, notes, full)
-    built, rows = bench.design(table)
+        return _compare_paired(designs, table, unit, ranks, notes, full)
+    built, rows = designs.design(table)
     base = {
         "n_case": built.n_case,
         "n_control": built.n_control,
@@ -117,7 +117,7 @@ def _compare(
     if not np.isfinite(estimate.p):
         return [_not_estimable(base, method, "no spread within the arms")]
     sd = float(np.sqrt(np.square(y @ built.fit.annihilator).sum() / built.fit.df))
-    g, g_se = inference.standardised(estimate.effect, estimate.se, sd, built.fit.df)
+    g, g_se = inference.standardized(estimate.effect, estimate.se, sd, built.fit.df)
     out = [_row(base, method, estimate, smd=g, smd_se=g_se)]
     if not full:
         return out
@@ -137,10 +137,10 @@ def _compare(
 
 
 def _compare_paired(
-    bench: Bench, table: pd.DataFrame, unit: str, ranks: str, notes: tuple, full: bool
+    designs: DesignCache, table: pd.DataFrame, unit: str, ranks: str, notes: tuple, full: bool
 ) -> list[dict]:
-    plan = bench.plan
-    pairs, problem, more = design.pairs(bench.with_pair(table), plan.contrast)
+    plan = designs.plan
+    pairs, problem, more = design.pairs(designs.with_pair(table), plan.contrast)
     base = {"n_case": len(pairs), "n_control": len(pairs), "covariates": plan.contrast.pair}
     base |= {"unit": unit, "reason": "; ".join([*notes, *more]), "estimable": True}
     if problem:
@@ -157,7 +157,7 @@ def _compare_paired(
     base |= _medians(column[pairs["case"]], column[pairs["control"]])
     estimate = inference.paired_t(difference)
     sd = float(np.std(difference, ddof=1))
-    g, g_se = inference.standardised(estimate.effect, estimate.se, sd, len(pairs) - 1)
+    g, g_se = inference.standardized(estimate.effect, estimate.se, sd, len(pairs) - 1)
     out = [_row(base, "paired_t", estimate, smd=g, smd_se=g_se)]
     if not full:
         return out
@@ -193,19 +193,19 @@ def _not_estimable(base: dict, method: str, reason: str) -> dict:
 
 
 def _counts_model(
-    bench: Bench, table: pd.DataFrame, method: str, unit: str, notes: tuple = ()
+    designs: DesignCache, table: pd.DataFrame, method: str, unit: str, notes: tuple = ()
 ) -> dict:
     """Row of an overdispersed model of columns ``n`` out of ``total`` (> 0)."""
-    contrast = bench.plan.contrast
+    contrast = designs.plan.contrast
     if contrast.pair:
-        pairs, problem, more = design.pairs(bench.with_pair(table), contrast)
+        pairs, problem, more = design.pairs(designs.with_pair(table), contrast)
         rows = np.r_[pairs["case"], pairs["control"]]
         blocks = np.tile(np.eye(len(pairs)), (2, 1))
         matrix = np.column_stack([blocks, np.repeat([1.0, 0.0], len(pairs))])
         notes, label = (*notes, *more), contrast.pair
         n_case = n_control = len(pairs)
     else:
-        built, rows = bench.design(table)
+        built, rows = designs.design(table)
         problem, matrix, label = built.problem, built.matrix, built.label
         notes = (*notes, *built.notes)
         n_case, n_control = built.n_case, built.n_control
@@ -225,7 +225,7 @@ def _counts_model(
     return _row(base, method, estimate)
 
 
-def share(bench: Bench, rows: pd.DataFrame, whole: pd.DataFrame, full: bool) -> list[dict]:
+def share(designs: DesignCache, rows: pd.DataFrame, whole: pd.DataFrame, full: bool) -> list[dict]:
     """All tests of one subset out of one denominator.
 
     ``rows``: its rows of the composition; ``whole``: the composition (for the CLR). ``full``
@@ -239,44 +239,44 @@ def share(bench: Bench, rows: pd.DataFrame, whole: pd.DataFrame, full: bool) -> 
     table = table.assign(value=composition.arcsine(table["n"], table["total"]))
     table["percent"] = 100 * table["n"] / table["total"]
     unit = "arcsine root"
-    out = _compare(bench, table, "arcsine_ols_hc3", unit, "percent", notes)
+    out = _compare(designs, table, "arcsine_ols_hc3", unit, "percent", notes)
     brief = (*MAIN_METHODS, "permutation", "mann_whitney", "wilcoxon")
     out = out if full else [r for r in out if r["method"] in brief]
-    out.append(_counts_model(bench, table, "beta_binomial", "ln odds ratio", notes))
+    out.append(_counts_model(designs, table, "beta_binomial", "ln odds ratio", notes))
     if full and out[0]["estimable"]:
         points = table.assign(value=table["percent"])
-        main = _compare(bench, points, "ols_hc3", POINTS, "", notes, full=False)[0]
+        main = _compare(designs, points, "ols_hc3", POINTS, "", notes, full=False)[0]
         out.append(main | {"method": f"points_{main['method']}", "p": np.nan})
         subset, home = rows["subset"].iloc[0], rows["denominator"].iloc[0]
         ratio = composition.clr(whole, subset, home)
-        main = _compare(bench, ratio, "ols_hc3", "CLR", "", notes, full=False)[0]
+        main = _compare(designs, ratio, "ols_hc3", "CLR", "", notes, full=False)[0]
         out.append(main | {"method": f"clr_{main['method']}"})
     return out
 
 
-def value(bench: Bench, rows: pd.DataFrame, unit: str, full: bool = True) -> list[dict]:
+def value(designs: DesignCache, rows: pd.DataFrame, unit: str, full: bool = True) -> list[dict]:
     """All tests of a value per unit; units that are not estimable are named by their reason."""
     usable = rows[rows["estimable"]]
     why = rows.loc[~rows["estimable"], "reason"]
     notes = _left_out(len(why), why.mode().iloc[0]) if len(why) else ()
     if usable.empty:
         base = {"n_case": 0, "n_control": 0, "covariates": "none", "unit": unit}
-        method = "paired_t" if bench.plan.contrast.pair else "ols_hc3"
+        method = "paired_t" if designs.plan.contrast.pair else "ols_hc3"
         return [_not_estimable(base, method, why.mode().iloc[0] if len(why) else "no donors")]
-    return _compare(bench, usable, "ols_hc3", unit, "", notes, full)
+    return _compare(designs, usable, "ols_hc3", unit, "", notes, full)
 
 
-def main_effect(bench: Bench, rows: pd.DataFrame, unit: str) -> dict:
+def main_effect(designs: DesignCache, rows: pd.DataFrame, unit: str) -> dict:
     """Only the main row of :func:`value` (OLS with HC3, or the paired t)."""
-    return value(bench, rows, unit, full=False)[0]
+    return value(designs, rows, unit, full=False)[0]
 
 
-def ratio(bench: Bench, counts: pd.DataFrame) -> dict:
+def ratio(designs: DesignCache, counts: pd.DataFrame) -> dict:
     """Pseudocount-free test of the ratio: ``n_tph`` out of ``n_tph + n_th22`` per unit."""
     table = counts.assign(n=counts["n_tph"], total=counts["n_tph"] + counts["n_th22"])
     gone = int((table["total"] == 0).sum())
     notes = _left_out(gone, "not a cell of either pole")
-    return _counts_model(bench, table[table["total"] > 0], "logit_normal", "ln ratio", notes)
+    return _counts_model(designs, table[table["total"] > 0], "logit_normal", "ln ratio", notes)
 
 
 def _role(quantity: str, denominator: str, method: str, plan: Plan, primary) -> str:
@@ -315,7 +315,7 @@ def run(
     """
     design.check_donors(donors, plan.contrast)
     cohort = str(donors["cohort"].iloc[0])
-    bench = Bench(donors.reset_index(drop=True), plan)
+    designs = DesignCache(donors.reset_index(drop=True), plan)
     primary = plan.primary
     if imbalances is not None and primary is None:
         lead = imbalances.loc[imbalances["leads"], "estimator"]
@@ -332,19 +332,19 @@ def run(
         for estimator, rows in imbalances.groupby("estimator", sort=True):
             key = (estimator, WORKING_SET)
             role = "" if key == primary else "sensitivity"
-            keep(value(bench, rows, ESTIMATORS[estimator].unit), *key, role)
+            keep(value(designs, rows, ESTIMATORS[estimator].unit), *key, role)
             if pole_counts and estimator in pole_counts and rows["estimable"].any():
                 inside = rows.loc[rows["estimable"], UNIT].astype(str)
                 counts = inside.merge(
                     pole_counts[estimator].astype(dict.fromkeys(UNIT, str)), on=UNIT
                 )
-                keep([ratio(bench, counts)], *key, role)
+                keep([ratio(designs, counts)], *key, role)
     for (denominator, subset), rows in compositions.groupby(["denominator", "subset"], sort=True):
         declared = (subset, denominator) in plan.secondary or (subset, denominator) == primary
-        keep(share(bench, rows, compositions, declared), subset, denominator)
+        keep(share(designs, rows, compositions, declared), subset, denominator)
     if activities is not None:
         for (subset, name), rows in activities.groupby(["subset", "signature"], sort=True):
-            keep(value(bench, rows, "log2 CPM"), name, subset)
+            keep(value(designs, rows, "log2 CPM"), name, subset)
     found = {(r["quantity"], r["denominator"]) for r in out}
     for quantity, denominator in [*plan.secondary, *([primary] if primary else [])]:
         if (quantity, denominator) not in found:

@@ -131,7 +131,7 @@ def _known(values: pd.Series) -> pd.Series:
 
 
 def _columns(values: pd.Series, as_category: bool) -> np.ndarray:
-    """Columns of one covariate: centred numbers, or dummies of its levels but the first."""
+    """Columns of one covariate: centered numbers, or dummies of its levels but the first."""
     numbers = None if as_category else _numeric(values)
     if numbers is not None:
         spread = numbers.std(ddof=0)
@@ -141,9 +141,9 @@ def _columns(values: pd.Series, as_category: bool) -> np.ndarray:
 
 def _kept_share(condition: np.ndarray, nuisance: np.ndarray) -> float:
     """Share of the condition's variance that the nuisance columns leave."""
-    centred = condition - condition.mean()
+    centered = condition - condition.mean()
     rest = condition - nuisance @ (np.linalg.pinv(nuisance) @ condition)
-    return float(rest @ rest / (centred @ centred))
+    return float(rest @ rest / (centered @ centered))
 
 
 def _arms_problem(units: pd.DataFrame, contrast: Contrast) -> str:

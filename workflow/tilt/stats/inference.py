@@ -48,7 +48,7 @@ class Projection:
     partial: np.ndarray  # (n,) the condition after the nuisance columns are taken out
     annihilator: np.ndarray  # (n, n) residual maker of the whole design
     nuisance: np.ndarray  # (n, n) residual maker of the nuisance columns
-    slack: np.ndarray  # (n,) one minus leverage; 1 where a donor is fitted exactly
+    one_minus_leverage: np.ndarray  # (n,) one minus leverage; 1 where a donor is fitted exactly
     df: int
 
 
@@ -67,9 +67,11 @@ def project(design: np.ndarray) -> Projection:
     if n - k < 1 or partial @ partial < TINY:
         raise ValueError("the condition cannot be told from the covariates with these donors")
     annihilator = residual_maker - np.outer(partial, partial) / (partial @ partial)
-    slack = np.diag(annihilator).copy()
-    slack[slack < TINY] = 1.0  # such a donor has a residual of zero: it adds nothing
-    return Projection(partial, annihilator, residual_maker, slack, n - k)
+    one_minus_leverage = np.diag(annihilator).copy()
+    one_minus_leverage[one_minus_leverage < TINY] = (
+        1.0  # such a donor has a residual of zero: it adds nothing
+    )
+    return Projection(partial, annihilator, residual_maker, one_minus_leverage, n - k)
 
 
 def hc3(outcomes: np.ndarray, fit: Projection) -> tuple[np.ndarray, np.ndarray]:
@@ -81,7 +83,7 @@ def hc3(outcomes: np.ndarray, fit: Projection) -> tuple[np.ndarray, np.ndarray]:
     scale = fit.partial @ fit.partial
     effect = outcomes @ fit.partial / scale
     residual = outcomes @ fit.annihilator
-    variance = np.square(residual / fit.slack) @ np.square(fit.partial) / scale**2
+    variance = np.square(residual / fit.one_minus_leverage) @ np.square(fit.partial) / scale**2
     return effect, np.sqrt(variance)
 
 
@@ -99,7 +101,7 @@ def paired_t(difference: np.ndarray) -> Estimate:
     return from_t(float(np.mean(difference)), se, n - 1)
 
 
-def standardised(effect: float, se: float, residual_sd: float, df: float) -> tuple[float, float]:
+def standardized(effect: float, se: float, residual_sd: float, df: float) -> tuple[float, float]:
     """Hedges' g of a (covariate-adjusted) mean difference, and its standard error.
 
     Small-sample factor and variance after Hedges 1981 (doi:10.3102/10769986006002107), the
@@ -161,11 +163,11 @@ def _tail(observed: float, null: np.ndarray, complete: bool) -> float:
 def permutation_p(
     outcome: np.ndarray, fit: Projection, orders: np.ndarray, complete: bool
 ) -> tuple[float, np.ndarray]:
-    """Permutation p of the HC3-studentised effect and the permuted effects (m,).
+    """Permutation p of the HC3-studentized effect and the permuted effects (m,).
 
     Residuals of the nuisance model are reordered (Freedman & Lane 1983,
     doi:10.1080/07350015.1983.10509354); with strata as the only covariates this is exactly
-    the permutation of labels within strata. The studentised statistic keeps the level when
+    the permutation of labels within strata. The studentized statistic keeps the level when
     the arms differ in size and variance (Janssen 1997, doi:10.1016/S0167-7152(97)00043-6).
     """
     residual = fit.nuisance @ np.asarray(outcome, float)
@@ -207,10 +209,10 @@ def sign_flip_p(
 def bootstrap_t(
     outcome: np.ndarray, fit: Projection, replicates: int, rng: np.random.Generator
 ) -> tuple[float, float]:
-    """Studentised bootstrap interval of the effect, symmetric around it.
+    """Studentized bootstrap interval of the effect, symmetric around it.
 
     Wild bootstrap: each donor keeps its place in arm and stratum, its HC2 residual gets a random
-    sign, and the HC3-studentised effects give the quantile (Davidson & Flachaire 2008,
+    sign, and the HC3-studentized effects give the quantile (Davidson & Flachaire 2008,
     doi:10.1016/j.jeconom.2008.08.003). Drawing donors anew within arm x stratum covers only
     88 % where strata hold two or three donors of an arm; this covers 94 to 97 %.
     Gives (nan, nan) where residuals have no spread.
@@ -218,7 +220,7 @@ def bootstrap_t(
     effect, se = hc3(np.asarray(outcome, float)[None, :], fit)
     if not se[0] > 0:
         return np.nan, np.nan
-    residual = outcome @ fit.annihilator / np.sqrt(fit.slack)
+    residual = outcome @ fit.annihilator / np.sqrt(fit.one_minus_leverage)
     signs = rng.choice([-1.0, 1.0], (replicates, len(outcome)))
     drawn, errors = hc3(residual * signs, fit)
     t = np.abs(drawn[errors > 0] / errors[errors > 0])
@@ -314,7 +316,7 @@ def hodges_lehmann(
 
 
 def walsh(difference: np.ndarray) -> Estimate:
-    """Hodges-Lehmann centre of paired differences, its interval, and Wilcoxon's signed-rank p."""
+    """Hodges-Lehmann center of paired differences, its interval, and Wilcoxon's signed-rank p."""
     n = len(difference)
     i, j = np.triu_indices(n)
     means = np.sort((difference[i] + difference[j]) / 2)

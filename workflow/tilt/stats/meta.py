@@ -21,7 +21,7 @@ SCALES = {  # method of tests.tsv -> which of its columns are combined
     "beta_binomial": ("effect", "se"),
     "logit_normal": ("effect", "se"),
 }
-STANDARDISED = ("E3",)  # its unit differs between cohorts: Hedges' g is combined
+STANDARDIZED = ("E3",)  # its unit differs between cohorts: Hedges' g is combined
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def across(tests: pd.DataFrame, tau: str = "PM") -> pd.DataFrame:
     for (quantity, home, method, pairs), rows in wanted.groupby(
         ["quantity", "denominator", "method", "pairs"], sort=True, dropna=False
     ):
-        standard = quantity in STANDARDISED and method != "logit_normal"
+        standard = quantity in STANDARDIZED and method != "logit_normal"
         effect, se = ("smd", "smd_se") if standard else SCALES[method]
         unit = rows["unit"].dropna().astype(str)
         scale = "Hedges g" if standard else unit.iloc[0] if len(unit) else ""

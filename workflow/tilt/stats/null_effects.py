@@ -5,31 +5,31 @@ import pandas as pd
 
 from tilt.core.contracts import PERMUTED
 from tilt.stats import design, inference
-from tilt.stats.contrast import Bench, Plan
+from tilt.stats.contrast import DesignCache, Plan
 
 BINS = 40  # of the histogram: enough to see its shape in a figure
 
 
-def effects(bench: Bench, rows: pd.DataFrame) -> np.ndarray:
+def effects(designs: DesignCache, rows: pd.DataFrame) -> np.ndarray:
     """Effects (m,) of one estimator over the permutations from which its p comes.
 
     ``rows``: the units of one estimator in imbalance.tsv. Labels are permuted within strata, with
     covariates as in :func:`tilt.inference.permutation_p`; signs of pairs are flipped in a paired
     design. Empty where there is no test.
     """
-    plan = bench.plan
+    plan = designs.plan
     table = rows[rows["estimable"]]
     if table.empty:
         return np.empty(0)
     if plan.contrast.pair:
-        pairs, problem, _ = design.pairs(bench.with_pair(table), plan.contrast)
+        pairs, problem, _ = design.pairs(designs.with_pair(table), plan.contrast)
         if problem:
             return np.empty(0)
         value = table["value"].to_numpy(float)
         difference = value[pairs["case"]] - value[pairs["control"]]
         rng = np.random.default_rng(plan.seed)
         return inference.sign_flips(difference, plan.permutations, rng)[0]
-    built, order = bench.design(table)
+    built, order = designs.design(table)
     if built.problem:
         return np.empty(0)
     value = table["value"].to_numpy(float)[order]
@@ -44,10 +44,10 @@ def histograms(donors: pd.DataFrame, plan: Plan, imbalances: pd.DataFrame) -> pd
     :data:`tilt.core.contracts.PERMUTED`; the bins are in the unit of the effect, and n adds up to
     the permutations made.
     """
-    bench = Bench(donors.reset_index(drop=True), plan)
+    designs = DesignCache(donors.reset_index(drop=True), plan)
     parts = []
     for estimator, rows in imbalances.groupby("estimator", sort=True):
-        found = effects(bench, rows)
+        found = effects(designs, rows)
         found = found[np.isfinite(found)]
         if len(found) == 0 or np.ptp(found) < 1e-12:  # no spread but that of rounding
             continue

@@ -20,7 +20,7 @@ class Beta:
     """Beta-binomial; the dispersion is the intra-donor correlation rho, on the logit scale."""
 
     same_spread = False  # the arm with more of the cells has the wider scores
-    limits = tuple(special.logit((1e-6, 0.95)))
+    bounds = tuple(special.logit((1e-6, 0.95)))
     starts = tuple(special.logit((0.02, 0.0005)))
 
     @staticmethod
@@ -50,7 +50,7 @@ class Normal:
     """Logistic-normal binomial; the dispersion is the log of the SD of donors' log odds."""
 
     same_spread = True  # donors' log odds spread alike in both arms
-    limits = (np.log(1e-3), np.log(5.0))
+    bounds = (np.log(1e-3), np.log(5.0))
     starts = (np.log(0.5), np.log(0.05))
 
     @staticmethod
@@ -94,7 +94,7 @@ class _Model:
     k: np.ndarray
     n: np.ndarray
 
-    def maximise(self, design: np.ndarray, start: np.ndarray) -> tuple[float, np.ndarray]:
+    def maximize(self, design: np.ndarray, start: np.ndarray) -> tuple[float, np.ndarray]:
         """Largest log-likelihood and its (beta, dispersion), searched from ``start``."""
 
         def loss(theta: np.ndarray) -> tuple[float, np.ndarray]:
@@ -105,7 +105,7 @@ class _Model:
             loss,
             start,
             jac=True,
-            bounds=[(-30.0, 30.0)] * design.shape[1] + [self.family.limits],
+            bounds=[(-30.0, 30.0)] * design.shape[1] + [self.family.bounds],
             method="L-BFGS-B",
             options={"ftol": 1e-12, "gtol": 1e-6, "maxiter": 500},
         )
@@ -162,7 +162,7 @@ def fit(
     Returns
     -------
     The estimate, and the dispersion (rho, or the SD between donors). The point estimate is
-    that of any direct maximisation (R's ``aod::betabin``, ``lme4::glmer``). Wald and
+    that of any direct maximization (R's ``aod::betabin``, ``lme4::glmer``). Wald and
     likelihood-ratio tests of these models err with few donors (up to 9 % at a nominal 5 %), or
     fall to 2 % when donors spread wider than the family. So p comes from the score test: donors'
     scores under the null are compared between the arms by a t test with n - columns degrees of
@@ -188,9 +188,9 @@ def fit(
     begin = np.linalg.lstsq(nuisance, np.full(len(k), level), rcond=None)[0]
     best = None
     for start in model.family.starts:
-        found = model.maximise(design, np.r_[begin, 0.0, start])
+        found = model.maximize(design, np.r_[begin, 0.0, start])
         best = found if best is None or found[0] > best[0] else best
-        if best[1][-1] > model.family.limits[0] + 1:
+        if best[1][-1] > model.family.bounds[0] + 1:
             break  # a search that starts too high can stop at the binomial: try again lower
     effect, dispersion = float(best[1][-2]), float(best[1][-1])
     lean = np.linalg.lstsq(nuisance, case)[0]  # what nuisance takes over when the effect moves
@@ -204,7 +204,7 @@ def fit(
         if model.family.same_spread:
             variance = squares.sum() / projection.df * scale
         else:  # HC2
-            variance = (squares / projection.slack) @ np.square(projection.partial)
+            variance = (squares / projection.one_minus_leverage) @ np.square(projection.partial)
         return float(s @ projection.partial / np.sqrt(variance)) if variance > 0 else 0.0
 
     t = score_t(0.0)

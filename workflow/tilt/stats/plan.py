@@ -29,7 +29,7 @@ def contrast_of(cohort: Mapping, min_donors: int, donors: pd.DataFrame) -> desig
     return replace(made, pair=pair, strata=tuple(s for s in made.strata if s != pair))
 
 
-def limits_of(settings: Mapping) -> imbalance.Settings:
+def imbalance_settings(settings: Mapping) -> imbalance.Settings:
     """Limits of the estimators from the ``imbalance`` settings of a cohort."""
     poles = {pole: tuple(labels) for pole, labels in settings["poles"].items()}
     return imbalance.Settings(**{**settings, "poles": poles})
@@ -60,7 +60,7 @@ def plan_of(settings: Mapping, cohort: Mapping, donors: pd.DataFrame, seed: int)
 
 
 def strata_of(donors: pd.DataFrame, declared: design.Contrast) -> pd.Series | None:
-    """Stratum of every unit, indexed by (donor, condition), for standardising genes."""
+    """Stratum of every unit, indexed by (donor, condition), for standardizing genes."""
     names = [s for s in declared.strata if s in donors]
     if not names:
         return None

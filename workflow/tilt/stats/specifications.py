@@ -1,4 +1,4 @@
-"""Controls of the imbalance: every reasonable other choice, and what chance alone would give.
+"""Specifications of the imbalance: every reasonable other choice, and what chance alone would give.
 
 :func:`curve` gives one row for each way of measuring the same difference (the specification
 curve); :func:`random_sets` the effects of random gene-set pairs in place of the two poles.
@@ -37,16 +37,16 @@ WOMEN = ("f", "female", "woman")
 
 
 @dataclass(frozen=True)
-class Cohort:
-    """What the controls of one cohort work on; ``bulk`` and ``cells`` are None for tables.
+class CohortInputs:
+    """What the specifications of one cohort work on; ``bulk`` and ``cells`` are None for tables.
 
     ``cells``: donor, condition, tph_score, th22_score of the working set, for other thresholds;
-    ``strata``: stratum of every unit, indexed by (donor, condition), for standardising genes.
+    ``strata``: stratum of every unit, indexed by (donor, condition), for standardizing genes.
     """
 
     donors: pd.DataFrame
     plan: contrast.Plan
-    limits: imbalance.Settings
+    settings: imbalance.Settings
     composition: pd.DataFrame
     signatures: pd.DataFrame
     bulk: ad.AnnData | None = None
@@ -55,27 +55,27 @@ class Cohort:
     strata: pd.Series | None = None
 
 
-Maker = Callable[[Cohort], pd.DataFrame]
+Maker = Callable[[CohortInputs], pd.DataFrame]
 
 
-def _effect(cohort: Cohort, table: pd.DataFrame, unit: str) -> dict:
+def _effect(cohort: CohortInputs, table: pd.DataFrame, unit: str) -> dict:
     """Main effect of a value per unit (columns UNIT, value, estimable, reason)."""
     plan = replace(cohort.plan, permutations=1, bootstraps=0)
-    bench = contrast.Bench(cohort.donors.reset_index(drop=True), plan)
-    return contrast.main_effect(bench, table, unit)
+    designs = contrast.DesignCache(cohort.donors.reset_index(drop=True), plan)
+    return contrast.main_effect(designs, table, unit)
 
 
-def ratio_table(cohort: Cohort, estimator: str, limits: imbalance.Settings) -> pd.DataFrame:
-    """E1 or E2 of every unit under other limits or poles."""
-    poles = limits.poles if estimator == "E1" else POLE_FLAGS
+def ratio_table(cohort: CohortInputs, estimator: str, settings: imbalance.Settings) -> pd.DataFrame:
+    """E1 or E2 of every unit under other settings or poles."""
+    poles = settings.poles if estimator == "E1" else POLE_FLAGS
     counts = imbalance.pole_counts(cohort.composition, poles)
     problem = ""
     if estimator == "E1":
-        problem = imbalance.e1_problem(counts, cohort.detectability, limits)
-    return imbalance.ratio_rows(counts, estimator, limits.min_memory_cells, problem)
+        problem = imbalance.e1_problem(counts, cohort.detectability, settings)
+    return imbalance.ratio_rows(counts, estimator, settings.min_memory_cells, problem)
 
 
-def threshold_table(cohort: Cohort, quantile: float, min_cells: int) -> pd.DataFrame:
+def threshold_table(cohort: CohortInputs, quantile: float, min_cells: int) -> pd.DataFrame:
     """E2 with another threshold: the quantile of the scores with every donor weighing the same."""
     cells = cohort.cells
     counts = cohort.donors[UNIT].astype(str)
@@ -91,45 +91,47 @@ def threshold_table(cohort: Cohort, quantile: float, min_cells: int) -> pd.DataF
 
 
 def axis_table(
-    cohort: Cohort,
+    cohort: CohortInputs,
     th22_set: str = "",
     without: tuple[str, ...] = (),
     depth: int = 0,
 ) -> pd.DataFrame:
     """E3 of every unit with another set, without some genes, or at a common depth."""
-    limits = replace(cohort.limits, th22_set=th22_set or cohort.limits.th22_set)
+    settings = replace(cohort.settings, th22_set=th22_set or cohort.settings.th22_set)
     signatures = cohort.signatures[~cohort.signatures["gene"].isin(without)]
     counts = None
     if depth:
-        rows = pseudobulk.of_subset(cohort.bulk, WORKING_SET, limits.min_pseudobulk_cells)
+        rows = pseudobulk.of_subset(cohort.bulk, WORKING_SET, settings.min_pseudobulk_cells)
         rng = np.random.default_rng(cohort.plan.seed)
         counts = pseudobulk.thin(pseudobulk.dense(rows), depth, rng).astype(float)
-    sets = (limits.tph_set, limits.th22_set)
-    made, reason = imbalance.axis(cohort.bulk, signatures, sets, cohort.strata, limits, counts)
-    return imbalance.axis_rows(cohort.donors, made, reason, limits)
+    sets = (settings.tph_set, settings.th22_set)
+    made, reason = imbalance.axis(cohort.bulk, signatures, sets, cohort.strata, settings, counts)
+    return imbalance.axis_rows(cohort.donors, made, reason, settings)
 
 
-def common_depth(cohort: Cohort) -> int:
+def common_depth(cohort: CohortInputs) -> int:
     """Smallest library among the units that enter the axis."""
-    limits = cohort.limits
-    rows = pseudobulk.of_subset(cohort.bulk, WORKING_SET, limits.min_pseudobulk_cells)
+    settings = cohort.settings
+    rows = pseudobulk.of_subset(cohort.bulk, WORKING_SET, settings.min_pseudobulk_cells)
     return int(pseudobulk.dense(rows).sum(axis=1).min()) if rows.n_obs else 0
 
 
-def _choices(cohort: Cohort) -> list[tuple[str, str, str, str, Maker]]:
+def _choices(cohort: CohortInputs) -> list[tuple[str, str, str, str, Maker]]:
     """All (estimator, family, specification, unit, maker of the table) of a cohort."""
-    limits, out = cohort.limits, []
+    settings, out = cohort.settings, []
 
     def add(estimator: str, family: str, name: str, maker: Maker) -> None:
         out.append((estimator, family, name, ESTIMATORS[estimator].unit, maker))
 
-    labelled = WORKING_SET in set(cohort.composition["denominator"])
-    if labelled:
+    labeled = WORKING_SET in set(cohort.composition["denominator"])
+    if labeled:
         for estimator in RATIOS:
-            add(estimator, "main", "as declared", lambda c, e=estimator: ratio_table(c, e, limits))
+            add(
+                estimator, "main", "as declared", lambda c, e=estimator: ratio_table(c, e, settings)
+            )
             for factor in (0.5, 2.5):
-                cells = round(limits.min_memory_cells * factor)
-                other = replace(limits, min_memory_cells=cells)
+                cells = round(settings.min_memory_cells * factor)
+                other = replace(settings, min_memory_cells=cells)
                 name = f"donors with {cells} memory CD4 cells"
                 add(
                     estimator,
@@ -137,10 +139,10 @@ def _choices(cohort: Cohort) -> list[tuple[str, str, str, str, Maker]]:
                     name,
                     lambda c, e=estimator, s=other: ratio_table(c, e, s),
                 )
-        only = replace(limits, poles=limits.poles | {"tph": limits.poles["tph"][:1]})
+        only = replace(settings, poles=settings.poles | {"tph": settings.poles["tph"][:1]})
         add("E1", "poles", f"{only.poles['tph'][0]} alone", lambda c: ratio_table(c, "E1", only))
         for name, (_, labels) in SWAPS.items():
-            other = replace(limits, poles=limits.poles | {"th22": labels}, min_median_th22=0)
+            other = replace(settings, poles=settings.poles | {"th22": labels}, min_median_th22=0)
             if set(labels) & set(cohort.composition["subset"]):
                 add("E1", "specificity", f"{name} in place of Th22", lambda c, s=other: _swap(c, s))
     if cohort.cells is not None:
@@ -149,7 +151,7 @@ def _choices(cohort: Cohort) -> list[tuple[str, str, str, str, Maker]]:
                 "E2",
                 "threshold",
                 f"score above the {q:.1%} quantile",
-                lambda c, q=q: threshold_table(c, q, limits.min_memory_cells),
+                lambda c, q=q: threshold_table(c, q, settings.min_memory_cells),
             )
     if cohort.bulk is not None:
         add("E3", "main", "as declared", lambda c: axis_table(c))
@@ -166,7 +168,7 @@ def _choices(cohort: Cohort) -> list[tuple[str, str, str, str, Maker]]:
             "without HLA-DRA and CD74",
             lambda c: axis_table(c, without=ANTIGEN_PRESENTING),
         )
-        members = cohort.signatures["set"].isin((limits.tph_set, limits.th22_set))
+        members = cohort.signatures["set"].isin((settings.tph_set, settings.th22_set))
         for gene in sorted(set(cohort.signatures.loc[members, "gene"])):
             add(
                 "E3",
@@ -180,18 +182,18 @@ def _choices(cohort: Cohort) -> list[tuple[str, str, str, str, Maker]]:
     return out
 
 
-def _swap(cohort: Cohort, limits: imbalance.Settings) -> pd.DataFrame:
+def _swap(cohort: CohortInputs, settings: imbalance.Settings) -> pd.DataFrame:
     """E1 against labels of any denominator (Treg are not in the working set)."""
     rows = cohort.composition
-    counts = imbalance.pole_counts(rows, {"tph": limits.poles["tph"]})
-    per_label = rows[rows["subset"].isin(limits.poles["th22"])]
+    counts = imbalance.pole_counts(rows, {"tph": settings.poles["tph"]})
+    per_label = rows[rows["subset"].isin(settings.poles["th22"])]
     first = per_label.groupby([*UNIT, "subset"])["n"].first().groupby(UNIT).sum()
     key = pd.MultiIndex.from_frame(counts[UNIT])
     counts["n_th22"] = first.reindex(key).fillna(0).astype(int).to_numpy()
-    return imbalance.ratio_rows(counts, "E1", limits.min_memory_cells, "")
+    return imbalance.ratio_rows(counts, "E1", settings.min_memory_cells, "")
 
 
-def _subsets_of_donors(cohort: Cohort) -> list[tuple[str, str, pd.DataFrame]]:
+def _subsets_of_donors(cohort: CohortInputs) -> list[tuple[str, str, pd.DataFrame]]:
     """(family, name, donors) of the runs with some donors only."""
     donors, out = cohort.donors, []
     for donor in donors["donor"].unique():
@@ -208,7 +210,7 @@ def _subsets_of_donors(cohort: Cohort) -> list[tuple[str, str, pd.DataFrame]]:
     return out
 
 
-def _adjusted(cohort: Cohort) -> list[tuple[str, str, Cohort]]:
+def _adjusted(cohort: CohortInputs) -> list[tuple[str, str, CohortInputs]]:
     """(family, name, cohort) with one more covariate each, and with none."""
     plan, out = cohort.plan, []
     if plan.contrast.pair:
@@ -225,8 +227,8 @@ def _adjusted(cohort: Cohort) -> list[tuple[str, str, Cohort]]:
             cohort.signatures,
             (WORKING_SET,),
             STATES,
-            cohort.limits.min_pseudobulk_cells,
-            cohort.limits.min_genes,
+            cohort.settings.min_pseudobulk_cells,
+            cohort.settings.min_genes,
         )
         for name, rows in scores.groupby("signature"):
             if rows["estimable"].any():
@@ -247,7 +249,7 @@ def _adjusted(cohort: Cohort) -> list[tuple[str, str, Cohort]]:
     return out
 
 
-def curve(cohort: Cohort, lead: str) -> pd.DataFrame:
+def curve(cohort: CohortInputs, lead: str) -> pd.DataFrame:
     """Specification curve: the effect under every choice, one row each (``COLUMNS``).
 
     ``lead``: the estimator that leads. A choice that cannot be made in this cohort keeps its row,
@@ -278,11 +280,13 @@ def curve(cohort: Cohort, lead: str) -> pd.DataFrame:
         for family, name, other in _adjusted(cohort):
             keep(estimator, family, name, _effect(other, table, unit))
         if estimator in RATIOS:
-            poles = cohort.limits.poles if estimator == "E1" else POLE_FLAGS
+            poles = cohort.settings.poles if estimator == "E1" else POLE_FLAGS
             counts = imbalance.pole_counts(cohort.composition, poles)
             counts = counts[table["estimable"].to_numpy()]
-            bench = contrast.Bench(cohort.donors.reset_index(drop=True), cohort.plan)
-            keep(estimator, "model", "logit-normal, no pseudocount", contrast.ratio(bench, counts))
+            designs = contrast.DesignCache(cohort.donors.reset_index(drop=True), cohort.plan)
+            keep(
+                estimator, "model", "logit-normal, no pseudocount", contrast.ratio(designs, counts)
+            )
     out = pd.DataFrame(rows).reindex(columns=list(SPECIFICATIONS.columns))
     out["cohort"] = str(cohort.donors["cohort"].iloc[0])
     out["contrast"] = cohort.plan.contrast.name
@@ -290,7 +294,7 @@ def curve(cohort: Cohort, lead: str) -> pd.DataFrame:
     return out
 
 
-def random_sets(cohort: Cohort, n: int, bins: int = 20) -> pd.DataFrame:
+def random_sets(cohort: CohortInputs, n: int, bins: int = 20) -> pd.DataFrame:
     """Effects of ``n`` random set pairs matched gene by gene for expression, and of the axis.
 
     Each gene of a pole is replaced by a random gene of the same twentieth of mean expression,
@@ -304,13 +308,13 @@ def random_sets(cohort: Cohort, n: int, bins: int = 20) -> pd.DataFrame:
     columns = list(RANDOM_SETS.columns)
     if cohort.bulk is None:
         return pd.DataFrame(columns=columns)
-    limits = cohort.limits
-    sets = (limits.tph_set, limits.th22_set)
-    made, _ = imbalance.axis(cohort.bulk, cohort.signatures, sets, cohort.strata, limits)
+    settings = cohort.settings
+    sets = (settings.tph_set, settings.th22_set)
+    made, _ = imbalance.axis(cohort.bulk, cohort.signatures, sets, cohort.strata, settings)
     if made is None:
         return pd.DataFrame(columns=columns)
     units = made.units.assign(cohort=str(cohort.donors["cohort"].iloc[0]))
-    bench = contrast.Bench(cohort.donors.reset_index(drop=True), cohort.plan)
+    designs = contrast.DesignCache(cohort.donors.reset_index(drop=True), cohort.plan)
     rng = np.random.default_rng(cohort.plan.seed)
     usable = np.flatnonzero(made.z.std(axis=0) > 0)
     rank = pd.qcut(pd.Series(made.mean[usable]).rank(method="first"), bins, labels=False)
@@ -328,13 +332,13 @@ def random_sets(cohort: Cohort, n: int, bins: int = 20) -> pd.DataFrame:
         parts.append(total / np.abs(weight).sum())
     outcomes = np.vstack([values[0][None, :], parts[0] - parts[1]])
     if cohort.plan.contrast.pair:
-        pairs, problem, _ = design.pairs(bench.with_pair(units), cohort.plan.contrast)
+        pairs, problem, _ = design.pairs(designs.with_pair(units), cohort.plan.contrast)
         if problem:
             return pd.DataFrame(columns=columns)
         gaps = outcomes[:, pairs["case"]] - outcomes[:, pairs["control"]]
         effect, se = gaps.mean(axis=1), gaps.std(axis=1, ddof=1) / np.sqrt(len(pairs))
     else:
-        built, rows = bench.design(units)
+        built, rows = designs.design(units)
         if built.problem:
             return pd.DataFrame(columns=columns)
         effect, se = inference.hc3(outcomes[:, rows], built.fit)
