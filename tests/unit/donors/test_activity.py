@@ -119,7 +119,7 @@ def test_bulk_is_an_anndata_that_can_be_written(tmp_path):
 
 def test_every_unit_subset_and_set_has_one_row_with_its_numbers():
     table = activity.score(bulk(), DONORS, SIGNATURES, ["cd4", "t"], ["IFN", "AHR"], min_cells=10)
-    assert table.columns.tolist() == activity.COLUMNS
+    assert table.columns.tolist() == list(contracts.ACTIVITY.columns)
     assert len(table) == 3 * 2 * 2
     rows = table.set_index(["subset", "signature", "donor"])
     assert rows.loc[("cd4", "IFN"), "n_cells"].tolist() == [50, 10, 0]

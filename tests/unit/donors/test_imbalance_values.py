@@ -1,9 +1,13 @@
 """The estimators at their limits, and what of them leads."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from tilt.config import check
 from tilt.donors import imbalance, pseudobulk
+from tilt.stats import plan
 
 UNIT = ["cohort", "donor", "condition"]
 N = 8
@@ -11,7 +15,8 @@ DONORS = pd.DataFrame(
     {"cohort": "c", "donor": list("ABCDEFGH"), "condition": ["SLE", "control"] * 4}
 )
 POLES = {"tph": ("Tph", "Tfh"), "th22": ("Th22",)}
-LIMITS = imbalance.Settings(poles=POLES, min_memory_cells=100)
+USUAL = plan.imbalance_settings(check.defaults()["imbalance"])
+LIMITS = replace(USUAL, poles=POLES, min_memory_cells=100)
 
 
 def composition(**n):
@@ -230,7 +235,7 @@ def test_the_whole_table():
 
 
 def test_limits_where_nothing_is_said():
-    made = imbalance.Settings(poles=POLES)
+    made = USUAL
     assert (made.min_memory_cells, made.min_pseudobulk_cells) == (200, 20)
     assert (made.min_median_th22, made.min_genes) == (5, 0.8)
     assert (made.tph_set, made.th22_set) == ("TPH_BLOOD", "TH22_BLOOD")

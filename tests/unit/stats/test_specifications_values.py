@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tilt.config import check
 from tilt.donors import activity, imbalance, pseudobulk
-from tilt.stats import contrast, design, inference, specifications
+from tilt.stats import contrast, design, inference, plan, specifications
 
 UNIT = ["cohort", "donor", "condition"]
 KEY = ["donor", "condition"]
@@ -17,6 +18,7 @@ SETS += [("TH17", f"a{i}", 1.0) for i in range(6)] + [("TREG", f"b{i}", 2.0) for
 for state, genes in (("IFN1_T_CORE", "a"), ("HANDLING_IEG", "b"), ("GLUCOCORTICOID_PROXY", "b")):
     SETS += [(state, f"{genes}{i}", 1.0) for i in range(4, 9)]
 SIGNATURES = pd.DataFrame(SETS, columns=["set", "gene", "weight"])
+USUAL = plan.imbalance_settings(check.defaults()["imbalance"])
 
 
 def cohort(**more):
@@ -56,7 +58,7 @@ def cohort(**more):
     given = {
         "donors": donors,
         "plan": contrast.Plan(design.Contrast("SLE", "control", ("age",), ("batch",)), seed=2),
-        "limits": imbalance.Settings(poles=imbalance.POLES),
+        "settings": USUAL,
         "composition": pd.concat(parts, ignore_index=True),
         "signatures": SIGNATURES,
         "bulk": bulk,
@@ -129,8 +131,10 @@ def test_a_unit_without_rows_of_the_other_label_has_none_of_its_cells(study):
     rows = study.composition
     gone = (rows["donor"] == "D03") & (rows["subset"] == "CD4_Treg_eff")
     fewer = specifications.replace(study, composition=rows[~gone])
-    poles = imbalance.POLES | {"th22": ("CD4_Treg_eff",)}
-    table = specifications._swap(fewer, imbalance.Settings(poles)).set_index("donor")
+    poles = USUAL.poles | {"th22": ("CD4_Treg_eff",)}
+    table = specifications._swap(fewer, specifications.replace(USUAL, poles=poles)).set_index(
+        "donor"
+    )
     n = counts_of(study, "CD4_Tph_like") + counts_of(study, "CD4_Tfh_circ")
     assert table.loc["D03", "value"] == pytest.approx(np.log((n[3] + 0.5) / 0.5))
 
@@ -187,7 +191,9 @@ def test_a_common_depth_is_that_of_the_thinnest_donor_and_counts_are_drawn_down(
     value = axis_value(study, counts=thin)
     assert np.nanmax(np.abs(value - axis_value(study))) > 0.05
     same(curve.loc[("E3", "depth", f"at {depth} counts per donor")], effect(study, value))
-    nobody = specifications.replace(study, limits=imbalance.Settings({}, min_pseudobulk_cells=999))
+    nobody = specifications.replace(
+        study, settings=specifications.replace(USUAL, min_pseudobulk_cells=999)
+    )
     assert specifications.common_depth(nobody) == 0
 
 
@@ -233,7 +239,7 @@ def test_rows_name_cohort_contrast_and_leader(study, curve):
     assert units.to_dict() == {"E1": "ln ratio", "E2": "ln ratio", "E3": "SD"}
     model = curve.loc[("E1", "model", "logit-normal, no pseudocount")]
     designs = contrast.DesignCache(study.donors, study.plan)
-    n = imbalance.pole_counts(study.composition, imbalance.POLES)
+    n = imbalance.pole_counts(study.composition, USUAL.poles)
     expected = contrast.ratio(designs, n[n["n_cells"] >= 200])
     assert model["effect"] == pytest.approx(expected["effect"])
 

@@ -29,7 +29,7 @@ class Figure:
         and in ``results/report.html`` where there is no ``caption``.
     draw
         Function that returns the figure and its table. It is called by name with the ``needs``,
-        ``settings`` and ``options``, and with ``cohort`` (:class:`tilt.figures.names.Cohort`) or,
+        ``settings`` and ``options``, and with ``cohort`` (:class:`tilt.figures.names.CohortLabel`) or,
         across cohorts, ``labels`` (name of each cohort to its title).
     needs
         Argument of ``draw`` to the file it is read from, in the cohort's folder or, across

@@ -11,7 +11,7 @@ import pandas as pd
 from tilt.core import tables
 from tilt.figures import jobs, style
 from tilt.figures.entry import Figure, load
-from tilt.figures.names import Cohort
+from tilt.figures.names import CohortLabel
 from tilt.figures.registry import FIGURES
 from tilt.io import store
 
@@ -35,7 +35,7 @@ def draw_all(
     inputs
         By :func:`tilt.figures.jobs.input_name`, the path or paths.
     cohorts
-        Fields of :class:`tilt.figures.names.Cohort`: one, or all for figures across cohorts.
+        Fields of :class:`tilt.figures.names.CohortLabel`: one, or all for figures across cohorts.
     settings
         Values of the settings by their place (:func:`tilt.figures.jobs.settings`).
     """
@@ -70,7 +70,7 @@ def arguments(
     read=read,
 ) -> dict:
     """Arguments of a figure's function: what it needs as read, cohort or labels, and settings."""
-    about = [Cohort(**fields) for fields in cohorts]
+    about = [CohortLabel(**fields) for fields in cohorts]
     if figure.across:
         found = {"labels": {one.name: one.label for one in about}}
     else:
