@@ -2,6 +2,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from tilt.core import contracts
 from tilt.donors import activity, pseudobulk
 
 GENES = ["ISG15", "MX1", "IFI6", "JUN", "CXCL13", "PDCD1", "A", "B"]
@@ -118,7 +119,8 @@ def test_bulk_is_an_anndata_that_can_be_written(tmp_path):
 
 
 def test_every_unit_subset_and_set_has_one_row_with_its_numbers():
-    table = activity.score(bulk(), DONORS, SIGNATURES, ["cd4", "t"], ["IFN", "AHR"], min_cells=10)
+    sets = ["IFN", "AHR"]
+    table = activity.score(bulk(), DONORS, SIGNATURES, ["cd4", "t"], sets, 10, min_share=0.8)
     assert table.columns.tolist() == list(contracts.ACTIVITY.columns)
     assert len(table) == 3 * 2 * 2
     rows = table.set_index(["subset", "signature", "donor"])

@@ -1,6 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tilt.cells import groups
+from tilt.core import contracts
 from tilt.donors import composition, published
 
 MARKERS = pd.DataFrame(
@@ -215,12 +217,12 @@ def test_counts_are_those_of_a_plain_loop_over_cells(sort, allowed):
     }
     assert found == expected
     assert (table["cohort"] == "c").all()
-    assert table.columns.tolist() == composition.COLUMNS
+    assert table.columns.tolist() == list(contracts.COMPOSITION.columns)
 
 
 def test_look_alike_doublets_are_in_no_denominator():
     cells = random_cells(4)
-    masks = composition.denominator_masks(cells)
+    masks = groups.masks(cells)
     for mask in masks.values():
         assert (cells["look_alike"][mask] == "").all()
     assert masks["t"].sum() == (cells["look_alike"] == "").sum()
@@ -236,7 +238,7 @@ def test_clr_of_parts_with_a_rest_and_of_an_empty_denominator():
         for i, unit in enumerate(units)
     ]
     rows += [(*row[:5], "cd4", 99, row[7]) for row in rows]  # another denominator plays no part
-    table = pd.DataFrame(rows, columns=composition.COLUMNS)
+    table = pd.DataFrame(rows, columns=list(contracts.COMPOSITION.columns))
     found = composition.clr(table, "x", "memory_cd4").set_index("donor")["value"]
     assert found.index.tolist() == ["A", "B"]  # C has no memory cell
     parts = np.log([5.5, 15.5, 10.5])  # ten cells are in neither part

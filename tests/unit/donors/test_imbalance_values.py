@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tilt.config import check
+from tilt.core import contracts
 from tilt.donors import imbalance, pseudobulk
 from tilt.stats import plan
 
@@ -211,7 +212,7 @@ def test_counts_given_take_the_place_of_those_of_the_bulk():
 def test_the_whole_table():
     table = composition(Tph=20, Tfh=5, Th22=np.arange(N) + 5, tph_high=9, th22_high=4)
     found, sentence = imbalance.estimate(table, bulk(), DONORS, SIGNATURES, LIMITS, SEEN)
-    assert found.columns.tolist() == imbalance.COLUMNS
+    assert found.columns.tolist() == list(contracts.IMBALANCE.columns)
     assert found["estimator"].tolist() == ["E1"] * N + ["E2"] * N + ["E3"] * N
     assert sentence == "E1 leads: estimable in 7 of 8 donors"
     assert found.set_index("estimator")["leads"].groupby(level=0).all().to_dict() == {

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from tilt.cells import groups
 from tilt.labels import annotate, signature_scores
 
 ROWS = [
@@ -77,7 +78,7 @@ def test_the_working_set_is_memory_cd4_without_look_alikes():
         ],
         columns=["level1", "compartment", "look_alike", "inside"],
     )
-    assert annotate.working_set(table).tolist() == table["inside"].tolist()
+    assert groups.working_set(table).tolist() == table["inside"].tolist()
 
 
 def test_poles_are_cells_of_the_working_set_above_its_donor_weighted_quantile():
@@ -100,7 +101,7 @@ def test_poles_are_cells_of_the_working_set_above_its_donor_weighted_quantile():
         columns=["set", "gene", "weight"],
     )
     scores = pd.DataFrame(index=range(n))
-    inside = annotate.working_set(table)
+    inside = groups.working_set(table)
     annotate._poles(table, scores, counts, depth, symbols, donor, MARKERS, signatures)
     listed = {"P0", "P1", "I0", "absent"} | {
         gene for c in ("positive", "negative") for genes in MARKERS[c] for gene in genes
@@ -162,7 +163,7 @@ def test_expression_of_markers_by_subset_is_that_of_a_loop():
 
 def test_detectability_counts_cells_and_donors_of_the_working_set():
     cells, labels, counts, _, _ = small()
-    inside = annotate.working_set(labels)
+    inside = groups.working_set(labels)
     donor = cells.obs["donor"].to_numpy()
     found = annotate.detectability(cells, labels, ["IL22", "CCR7", "nowhere"]).set_index("gene")
     for gene, columns in (("IL22", [5]), ("CCR7", [1, 7])):

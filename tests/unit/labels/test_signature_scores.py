@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse, stats
+from tilt.cells import groups
 from tilt.labels import signature_scores
 
 
@@ -57,10 +58,8 @@ def test_a_threshold_is_the_least_value_that_the_weight_of_donors_reaches():
     weight = 1 / np.array([60] * 60 + [30] * 30 + [11] * 11)
     for quantile in (0.2, 0.5, 0.8, 0.95):
         reached = [v for v in values if weight[values <= v].sum() >= quantile * 3 - 1e-9]
-        assert signature_scores.threshold(values, donor, quantile) == min(reached)
-    assert signature_scores.threshold(values, donor) == signature_scores.threshold(
-        values, donor, 0.95
-    )
+        assert groups.donor_quantile(values, donor, quantile) == min(reached)
+    assert signature_scores.QUANTILE == 0.95
 
 
 def test_background_genes_come_from_every_bin_of_expression():

@@ -92,7 +92,7 @@ def test_what_is_declared_reaches_the_plan_and_nothing_else_does():
     assert made.covariates == ("age",) and made.strata == ("batch",)
     sorted_cells = declared.plan_of(stats, COHORT | {"cells": "cd4"}, donors, 9)
     assert sorted_cells.secondary == (("a", "memory_cd4"), ("b", "cd4"))
-    usual = declared.plan_of({}, COHORT, donors, 0)
+    usual = declared.plan_of(SETTINGS["stats"], COHORT, donors, 0)
     assert (usual.permutations, usual.bootstraps, usual.contrast.min_donors) == (10_000, 2_000, 3)
     table = declared.plan_of(stats, COHORT | {"format": "composition_table"}, donors, 9)
     assert table.secondary == () and table.primary is None

@@ -162,7 +162,7 @@ def test_a_threshold_is_the_quantile_of_donors_weighing_alike(study, curve, quan
 
 def axis_value(study, signatures=SIGNATURES, th22="TH22_BLOOD", counts=None):
     sets = ("TPH_BLOOD", th22)
-    made, reason = imbalance.axis(study.bulk, signatures, sets, None, study.limits, counts)
+    made, reason = imbalance.axis(study.bulk, signatures, sets, None, study.settings, counts)
     assert reason == ""
     at = made.units.set_index("donor").index
     return pd.Series(made.value(*sets), at).reindex(study.donors["donor"]).to_numpy()
@@ -287,7 +287,7 @@ def test_random_sets_of_pairs_are_within_pairs():
         plan=contrast.Plan(design.Contrast("SLE", "control", pair="donor"), seed=2),
     )
     table = specifications.random_sets(paired, 2)
-    made, _ = imbalance.axis(bulk, SIGNATURES, ("TPH_BLOOD", "TH22_BLOOD"), None, study.limits)
+    made, _ = imbalance.axis(bulk, SIGNATURES, ("TPH_BLOOD", "TH22_BLOOD"), None, study.settings)
     value = pd.Series(
         made.value("TPH_BLOOD", "TH22_BLOOD"), pd.MultiIndex.from_frame(made.units[KEY])
     )

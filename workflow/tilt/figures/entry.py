@@ -29,8 +29,8 @@ class Figure:
         and in ``results/report.html`` where there is no ``caption``.
     draw
         Function that returns the figure and its table. It is called by name with the ``needs``,
-        ``settings`` and ``options``, and with ``cohort`` (:class:`tilt.figures.names.CohortLabel`) or,
-        across cohorts, ``labels`` (name of each cohort to its title).
+        ``settings`` and ``options``, and with ``cohort`` (:class:`tilt.figures.names.CohortLabel`)
+        or, across cohorts, ``labels`` (name of each cohort to its title).
     needs
         Argument of ``draw`` to the file it is read from, in the cohort's folder or, across
         cohorts, in ``results``. A file with ``{subset}`` is a dict of tables by subset (those
