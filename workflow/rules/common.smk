@@ -31,11 +31,8 @@ COHORTS = SETTINGS["cohorts"]
 CELLS = [c for c, about in COHORTS.items() if about["format"] != "composition_table"]
 TABLES = [c for c in COHORTS if c not in CELLS]
 
-# The marker table, and the typical shares beside it where it has them.
-MARKERS = [CONFIG["resources"]["markers"]]
-MARKERS += [
-    p for p in [str(Path(MARKERS[0]).with_name("shares.tsv"))] if Path(p).exists()
-]
+# The marker table and the typical shares of its labels.
+MARKERS = [CONFIG["resources"]["markers"], CONFIG["resources"]["shares"]]
 
 
 # On a machine of its own a run may use its memory and no more, unless `--resources mem_mb` says so:

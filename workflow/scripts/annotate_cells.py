@@ -12,7 +12,7 @@ from tilt.genes import tables as gene_tables
 from tilt.io import store
 from tilt.labels import annotate, author_labels, label_quality
 
-markers = gene_tables.read_markers(snakemake.input.markers[0])
+markers = gene_tables.read_markers(*snakemake.input.markers)
 signatures = gene_tables.read_signatures(snakemake.input.signatures)
 stats = tables.read(snakemake.input.hvg).fillna({"excluded": ""}).set_index("gene")
 seed = snakemake.params.seed

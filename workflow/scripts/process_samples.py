@@ -15,7 +15,7 @@ from tilt.io import layouts, read, store
 from tilt.stages import sample as samples
 
 source, batch = snakemake.params.source, snakemake.params.batch
-markers = gene_tables.read_markers(snakemake.input.markers[0])
+markers = gene_tables.read_markers(*snakemake.input.markers)
 aliases = gene_tables.read_aliases(snakemake.input.aliases)
 
 

@@ -122,5 +122,6 @@ def fit(
         trust = PLATFORM_SD**2 / (PLATFORM_SD**2 + TYPE_SD**2 + 1 / (expected + 0.5))
         model.platform = np.exp(common + trust * (ratio - common))
     model.rates = (1 - AMBIENT) * model.platform * rates + AMBIENT * mean
-    log.info("reference: %d genes, %s", len(mean), dict(zip(table, model.shares.round(3))))
+    shares = dict(zip(table, model.shares.round(3).tolist(), strict=True))
+    log.info("reference: %d genes, shares of types %s", len(mean), shares)
     return model
