@@ -10,6 +10,14 @@ from tilt.report.answer import CohortResults
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = (ROOT / "workflow" / "report" / "report.html.j2").read_text()
+IMBALANCE = {
+    "poles": {"tph": ["CD4_Tph_like", "CD4_Tfh_circ"], "th22": ["CD4_Th22_like"]},
+    "tph_set": "TPH_BLOOD",
+    "th22_set": "TH22_BLOOD",
+    "min_memory_cells": 200,
+    "min_pseudobulk_cells": 20,
+    "min_median_th22": 5,
+}
 SETTINGS = {
     "format": "10x_dir",
     "covariates": ["age", "sex"],
@@ -19,6 +27,7 @@ SETTINGS = {
     "licence": "CC0",
     "path": "config/cohorts/demo.yaml",
     "sheet": "config/samples/demo.tsv",
+    "imbalance": IMBALANCE,
     "qc": {
         "min_counts": 500,
         "min_genes": 200,
@@ -35,14 +44,7 @@ CONFIG = {
     "resources": {"markers": "resources/markers.tsv"},
     "normalize": {"target_sum": 10000, "n_hvgs": 2000},
     "embed": {"n_pcs": 30, "n_neighbors": 15, "harmony": True, "resolutions": [0.5, 1.0]},
-    "imbalance": {
-        "poles": {"tph": ["CD4_Tph_like", "CD4_Tfh_circ"], "th22": ["CD4_Th22_like"]},
-        "tph_set": "TPH_BLOOD",
-        "th22_set": "TH22_BLOOD",
-        "min_memory_cells": 200,
-        "min_pseudobulk_cells": 20,
-        "min_median_th22": 5,
-    },
+    "imbalance": IMBALANCE,
     "stats": {
         "permutations": 10000,
         "bootstraps": 2000,

@@ -37,7 +37,12 @@ def done(tmp_path_factory):
         "cells": "pbmc",
         "contrast": {"case": "SLE", "control": "control"},
         "covariates": ["age"],
-        "composition": {"denominator": "pbmc", "primary": "Tph", "secondary": ["0"]},
+        "composition": {
+            "denominator": "pbmc",
+            "primary": "Tph",
+            "secondary": ["0"],
+            "poles": {"tph": ["Tph"], "th22": ["B (memory)", "0"]},
+        },
     }
     workflow.write("counted.yaml", about)
     small = {"permutations": 1000, "bootstraps": 200}
@@ -52,6 +57,12 @@ def test_it_ends_with_a_report_and_says_what_it_left_out(done):
     assert (workflow.folder / "results/figures/across/detectability.png").exists()
     assert "column Total is the sum of the others: left out" in said
     assert "donor 010 has no cells" in said
+
+
+def test_methods_tell_of_what_ran_alone(done):
+    page = (done[0].folder / "results/report.html").read_text()
+    assert "natural log-ratio of the published counts of Tph to those of B (memory) and 0" in page
+    assert not [w for w in ("Leiden", "Harmony", "PyDESeq2", "Scrublet", "UMAP") if w in page]
 
 
 def test_its_numbers_are_those_of_the_raw_table(done):

@@ -17,24 +17,17 @@ rule combine_cohorts:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(800),
+        mem_mb=jobs.memory(800),
         runtime=20,
     params:
         cohorts=[
-            {
-                key: about.get(key)
-                for key in (
-                    *("name", "format", "cells", "contrast", "covariates"),
-                    *("strata", "composition", "samples"),
-                )
-            }
-            for about in COHORTS.values()
+            jobs.declared(cohort) | {"samples": cohort["samples"]}
+            for cohort in COHORTS.values()
         ],
-        limits=CONFIG["imbalance"],
         stats=CONFIG["stats"],
         tau="PM",
         seed=CONFIG["seed"],
-        code=code("stats.meta", "stats.contrast", "stats.plan"),
+        code=code("combine_cohorts"),
     script:
         "../scripts/combine_cohorts.py"
 
@@ -52,9 +45,9 @@ rule compare_signatures:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(800),
+        mem_mb=jobs.memory(800),
         runtime=10,
     params:
-        code=code("donors.activity"),
+        code=code("compare_signatures"),
     script:
         "../scripts/compare_signatures.py"

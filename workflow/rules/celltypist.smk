@@ -7,7 +7,7 @@ rule celltypist_cells:
     input:
         counts="results/{cohort}/counts.zarr",
         labels="results/{cohort}/labels.tsv.gz",
-        model=lambda wildcards: cohort_of(wildcards)["celltypist_model"],
+        model=of_cohort("celltypist_model"),
         aliases=CONFIG["resources"]["gene_aliases"],
     output:
         cells="results/{cohort}/celltypist.tsv.gz",
@@ -23,10 +23,10 @@ rule celltypist_cells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2500),
+        mem_mb=jobs.memory(2500),
         runtime=240,
     params:
-        code=code("labels.celltypist", "labels.author_labels", "io.store"),
+        code=code("celltypist_cells"),
     script:
         "../scripts/celltypist_cells.py"
 
@@ -52,10 +52,10 @@ rule plot_celltypist:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000),
+        mem_mb=jobs.memory(1000),
         runtime=30,
     params:
-        cohort=lambda wildcards: names.describe(cohort_of(wildcards)),
-        code=code("figures.labels"),
+        cohort=of_cohort(names.describe),
+        code=code("plot_celltypist"),
     script:
         "../scripts/plot_celltypist.py"

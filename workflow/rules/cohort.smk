@@ -24,11 +24,11 @@ rule gather_cohort:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(900, per_mb=0.35),
+        mem_mb=jobs.memory(900, per_mb=0.35),
         runtime=120,
     params:
-        rows=lambda wildcards: cohort_of(wildcards)["samples"],
-        code=code("cells.gather", "io.store"),
+        rows=of_cohort("samples"),
+        code=code("gather_cohort"),
     script:
         "../scripts/gather_cohort.py"
 
@@ -47,12 +47,12 @@ rule select_genes:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000, per_mb=0.5),
+        mem_mb=jobs.memory(1000, per_mb=0.5),
         runtime=60,
     params:
         target_sum=CONFIG["normalize"]["target_sum"],
         n_hvgs=CONFIG["normalize"]["n_hvgs"],
-        code=code("cells.normalize", "io.store", "genes.tables"),
+        code=code("select_genes"),
     script:
         "../scripts/select_genes.py"
 
@@ -71,7 +71,7 @@ rule embed_cells:
         "../../envs/tilt.yaml"
     threads: 2
     resources:
-        mem_mb=memory(1200, per_mb=1),
+        mem_mb=jobs.memory(1200, per_mb=1),
         runtime=240,
     params:
         target_sum=CONFIG["normalize"]["target_sum"],
@@ -79,7 +79,7 @@ rule embed_cells:
         n_neighbors=CONFIG["embed"]["n_neighbors"],
         harmony=CONFIG["embed"]["harmony"],
         seed=CONFIG["seed"],
-        code=code("cells.embed", "io.store"),
+        code=code("embed_cells"),
     script:
         "../scripts/embed_cells.py"
 
@@ -98,13 +98,13 @@ rule cluster_cells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(900, per_mb=6),
+        mem_mb=jobs.memory(900, per_mb=6),
         runtime=240,
     params:
         resolutions=CONFIG["embed"]["resolutions"],
         package=CONFIG["embed"]["leiden"],
         seed=CONFIG["seed"],
-        code=code("cells.embed"),
+        code=code("cluster_cells"),
     script:
         "../scripts/cluster_cells.py"
 
@@ -123,12 +123,12 @@ rule map_cells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1100, per_mb=3),
+        mem_mb=jobs.memory(1100, per_mb=3),
         runtime=240,
     params:
         min_dist=CONFIG["embed"]["min_dist"],
         seed=CONFIG["seed"],
-        code=code("cells.embed"),
+        code=code("map_cells"),
     script:
         "../scripts/map_cells.py"
 
@@ -140,6 +140,7 @@ rule annotate_cells:
         embedding="results/{cohort}/embedding.h5ad",
         markers=MARKERS,
         signatures=CONFIG["resources"]["signatures"],
+        reference=REFERENCE,
     output:
         labels="results/{cohort}/labels.tsv.gz",
         scores="results/{cohort}/scores.tsv.gz",
@@ -159,21 +160,14 @@ rule annotate_cells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000, per_mb=2),
+        mem_mb=jobs.memory(1000, per_mb=2),
         runtime=240,
     params:
-        branch=lambda wildcards: (
-            "CD4" if cohort_of(wildcards)["cells"] == "cd4" else None
-        ),
-        label_map=lambda wildcards: cohort_of(wildcards).get("label_map") or {},
-        labels_lead=lambda wildcards: cohort_of(wildcards)["labels_lead"],
+        branch=of_cohort(lambda cohort: "CD4" if cohort["cells"] == "cd4" else None),
+        label_map=of_cohort(lambda cohort: cohort.get("label_map") or {}),
+        labels_lead=of_cohort("labels_lead"),
         seed=CONFIG["seed"],
-        code=code(
-            "labels.annotate",
-            "labels.author_labels",
-            "io.store",
-            "labels.label_quality",
-        ),
+        code=code("annotate_cells"),
     script:
         "../scripts/annotate_cells.py"
 
@@ -200,11 +194,11 @@ rule assemble_tcells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1200, per_mb=1),
+        mem_mb=jobs.memory(1200, per_mb=1),
         runtime=120,
     params:
         target_sum=CONFIG["normalize"]["target_sum"],
         config=CONFIG,
-        code=code("io.store", "cells.normalize", "core.provenance", "figures.names"),
+        code=code("assemble_tcells"),
     script:
         "../scripts/assemble_tcells.py"

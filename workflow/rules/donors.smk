@@ -19,21 +19,19 @@ rule count_composition:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(800, per_mb=0.6),
+        mem_mb=jobs.memory(800, per_mb=0.6),
         runtime=30,
     params:
-        samples=sheet,
-        sort=lambda wildcards: cohort_of(wildcards)["cells"],
-        code=code("donors.composition", "stats.plan"),
+        samples=of_cohort("samples"),
+        sort=of_cohort("cells"),
+        code=code("count_composition"),
     script:
         "../scripts/count_composition.py"
 
 
 rule read_composition:
     input:
-        lambda wildcards: layouts.sample_files(
-            cohort_of(wildcards), cohort_of(wildcards)["samples"][0]
-        )["composition"],
+        of_cohort(jobs.whole_file),
     output:
         composition="results/{cohort}/composition.tsv",
         donors="results/{cohort}/donors.tsv",
@@ -47,12 +45,12 @@ rule read_composition:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000),
+        mem_mb=jobs.memory(1000),
         runtime=10,
     params:
-        samples=sheet,
-        options=lambda wildcards: cohort_of(wildcards).get("composition") or {},
-        code=code("donors.published", "stats.plan"),
+        samples=of_cohort("samples"),
+        options=of_cohort(lambda cohort: cohort.get("composition") or {}),
+        code=code("read_composition"),
     script:
         "../scripts/read_composition.py"
 
@@ -71,16 +69,16 @@ rule sum_pseudobulk:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000, per_mb=1.6),
+        mem_mb=jobs.memory(1000, per_mb=1.6),
         runtime=60,
     params:
-        samples=sheet,
+        samples=of_cohort("samples"),
         min_cells=CONFIG["imbalance"]["min_pseudobulk_cells"],
         min_whole=min(
             CONFIG["imbalance"]["min_pseudobulk_cells"],
             CONFIG["stats"]["min_activity_cells"],
         ),
-        code=code("donors.pseudobulk", "io.store", "stats.plan"),
+        code=code("sum_pseudobulk"),
     script:
         "../scripts/sum_pseudobulk.py"
 
@@ -99,14 +97,14 @@ rule score_activity:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(800, per_mb=1.5),
+        mem_mb=jobs.memory(800, per_mb=1.5),
         runtime=20,
     params:
-        samples=sheet,
+        samples=of_cohort("samples"),
         subsets=CONFIG["stats"]["activity_subsets"],
         sets=CONFIG["stats"]["activity_sets"],
         min_cells=CONFIG["stats"]["min_activity_cells"],
         min_genes=CONFIG["imbalance"]["min_genes"],
-        code=code("donors.activity", "stats.plan"),
+        code=code("score_activity"),
     script:
         "../scripts/score_activity.py"

@@ -1,7 +1,5 @@
 # Figures of the cells of a cohort, each as PDF, SVG, PNG and the table of what it shows.
 
-from tilt.figures import names
-
 
 rule plot_quality:
     input:
@@ -39,11 +37,11 @@ rule plot_quality:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(900, per_mb=10),
+        mem_mb=jobs.memory(900, per_mb=10),
         runtime=30,
     params:
-        cohort=lambda wildcards: names.describe(cohort_of(wildcards)),
-        code=code("figures.qc", "figures.study"),
+        cohort=of_cohort(names.describe),
+        code=code("plot_quality"),
     script:
         "../scripts/plot_quality.py"
 
@@ -77,12 +75,12 @@ rule plot_cells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000, per_mb=0.8),
+        mem_mb=jobs.memory(1000, per_mb=0.8),
         runtime=30,
     params:
-        cohort=lambda wildcards: names.describe(cohort_of(wildcards)),
+        cohort=of_cohort(names.describe),
         seed=CONFIG["seed"],
-        code=code("figures.embedding", "figures.labels", "io.store"),
+        code=code("plot_cells"),
     script:
         "../scripts/plot_cells.py"
 
@@ -138,15 +136,10 @@ rule plot_markers:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(900, per_mb=2),
+        mem_mb=jobs.memory(900, per_mb=2),
         runtime=30,
     params:
-        cohort=lambda wildcards: names.describe(cohort_of(wildcards)),
-        code=code(
-            "figures.markers",
-            "figures.confidence",
-            "figures.ambient",
-            "donors.ambient",
-        ),
+        cohort=of_cohort(names.describe),
+        code=code("plot_markers"),
     script:
         "../scripts/plot_markers.py"

@@ -53,12 +53,12 @@ rule plot_donors:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000),
+        mem_mb=jobs.memory(1000),
         runtime=30,
     params:
-        cohort=lambda wildcards: names.describe(cohort_of(wildcards)),
-        poles=CONFIG["imbalance"]["poles"],
-        code=code("figures.composition", "figures.imbalance", "figures.activity"),
+        cohort=of_cohort(names.describe),
+        poles=of_cohort(lambda cohort: cohort["imbalance"]["poles"]),
+        code=code("plot_donors"),
     script:
         "../scripts/plot_donors.py"
 
@@ -107,12 +107,12 @@ rule plot_controls:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(900),
+        mem_mb=jobs.memory(900),
         runtime=30,
     params:
-        cohort=lambda wildcards: names.describe(cohort_of(wildcards)),
+        cohort=of_cohort(names.describe),
         subsets=CONFIG["stats"]["de_subsets"],
-        code=code("figures.volcano", "figures.factors", "figures.robustness"),
+        code=code("plot_controls"),
     script:
         "../scripts/plot_controls.py"
 
@@ -144,11 +144,11 @@ rule plot_across:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(800),
+        mem_mb=jobs.memory(800),
         runtime=30,
     params:
         cohorts=[names.describe(about) for about in COHORTS.values()],
         with_cells=CELLS,
-        code=code("figures.meta", "figures.markers"),
+        code=code("plot_across"),
     script:
         "../scripts/plot_across.py"

@@ -21,19 +21,18 @@ rule estimate_imbalance:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(800, per_mb=1.5),
+        mem_mb=jobs.memory(800, per_mb=1.5),
         runtime=20,
     params:
-        samples=sheet,
-        cohort=declared,
-        limits=CONFIG["imbalance"],
+        samples=of_cohort("samples"),
+        cohort=of_cohort(jobs.declared),
         min_donors=CONFIG["stats"]["min_donors"],
-        code=code("donors.imbalance", "stats.plan"),
+        code=code("estimate_imbalance"),
     script:
         "../scripts/estimate_imbalance.py"
 
 
-rule test_contrast:
+rule compare_donors:
     input:
         unpack(if_cells(activity="results/{cohort}/activity.tsv")),
         composition="results/{cohort}/composition.tsv",
@@ -42,24 +41,23 @@ rule test_contrast:
         "results/{cohort}/tests.tsv",
         permuted="results/{cohort}/permuted.tsv",
     log:
-        "logs/{cohort}/test_contrast.log",
+        "logs/{cohort}/compare_donors.log",
     benchmark:
-        "benchmarks/{cohort}/test_contrast.tsv"
+        "benchmarks/{cohort}/compare_donors.tsv"
     conda:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(900),
+        mem_mb=jobs.memory(900),
         runtime=30,
     params:
-        samples=sheet,
-        cohort=declared,
-        limits=CONFIG["imbalance"],
+        samples=of_cohort("samples"),
+        cohort=of_cohort(jobs.declared),
         stats=CONFIG["stats"],
         seed=CONFIG["seed"],
-        code=code("stats.contrast", "stats.null_effects", "stats.plan"),
+        code=code("compare_donors"),
     script:
-        "../scripts/test_contrast.py"
+        "../scripts/compare_donors.py"
 
 
 rule explore_specifications:
@@ -87,46 +85,43 @@ rule explore_specifications:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(800, per_mb=1),
+        mem_mb=jobs.memory(800, per_mb=1),
         runtime=60,
     params:
-        samples=sheet,
-        cohort=declared,
-        limits=CONFIG["imbalance"],
+        samples=of_cohort("samples"),
+        cohort=of_cohort(jobs.declared),
         stats=CONFIG["stats"],
         random_sets=CONFIG["stats"]["random_sets"],
         seed=CONFIG["seed"],
-        code=code("stats.specifications", "stats.plan", "io.store"),
+        code=code("explore_specifications"),
     script:
         "../scripts/explore_specifications.py"
 
 
-rule test_expression:
+rule compare_expression:
     input:
         pseudobulk="results/{cohort}/pseudobulk.h5ad",
     output:
         "results/{cohort}/de/{subset}.tsv",
     log:
-        "logs/{cohort}/test_expression/{subset}.log",
+        "logs/{cohort}/compare_expression/{subset}.log",
     benchmark:
-        "benchmarks/{cohort}/test_expression/{subset}.tsv"
-    wildcard_constraints:
-        subset="[^/]+",
+        "benchmarks/{cohort}/compare_expression/{subset}.tsv"
     priority: 1  # long: not last
     conda:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(900, per_mb=4),
+        mem_mb=jobs.memory(900, per_mb=4),
         runtime=60,
     params:
-        samples=sheet,
-        cohort=declared,
+        samples=of_cohort("samples"),
+        cohort=of_cohort(jobs.declared),
         min_donors=CONFIG["stats"]["min_donors"],
         min_cells=CONFIG["imbalance"]["min_pseudobulk_cells"],
-        code=code("stats.expression", "stats.plan"),
+        code=code("compare_expression"),
     script:
-        "../scripts/test_expression.py"
+        "../scripts/compare_expression.py"
 
 
 rule score_factors:
@@ -139,16 +134,14 @@ rule score_factors:
         "logs/{cohort}/score_factors/{subset}.log",
     benchmark:
         "benchmarks/{cohort}/score_factors/{subset}.tsv"
-    wildcard_constraints:
-        subset="[^/]+",
     conda:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500),
+        mem_mb=jobs.memory(1500),
         runtime=20,
     params:
         factors=CONFIG["stats"]["factors"],
-        code=code("donors.activity"),
+        code=code("score_factors"),
     script:
         "../scripts/score_factors.py"

@@ -60,13 +60,13 @@ rule write_report:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(900, per_mb=4),
+        mem_mb=jobs.memory(900, per_mb=4),
         runtime=30,
     params:
         config=CONFIG,
         cohorts=COHORTS,
         results=lambda wildcards, output: str(Path(output[0]).parent),
         benchmarks="benchmarks",
-        code=code("report.page", "core.provenance", "stats.calibration"),
+        code=code("write_report"),
     script:
         "../scripts/write_report.py"

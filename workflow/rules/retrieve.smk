@@ -17,9 +17,9 @@ rule retrieve_cohort:
         mem_mb=500,
         runtime=1440,
     params:
-        entries=lambda wildcards: cohort_of(wildcards)["retrieve"],
-        folder=lambda wildcards: cohort_of(wildcards)["folder"],
-        wanted=lambda wildcards: layouts.files_wanted(cohort_of(wildcards)),
-        code=code("io.retrieve"),
+        entries=of_cohort("retrieve"),
+        folder=of_cohort("folder"),
+        wanted=of_cohort(layouts.files_wanted),
+        code=code("retrieve_cohort"),
     script:
         "../scripts/retrieve_cohort.py"

@@ -1,15 +1,11 @@
 # One sample at a time: raw counts in, clean cells with their lineage out.
 
-# The same for one sample and for several in one job.
-SAMPLE_MEMORY = {"base_mb": 1000, "per_mb": 25}
-SAMPLE_CODE = code("stages.sample", "io.read", "io.h5", "io.store")
-
 
 rule simulate_cohort:
     input:
-        params=lambda wildcards: cohort_of(wildcards)["simulated"],
-        world=simulated_world,
-        sheet=lambda wildcards: cohort_of(wildcards)["sheet"],
+        params=of_cohort("simulated"),
+        world=of_cohort(jobs.simulated_world),
+        sheet=of_cohort("sheet"),
         markers=MARKERS,
         signatures=CONFIG["resources"]["signatures"],
     output:
@@ -22,19 +18,23 @@ rule simulate_cohort:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500),
+        mem_mb=jobs.memory(1500),
         runtime=30,
     params:
         seed=CONFIG["seed"],
-        format=lambda wildcards: cohort_of(wildcards)["format"],
-        code=code("simulate.cohort", "simulate.write"),
+        format=of_cohort("format"),
+        code=code("simulate_cohort"),
     script:
         "../scripts/simulate_cohort.py"
 
 
 rule split_cohort:
     input:
-        split_input,
+        lambda wildcards: (
+            f"results/{wildcards.cohort}/retrieved.tsv"
+            if "retrieve" in cohort_of(wildcards)
+            else jobs.whole_file(cohort_of(wildcards))
+        ),
     output:
         directory("results/{cohort}/raw"),
     log:
@@ -45,65 +45,32 @@ rule split_cohort:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1200, per_mb=0.1),
+        mem_mb=jobs.memory(1200, per_mb=0.1),
         runtime=120,
     params:
-        samples=lambda wildcards: [
-            row["sample"] for row in cohort_of(wildcards)["samples"]
-        ],
-        file=lambda wildcards: layouts.sample_files(
-            cohort_of(wildcards), cohort_of(wildcards)["samples"][0]
-        )["h5ad"],
-        h5ad=lambda wildcards: cohort_of(wildcards)["h5ad"],
-        keep=lambda wildcards: [
-            name for name in [cohort_of(wildcards).get("author_labels")] if name
-        ],
-        code=code("io.h5"),
+        samples=of_cohort(lambda cohort: [row["sample"] for row in cohort["samples"]]),
+        file=of_cohort(jobs.whole_file),
+        h5ad=of_cohort("h5ad"),
+        keep=of_cohort(
+            lambda cohort: [name for name in [cohort.get("author_labels")] if name]
+        ),
+        code=code("split_cohort"),
     script:
         "../scripts/split_cohort.py"
 
 
-rule process_sample:
-    input:
-        raw=raw_files,
-        markers=MARKERS,
-        aliases=CONFIG["resources"]["gene_aliases"],
-    output:
-        samples=["results/{cohort}/samples/{sample}.h5ad"],
-        cells=["results/{cohort}/samples/{sample}.cells.tsv.gz"],
-        summaries=["results/{cohort}/samples/{sample}.qc.json"],
-    log:
-        "logs/{cohort}/process_sample/{sample}.log",
-    benchmark:
-        "benchmarks/{cohort}/process_sample/{sample}.tsv"
-    wildcard_constraints:
-        cohort=one_of([c for c in CELLS if c not in SHARED]),
-    conda:
-        "../../envs/tilt.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(**SAMPLE_MEMORY, of=own_files),
-        runtime=30,
-    params:
-        cohort=lambda wildcards: wildcards.cohort,
-        rows=lambda wildcards: [row_of(wildcards)],
-        source=source_of,
-        batch=lambda wildcards: cohort_of(wildcards)["batch"],
-        qc=lambda wildcards: cohort_of(wildcards)["qc"],
-        on_bad_sample=CONFIG["on_bad_sample"],
-        seed=CONFIG["seed"],
-        code=SAMPLE_CODE,
-    script:
-        "../scripts/process_samples.py"
-
-
-for job in shared_jobs():
+# One rule for single samples, and one for each job that several samples share.
+for job in jobs.sample_jobs({name: COHORTS[name] for name in CELLS}):
 
     rule:
         name:
-            f"process_samples_{job.cohort}_{job.number}"
+            job.name
         input:
-            raw=sorted({path for one in job.samples for path in raw_files(one)}),
+            raw=job.of(
+                lambda cohort, samples: sorted(
+                    {path for s in samples for path in jobs.raw_files(cohort, s)}
+                )
+            ),
             markers=MARKERS,
             aliases=CONFIG["resources"]["gene_aliases"],
         output:
@@ -111,23 +78,27 @@ for job in shared_jobs():
             cells=job.files("results/{cohort}/samples/{sample}.cells.tsv.gz"),
             summaries=job.files("results/{cohort}/samples/{sample}.qc.json"),
         log:
-            f"logs/{job.cohort}/process_samples/{job.number}.log",
+            f"logs/{job.log}.log",
         benchmark:
-            f"benchmarks/{job.cohort}/process_samples/{job.number}.tsv"
+            f"benchmarks/{job.log}.tsv"
+        wildcard_constraints:
+            cohort=job.pattern,
         conda:
             "../../envs/tilt.yaml"
         threads: 1
         resources:
-            mem_mb=memory(**SAMPLE_MEMORY, of=job.largest),
-            runtime=120,
+            mem_mb=jobs.memory(1000, per_mb=25, of=job.of(jobs.largest)),
+            runtime=job.runtime,
         params:
-            cohort=job.cohort,
-            rows=[row_of(one) for one in job.samples],
-            source=source_of(job),
-            batch=cohort_of(job)["batch"],
-            qc=cohort_of(job)["qc"],
+            cohort=job.of(lambda cohort, samples: cohort["name"]),
+            rows=job.of(
+                lambda cohort, samples: [jobs.row_of(cohort, s) for s in samples]
+            ),
+            source=job.of(lambda cohort, samples: jobs.source(cohort)),
+            batch=job.of(lambda cohort, samples: cohort["batch"]),
+            qc=job.of(lambda cohort, samples: cohort["qc"]),
             on_bad_sample=CONFIG["on_bad_sample"],
             seed=CONFIG["seed"],
-            code=SAMPLE_CODE,
+            code=code("process_samples"),
         script:
             "../scripts/process_samples.py"

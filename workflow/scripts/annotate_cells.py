@@ -2,16 +2,19 @@
 
 from tilt.core import logs
 
-log = logs.begin(snakemake.log[0], snakemake.threads)
 
-import anndata as ad
-import pandas as pd
+def main(snakemake) -> None:
+    log = logs.begin(snakemake.log[0], snakemake.threads)  # before numpy is imported
+    import anndata as ad
+    import pandas as pd
 
-from tilt.core import tables
-from tilt.genes import tables as gene_tables
-from tilt.io import store
-from tilt.labels import annotate, author_labels, label_quality
+    from tilt.core import tables
+    from tilt.genes import tables as gene_tables
+    from tilt.io import store
+    from tilt.labels import annotate
+    from tilt.stages import cohort
 
+<<<<<<< HEAD
 markers = gene_tables.read_markers(*snakemake.input.markers)
 signatures = gene_tables.read_signatures(snakemake.input.signatures)
 stats = tables.read(snakemake.input.hvg).fillna({"excluded": ""}).set_index("gene")
@@ -43,3 +46,24 @@ tables.write(label_quality.coverage(found.labels, best, truth), snakemake.output
 expression = annotate.marker_expression(cells, labels, markers)
 tables.write(expression, snakemake.output.expression)
 tables.write(annotate.detectability(cells, labels), snakemake.output.detectability)
+=======
+    params = snakemake.params
+    markers = gene_tables.read_markers(snakemake.input.markers[0])
+    signatures = gene_tables.read_signatures(snakemake.input.signatures)
+    stats = tables.read(snakemake.input.hvg).fillna({"excluded": ""}).set_index("gene")
+    panel = annotate.panel(stats, markers, signatures, params.seed)
+    cells = store.select_genes(store.open_store(snakemake.input.counts), panel)
+    author = cells.obs.get("author_label", pd.Series("", index=cells.obs_names))
+    cells.obs = cells.obs[["donor", "n_counts"]]
+    log.info("%d cells, %d genes of interest", *cells.shape)
+    embedding = ad.read_h5ad(snakemake.input.embedding).obsm["X_harmony"]
+    found = annotate.label(cells, embedding, markers, signatures, params.seed, branch=params.branch)
+    log.info("cells per subset: %s", found.labels["subset"].value_counts().to_dict())
+    made = cohort.label_tables(found, cells, author, markers, params.label_map, params.labels_lead)
+    for name, table in made.items():
+        tables.write(table, snakemake.output[name])
+
+
+if __name__ == "__main__":
+    main(snakemake)
+>>>>>>> main

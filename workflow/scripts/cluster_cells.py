@@ -2,22 +2,27 @@
 
 from tilt.core import logs
 
-log = logs.begin(snakemake.log[0], snakemake.threads)
 
-import anndata as ad
+def main(snakemake) -> None:
+    log = logs.begin(snakemake.log[0], snakemake.threads)  # before numpy is imported
+    import anndata as ad
 
-from tilt.cells import embed
-from tilt.core import tables
+    from tilt.cells import embed
+    from tilt.core import tables
 
-cells = ad.read_h5ad(snakemake.input[0])
-log.info("%d cells at resolutions %s", cells.n_obs, snakemake.params.resolutions)
-found = embed.leiden(
-    cells.obsp["connectivities"],
-    cells.obs_names,
-    snakemake.params.resolutions,
-    snakemake.params.seed,
-    snakemake.params.package,
-)
-log.info("clusters: %s", found.nunique().to_dict())
-found.insert(0, "cell", cells.obs_names)
-tables.write(found, snakemake.output[0])
+    cells = ad.read_h5ad(snakemake.input[0])
+    log.info("%d cells at resolutions %s", cells.n_obs, snakemake.params.resolutions)
+    found = embed.leiden(
+        cells.obsp["connectivities"],
+        cells.obs_names,
+        snakemake.params.resolutions,
+        snakemake.params.seed,
+        snakemake.params.package,
+    )
+    log.info("clusters: %s", found.nunique().to_dict())
+    found.insert(0, "cell", cells.obs_names)
+    tables.write(found, snakemake.output[0])
+
+
+if __name__ == "__main__":
+    main(snakemake)

@@ -2,55 +2,28 @@
 
 from tilt.core import logs
 
-log = logs.begin(snakemake.log[0], snakemake.threads)
 
-import pandas as pd
+def main(snakemake) -> None:
+    log = logs.begin(snakemake.log[0], snakemake.threads)  # before numpy is imported
+    from tilt.core import tables
+    from tilt.stages import across
+    from tilt.stats import meta
 
-from tilt.core import tables, text
-from tilt.donors import imbalance
-from tilt.donors import units
-from tilt.stats import contrast, meta, plan as declared
+    cohorts = snakemake.params.cohorts
+    names = [about["name"] for about in cohorts]
+    with_cells = [about["name"] for about in cohorts if about["format"] != "composition_table"]
 
-cohorts = snakemake.params.cohorts
-donors = {c["name"]: units.donors_table(c["samples"], c["name"]) for c in cohorts}
-repeated = meta.repeated_donors(donors)
-tested = []
-for i, cohort in enumerate(cohorts):
-    gone = repeated[cohort["name"]]
-    if not gone:
-        tested.append(tables.read(snakemake.input.tests[i]))
-        continue
+    def read(cohort, kind):
+        having = with_cells if kind == "activity" else names
+        if cohort not in having:
+            return None
+        return tables.read(snakemake.input[kind][having.index(cohort)])
 
-    table = tables.read(snakemake.input.tests[i])
-    if set(gone) >= set(donors[cohort["name"]]["donor"]):
-        said = "all donors are counted in another cohort"
-        tested.append(table.assign(estimable=False, reason=said))
-        continue
+    tested = across.counted_once(cohorts, read, snakemake.params.stats, snakemake.params.seed)
+    combined = meta.across(tested, snakemake.params.tau)
+    log.info("%d cohorts, %d rows", len(cohorts), len(combined))
+    tables.write(combined, snakemake.output[0])
 
-    def once(path, gone=gone):
-        table = tables.read(path)
-        return table[~table["donor"].isin(gone)]
 
-    people = donors[cohort["name"]]
-    people = people[~people["donor"].isin(gone)].reset_index(drop=True)
-    plan = declared.plan_of(snakemake.params.stats, cohort, people, snakemake.params.seed)
-    limits = declared.limits_of(snakemake.params.limits, cohort)
-    counted = once(snakemake.input.composition[i])
-    activity = [f for f in snakemake.input.activity if f.split("/")[-2] == cohort["name"]]
-    table = contrast.run(
-        people,
-        plan,
-        counted,
-        once(snakemake.input.imbalance[i]),
-        once(activity[0]) if activity else None,
-        {
-            "E1": imbalance.pole_counts(counted, limits.poles),
-            "E2": imbalance.pole_counts(counted, imbalance.FLAGS),
-        },
-    )
-    note = f"{text.count(len(gone), 'donor')} counted in another cohort left out"
-    table["reason"] = [f"{said}; {note}" if said else note for said in table["reason"].fillna("")]
-    tested.append(table)
-combined = meta.across(pd.concat(tested, ignore_index=True), snakemake.params.tau)
-log.info("%d cohorts, %d rows", len(cohorts), len(combined))
-tables.write(combined, snakemake.output[0])
+if __name__ == "__main__":
+    main(snakemake)

@@ -2,24 +2,29 @@
 
 from tilt.core import logs
 
-log = logs.begin(snakemake.log[0], snakemake.threads)
 
-from tilt.core import tables
-from tilt.donors import composition
-from tilt.genes import tables as gene_tables
-from tilt.io import store as blocks
-from tilt.donors import units
+def main(snakemake) -> None:
+    log = logs.begin(snakemake.log[0], snakemake.threads)  # before numpy is imported
+    from tilt.core import tables
+    from tilt.donors import composition
+    from tilt.genes import tables as gene_tables
+    from tilt.io import store as blocks
+    from tilt.donors import units
 
-donors = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
-store = blocks.open_store(snakemake.input.counts)
-labels = tables.read(snakemake.input.labels)
-cells = units.labelled_cells(store.obs, labels, snakemake.params.samples)
-lineages = tables.read(snakemake.input.lineages)
-lineages["condition"] = lineages["sample"].map(units.conditions(snakemake.params.samples))
-markers = gene_tables.read_markers(snakemake.input.markers)
-counted = composition.count(cells, markers, donors, snakemake.params.sort, lineages)
-empty = donors.loc[~donors["donor"].isin(cells["donor"]), "donor"]
-log.info("%d T cells of %d donors", len(cells), len(donors) - len(empty))
-if len(empty):
-    log.warning("no T cells in donors %s", ", ".join(empty))
-tables.write(counted, snakemake.output[0])
+    donors = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
+    store = blocks.open_store(snakemake.input.counts)
+    labels = tables.read(snakemake.input.labels)
+    cells = units.labelled_cells(store.obs, labels, snakemake.params.samples)
+    lineages = tables.read(snakemake.input.lineages)
+    lineages["condition"] = lineages["sample"].map(units.conditions(snakemake.params.samples))
+    markers = gene_tables.read_markers(snakemake.input.markers)
+    counted = composition.count(cells, markers, donors, snakemake.params.sort, lineages)
+    empty = donors.loc[~donors["donor"].isin(cells["donor"]), "donor"]
+    log.info("%d T cells of %d donors", len(cells), len(donors) - len(empty))
+    if len(empty):
+        log.warning("no T cells in donors %s", ", ".join(empty))
+    tables.write(counted, snakemake.output[0])
+
+
+if __name__ == "__main__":
+    main(snakemake)

@@ -2,33 +2,38 @@
 
 from tilt.core import logs
 
-log = logs.begin(snakemake.log[0], snakemake.threads)
 
-import anndata as ad
-import numpy as np
+def main(snakemake) -> None:
+    log = logs.begin(snakemake.log[0], snakemake.threads)  # before numpy is imported
+    import anndata as ad
+    import numpy as np
 
-from tilt.cells import embed
-from tilt.core import progress, tables
-from tilt.io import store as blocks
+    from tilt.cells import embed
+    from tilt.core import progress, tables
+    from tilt.io import store as blocks
 
-store = blocks.open_store(snakemake.input.counts)
-chosen = tables.read(snakemake.input.hvg)["highly_variable"].to_numpy(bool)
-scores, _, share = embed.pca(
-    lambda: progress.watch(blocks.iter_rows(store), store.n_obs, "principal components"),
-    store.obs["n_counts"].to_numpy(),
-    np.flatnonzero(chosen),
-    snakemake.params.n_pcs,
-    snakemake.params.target_sum,
-)
-cells = ad.AnnData(obs=store.obs[["donor", "batch"]])
-cells.obsm["X_pca"] = cells.obsm["X_harmony"] = scores
-cells.uns["pca_variance_ratio"] = share
-if snakemake.params.harmony:
-    log.info("Harmony over %d batches", store.obs["batch"].nunique())
-    cells.obsm["X_harmony"] = embed.harmony(
-        scores, store.obs["batch"], snakemake.params.seed, snakemake.threads
+    store = blocks.open_store(snakemake.input.counts)
+    chosen = tables.read(snakemake.input.hvg)["highly_variable"].to_numpy(bool)
+    scores, _, share = embed.pca(
+        lambda: progress.watch(blocks.iter_rows(store), store.n_obs, "principal components"),
+        store.obs["n_counts"].to_numpy(),
+        np.flatnonzero(chosen),
+        snakemake.params.n_pcs,
+        snakemake.params.target_sum,
     )
-log.info("graph of the nearest of %d cells", cells.n_obs)
-embed.graph(cells, snakemake.params.n_neighbors, snakemake.threads)
-with tables.atomic(snakemake.output[0]) as part:
-    cells.write_h5ad(part)
+    cells = ad.AnnData(obs=store.obs[["donor", "batch"]])
+    cells.obsm["X_pca"] = cells.obsm["X_harmony"] = scores
+    cells.uns["pca_variance_ratio"] = share
+    if snakemake.params.harmony:
+        log.info("Harmony over %d batches", store.obs["batch"].nunique())
+        cells.obsm["X_harmony"] = embed.harmony(
+            scores, store.obs["batch"], snakemake.params.seed, snakemake.threads
+        )
+    log.info("graph of the nearest of %d cells", cells.n_obs)
+    embed.graph(cells, snakemake.params.n_neighbors, snakemake.threads)
+    with tables.atomic(snakemake.output[0]) as part:
+        cells.write_h5ad(part)
+
+
+if __name__ == "__main__":
+    main(snakemake)

@@ -2,28 +2,33 @@
 
 from tilt.core import logs
 
-log = logs.begin(snakemake.log[0], snakemake.threads)
 
-import anndata as ad
+def main(snakemake) -> None:
+    logs.begin(snakemake.log[0], snakemake.threads)  # before numpy is imported
+    import anndata as ad
 
-from tilt.core import tables
-from tilt.donors import imbalance
-from tilt.genes import tables as gene_tables
-from tilt.donors import units
-from tilt.stats import plan
+    from tilt.core import tables
+    from tilt.donors import imbalance
+    from tilt.genes import tables as gene_tables
+    from tilt.donors import units
+    from tilt.stats import plan
 
-cohort = snakemake.params.cohort
-donors = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
-given = snakemake.input.get
-bulk = ad.read_h5ad(given("pseudobulk")) if given("pseudobulk") else None
-contrast = plan.contrast_of(cohort, snakemake.params.min_donors, donors)
-table, sentence = imbalance.estimate(
-    tables.read(snakemake.input.composition),
-    bulk,
-    donors,
-    gene_tables.read_signatures(snakemake.input.signatures),
-    plan.limits_of(snakemake.params.limits, cohort),
-    tables.read(given("detectability")) if given("detectability") else None,
-    plan.strata_of(donors, contrast),
-)
-tables.write(table, snakemake.output[0])
+    cohort = snakemake.params.cohort
+    donors = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
+    given = snakemake.input.get
+    bulk = ad.read_h5ad(given("pseudobulk")) if given("pseudobulk") else None
+    contrast = plan.contrast_of(cohort, snakemake.params.min_donors, donors)
+    table, _ = imbalance.estimate(
+        tables.read(snakemake.input.composition),
+        bulk,
+        donors,
+        gene_tables.read_signatures(snakemake.input.signatures),
+        plan.limits_of(cohort["imbalance"]),
+        tables.read(given("detectability")) if given("detectability") else None,
+        plan.strata_of(donors, contrast),
+    )
+    tables.write(table, snakemake.output[0])
+
+
+if __name__ == "__main__":
+    main(snakemake)

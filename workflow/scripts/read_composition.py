@@ -2,24 +2,29 @@
 
 from tilt.core import logs
 
-log = logs.begin(snakemake.log[0], snakemake.threads)
 
-import pandas as pd
+def main(snakemake) -> None:
+    logs.begin(snakemake.log[0], snakemake.threads)  # before numpy is imported
+    import pandas as pd
 
-from tilt.core import tables
-from tilt.donors import published
-from tilt.donors import units
+    from tilt.core import tables
+    from tilt.donors import published
+    from tilt.donors import units
 
-options = dict(snakemake.params.options)
-sheet = pd.DataFrame(snakemake.params.samples).assign(cohort=snakemake.wildcards.cohort)
-table = published.read_published(snakemake.input[0])
-counted = published.from_table(
-    table,
-    sheet,
-    groups=options.get("groups") or {},
-    unit=options.get("unit") or "donor",
-    denominator=options.get("denominator") or "total",
-)
-tables.write(counted, snakemake.output.composition)
-donors = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
-tables.write(donors, snakemake.output.donors)
+    options = dict(snakemake.params.options)
+    sheet = pd.DataFrame(snakemake.params.samples).assign(cohort=snakemake.wildcards.cohort)
+    table = published.read_published(snakemake.input[0])
+    counted = published.from_table(
+        table,
+        sheet,
+        groups=options.get("groups") or {},
+        unit=options.get("unit") or "donor",
+        denominator=options.get("denominator") or "total",
+    )
+    tables.write(counted, snakemake.output.composition)
+    donors = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
+    tables.write(donors, snakemake.output.donors)
+
+
+if __name__ == "__main__":
+    main(snakemake)

@@ -1,26 +1,31 @@
 """Simulate a cohort: raw files in the layout of its cohort file, and the truth beside them."""
 
-from tilt.core import logs
-
-log = logs.begin(snakemake.log[0], snakemake.threads)
-
 from pathlib import Path
 
-from tilt.core import tables
-from tilt.genes import tables as gene_tables
-from tilt.simulate import cohort as simulate, write
+from tilt.core import logs
 
-params = simulate.read_parameters(snakemake.input.params)
-sheet = tables.read(snakemake.input.sheet)
-folder = Path(snakemake.output[0])
-samples = simulate.cohort(
-    params,
-    sheet,
-    gene_tables.read_markers(*snakemake.input.markers),
-    gene_tables.read_signatures(snakemake.input.signatures),
-    snakemake.params.seed,
-)
-cells = write.write_cohort(samples, sheet.to_dict("records"), snakemake.params.format, folder)
-donors = simulate.donor_truth(params, sheet, snakemake.params.seed)
-write.write_truth(cells, donors, simulate.planted(params), folder)
-log.info("%d cells of %d samples written to %s", len(cells), len(sheet), folder)
+
+def main(snakemake) -> None:
+    log = logs.begin(snakemake.log[0], snakemake.threads)  # before numpy is imported
+    from tilt.core import tables
+    from tilt.genes import tables as gene_tables
+    from tilt.simulate import cohort as simulate, write
+
+    params = simulate.read_parameters(snakemake.input.params)
+    sheet = tables.read(snakemake.input.sheet)
+    folder = Path(snakemake.output[0])
+    samples = simulate.cohort(
+        params,
+        sheet,
+        gene_tables.read_markers(*snakemake.input.markers),
+        gene_tables.read_signatures(snakemake.input.signatures),
+        snakemake.params.seed,
+    )
+    cells = write.write_cohort(samples, sheet.to_dict("records"), snakemake.params.format, folder)
+    donors = simulate.donor_truth(params, sheet, snakemake.params.seed)
+    write.write_truth(cells, donors, simulate.planted(params), folder)
+    log.info("%d cells of %d samples written to %s", len(cells), len(sheet), folder)
+
+
+if __name__ == "__main__":
+    main(snakemake)

@@ -1,21 +1,26 @@
 """Split the h5ad of a whole cohort into one file a sample, by blocks of rows."""
 
-from tilt.core import logs
-
-log = logs.begin(snakemake.log[0], snakemake.threads)
-
 from pathlib import Path
 
-from tilt.io import h5
+from tilt.core import logs
 
-folder = Path(snakemake.output[0])
-folder.mkdir(parents=True, exist_ok=True)
-cells = h5.split_h5ad(
-    snakemake.params.file,
-    snakemake.params.h5ad["sample_column"],
-    snakemake.params.h5ad["counts"],
-    {sample: folder / f"{sample}.h5ad" for sample in snakemake.params.samples},
-    keep=snakemake.params.keep,
-    where=snakemake.params.h5ad.get("where"),
-)
-log.info("cells per sample: %s", cells)
+
+def main(snakemake) -> None:
+    log = logs.begin(snakemake.log[0], snakemake.threads)  # before numpy is imported
+    from tilt.io import h5
+
+    folder = Path(snakemake.output[0])
+    folder.mkdir(parents=True, exist_ok=True)
+    cells = h5.split_h5ad(
+        snakemake.params.file,
+        snakemake.params.h5ad["sample_column"],
+        snakemake.params.h5ad["counts"],
+        {sample: folder / f"{sample}.h5ad" for sample in snakemake.params.samples},
+        keep=snakemake.params.keep,
+        where=snakemake.params.h5ad.get("where"),
+    )
+    log.info("cells per sample: %s", cells)
+
+
+if __name__ == "__main__":
+    main(snakemake)

@@ -2,21 +2,26 @@
 
 from tilt.core import logs
 
-log = logs.begin(snakemake.log[0], snakemake.threads)
 
-from tilt.core import progress, tables
-from tilt.donors import pseudobulk
-from tilt.io import store as blocks
-from tilt.donors import units
+def main(snakemake) -> None:
+    log = logs.begin(snakemake.log[0], snakemake.threads)  # before numpy is imported
+    from tilt.core import progress, tables
+    from tilt.donors import pseudobulk
+    from tilt.io import store as blocks
+    from tilt.donors import units
 
-store = blocks.open_store(snakemake.input.counts)
-labels = tables.read(snakemake.input.labels)
-cells = units.labelled_cells(store.obs, labels, snakemake.params.samples)
-groups, codes = pseudobulk.groups(cells, snakemake.params.min_cells, snakemake.params.min_whole)
-read = progress.watch(blocks.iter_rows(store), store.n_obs, "counts summed")
-parts = ((counts, codes[i : i + counts.shape[0]]) for i, counts in read)
-sums = pseudobulk.sums(parts, len(groups), store.n_vars)
-bulk = pseudobulk.assemble(sums, groups, store.var)
-log.info("%d cells summed into %d groups of %d genes", len(cells), *bulk.shape)
-with tables.atomic(snakemake.output[0]) as part:
-    bulk.write_h5ad(part, compression="lzf")
+    store = blocks.open_store(snakemake.input.counts)
+    labels = tables.read(snakemake.input.labels)
+    cells = units.labelled_cells(store.obs, labels, snakemake.params.samples)
+    groups, codes = pseudobulk.groups(cells, snakemake.params.min_cells, snakemake.params.min_whole)
+    read = progress.watch(blocks.iter_rows(store), store.n_obs, "counts summed")
+    parts = ((counts, codes[i : i + counts.shape[0]]) for i, counts in read)
+    sums = pseudobulk.sums(parts, len(groups), store.n_vars)
+    bulk = pseudobulk.assemble(sums, groups, store.var)
+    log.info("%d cells summed into %d groups of %d genes", len(cells), *bulk.shape)
+    with tables.atomic(snakemake.output[0]) as part:
+        bulk.write_h5ad(part, compression="lzf")
+
+
+if __name__ == "__main__":
+    main(snakemake)

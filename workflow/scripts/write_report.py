@@ -1,34 +1,39 @@
 """The report: one page of HTML with the answer, the figures, and how they were made."""
 
-from tilt.core import logs
-
-log = logs.begin(snakemake.log[0], snakemake.threads)
-
 from pathlib import Path
 
-from tilt.core import tables
-from tilt.report import page as report
-from tilt.stats import calibration
-from tilt.figures.names import Cohort, describe
-from tilt.report.answer import CohortResults
+from tilt.core import logs
 
-folder = Path(snakemake.params.results)
-results, cells = [], {}
-for name, settings in snakemake.params.cohorts.items():
-    one = CohortResults(Cohort(**describe(settings)), settings)
-    results.append(report.load_cohort(folder / name, one))
-for umap, labels in zip(snakemake.input.umaps, snakemake.input.labels, strict=True):
-    cells[Path(umap).parent.name] = report.load_cells(Path(umap), Path(labels))
-page = report.build(
-    results,
-    cells,
-    tables.read(snakemake.input.meta),
-    folder,
-    snakemake.params.config,
-    Path(snakemake.params.benchmarks),
-    Path(snakemake.input.template).read_text(),
-    calibration.read(snakemake.input.calibration),
-)
-with tables.atomic(snakemake.output[0]) as part:
-    part.write_text(page)
-log.info("written, %.1f MB", len(page.encode()) / 1e6)
+
+def main(snakemake) -> None:
+    log = logs.begin(snakemake.log[0], snakemake.threads)  # before numpy is imported
+    from tilt.core import tables
+    from tilt.report import page as report
+    from tilt.stats import calibration
+    from tilt.figures.names import Cohort, describe
+    from tilt.report.answer import CohortResults
+
+    folder = Path(snakemake.params.results)
+    results, cells = [], {}
+    for name, settings in snakemake.params.cohorts.items():
+        one = CohortResults(Cohort(**describe(settings)), settings)
+        results.append(report.load_cohort(folder / name, one))
+    for umap, labels in zip(snakemake.input.umaps, snakemake.input.labels, strict=True):
+        cells[Path(umap).parent.name] = report.load_cells(Path(umap), Path(labels))
+    page = report.build(
+        results,
+        cells,
+        tables.read(snakemake.input.meta),
+        folder,
+        snakemake.params.config,
+        Path(snakemake.params.benchmarks),
+        Path(snakemake.input.template).read_text(),
+        calibration.read(snakemake.input.calibration),
+    )
+    with tables.atomic(snakemake.output[0]) as part:
+        part.write_text(page)
+    log.info("written, %.1f MB", len(page.encode()) / 1e6)
+
+
+if __name__ == "__main__":
+    main(snakemake)

@@ -123,6 +123,22 @@ def test_composition_table_cohort(project):
     ]
 
 
+def test_a_published_table_may_have_its_own_poles(project):
+    own = {"tph": ["Tph cells", "Tfh cells"], "th22": ["Th22 cells"]}
+    usual = project.check()[0]["cohorts"]["mine"]["imbalance"]
+    assert usual["poles"] == {"tph": ["CD4_Tph_like", "CD4_Tfh_circ"], "th22": ["CD4_Th22_like"]}
+    project.config["imbalance"] = {"min_memory_cells": 77}
+    project.cohort |= {
+        "format": "composition_table",
+        "file": "c.tsv",
+        "composition": {"poles": own},
+    }
+    assert project.check()[0]["cohorts"]["mine"]["imbalance"] == usual | {
+        "poles": own,
+        "min_memory_cells": 77,
+    }
+
+
 def test_donor_with_two_ages_or_strata(project):
     project.sheet = SHEET.replace("S3\tD3", "S3\tD1")
     assert [p.splitlines()[0].split(": ", 1)[1] for p in project.problems()] == [

@@ -1,14 +1,21 @@
 """The profiles for clusters group jobs that can be grouped, and their page says what rules ask."""
 
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
 import yaml
+from tilt.config.jobs import OneSample, SharedJob
 
 ROOT = Path(__file__).parents[3]
 TEXT = "".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
 RULES = {part.split(":")[0]: part for part in re.split(r"^rule ", TEXT, flags=re.M)[1:]}
+LOOPED = textwrap.dedent(TEXT.split("    rule:\n        name:\n            job.name\n")[1])
+MINUTES = f"{OneSample.runtime},\n    runtime={SharedJob.runtime}"
+RULES[OneSample.name] = textwrap.indent(
+    textwrap.dedent(LOOPED.split("\n\n")[0]).replace("job.runtime", MINUTES), "    "
+)
 
 
 def profile(name: str) -> dict:

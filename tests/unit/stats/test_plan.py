@@ -49,18 +49,16 @@ def test_sorted_cells_have_no_family_members_outside_the_sort():
     assert plan.secondary == (("CD4_Naive", "cd4"),)
 
 
-def test_a_published_table_declares_its_own_endpoints_and_poles():
+def test_a_published_table_declares_its_own_endpoints():
     own = {
         "denominator": "pbmc",
         "primary": "T",
         "secondary": ["B"],
-        "poles": {"tph": ["x"], "th22": ["y"]},
     }
     cohort = COHORT | {"format": "composition_table", "composition": own}
     plan = declared.plan_of({}, cohort, units.donors_table(ROWS, "c"), 1)
     assert plan.primary == ("T", "pbmc")
     assert plan.secondary == (("B", "pbmc"),)
-    assert declared.limits_of({}, cohort).poles == {"tph": ("x",), "th22": ("y",)}
 
 
 def test_labels_of_other_cells_are_refused():

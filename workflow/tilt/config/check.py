@@ -26,9 +26,9 @@ def check(config: dict, roots: list[Path], source: str = "config") -> tuple[dict
     Returns ``(settings, problems)``. Settings::
 
         config   the configuration with every default filled in; resources as paths (str)
-        cohorts  name -> cohort file with defaults, resolved paths, merged `qc`, its own path in
-                 `path`, and `samples` = rows of the sheet as dicts of text (missing = ""),
-                 `sheet` = its path
+        cohorts  name -> cohort file with defaults, resolved paths, the settings that it may
+                 change (`qc`, `imbalance`) as they hold for it, its own path in `path`, and
+                 `samples` = rows of the sheet as dicts of text (missing = ""), `sheet` = its path
         notes    things worth knowing that stop nothing (list of str)
 
     Problems are texts; an empty list means that the run can start.
@@ -97,6 +97,7 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
     cohort = filled(content, schema("cohort"))
     overrides = cohort.get("qc") if isinstance(cohort.get("qc"), dict) else {}
     cohort |= {"path": str(path), "qc": merged(settings["qc"], overrides)}
+    cohort["imbalance"] = merged(settings["imbalance"], _own_poles(cohort))
     name = cohort.get("name")
     if isinstance(name, str) and name != path.stem:
         mend = f"name: {path.stem}"
@@ -127,6 +128,13 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
         wrong = "the parameter file does not exist"
         problems.append(problem(path, "simulated", wrong, cohort["simulated"]))
     return cohort, problems, notes
+
+
+def _own_poles(cohort: dict) -> dict:
+    """Poles of the imbalance that a cohort of published counts names by its own columns."""
+    own = cohort.get("composition")
+    own = own.get("poles") if isinstance(own, dict) else None
+    return {"poles": own} if isinstance(own, dict) else {}
 
 
 def filled(value: dict, rules: dict) -> dict:

@@ -191,6 +191,12 @@ def write_sample(path: str | Path, sample: ad.AnnData) -> None:
             ad.io.write_elem(root, name, value)
 
 
+def read_part(path: str | Path, part: str):
+    """One part (obs, var or X) of a sample object, without the others."""
+    with h5py.File(path) as file:
+        return ad.io.read_elem(file[part])
+
+
 def open_store(path: str | Path) -> Store:
     """Open a store for reading; tables and row pointers are loaded, counts stay on disk."""
     root = zarr.open_group(Path(path), mode="r")

@@ -65,11 +65,26 @@ def quality_text(qc: dict) -> str:
 
 
 def methods(config: dict, cohorts: list[CohortResults]) -> list[str]:
-    """Paragraphs of the methods, ready to paste; what was switched off is not mentioned."""
-    embed, stats, imbalance = config["embed"], config["stats"], config["imbalance"]
+    """Paragraphs of the methods, ready to paste; what did not run is not mentioned."""
+    who = "; ".join(cohort_sentence(c) for c in cohorts)
+    paragraphs = [f"Cohorts: {who}.", samples_text(cohorts)]
+    with_cells = [c for c in cohorts if has_cells(c)]
+    if with_cells:
+        paragraphs.append(cells_text(config))
+    paragraphs.append(imbalance_text(config, cohorts))
+    return [*paragraphs, statistics_text(config, cohorts)]
+
+
+def has_cells(one: CohortResults) -> bool:
+    """Whether cells were read, and not only a published table of counts."""
+    return one.settings["format"] != "composition_table"
+
+
+def samples_text(cohorts: list[CohortResults]) -> str:
+    """What was done with each sample, or which tables were taken."""
     groups: dict[str, list[str]] = {}
     for one in cohorts:
-        if one.settings["format"] != "composition_table":
+        if has_cells(one):
             groups.setdefault(quality_text(one.settings["qc"]), []).append(one.cohort.name)
     kept = "; ".join(
         f"{text} were kept" + (f" ({several(names)})" if len(groups) > 1 else "")
@@ -87,11 +102,17 @@ def methods(config: dict, cohorts: list[CohortResults]) -> list[str]:
             "Ambient RNA was not removed; genes of other blood cells in T cells were compared "
             "between conditions (ratio of geometric means, Welch's interval)."
         )
-    tables = [c.cohort.name for c in cohorts if c.settings["format"] == "composition_table"]
+    tables = [c.cohort.name for c in cohorts if not has_cells(c)]
     if tables:
         first.append(f"For {several(tables)} a published table of cells per donor was used.")
+    return " ".join(first)
+
+
+def cells_text(config: dict) -> str:
+    """How the T cells of a cohort were embedded, clustered and named."""
+    embed = config["embed"]
     harmony = "corrected for batch by Harmony, " if embed["harmony"] else ""
-    second = (
+    return (
         "T cells of a cohort were gathered; counts were scaled to "
         f"{config['normalize']['target_sum']:,} per cell and log1p-transformed; "
         f"{config['normalize']['n_hvgs']:,} highly variable genes were chosen over batches, "
@@ -104,13 +125,45 @@ def methods(config: dict, cohorts: list[CohortResults]) -> list[str]:
         "tables of positive and negative markers, without sight of the condition; interferon-high "
         "and proliferating are states laid over subsets."
     )
-    poles = imbalance["poles"]
-    third = (
+
+
+def poles_text(cohorts: list[CohortResults], name) -> str:
+    """What E1 counts at each end, by cohort where they differ; ``name`` writes a label."""
+    ends: dict[str, list[str]] = {}
+    for one in cohorts:
+        poles = one.settings["imbalance"]["poles"]
+        tph, th22 = several(map(name, poles["tph"])), several(map(name, poles["th22"]))
+        words = f"{tph} to {th22} cells" if name is pretty else f"{tph} to those of {th22}"
+        ends.setdefault(words, []).append(one.cohort.name)
+    if len(ends) == 1:
+        return next(iter(ends))
+    return "; ".join(f"{words} ({several(names)})" for words, names in ends.items())
+
+
+def imbalance_text(config: dict, cohorts: list[CohortResults]) -> str:
+    """How the imbalance was measured in cohorts with cells, and in published tables."""
+    with_cells = [c for c in cohorts if has_cells(c)]
+    tables = [c for c in cohorts if not has_cells(c)]
+    told = []
+    if with_cells:
+        told.append(estimators_text(config["imbalance"], poles_text(with_cells, pretty)))
+    if tables:
+        told.append(
+            f"{'In published tables' if with_cells else 'The imbalance was measured per donor as'} "
+            f"{'the imbalance was ' if with_cells else ''}E1, the natural log-ratio of the "
+            f"published counts of {poles_text(tables, str)}, 0.5 added to each, in donors with "
+            f"{config['imbalance']['min_memory_cells']} cells of the denominator."
+        )
+    return " ".join(told)
+
+
+def estimators_text(imbalance: dict, poles: str) -> str:
+    """The three estimators and which leads; ``poles``: what E1 counts at each end."""
+    return (
         "The imbalance was measured per donor among memory CD4 T cells (not naive, not regulatory) "
         "in "
         "three ways agreed beforehand: E1, the natural log-ratio of labelled "
-        f"{several(map(pretty, poles['tph']))} to {several(map(pretty, poles['th22']))} cells, 0.5 "
-        "added "
+        f"{poles}, 0.5 added "
         f"to each count, in donors with {imbalance['min_memory_cells']} such cells, and only where "
         "the "
         f"median donor has {imbalance['min_median_th22']:g} Th22-like cells; E2, the same ratio of "
@@ -123,13 +176,28 @@ def methods(config: dict, cohorts: list[CohortResults]) -> list[str]:
         "follows "
         "from detectability: E1 if estimable in half of the donors, else E3, else E2."
     )
-    factors = ""
+
+
+def statistics_text(config: dict, cohorts: list[CohortResults]) -> str:
+    """How donors were compared and cohorts combined."""
+    stats = config["stats"]
+    factors = genes = combined = ""
     if stats["regulon"]:
         factors = (
             "Activity of transcription factors: decoupler's univariate linear model of the Wald "
             "statistics, without targets that define the imbalance. "
         )
-    fourth = (
+    if any(has_cells(c) for c in cohorts):
+        genes = (
+            "Differential expression: PyDESeq2 on pseudobulk, genes with "
+            f"{design.MIN_COUNT} counts in as many donors as the smaller arm has. {factors}"
+        )
+    if len(cohorts) > 1:
+        combined = (
+            "Cohorts were combined by random effects (Paule-Mandel, modified Knapp-Hartung "
+            "interval) and never pooled at the level of cells. "
+        )
+    return (
         "The donor is the unit. Values were compared by ordinary least squares with HC3 standard "
         "errors "
         "and the covariates of each cohort (shares after the arcsine square root, with a "
@@ -140,16 +208,9 @@ def methods(config: dict, cohorts: list[CohortResults]) -> list[str]:
         "donors "
         "an arm were required. One endpoint a cohort is primary; the secondary family is adjusted "
         "by "
-        "Benjamini-Hochberg; all else is exploratory. Differential expression: PyDESeq2 on "
-        f"pseudobulk, genes with {design.MIN_COUNT} counts in as many donors as the smaller "
-        f"arm has. {factors}"
-        "Cohorts were combined by random effects (Paule-Mandel, modified Knapp-Hartung interval) "
-        "and "
-        "never pooled at the level of cells. All tests are two-sided. Seed "
-        f"{config['seed']}."
+        "Benjamini-Hochberg; all else is exploratory. "
+        f"{genes}{combined}All tests are two-sided. Seed {config['seed']}."
     )
-    who = "; ".join(cohort_sentence(c) for c in cohorts)
-    return [f"Cohorts: {who}.", " ".join(first), second, third, fourth]
 
 
 def cohort_sentence(one: CohortResults) -> str:
@@ -166,14 +227,17 @@ def cohort_sentence(one: CohortResults) -> str:
 
 def citations(config: dict, cohorts: list[CohortResults]) -> list[str]:
     """References of the tools used in this run, of the question, and of the data sets."""
-    keys = ["law", "snakemake", "scanpy", "anndata", "leiden", "umap", "hc3", "bh"]
-    if any(c.settings["qc"]["doublets"]["method"] == "scrublet" for c in cohorts):
+    with_cells = [c for c in cohorts if has_cells(c)]
+    keys = ["law", "snakemake", "scanpy", "anndata"]
+    keys += ["leiden", "umap"] if with_cells else []
+    keys += ["hc3", "bh"]
+    if any(c.settings["qc"]["doublets"]["method"] == "scrublet" for c in with_cells):
         keys.append("scrublet")
-    if config["embed"]["harmony"]:
+    if with_cells and config["embed"]["harmony"]:
         keys.append("harmony")
-    if config["stats"]["de_subsets"]:
+    if with_cells and config["stats"]["de_subsets"]:
         keys += ["pydeseq2", "deseq2"]
-    if config["stats"]["regulon"]:
+    if with_cells and config["stats"]["regulon"]:
         keys.append("decoupler")
     if len(cohorts) > 1:
         keys += ["pm", "hksj"]

@@ -111,7 +111,7 @@ def cohort_section(results: CohortResults, cells: pd.DataFrame, config: dict) ->
     ]
     scatter = ""
     if len(get("composition")) and len(get("imbalance")):
-        poles = config["imbalance"]["poles"]
+        poles = results.settings["imbalance"]["poles"]
         scatter = report_svg.donor_scatter(
             get("composition"), get("imbalance"), results.cohort, poles
         )

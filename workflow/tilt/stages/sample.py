@@ -8,7 +8,9 @@ from anndata import AnnData
 from scipy import sparse
 
 from tilt.cells import qc
+from tilt.core import provenance
 from tilt.genes import tables as gene_tables
+from tilt.io import layouts, read
 from tilt.labels import lineage
 
 log = logging.getLogger(__name__)
@@ -18,6 +20,64 @@ LINEAGE_COLUMNS = ["lineage", "lineage_score", "lineage_margin", "look_alike"]
 
 class TooFewCells(ValueError):
     """Fewer cells left than the config asks for."""
+
+
+Made = tuple[AnnData, pd.DataFrame, dict]
+
+
+def about(row: dict[str, str], cohort: str, batch: str) -> dict[str, str]:
+    """What every cell of a sample carries: cohort, sample, donor, condition, batch.
+
+    Parameters: ``row`` of the sample sheet; ``batch`` its column of batches, if it has one.
+    """
+    named = {name: row[name] for name in ("sample", "donor", "condition")}
+    return {"cohort": cohort, **named, "batch": row.get(batch) or "one"}
+
+
+def run(
+    row: dict[str, str],
+    about: dict[str, str],
+    source: dict,
+    settings: dict,
+    markers: pd.DataFrame,
+    aliases: dict[str, str],
+    seed: int,
+) -> Made:
+    """Read the raw files of a row of the sheet and process them (:func:`process`).
+
+    ``source`` says how the files are laid out (``tilt.config.jobs.source``). The summary has
+    status, message and inputs (path, size and SHA-256 of each file) too, and the barcodes carry
+    ``about``. Raises ValueError (BadSample, TooFewCells) for a sample that cannot be used.
+    """
+    files = layouts.sample_files(source, row)
+    raw = read.read_sample(source["format"], files, **layouts.read_options(source, row))
+    raw.obs = raw.obs.rename(columns={source.get("author_labels"): "author_label"})
+    kept, cells, summary = process(raw, about, settings, markers, aliases, seed)
+    inputs = [provenance.file_record(path) for path in files.values()]
+    return (
+        kept,
+        _carrying(cells, about),
+        {"status": "ok", "message": "", **summary, "inputs": inputs},
+    )
+
+
+def skipped(about: dict[str, str], message: str) -> Made:
+    """What stands for a sample that was left out: no cells, and the message that says why."""
+    cells = _carrying(pd.DataFrame({"cell": []}), about)
+    return empty(about), cells, {"status": "skipped", "message": message, "steps": []}
+
+
+def named(wrong: ValueError, sample: str) -> ValueError:
+    """The error with the sample's name in front, if it does not name it."""
+    if str(wrong).startswith(f"sample {sample}:"):
+        return wrong
+    error = ValueError(f"sample {sample}: {wrong}")
+    error.__cause__ = wrong
+    return error
+
+
+def _carrying(cells: pd.DataFrame, about: dict[str, str]) -> pd.DataFrame:
+    return cells.assign(**{name: v for name, v in about.items() if name not in cells})
 
 
 def process(

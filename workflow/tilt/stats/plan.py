@@ -30,19 +30,10 @@ def contrast_of(cohort: Mapping, min_donors: int, donors: pd.DataFrame) -> desig
     return replace(made, pair=pair, strata=tuple(s for s in made.strata if s != pair))
 
 
-def limits_of(settings: Mapping, cohort: Mapping) -> imbalance.Settings:
-    """Limits of the estimators from the ``imbalance`` part of the configuration.
-
-    A composition-table cohort may name its own columns for the poles.
-    """
-    keys = ("tph_set", "th22_set", "min_memory_cells", "min_pseudobulk_cells")
-    keys += ("min_median_th22", "min_genes")
-    own = (cohort.get("composition") or {}).get("poles")
-    poles = own or settings.get("poles") or imbalance.POLES
-    return imbalance.Settings(
-        poles={pole: tuple(labels) for pole, labels in poles.items()},
-        **{k: settings[k] for k in keys if k in settings},
-    )
+def limits_of(settings: Mapping) -> imbalance.Settings:
+    """Limits of the estimators from the ``imbalance`` settings of a cohort."""
+    poles = {pole: tuple(labels) for pole, labels in settings["poles"].items()}
+    return imbalance.Settings(**{**settings, "poles": poles})
 
 
 def plan_of(settings: Mapping, cohort: Mapping, donors: pd.DataFrame, seed: int) -> contrast.Plan:

@@ -1,0 +1,34 @@
+"""Compare the arms of a cohort in everything that was measured per donor."""
+
+from tilt.core import logs
+
+
+def main(snakemake) -> None:
+    log = logs.begin(snakemake.log[0], snakemake.threads)  # before numpy is imported
+    from tilt.core import tables
+    from tilt.donors import units
+    from tilt.stages import comparison
+    from tilt.stats import null_effects, plan
+
+    about, given = snakemake.params.cohort, snakemake.input.get
+    donors = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
+    planned = plan.plan_of(snakemake.params.stats, about, donors, snakemake.params.seed)
+    imbalances = tables.read(snakemake.input.imbalance)
+    tests = comparison.compare(
+        donors,
+        planned,
+        plan.limits_of(about["imbalance"]),
+        tables.read(snakemake.input.composition),
+        imbalances,
+        tables.read(given("activity")) if given("activity") else None,
+    )
+    for row in tests[tests["role"] == "primary"].itertuples():
+        said = f"{row.effect:.3g} [{row.ci_low:.3g}, {row.ci_high:.3g}], p {row.p:.3g}"
+        log.info("primary: %s: %s", row.quantity, said if row.estimable else row.reason)
+    tables.write(tests, snakemake.output[0])
+    permuted = null_effects.histograms(donors, planned, imbalances)
+    tables.write(permuted, snakemake.output.permuted)
+
+
+if __name__ == "__main__":
+    main(snakemake)

@@ -1,0 +1,30 @@
+"""Test differential expression between donors in one group of cells."""
+
+from tilt.core import logs
+
+
+def main(snakemake) -> None:
+    log = logs.begin(snakemake.log[0], snakemake.threads)  # before numpy is imported
+    import anndata as ad
+
+    from tilt.core import tables
+    from tilt.donors import units
+    from tilt.stats import expression, plan
+
+    donors = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
+    bulk = ad.read_h5ad(snakemake.input.pseudobulk)
+    n = int((bulk.obs["subset"] == snakemake.wildcards.subset).sum())
+    log.info("%s: %d genes in %d donors", snakemake.wildcards.subset, bulk.n_vars, n)
+    tested = expression.test(
+        bulk,
+        snakemake.wildcards.subset,
+        donors,
+        plan.contrast_of(snakemake.params.cohort, snakemake.params.min_donors, donors),
+        snakemake.params.min_cells,
+        snakemake.threads,
+    )
+    tables.write(tested, snakemake.output[0])
+
+
+if __name__ == "__main__":
+    main(snakemake)

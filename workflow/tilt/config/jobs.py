@@ -1,0 +1,145 @@
+"""Jobs of a run: which files each works on, and what memory it asks for.
+
+Everything here is a function of the settings of a cohort (:func:`tilt.config.check.check`).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+
+from tilt.config.user_files import read_yaml
+from tilt.core import machine
+from tilt.io import layouts
+
+SHARED_FROM = 32  # samples of a cohort from which on they share jobs
+MOST = 8  # samples in a job, and jobs that there are at the least, to run beside each other
+SOURCE = ("format", "folder", "genes_file", "file", "h5ad", "cell_table", "author_labels")
+DECLARED = ("name", "format", "cells", "contrast", "covariates", "strata", "composition")
+
+
+def has_cells(cohort: Mapping) -> bool:
+    """Whether the cells of a cohort are here, and not only a published table of counts."""
+    return cohort["format"] != "composition_table"
+
+
+def row_of(cohort: Mapping, sample: str) -> dict[str, str]:
+    """Row of a sample in the sheet; the file of a split sample is named after it."""
+    row = next(row for row in cohort["samples"] if row["sample"] == sample)
+    return row | {"path": f"{sample}.h5ad"} if cohort["format"] == "h5ad" else row
+
+
+def source(cohort: Mapping) -> dict:
+    """How the files of a sample are laid out; an h5ad of a cohort has been split by sample."""
+    found = {key: cohort[key] for key in SOURCE if cohort.get(key)}
+    if cohort["format"] != "h5ad":
+        return found
+    folder = f"results/{cohort['name']}/raw"
+    return found | {"format": "h5ad_per_sample", "folder": folder, "h5ad": {"counts": "X"}}
+
+
+def raw_files(cohort: Mapping, sample: str) -> list[str]:
+    """Raw files of a sample, or what stands for files that the run itself brings."""
+    if "simulated" in cohort:
+        return [cohort["folder"]]
+    if cohort["format"] == "h5ad":
+        return [f"results/{cohort['name']}/raw"]
+    if "retrieve" in cohort:
+        return [f"results/{cohort['name']}/retrieved.tsv"]
+    return list(layouts.sample_files(cohort, row_of(cohort, sample)).values())
+
+
+def present_files(cohort: Mapping, sample: str) -> list[str]:
+    """Raw files of a sample that are here already, whose size says what its job needs."""
+    files = layouts.sample_files(source(cohort), row_of(cohort, sample)).values()
+    return [path for path in files if Path(path).exists()]
+
+
+def whole_file(cohort: Mapping) -> str:
+    """The one file of a cohort: the h5ad to be split, or the table of its composition."""
+    return next(iter(layouts.sample_files(cohort, cohort["samples"][0]).values()))
+
+
+def simulated_world(cohort: Mapping) -> list[str]:
+    """Gene and cell tables that the parameter file of a simulated cohort names."""
+    path = Path(cohort["simulated"])
+    params = read_yaml(path)[0]
+    return [str(path.parent / params[key]) for key in ("genes", "cells") if key in params]
+
+
+def declared(cohort: Mapping) -> dict:
+    """What the comparison of a cohort's arms hangs on, and nothing else, for params of rules."""
+    return {key: cohort.get(key) for key in (*DECLARED, "imbalance")}
+
+
+class OneSample:
+    """Job on one sample of a cohort whose samples do not share jobs; wildcards name it."""
+
+    name, log = "process_sample", "{cohort}/process_sample/{sample}"
+    runtime = 30
+
+    def __init__(self, cohorts: Mapping[str, Mapping], at: str):
+        self.cohorts = cohorts
+        self.pattern = f"(?:{at})" if at else "(?!)"
+
+    def of(self, pick: Callable[[Mapping, list[str]], object]) -> Callable:
+        """``pick`` of the cohort and the samples of the job, as a function of wildcards."""
+        return lambda wildcards: pick(self.cohorts[wildcards.cohort], [wildcards.sample])
+
+    def files(self, pattern: str) -> list[str]:
+        """``pattern`` for every sample of the job."""
+        return [pattern]
+
+
+class SharedJob:
+    """Job on several samples of one cohort."""
+
+    runtime = 120
+    pattern = ".*"
+
+    def __init__(self, cohort: Mapping, number: int, samples: list[str]):
+        self.cohort, self.samples = cohort, samples
+        self.name = f"process_samples_{cohort['name']}_{number}"
+        self.log = f"{cohort['name']}/process_samples/{number}"
+
+    def of(self, pick: Callable[[Mapping, list[str]], object]) -> Callable:
+        """``pick`` of the cohort and the samples of the job, as a function of wildcards."""
+        return lambda wildcards: pick(self.cohort, self.samples)
+
+    def files(self, pattern: str) -> list[str]:
+        """``pattern`` for every sample of the job."""
+        return [pattern.format(cohort=self.cohort["name"], sample=s) for s in self.samples]
+
+
+def sample_jobs(cohorts: Mapping[str, Mapping]) -> Iterable[OneSample | SharedJob]:
+    """Jobs on samples. Half of the time of a small sample is Python's start, so the samples of
+    large cohorts share jobs, 4 to ``MOST`` in each, in the order of their sheets."""
+    shared = [c for c in cohorts.values() if len(c["samples"]) >= SHARED_FROM]
+    yield OneSample(cohorts, "|".join(c["name"] for c in cohorts.values() if c not in shared))
+    for cohort in shared:
+        names = [row["sample"] for row in cohort["samples"]]
+        size = min(MOST, len(names) // MOST)
+        for number, first in enumerate(range(0, len(names), size), start=1):
+            yield SharedJob(cohort, number, names[first : first + size])
+
+
+def memory(base_mb: float, per_mb: float = 0.0, of: Callable | None = None) -> Callable:
+    """Memory (MB) of a job: a base, and so much for each MB of its inputs; twice as much at each
+    further attempt.
+
+    The numbers are fitted on tests/benchmark/scale.py with room to spare. ``of(wildcards)`` names
+    the files that count, where they are not all the inputs. The function that is returned takes
+    the wildcards, inputs and attempt of a job.
+    """
+
+    def mem_mb(wildcards: SimpleNamespace, input: Iterable[str], attempt: int) -> int:
+        for path in input:
+            Path(path).stat()  # not made yet: Snakemake asks again when it is
+        files = of(wildcards) if of else input
+        return int((base_mb + per_mb * machine.size_mb(files)) * 2 ** (attempt - 1))
+
+    return mem_mb
+
+
+def largest(cohort: Mapping, samples: list[str]) -> list[str]:
+    """Raw files of the largest of some samples, which say what memory their job needs."""
+    return max((present_files(cohort, s) for s in samples), key=machine.size_mb)

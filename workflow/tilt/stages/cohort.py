@@ -1,0 +1,135 @@
+"""What is done with the cells of one cohort: gathered, labelled, put together."""
+
+import json
+from collections.abc import Mapping
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from tilt.cells import gather
+from tilt.core import provenance
+from tilt.figures import names
+from tilt.labels import annotate, author_labels, label_quality
+
+ABOUT = ["cohort", "sample", "donor", "condition"]
+
+
+def sample_tables(
+    rows: pd.DataFrame, summaries: list[dict], cells: pd.DataFrame, cohort: str
+) -> dict[str, pd.DataFrame]:
+    """Tables of the samples and donors of a cohort.
+
+    Parameters
+    ----------
+    rows
+        The sample sheet, one row a sample.
+    summaries
+        What became of each sample (:func:`tilt.stages.sample.process`), with status and inputs.
+    cells
+        Every barcode that was read: sample, donor, kept, lineage and metrics.
+    cohort
+        Name of the cohort.
+
+    Returns
+    -------
+    By name: waterfall, samples, lineages, donors (of usable samples), inputs (raw files).
+    """
+    about = rows.assign(cohort=cohort)[ABOUT]
+    usable = rows["sample"].isin([s["sample"] for s in summaries if s["status"] == "ok"])
+    donors = rows[usable].drop(columns=gather.file_columns(rows))
+    inputs = [{"sample": s["sample"], **file} for s in summaries for file in s.get("inputs", [])]
+    return {
+        "waterfall": gather.waterfall(summaries, about),
+        "lineages": gather.lineage_counts(cells),
+        "samples": gather.sample_table(summaries, about),
+        "inputs": pd.DataFrame(inputs),
+        "donors": gather.donor_table(donors),
+    }
+
+
+def label_tables(
+    found: annotate.Annotation,
+    cells: ad.AnnData,
+    author: pd.Series,
+    markers: pd.DataFrame,
+    label_map: Mapping[str, str],
+    labels_lead: bool,
+) -> dict[str, pd.DataFrame]:
+    """Labels of a cohort's cells, and every table that says how good they are.
+
+    Parameters
+    ----------
+    found
+        Own labels (:func:`tilt.labels.annotate.label`) of ``cells`` (cells x genes of the panel).
+    author
+        Labels of the authors by cell; empty text where there are none.
+    markers
+        The marker table.
+    label_map
+        What the authors' labels mean; they lead where it is given and ``labels_lead`` is true.
+
+    Returns
+    -------
+    By name: labels, scores, found, agreement, confusion, sure, coverage, expression,
+    detectability.
+    """
+    labels, meant, truth = found.labels, None, None
+    if label_map:
+        meant = author_labels.translate(author, label_map, markers)
+        if labels_lead:
+            labels = author_labels.lead(found.labels, meant, markers)
+        levels = author_labels.by_level(found.labels, meant, markers)
+        truth = label_quality.of_t_cells(levels, markers)
+    agreement, confusion = author_labels.compare(author, found.labels, meant, markers)
+    best = label_quality.likeliest(found.labels, found.scores, markers)
+    return {
+        "labels": labels,
+        "agreement": agreement,
+        "confusion": confusion,
+        "scores": found.scores,
+        "found": found.markers_found,
+        "sure": label_quality.histograms(found.labels, best),
+        "coverage": label_quality.coverage(found.labels, best, truth),
+        "expression": annotate.marker_expression(cells, labels, markers),
+        "detectability": annotate.detectability(cells, labels),
+    }
+
+
+def tcells_annotation(
+    obs: pd.DataFrame, samples: pd.DataFrame, tables: Mapping[str, pd.DataFrame]
+) -> pd.DataFrame:
+    """``obs`` of the user's object: the store's, the condition, labels, clusters and scores.
+
+    Parameters: ``obs`` of the store (index: cell); ``samples`` with sample and condition;
+    ``tables`` with a column cell, in any order.
+    """
+    obs = obs.copy()
+    condition = samples.set_index("sample")["condition"]
+    obs["condition"] = obs["sample"].astype(str).map(condition).astype("category")
+    parts = [obs]
+    for table in tables.values():
+        table = table.set_index("cell").loc[obs.index]
+        parts.append(table.astype(dict.fromkeys(table.select_dtypes(float), np.float32)))
+    for part in parts:
+        for name in part.select_dtypes(object):
+            part[name] = part[name].astype(str).astype("category")
+    return pd.concat(parts, axis=1)
+
+
+def tcells_notes(
+    obs: pd.DataFrame, neighbors: Mapping, config: Mapping, inputs: pd.DataFrame
+) -> dict:
+    """``uns`` of the user's object: colors of subsets, and what it was made with."""
+    return {
+        "subset_colors": np.array(
+            [names.subset_colour(name) for name in obs["subset"].cat.categories]
+        ),
+        "log1p": {},
+        "neighbors": neighbors,
+        "tilt": {
+            "config": json.dumps(config, sort_keys=True),
+            "versions": json.dumps(provenance.tool_versions()),
+            "inputs": json.dumps(inputs.to_dict("records")),
+        },
+    }
