@@ -5,10 +5,12 @@ The full table is made by tests/benchmark/annotation.py; data in the folder TILT
 
 import os
 
+import bulk_simulation
 import numpy as np
 import pytest
 from benchmark import annotation_cases as cases
 from sklearn.metrics import adjusted_rand_score, f1_score
+from tilt.genes import tables as gene_tables
 from tilt.labels import annotate
 
 pytestmark = pytest.mark.skipif(
@@ -74,3 +76,48 @@ def test_interferon_score_is_higher_in_lupus_t_cells(tables):
     treg = cells.obs["source_object"].astype(str).to_numpy() == "csle.treg.small"
     called = found.labels["compartment"].to_numpy() == "treg"
     assert called[treg].mean() > 5 * np.maximum(called[~treg].mean(), 0.01)
+
+
+# Macro-F1 reached and, after it, that of the highest rank correlation with sorted bulk, when
+# MAIT cells count as right in the sort of CD8+ cells: .71 (.62), .58 (.54), .68 (.57), .65 (.55),
+# .77 (.73).
+MIXES = {
+    "as sorted": (None, 1.0, 0.68),
+    "few naive": (["naive CD4", "naive CD8"], 0.1, 0.55),
+    "memory and Treg": (["naive CD4", "naive CD8", "cytotoxic CD8"], 0.0, 0.64),
+    "few memory": (["memory CD4"], 0.1, 0.62),
+    "CD8 alone": (["naive CD4", "memory CD4", "Treg"], 0.0, 0.74),
+}
+
+
+@pytest.mark.parametrize("mix", MIXES)
+def test_labels_do_not_hang_on_the_mix_of_cells(tables, mix):
+    names, share, least = MIXES[mix]
+    cells = cases.read_cells(cases.ZHENG, "celltype", cases.ZHENG_T, tables)
+    truth = cells.obs["truth"].to_numpy().astype(str)
+    rng = np.random.default_rng(0)
+    keep = np.ones(len(truth), bool)
+    for name in names or []:
+        at = np.flatnonzero(truth == name)
+        keep[rng.permutation(at)[int(share * len(at)) :]] = False
+    if mix == "memory and Treg":
+        keep[np.flatnonzero(truth == "naive CD4")[:30]] = True
+    found = cases.label(cells[keep].copy(), tables, 0)
+    called, truth = cases.coarse(found.labels["subset"]), truth[keep]
+    assert macro(truth, called) > least
+    simple = cases.reference(cells[keep].copy(), cases.MONACO_T)
+    assert macro(truth, called) > macro(truth, simple)
+
+
+def test_subsets_of_cells_drawn_from_bulk_profiles(tables):
+    """Reached: CD8 CM, EM and TEMRA 1.00 each (the profiles are those of the reference, moved by
+    platform, donor and ambient RNA), Th22-like 0.90, Tph-like 0.79."""
+    least = {"CD8_CM": 0.95, "CD8_EM_GZMK": 0.95, "CD8_TEMRA_GZMH": 0.95}
+    least |= {"CD4_Th22_like": 0.8, "CD4_Tph_like": 0.7}
+    drawn = bulk_simulation.cells(bulk_simulation.BLOOD)
+    cells = gene_tables.standardize(drawn, tables.aliases)
+    cells.obs = drawn.obs
+    called = cases.label(cells, tables, 0).labels["subset"].to_numpy().astype(str)
+    truth = cells.obs["truth"].to_numpy().astype(str)
+    for name, value in least.items():
+        assert f1_score(truth == name, called == name) > value, name

@@ -140,6 +140,7 @@ rule annotate_cells:
         embedding="results/{cohort}/embedding.h5ad",
         markers=MARKERS,
         signatures=CONFIG["resources"]["signatures"],
+        reference=REFERENCE,
     output:
         labels="results/{cohort}/labels.tsv.gz",
         scores="results/{cohort}/scores.tsv.gz",

@@ -30,11 +30,10 @@ COHORTS = SETTINGS["cohorts"]
 CELLS = [name for name, cohort in COHORTS.items() if jobs.has_cells(cohort)]
 TABLES = [name for name in COHORTS if name not in CELLS]
 
-# The marker table, and the typical shares beside it where it has them.
-MARKERS = [CONFIG["resources"]["markers"]]
-MARKERS += [
-    p for p in [str(Path(MARKERS[0]).with_name("shares.tsv"))] if Path(p).exists()
-]
+# The marker table and the typical shares of its labels.
+MARKERS = [CONFIG["resources"]["markers"], CONFIG["resources"]["shares"]]
+# What sorted T cells express; not the user's to change, but labels are made anew when it does.
+REFERENCE = str(TILT.parent / "resources" / "reference.tsv")
 
 
 # On a machine of its own a run may use its memory and no more, unless `--resources mem_mb` says so:

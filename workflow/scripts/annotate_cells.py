@@ -15,7 +15,7 @@ def main(snakemake) -> None:
     from tilt.stages import cohort
 
     params = snakemake.params
-    markers = gene_tables.read_markers(snakemake.input.markers[0])
+    markers = gene_tables.read_markers(*snakemake.input.markers)
     signatures = gene_tables.read_signatures(snakemake.input.signatures)
     stats = tables.read(snakemake.input.hvg).fillna({"excluded": ""}).set_index("gene")
     panel = annotate.panel(stats, markers, signatures, params.seed)

@@ -14,7 +14,7 @@ def main(snakemake) -> None:
     from tilt.stages import sample
 
     params = snakemake.params
-    markers = gene_tables.read_markers(snakemake.input.markers[0])
+    markers = gene_tables.read_markers(*snakemake.input.markers)
     aliases = gene_tables.read_aliases(snakemake.input.aliases)
     stopped = []
     outputs = zip(

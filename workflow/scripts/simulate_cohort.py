@@ -17,7 +17,7 @@ def main(snakemake) -> None:
     samples = simulate.cohort(
         params,
         sheet,
-        gene_tables.read_markers(snakemake.input.markers[0]),
+        gene_tables.read_markers(*snakemake.input.markers),
         gene_tables.read_signatures(snakemake.input.signatures),
         snakemake.params.seed,
     )

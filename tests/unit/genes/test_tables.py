@@ -158,3 +158,16 @@ def test_importing_genes_does_not_import_scanpy():
     code = "import sys; import tilt.genes; sys.exit('scanpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=HERE / "workflow", check=False)
     assert done.returncode == 0
+
+
+def test_a_copy_of_the_marker_table_elsewhere_has_the_same_shares(tmp_path):
+    copy = tmp_path / "markers.tsv"
+    copy.write_bytes((RESOURCES / "markers.tsv").read_bytes())
+    pd.testing.assert_frame_equal(
+        gene_tables.read_markers(copy), gene_tables.read_markers(RESOURCES / "markers.tsv")
+    )
+    shares = tmp_path / "own.tsv"
+    shares.write_text("label\tshare\nCD4_Naive\t0.5\n")
+    share = gene_tables.read_markers(copy, shares).set_index("label")["share"]
+    assert share["CD4_Naive"] == 0.5
+    assert share["CD4_CM"] == gene_tables.DEFAULT_SHARE

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 MARKER_COLUMNS = ["level", "label", "parent", "positive", "negative"]
 MARKER_COLUMNS += ["compartment", "source", "evidence", "note"]
 DEFAULT_SHARE = 0.01
+SHARES = Path(__file__).resolve().parents[3] / "resources" / "shares.tsv"
 COMPARTMENTS = ("", "naive", "memory", "treg")
 EVIDENCE = ("published", "textbook", "measured")
 
@@ -38,14 +39,14 @@ _SYMBOL_COLUMNS = (
 # ------------------------------------------------------------------ tables
 
 
-def read_markers(path: str | Path) -> pd.DataFrame:
+def read_markers(path: str | Path, shares: str | Path = SHARES) -> pd.DataFrame:
     """Read the marker table (``resources/markers.tsv``).
 
     Returns a table with one row a label and the columns level (int), label, parent, positive
     and negative (lists of current symbols), compartment (naive, memory, treg or ""), source,
     evidence, note and share: the typical share of the label (of blood leukocytes at level 0, of
-    blood T cells below), a weak prior read from ``shares.tsv`` beside the marker table; 0.01 for
-    a label that is not listed there.
+    blood T cells below), a weak prior read from the table ``shares`` (label, share); 0.01 for
+    a label that is not listed there, which the log says.
 
     Raises ValueError naming every bad row: missing column, label twice, unknown parent or
     compartment, no positive gene, a gene both positive and negative.
@@ -55,7 +56,10 @@ def read_markers(path: str | Path) -> pd.DataFrame:
         if column not in table:
             table[column] = ""
     table["level"] = table["level"].astype(int)
-    table["share"] = table["label"].map(_shares(Path(path).with_name("shares.tsv")))
+    table["share"] = table["label"].map(_shares(Path(shares)))
+    new = table.loc[table["share"].isna(), "label"].tolist()
+    if new:
+        log.info("no typical share of %s: %s each", ", ".join(new), DEFAULT_SHARE)
     table["share"] = table["share"].fillna(DEFAULT_SHARE)
     for column in ("positive", "negative"):
         table[column] = [text.split() for text in table[column]]
@@ -82,8 +86,6 @@ def read_markers(path: str | Path) -> pd.DataFrame:
 
 
 def _shares(path: Path) -> dict[str, float]:
-    if not path.exists():
-        return {}
     table = _read(path, ["label", "share"])
     return dict(zip(table["label"], table["share"].astype(float), strict=True))
 

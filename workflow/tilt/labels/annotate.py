@@ -17,25 +17,16 @@ from tilt.cells import groups
 from tilt.core.contracts import DETECTABILITY, LABELS, MARKER_EXPRESSION
 from tilt.core.terms import INTERFERON_SET, ISG_HIGH, POLE_SETS, UNASSIGNED
 from tilt.genes import taxonomy
-from tilt.labels import mixture, signature_scores
+from tilt.labels import mixture, reference, signature_scores
 from tilt.labels.lineage import lineages, look_alikes
+from tilt.labels.posterior import Cohort, posterior
 
 __all__ = ["Annotation", "detectability", "label", "lineages", "marker_expression", "panel"]
 
 log = logging.getLogger(__name__)
 
-FIT_CELLS = 20_000  # cells from which the mixture is learned, shared evenly by donors
 BLOCK = 50_000  # cells a pass
-FLOOR = 0.3e-4  # a subset marker that is on has at least 0.3 counts in 10,000
-MIN_WITHIN = 50  # cells of a group from which its subsets can be told apart
-# Of the groups: one profile stands for several labels, so it counts for less.
-GROUP_POWER = 0.3
-# Within a group: typical shares stay, and rare labels are taught mostly by markers.
-WITHIN = {"pseudo": np.inf, "power": 0.6, "trust": 0.3}
-PRESENT_FOLD = 3.0  # a group is there when the genes of its branch are this much higher in it
-COMMON = 0.05  # share of cells below which a group is not doubted
-USUAL_BRANCH = "CD4"  # most blood T cells: never doubted
-MIN_SCORE = 0.5  # probability of the branch, and of the compartment, below which none is named
+MIN_SCORE = 0.2  # probability of the branch, and of the compartment, below which none is named
 MEASURED_CELLS = 3  # cells in which a marker must be seen to be of use
 STATES = {ISG_HIGH: "state_ISG_high", "proliferating": "state_Prolif"}
 STATE_SETS = ("IFN", "HALLMARK_IFNA", "HANDLING", "COLD", "PROLIF", "GLUCOCORTICOID")
@@ -70,7 +61,8 @@ def panel(
     expression and, where given, the highly variable genes, in the order of ``gene_stats``.
     """
     symbols = gene_stats["gene_symbol"]
-    wanted = symbols.isin(_marker_genes(markers) | set(signatures["gene"])).to_numpy()
+    named = _marker_genes(markers) | set(signatures["gene"])
+    wanted = symbols.isin(named | set(reference.shipped().index)).to_numpy()
     left_out = np.zeros(len(symbols), dtype=bool)
     if "excluded" in gene_stats:
         left_out = gene_stats["excluded"].fillna("").ne("").to_numpy()
@@ -131,7 +123,7 @@ def label(
         if name.startswith(STATE_SETS)
         for gene in genes
     } - _marker_genes(markers)
-    cohort = _Cohort(
+    cohort = Cohort(
         counts=counts,
         depth=depth,
         donor=donor,
@@ -142,7 +134,7 @@ def label(
         fold=np.random.default_rng(seed).integers(0, mixture.FOLDS, len(depth)),
         seed=seed,
     )
-    names, chance = _posterior(cohort, names, markers)
+    names, chance = posterior(cohort, names, markers)
     table = _call(chance, names, markers)
     table.insert(0, "cell", cells.obs_names.to_numpy())
     scores = pd.DataFrame(chance, columns=names)
@@ -160,95 +152,6 @@ def label(
         markers, measured, [*names, *markers.loc[markers.level == 3, "label"]]
     )
     return Annotation(table[LABELS.required], scores, found)
-
-
-@dataclasses.dataclass
-class _Cohort:
-    """What a fit needs, for all cells."""
-
-    counts: sparse.csr_matrix
-    depth: np.ndarray
-    donor: np.ndarray
-    symbols: np.ndarray
-    seen: np.ndarray
-    embedding: np.ndarray
-    profile: np.ndarray
-    fold: np.ndarray
-    seed: int
-
-    def fit(self, markers, names, group, cells, **how) -> np.ndarray:
-        """Fit a mixture on some of the cells of every donor, apply it to all (cells x names)."""
-        signs = taxonomy.design(markers, names, self.symbols) * self.seen
-        differ = (signs != signs[0]).any(0)
-        use = np.flatnonzero(differ if differ.any() else (signs != 0).any(0))
-        rows = cells[_some_of_each(self.donor[cells], FIT_CELLS, self.seed)]
-        model = mixture.fit(
-            self.counts[rows][:, use],
-            self.depth[rows],
-            signs[:, use],
-            markers.set_index("label")["share"].reindex(names).to_numpy(),
-            group,
-            self.embedding[rows],
-            self.counts[rows][:, self.profile],
-            self.fold[rows],
-            FLOOR,
-            **how,
-        )
-        out = np.empty((len(cells), len(names)))
-        for start in range(0, len(cells), BLOCK):
-            part = cells[start : start + BLOCK]
-            counts = self.counts[part]
-            out[start : start + BLOCK] = model.posterior(
-                counts[:, use],
-                self.depth[part],
-                self.embedding[part],
-                counts[:, self.profile],
-                self.fold[part],
-            )
-        return out
-
-
-def _posterior(cohort: _Cohort, names: list[str], markers: pd.DataFrame):
-    """Labels that are there, and their probability: of the group, then within the group."""
-    everyone = np.arange(len(cohort.depth))
-    while True:
-        keys = taxonomy.groups(markers, names)
-        group, _ = pd.factorize(np.array(keys))
-        chance = cohort.fit(markers, names, group, everyone, power=GROUP_POWER)
-        absent = _absent(cohort, chance, names, keys, markers)
-        if not absent:
-            break
-        log.info("no sign of %s cells: left out", absent)
-        names = [name for name, key in zip(names, keys, strict=True) if key != absent]
-    by_group = chance @ np.eye(group.max() + 1)[group]
-    best = by_group.argmax(1)
-    for number in np.unique(group):
-        members = np.flatnonzero(group == number)
-        cells = np.flatnonzero(best == number)
-        if len(members) > 1 and len(cells) >= MIN_WITHIN:
-            inside = [names[k] for k in members]
-            within = cohort.fit(markers, inside, np.arange(len(members)), cells, **WITHIN)
-            chance[np.ix_(cells, members)] = by_group[cells, number][:, None] * within
-    return names, chance
-
-
-def _absent(cohort: _Cohort, chance: np.ndarray, names, keys, markers) -> str:
-    """Group whose cells show the genes of their branch hardly more than other cells, or ""."""
-    arms = {key: taxonomy.branch(markers, name) for name, key in zip(names, keys, strict=True)}
-    best = np.array(keys)[chance.argmax(1)]
-    arm_of = pd.Series(best).map(arms).to_numpy()
-    lowest, absent = PRESENT_FOLD, ""
-    for key, arm in arms.items():
-        own = np.isin(cohort.symbols, list(taxonomy.signature_genes(markers, arm))) & cohort.seen
-        inside, outside = best == key, arm_of != arm
-        if own.sum() < 2 or inside.mean() < COMMON or arm == USUAL_BRANCH or not outside.any():
-            continue
-        total = np.asarray(cohort.counts[:, np.flatnonzero(own)].sum(1)).ravel()
-        rate = total[inside].sum() / cohort.depth[inside].sum()
-        other = (total[outside].sum() + 1) / cohort.depth[outside].sum()
-        if rate / other < lowest:
-            lowest, absent = rate / other, key
-    return absent
 
 
 def _call(chance: np.ndarray, names: list[str], markers: pd.DataFrame) -> pd.DataFrame:
@@ -380,14 +283,3 @@ def _detected(counts: sparse.csr_matrix) -> np.ndarray:
     for start in range(0, counts.shape[0], BLOCK):
         total += np.asarray((counts[start : start + BLOCK] > 0).sum(0)).ravel()
     return total
-
-
-def _some_of_each(donor: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """Positions of at most ``most`` cells, as even over donors as their numbers allow."""
-    if len(donor) <= most:
-        return np.arange(len(donor))
-    rank = np.random.default_rng(seed).permutation(len(donor))
-    frame = pd.DataFrame({"donor": donor, "rank": rank})
-    turn = frame.groupby("donor")["rank"].rank(method="first")
-    order = np.lexsort((rank, turn.to_numpy()))
-    return np.sort(order[:most])

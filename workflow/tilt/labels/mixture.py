@@ -93,10 +93,12 @@ class Mixture:
                 out[rows] += self.power * (score - score.max(1, keepdims=True))
         return out
 
-    def posterior(self, marker_counts, depth, embedding, counts, fold) -> np.ndarray:
-        """Probability of each label for each cell (n x K); rows sum to 1."""
+    def posterior(self, marker_counts, depth, embedding, counts, fold, own=0.0) -> np.ndarray:
+        """Probability of each label for each cell (n x K); rows sum to 1.
+
+        ``own``: log evidence from elsewhere (n x K)."""
         shared = self.shared(embedding, counts, depth, fold)[:, self.group]
-        return self.normalized(self.evidence(marker_counts, depth) + shared)
+        return self.normalized(self.evidence(marker_counts, depth) + shared + own)
 
     def alone(self, marker_counts, depth) -> np.ndarray:
         """Probability of each label from the cell's own markers only (n x K)."""
@@ -124,6 +126,7 @@ def fit(
     ratio: float = 1.0,
     pseudo: float = PSEUDO_CELLS,
     trust: float = 1.0,
+    own: np.ndarray | float = 0.0,
     rounds: int = 9,
 ) -> Mixture:
     """Fit the mixture.
@@ -159,6 +162,8 @@ def fit(
         Weight of map and profiles, beside a cell's own markers, in what cells teach to the map
         and the profiles of the next round. Below 1 a label with few cells can't drift away from
         its markers.
+    own
+        Log evidence from elsewhere, cells x labels.
     rounds
         Rounds of expectation maximization.
     """
@@ -181,7 +186,7 @@ def fit(
     positive, negative = (signs > 0).astype(float), (signs < 0).astype(float)
     alpha = pseudo / len(depth)
     for step in range(rounds):
-        evidence = model.evidence(marker_counts, depth)
+        evidence = model.evidence(marker_counts, depth) + own
         shared = model.shared(embedding, counts, depth, fold)[:, group]
         chance = model.normalized(evidence + shared)
         by_group = chance @ member

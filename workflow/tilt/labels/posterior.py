@@ -1,0 +1,191 @@
+"""Probability of each label for each T cell: of the group first, then within the group."""
+
+import dataclasses
+import logging
+
+import numpy as np
+import pandas as pd
+from scipy import sparse, special
+
+from tilt.genes import taxonomy
+from tilt.labels import mixture, reference
+
+log = logging.getLogger(__name__)
+
+BLOCK = 50_000  # cells a pass
+FIT_CELLS = 20_000  # cells from which the mixture is learned, shared evenly by donors
+FLOOR = 0.3e-4  # a subset marker that is on has at least 0.3 counts in 10,000
+MIN_WITHIN = 50  # cells of a group from which its subsets can be told apart
+PRESENT_FOLD = 3.0  # a group is there when the genes of its branch are this much higher in it
+COMMON = 0.05  # share of cells below which a group is not doubted
+USUAL_BRANCH = "CD4"  # most blood T cells: never doubted
+# Of the groups: one profile stands for several labels, so it counts for less.
+GROUP_POWER = 0.3
+# Within a group: typical shares stay, and rare labels are taught mostly by markers.
+WITHIN = {"pseudo": np.inf, "power": 0.6, "trust": 0.3}
+
+
+@dataclasses.dataclass
+class Cohort:
+    """What a fit needs, for all cells."""
+
+    counts: sparse.csr_matrix
+    depth: np.ndarray
+    donor: np.ndarray
+    symbols: np.ndarray
+    seen: np.ndarray
+    embedding: np.ndarray
+    profile: np.ndarray
+    fold: np.ndarray
+    seed: int
+
+    def fit(self, markers, names, group, cells, own=None, **how) -> np.ndarray:
+        """Fit a mixture on some of the cells of every donor, apply it to all (cells x names).
+
+        ``own``: log evidence from elsewhere, cells x names."""
+        signs = taxonomy.design(markers, names, self.symbols) * self.seen
+        differ = (signs != signs[0]).any(0)
+        use = np.flatnonzero(differ if differ.any() else (signs != 0).any(0))
+        chosen = _some_of_each(self.donor[cells], FIT_CELLS, self.seed)
+        rows = cells[chosen]
+        own = np.zeros((len(cells), len(names))) if own is None else own
+        model = mixture.fit(
+            self.counts[rows][:, use],
+            self.depth[rows],
+            signs[:, use],
+            markers.set_index("label")["share"].reindex(names).to_numpy(),
+            group,
+            self.embedding[rows],
+            self.counts[rows][:, self.profile],
+            self.fold[rows],
+            FLOOR,
+            own=own[chosen],
+            **how,
+        )
+        out = np.empty((len(cells), len(names)))
+        for start in range(0, len(cells), BLOCK):
+            part = cells[start : start + BLOCK]
+            counts = self.counts[part]
+            out[start : start + BLOCK] = model.posterior(
+                counts[:, use],
+                self.depth[part],
+                self.embedding[part],
+                counts[:, self.profile],
+                self.fold[part],
+                own[start : start + BLOCK],
+            )
+        return out
+
+
+def posterior(cohort: Cohort, names: list[str], markers: pd.DataFrame):
+    """Labels that are there, and their probability: of the group, then within the group."""
+    found = _by_reference(cohort, names, markers)
+    if found is None:
+        names, chance, group = _by_markers(cohort, names, markers)
+        by_type = None
+    else:
+        chance, group, by_type = found
+    by_group = chance @ np.eye(group.max() + 1)[group]
+    best = by_group.argmax(1)
+    for number in np.unique(group):
+        members = np.flatnonzero(group == number)
+        cells = np.flatnonzero(best == number)
+        if len(members) > 1 and len(cells) >= MIN_WITHIN:
+            inside = [names[k] for k in members]
+            own = None if by_type is None else by_type[np.ix_(cells, members)]
+            within = cohort.fit(markers, inside, np.arange(len(members)), cells, own, **WITHIN)
+            chance[np.ix_(cells, members)] = by_group[cells, number][:, None] * within
+    return names, chance
+
+
+def _by_reference(cohort: Cohort, names: list[str], markers: pd.DataFrame):
+    """Probability of labels from the sorted types (cells x names), the group of each label, and
+    the log evidence for each label within its group; None where the reference can't tell."""
+    whole = reference.shipped()
+    at = pd.Index(cohort.symbols).get_indexer(whole.index)
+    use = (at >= 0) & cohort.seen[at]
+    columns = reference.columns_of(markers, names, whole)
+    lost = [key for key, types in columns.items() if not types]
+    if use.mean() < reference.LEAST_MEASURED or lost:
+        log.info(
+            "markers alone: %d of %d genes of the reference are measured; no sorted type for %s",
+            use.sum(),
+            len(use),
+            lost or "no group",
+        )
+        return None
+    typical = markers.set_index("label")["share"].reindex(names)
+    keys = taxonomy.groups(markers, names)
+    share = pd.Series(0.0, index=whole.columns)
+    for key, types in columns.items():
+        share[types] += typical[[k == key for k in keys]].sum() / len(types)
+    types = list(share.index[share > 0])
+    genes = at[use]
+    rows = _some_of_each(cohort.donor, FIT_CELLS, cohort.seed)
+    model = reference.fit(
+        cohort.counts[rows][:, genes],
+        cohort.depth[rows],
+        whole.loc[use, types],
+        share[types].to_numpy(),
+    )
+    order = list(columns)
+    group = np.array([order.index(key) for key in keys])
+    inner = (typical / typical.groupby(group).transform("sum").to_numpy()).to_numpy()
+    chance = np.empty((len(cohort.depth), len(names)))
+    own = np.zeros_like(chance)
+    for start in range(0, len(chance), BLOCK):
+        part = slice(start, start + BLOCK)
+        evidence = model.evidence(cohort.counts[part][:, genes], cohort.depth[part])
+        joint = model.of_groups(evidence, list(columns.values()))
+        chance[part] = special.softmax(joint, axis=1)[:, group] * inner
+        for k, name in enumerate(names):
+            size = np.log(model.shares[[types.index(t) for t in columns[keys[k]]]].sum())
+            own[part, k] = joint[:, group[k]] - size  # as any of the types of its group
+            if name in types:
+                own[part, k] = evidence[:, types.index(name)]
+    return chance, group, own
+
+
+def _by_markers(cohort: Cohort, names: list[str], markers: pd.DataFrame):
+    """Labels that are there, their probability, and the group of each, from markers and what the
+    cohort itself teaches."""
+    everyone = np.arange(len(cohort.depth))
+    while True:
+        keys = taxonomy.groups(markers, names)
+        group, _ = pd.factorize(np.array(keys))
+        chance = cohort.fit(markers, names, group, everyone, power=GROUP_POWER)
+        absent = _absent(cohort, chance, names, keys, markers)
+        if not absent:
+            return names, chance, group
+        log.info("no sign of %s cells: left out", absent)
+        names = [name for name, key in zip(names, keys, strict=True) if key != absent]
+
+
+def _absent(cohort: Cohort, chance: np.ndarray, names, keys, markers) -> str:
+    """Group whose cells show the genes of their branch hardly more than other cells, or ""."""
+    arms = {key: taxonomy.branch(markers, name) for name, key in zip(names, keys, strict=True)}
+    best = np.array(keys)[chance.argmax(1)]
+    arm_of = pd.Series(best).map(arms).to_numpy()
+    lowest, absent = PRESENT_FOLD, ""
+    for key, arm in arms.items():
+        own = np.isin(cohort.symbols, list(taxonomy.signature_genes(markers, arm))) & cohort.seen
+        inside, outside = best == key, arm_of != arm
+        if own.sum() < 2 or inside.mean() < COMMON or arm == USUAL_BRANCH or not outside.any():
+            continue
+        total = np.asarray(cohort.counts[:, np.flatnonzero(own)].sum(1)).ravel()
+        rate = total[inside].sum() / cohort.depth[inside].sum()
+        other = (total[outside].sum() + 1) / cohort.depth[outside].sum()
+        if rate / other < lowest:
+            lowest, absent = rate / other, key
+    return absent
+
+
+def _some_of_each(donor: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """Positions of at most ``most`` cells, as even over donors as their numbers allow."""
+    if len(donor) <= most:
+        return np.arange(len(donor))
+    rank = np.random.default_rng(seed).permutation(len(donor))
+    frame = pd.DataFrame({"donor": donor, "rank": rank})
+    turn = frame.groupby("donor")["rank"].rank(method="first")
+    order = np.lexsort((rank, turn.to_numpy()))
+    return np.sort(order[:most])

@@ -1,0 +1,127 @@
+"""What sorted T cells express, as evidence for labels that does not hang on the cohort.
+
+Markers that are on or off by comparison with the other cells of a cohort mean little in a cohort
+of one kind of cell. Here the expected rate of each gene in each sorted type is a fact from outside
+(``resources/reference.tsv``: means of bulk RNA-seq, Monaco 2019, PMID:30726743). What the cohort
+may teach is one platform factor a gene, the same for all types and held near 1, and the shares of
+the types, held near those of blood. No profile of a type is learned from the cells called so.
+
+Evidence is a Poisson log likelihood in which a gene that is highly expressed, and so varies more
+than a Poisson within a type, weighs less, and which is tempered because genes of a cell are not
+independent.
+"""
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import sparse, special
+
+from tilt.genes import taxonomy
+
+log = logging.getLogger(__name__)
+
+SHIPPED = Path(__file__).resolve().parents[3] / "resources" / "reference.tsv"
+LEAST_MEASURED = 0.2  # share of its genes without which the reference is not used
+MILLION = 1e6
+OFFSET = 1.0  # transcripts per million added: no gene is impossible in a type
+SIZE = 2.0  # negative-binomial size within a type, from which the weight of a gene follows
+TEMPER = 0.3  # weight of the log likelihood: genes of a cell depend on each other
+PLATFORM_SD = 0.7  # of the log platform factors: bulk and droplets of the same cells
+TYPE_SD = 0.3  # of log rates of a type from donor to donor, not to be taken for platform
+AMBIENT = 0.03  # share of counts from the other cells of the cohort
+PSEUDO_CELLS = 100.0  # weight of the shares in blood, in cells
+ROUNDS = 8
+
+
+@cache
+def shipped() -> pd.DataFrame:
+    """Transcripts per million, genes x sorted types in the words of the marker table.
+
+    A type whose labels are finer in the marker table has the part they share (``CD4_Treg``).
+    """
+    return pd.read_csv(SHIPPED, sep="\t", index_col="gene")
+
+
+def columns_of(markers: pd.DataFrame, names: Sequence[str], table: pd.DataFrame) -> dict:
+    """Sorted types that stand for each group of labels: group -> columns of ``table``.
+
+    ``names``: the labels that can be called. A type belongs to the group of its labels, or, where
+    none of them can be called, to the groups of its branch; types of branches that are not among
+    ``names`` stand for nothing. A group for which no type stands has none.
+    """
+    keys = dict(zip(names, taxonomy.groups(markers, names), strict=True))
+    branch = {name: taxonomy.branch(markers, name) for name in markers["label"]}
+    found = {key: [] for key in keys.values()}
+    for column in table:
+        own = [x for x in markers["label"] if x == column or x.startswith(column + "_")]
+        called = {keys[x] for x in own if x in keys}
+        arm = {branch[x] for x in own}
+        for key in called or {keys[x] for x in names if branch[x] in arm}:
+            found[key].append(column)
+    return found
+
+
+@dataclasses.dataclass
+class Reference:
+    """A fitted reference: ``types`` K; ``platform`` and ``weight`` of genes G; ``rates`` K x G
+    (per count, as measured in this cohort); ``shares`` K."""
+
+    types: list[str]
+    platform: np.ndarray
+    weight: np.ndarray
+    rates: np.ndarray
+    shares: np.ndarray
+
+    def evidence(self, counts: sparse.csr_matrix, depth: np.ndarray) -> np.ndarray:
+        """Tempered log likelihood of each type (n x K) for counts (n x G), up to a constant."""
+        logs = (self.weight * np.log(self.rates)).T
+        out = TEMPER * (counts @ logs - np.outer(depth, self.rates @ self.weight))
+        return out - out.max(1, keepdims=True)
+
+    def of_groups(self, evidence: np.ndarray, groups: Sequence[Sequence[str]]) -> np.ndarray:
+        """Log of share times likelihood of each group of types (n x groups)."""
+        joint = evidence + np.log(self.shares)
+        at = [[self.types.index(name) for name in members] for members in groups]
+        return np.stack([special.logsumexp(joint[:, k], axis=1) for k in at], axis=1)
+
+
+def fit(
+    counts: sparse.csr_matrix,
+    depth: np.ndarray,
+    table: pd.DataFrame,
+    shares: np.ndarray,
+) -> Reference:
+    """Learn platform factors and shares.
+
+    Parameters: ``counts`` cells x genes; ``depth`` total counts of the cells; ``table`` genes x
+    types (transcripts per million); ``shares`` of the types in blood (any scale).
+    """
+    rates = (table.to_numpy().T + OFFSET) / MILLION
+    usual = shares / shares.sum()
+    total = np.asarray(counts.sum(0), dtype=float).ravel()
+    mean = total / depth.sum()
+    model = Reference(
+        types=list(table),
+        platform=np.ones(len(mean)),
+        weight=1 / (1 + mean * np.median(depth) / SIZE),
+        rates=rates,
+        shares=usual,
+    )
+    for _ in range(ROUNDS):
+        model.rates = (1 - AMBIENT) * model.platform * rates + AMBIENT * mean
+        chance = special.softmax(model.evidence(counts, depth) + np.log(model.shares), axis=1)
+        model.shares = (chance.sum(0) + PSEUDO_CELLS * usual) / (len(depth) + PSEUDO_CELLS)
+        expected = (depth @ chance) @ rates
+        ratio = np.log((total + 0.5) / (expected + 0.5))
+        common = np.median(ratio)
+        trust = PLATFORM_SD**2 / (PLATFORM_SD**2 + TYPE_SD**2 + 1 / (expected + 0.5))
+        model.platform = np.exp(common + trust * (ratio - common))
+    model.rates = (1 - AMBIENT) * model.platform * rates + AMBIENT * mean
+    shares = dict(zip(table, model.shares.round(3).tolist(), strict=True))
+    log.info("reference: %d genes, shares of types %s", len(mean), shares)
+    return model
