@@ -3,20 +3,7 @@ lineages."""
 
 import json
 
-<<<<<<< HEAD
-import pandas as pd
-
-from tilt.core import provenance, tables
-from tilt.genes import tables as gene_tables
-from tilt.io import layouts, read, store
-from tilt.stages import sample as samples
-
-source, batch = snakemake.params.source, snakemake.params.batch
-markers = gene_tables.read_markers(*snakemake.input.markers)
-aliases = gene_tables.read_aliases(snakemake.input.aliases)
-=======
 from tilt.core import logs
->>>>>>> main
 
 
 def main(snakemake) -> None:
@@ -27,7 +14,7 @@ def main(snakemake) -> None:
     from tilt.stages import sample
 
     params = snakemake.params
-    markers = gene_tables.read_markers(snakemake.input.markers[0])
+    markers = gene_tables.read_markers(*snakemake.input.markers)
     aliases = gene_tables.read_aliases(snakemake.input.aliases)
     stopped = []
     outputs = zip(
