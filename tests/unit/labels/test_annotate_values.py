@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from tilt.cells import groups
-from tilt.labels import annotate, signature_scores
+from tilt.labels import annotate, posterior, signature_scores
 
 ROWS = [
     # label, level, parent, positive, negative, compartment, share
@@ -36,8 +36,8 @@ def call_by_hand(chance):
         home = max(by_home, key=by_home.get)
         best = max((k for k in inside if HOME[k] == home), key=lambda k: p[k])
         next_best = max(p[k] for k in range(4) if k != best)
-        sure_branch = by_branch[branch] >= 0.5
-        sure = sure_branch and by_home[home] >= 0.5
+        sure_branch = by_branch[branch] >= annotate.MIN_SCORE
+        sure = sure_branch and by_home[home] >= annotate.MIN_SCORE
         rows.append(
             {
                 "level1": branch if sure_branch else "unassigned",
@@ -180,13 +180,13 @@ def test_detectability_counts_cells_and_donors_of_the_working_set():
 
 def test_cells_for_fitting_are_shared_evenly_by_donors():
     donor = np.array(["a"] * 50 + ["b"] * 6 + ["c"] * 30)
-    chosen = annotate._some_of_each(donor, 30, 0)
+    chosen = posterior._some_of_each(donor, 30, 0)
     assert chosen.tolist() == sorted(set(chosen))
     sizes = pd.Series(donor[chosen]).value_counts()
     assert sizes.to_dict() == {"a": 12, "b": 6, "c": 12}
-    assert annotate._some_of_each(donor, 30, 1).tolist() != chosen.tolist()
-    assert annotate._some_of_each(donor, 86, 0).tolist() == list(range(86))
-    assert len(annotate._some_of_each(donor, 85, 0)) == 85
+    assert posterior._some_of_each(donor, 30, 1).tolist() != chosen.tolist()
+    assert posterior._some_of_each(donor, 86, 0).tolist() == list(range(86))
+    assert len(posterior._some_of_each(donor, 85, 0)) == 85
 
 
 @pytest.mark.parametrize("block", [3, 100])
@@ -205,7 +205,7 @@ def cohort(inside_rate, outside_rate, n_inside=40, n=200):
     counts[n_inside:, :2] = outside_rate
     chance = np.zeros((n, 2))
     chance[:n_inside, 1] = chance[n_inside:, 0] = 1
-    made = annotate._Cohort(
+    made = posterior.Cohort(
         counts=sparse.csr_matrix(counts),
         depth=depth,
         donor=np.array(["d"] * n),
@@ -232,9 +232,9 @@ def cohort(inside_rate, outside_rate, n_inside=40, n=200):
 def test_a_group_is_absent_where_its_genes_are_hardly_higher(inside, outside, n_inside, absent):
     made, chance = cohort(inside, outside, n_inside)
     names, keys = ["CD4_CM", "CD8_EM"], ["CD4/memory", "CD8/memory"]
-    assert annotate._absent(made, chance, names, keys, MARKERS) == absent
+    assert posterior._absent(made, chance, names, keys, MARKERS) == absent
     made.seen = np.array([True, False, True])  # one gene is too few to doubt it
-    assert annotate._absent(made, chance, names, keys, MARKERS) == ""
+    assert posterior._absent(made, chance, names, keys, MARKERS) == ""
 
 
 def test_the_panel_is_listed_genes_background_and_variable_genes():
@@ -288,7 +288,8 @@ def test_labels_are_those_of_two_fits_and_the_table_is_put_together(monkeypatch)
     asked, plain = [], annotate.mixture.fit
 
     def spy(counts, depth, signs, prior, group, points, genes, fold, floor, **how):
-        asked.append((counts.shape, prior.tolist(), group.tolist(), genes.shape, floor, how, fold))
+        kept = {name: value for name, value in how.items() if name != "own"}
+        asked.append((counts.shape, prior.tolist(), group.tolist(), genes.shape, floor, kept, fold))
         return plain(counts, depth, signs, prior, group, points, genes, fold, floor, **how)
 
     monkeypatch.setattr(annotate.mixture, "fit", spy)

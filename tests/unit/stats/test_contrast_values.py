@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from tilt.core import contracts
 from tilt.donors import composition
 from tilt.stats import contrast, design, inference, overdispersed
 
@@ -51,7 +52,7 @@ def plan(primary=None, secondary=(("x", "cd4"), ("y", "cd4"), ("z", "cd4")), **m
     return contrast.Plan(given.pop("contrast", CONTRAST), secondary, primary, **given)
 
 
-EXTRA = ("permutation", "bootstrap_t", "mann_whitney", "points_ols_hc3", "clr_ols_hc3")
+EXTRA = ("permutation", "bootstrap_t", "mann_whitney", "points_ols_hc2", "clr_ols_hc2")
 
 
 def test_every_row_has_the_role_declared_for_its_quantity_and_method():
@@ -63,24 +64,26 @@ def test_every_row_has_the_role_declared_for_its_quantity_and_method():
     made = contrast.run(
         table, plan(), counted(table), values(table), activities, {"E1": poles, "E2": poles}
     )
+    assert made.columns.tolist() == list(contracts.TESTS.columns)
+    assert made.index.tolist() == list(range(len(made)))
     roles = made.set_index(["quantity", "denominator", "method"])["role"]
     assert roles.index.is_unique
-    expected = {("E1", "memory_cd4", "ols_hc3"): "primary"}
+    expected = {("E1", "memory_cd4", "ols_hc2"): "primary"}
     for method in ("permutation", "bootstrap_t", "mann_whitney", "logit_normal"):
         expected["E1", "memory_cd4", method] = "sensitivity"
-    for method in ("ols_hc3", "permutation", "bootstrap_t", "mann_whitney", "logit_normal"):
+    for method in ("ols_hc2", "permutation", "bootstrap_t", "mann_whitney", "logit_normal"):
         expected["E2", "memory_cd4", method] = "sensitivity"
         expected["E3", "memory_cd4", method] = "sensitivity"
     del expected["E3", "memory_cd4", "logit_normal"]
     for subset in "xyz":
-        for method in ("arcsine_ols_hc3", "beta_binomial"):
+        for method in ("arcsine_ols_hc2", "beta_binomial"):
             expected[subset, "cd4", method] = "secondary"
         for method in EXTRA:
             expected[subset, "cd4", method] = "sensitivity"
     for key in (("w", "cd4"), ("x", "memory_cd4")):
-        for method in ("arcsine_ols_hc3", "permutation", "mann_whitney", "beta_binomial"):
+        for method in ("arcsine_ols_hc2", "permutation", "mann_whitney", "beta_binomial"):
             expected[(*key, method)] = "exploratory"
-    for method in ("ols_hc3", "permutation", "bootstrap_t", "mann_whitney"):
+    for method in ("ols_hc2", "permutation", "bootstrap_t", "mann_whitney"):
         expected["IFN", "cd4", method] = "exploratory"
     assert roles.to_dict() == expected
     order = ["primary", "secondary", "sensitivity", "exploratory"]
@@ -91,7 +94,7 @@ def test_a_declared_primary_share_leads_with_its_main_method_only():
     table = people()
     made = contrast.run(table, plan(("y", "cd4")), counted(table), values(table))
     rows = made[made["role"] == "primary"]
-    assert rows[["quantity", "method"]].to_numpy().tolist() == [["y", "arcsine_ols_hc3"]]
+    assert rows[["quantity", "method"]].to_numpy().tolist() == [["y", "arcsine_ols_hc2"]]
     rest = made[(made["quantity"] == "y") & (made["role"] != "primary")]
     assert set(rest["role"]) == {"sensitivity"} and "beta_binomial" in set(rest["method"])
     assert set(made.loc[made["quantity"] == "E1", "role"]) == {"sensitivity"}
@@ -101,7 +104,7 @@ def test_where_no_estimator_leads_the_first_is_the_primary_one():
     table = people()
     made = contrast.run(table, plan(), counted(table), values(table, leads="none"))
     row = made[made["role"] == "primary"].iloc[0]
-    assert row[["quantity", "denominator", "method"]].tolist() == ["E1", "memory_cd4", "ols_hc3"]
+    assert row[["quantity", "denominator", "method"]].tolist() == ["E1", "memory_cd4", "ols_hc2"]
     absent = contrast.run(
         table, plan(), counted(table), values(table).query("estimator == 'E2'").assign(leads=False)
     )
@@ -113,7 +116,7 @@ def test_where_no_estimator_leads_the_first_is_the_primary_one():
 def test_each_family_of_secondary_tests_is_adjusted_by_itself():
     table = people()
     made = contrast.run(table, plan(), counted(table)).set_index(["method", "quantity"])
-    for method in ("arcsine_ols_hc3", "beta_binomial"):
+    for method in ("arcsine_ols_hc2", "beta_binomial"):
         rows = made.loc[method]
         rows = rows[rows["role"] == "secondary"]
         assert len(rows) == 3
@@ -135,8 +138,8 @@ def test_numbers_of_a_share_are_those_of_its_methods():
     rows, angle = by_angle(comp, "x", "cd4")
     case = (rows["condition"] == "SLE").to_numpy(float)
     matrix = np.column_stack([np.ones(16), age, case])
-    main = made.loc[("x", "cd4", "arcsine_ols_hc3")]
-    ols = inference.ols_hc3(angle, matrix)
+    main = made.loc[("x", "cd4", "arcsine_ols_hc2")]
+    ols = inference.ols(angle, matrix)
     for name in ("effect", "se", "df", "ci_low", "ci_high", "p"):
         assert main[name] == pytest.approx(getattr(ols, name)), name
     residual = angle - matrix @ np.linalg.lstsq(matrix, angle)[0]
@@ -153,12 +156,12 @@ def test_numbers_of_a_share_are_those_of_its_methods():
     assert found["effect"] == pytest.approx(model.effect, abs=1e-4)
     assert found["p"] == pytest.approx(model.p, rel=1e-3)
     assert found["unit"] == "ln odds ratio" and found["n_case"] == 10
-    points = made.loc[("x", "cd4", "points_ols_hc3")]
-    assert points["effect"] == pytest.approx(inference.ols_hc3(percent, matrix).effect)
+    points = made.loc[("x", "cd4", "points_ols_hc2")]
+    assert points["effect"] == pytest.approx(inference.ols(percent, matrix).effect)
     assert np.isnan(points["p"]) and points["unit"] == "percentage points"
     clr = composition.clr(comp, "x", "cd4").set_index("donor")["value"]
-    ratio = made.loc[("x", "cd4", "clr_ols_hc3")]
-    expected = inference.ols_hc3(clr.reindex(rows["donor"]).to_numpy(), matrix)
+    ratio = made.loc[("x", "cd4", "clr_ols_hc2")]
+    expected = inference.ols(clr.reindex(rows["donor"]).to_numpy(), matrix)
     assert (ratio["effect"], ratio["p"]) == pytest.approx((expected.effect, expected.p))
     assert ratio["unit"] == "CLR"
     permuted = made.loc[("x", "cd4", "permutation")]
@@ -255,7 +258,7 @@ def test_donors_without_a_value_are_counted_and_the_commonest_reason_is_given():
     )
     assert [(r["reason"], r["estimable"], r["n_case"]) for r in nothing] == [("no depth", False, 0)]
     one = contrast.main_effect(contrast.DesignCache(table, plan()), made, "ln ratio")
-    assert one["method"] == "ols_hc3" and one["effect"] == rows[0]["effect"]
+    assert one["method"] == "ols_hc2" and one["effect"] == rows[0]["effect"]
 
 
 def test_the_ratio_without_a_pseudocount_is_the_logit_normal_model():

@@ -19,8 +19,8 @@ def arms(n_case, n_control, seed=0, covariate=True):
     return y, np.column_stack([*columns, case])
 
 
-def hc3_t(y, design):
-    fit = sm.OLS(y, design).fit(cov_type="HC3", use_t=True)
+def hc2_t(y, design):
+    fit = sm.OLS(y, design).fit(cov_type="HC2", use_t=True)
     return fit.params[-1], fit.params[-1] / fit.bse[-1]
 
 
@@ -37,10 +37,24 @@ def test_an_estimate_from_t_by_hand():
     assert inference.from_t(0.0, 0.1, 3).p == 1
 
 
+def bell_mccaffrey(design):
+    """Satterthwaite's degrees of freedom of the HC2 variance, from its eigenvalues.
+
+    The variance of the last coefficient is a sum over donors of squares of linear forms of the
+    errors; with equal spread it is a mixture of chi-squares with these weights.
+    """
+    n = len(design)
+    hat = design @ np.linalg.pinv(design)
+    row = np.linalg.pinv(design)[-1]
+    forms = np.array([row[i] * (np.eye(n) - hat)[i] / np.sqrt(1 - hat[i, i]) for i in range(n)])
+    weight = np.linalg.eigvalsh(forms @ forms.T)
+    return weight.sum() ** 2 / np.sum(weight**2)
+
+
 def test_degrees_of_freedom_are_donors_less_columns():
     y, design = arms(6, 5)
-    assert inference.ols_hc3(y, design).df == 11 - 3
     assert inference.project(design).df == 8
+    assert inference.ols(y, design).df == pytest.approx(bell_mccaffrey(design))
     assert inference.paired_t(y).df == 10
     assert inference.paired_t(y).se == pytest.approx(stats.sem(y))
     assert inference.paired_t(y).effect == pytest.approx(y.mean())
@@ -112,9 +126,9 @@ def test_permutation_p_is_that_of_a_loop(complete):
     assert whole == complete
     p, effects = inference.permutation_p(y, inference.project(design), orders, whole)
     residual = sm.OLS(y, design[:, :-1]).fit().resid
-    made = [hc3_t(residual[order], design) for order in orders]
+    made = [hc2_t(residual[order], design) for order in orders]
     assert effects == pytest.approx([effect for effect, _ in made])
-    observed = abs(hc3_t(y, design)[1])
+    observed = abs(hc2_t(y, design)[1])
     beyond = sum(abs(t) >= observed - 1e-9 for _, t in made)
     assert p == pytest.approx(beyond / len(orders) if complete else (beyond + 1) / 301)
 
@@ -176,8 +190,8 @@ def test_the_bootstrap_interval_is_that_of_a_loop():
     leverage = ols.get_influence().hat_matrix_diag
     residual = ols.resid / np.sqrt(1 - leverage)
     signs = np.random.default_rng(5).choice([-1.0, 1.0], (400, 16))
-    t = [abs(hc3_t(residual * row, design)[1]) for row in signs]
-    effect, observed = hc3_t(y, design)
+    t = [abs(hc2_t(residual * row, design)[1]) for row in signs]
+    effect, observed = hc2_t(y, design)
     half = np.quantile(t, 0.95) * effect / observed
     assert (low, high) == pytest.approx((effect - half, effect + half))
 

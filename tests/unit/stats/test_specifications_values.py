@@ -84,13 +84,13 @@ def counts_of(study, subset, home="memory_cd4"):
 
 
 def effect(study, value, covariates=("age",), donors=None):
-    """OLS with HC3 of a value per donor (nan: left out), adjusted as declared."""
+    """OLS with HC2 of a value per donor (nan: left out), adjusted as declared."""
     table = study.donors if donors is None else donors
     kept = ~np.isnan(value) & study.donors["donor"].isin(table["donor"]).to_numpy()
     made = design.Contrast("SLE", "control", covariates, ("batch",))
     built = design.build(study.donors[kept].reset_index(drop=True), made)
     assert not built.problem
-    return inference.ols_hc3(value[kept], built.matrix)
+    return inference.ols(value[kept], built.matrix)
 
 
 def same(row, expected):
@@ -157,6 +157,9 @@ def test_a_threshold_is_the_quantile_of_donors_weighing_alike(study, curve, quan
         expected, nan_ok=True
     )
     assert found["n_cells"].to_numpy().tolist() == size.tolist()
+    without = specifications.replace(study, cells=cells[cells["donor"] != "D04"])
+    row = specifications.threshold_table(without, quantile, 45).set_index("donor").loc["D04"]
+    assert row["n_cells"] == 0 and not row["estimable"]
     assert ("E2", "threshold", f"score above the {quantile:.1%} quantile") in curve.index
 
 

@@ -8,7 +8,8 @@ import pandas as pd
 
 from tilt.core.terms import MAIN_METHODS, POLE_FLAGS, WORKING_SET
 from tilt.core.text import count
-from tilt.donors import composition, imbalance, units
+from tilt.donors import composition, units
+from tilt.donors.imbalance import pole_counts
 from tilt.stats import contrast, design, meta, meta_table, plan
 
 KEY = ["quantity", "denominator"]
@@ -76,8 +77,8 @@ def _without(study: Study, gone: list[str]) -> Study:
 def _pole_counts(study: Study) -> dict[str, pd.DataFrame]:
     poles = plan.imbalance_settings(study.about["imbalance"]).poles
     return {
-        "E1": imbalance.pole_counts(study.composition, poles),
-        "E2": imbalance.pole_counts(study.composition, POLE_FLAGS),
+        "E1": pole_counts(study.composition, poles),
+        "E2": pole_counts(study.composition, POLE_FLAGS),
     }
 
 
