@@ -228,7 +228,7 @@ def test_interferon_rises_in_all_eight_donors_of_kang():
     wide = good.pivot(index="donor", columns="condition", values="value")
     assert (wide[stim] - wide[ctrl] > 1).all()
     plan = contrast.Plan(design.Contrast(stim, ctrl, pair="donor"))
-    rows = contrast.value(contrast.Bench(donors, plan), good, "log2 CPM")
+    rows = contrast.value(contrast.DesignCache(donors, plan), good, "log2 CPM")
     assert rows[0]["effect"] > 2
     assert {r["method"]: r for r in rows}["permutation"]["p"] == pytest.approx(2 / 256)
 
