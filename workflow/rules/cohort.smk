@@ -1,36 +1,4 @@
-# One cohort at a time: its T cells on disk once, then small tables beside them.
-
-
-rule gather_cohort:
-    input:
-        samples=samples_of("results/{cohort}/samples/{sample}.h5ad"),
-        cells=samples_of("results/{cohort}/samples/{sample}.cells.tsv.gz"),
-        summaries=samples_of("results/{cohort}/samples/{sample}.qc.json"),
-    output:
-        counts=directory("results/{cohort}/counts.zarr"),
-        cells="results/{cohort}/qc_cells.tsv.gz",
-        waterfall="results/{cohort}/qc_waterfall.tsv",
-        samples="results/{cohort}/qc_samples.tsv",
-        lineages="results/{cohort}/lineages.tsv",
-        donors="results/{cohort}/donors.tsv",
-        inputs="results/{cohort}/inputs.tsv",
-    log:
-        "logs/{cohort}/gather_cohort.log",
-    benchmark:
-        "benchmarks/{cohort}/gather_cohort.tsv"
-    wildcard_constraints:
-        cohort=one_of(CELLS),
-    conda:
-        "../../envs/tilt.yaml"
-    threads: 1
-    resources:
-        mem_mb=jobs.memory(900, per_mb=0.35),
-        runtime=120,
-    params:
-        rows=of_cohort("samples"),
-        code=code("gather_cohort"),
-    script:
-        "../scripts/gather_cohort.py"
+# One cohort at a time: small tables beside its T cells, which are on disk once.
 
 
 rule select_genes:

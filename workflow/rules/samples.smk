@@ -1,4 +1,4 @@
-# One sample at a time: raw counts in, clean cells with their lineage out.
+# One sample at a time: raw counts in, clean cells with their lineage out; then all gathered.
 
 
 rule simulate_cohort:
@@ -102,3 +102,35 @@ for job in jobs.sample_jobs({name: COHORTS[name] for name in CELLS}):
             code=code("process_samples"),
         script:
             "../scripts/process_samples.py"
+
+
+rule gather_cohort:
+    input:
+        samples=samples_of("results/{cohort}/samples/{sample}.h5ad"),
+        cells=samples_of("results/{cohort}/samples/{sample}.cells.tsv.gz"),
+        summaries=samples_of("results/{cohort}/samples/{sample}.qc.json"),
+    output:
+        counts=directory("results/{cohort}/counts.zarr"),
+        cells="results/{cohort}/qc_cells.tsv.gz",
+        waterfall="results/{cohort}/qc_waterfall.tsv",
+        samples="results/{cohort}/qc_samples.tsv",
+        lineages="results/{cohort}/lineages.tsv",
+        donors="results/{cohort}/donors.tsv",
+        inputs="results/{cohort}/inputs.tsv",
+    log:
+        "logs/{cohort}/gather_cohort.log",
+    benchmark:
+        "benchmarks/{cohort}/gather_cohort.tsv"
+    wildcard_constraints:
+        cohort=one_of(CELLS),
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=jobs.memory(900, per_mb=0.35),
+        runtime=120,
+    params:
+        rows=of_cohort("samples"),
+        code=code("gather_cohort"),
+    script:
+        "../scripts/gather_cohort.py"

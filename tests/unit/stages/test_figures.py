@@ -8,8 +8,8 @@ import made_up_report
 import pandas as pd
 import pytest
 from anndata import AnnData
-from tilt.core import tables
-from tilt.figures import composition, style
+from tilt.core import contracts, tables
+from tilt.figures import activity, composition, style
 from tilt.figures.entry import Figure
 from tilt.figures.registry import FIGURES
 from tilt.report import page
@@ -30,7 +30,7 @@ def write(folder, **content: pd.DataFrame) -> dict[str, str]:
     """Write tables and name them as inputs of a rule."""
     paths = {name: str(folder / f"{name}.tsv") for name in content}
     for name, table in content.items():
-        tables.write(table, paths[name])
+        made_up.write(table, paths[name])
     return paths
 
 
@@ -54,7 +54,7 @@ def test_figures_are_those_of_their_functions_byte_for_byte(tmp_path):
 
 def test_arguments_are_what_the_entry_says(tmp_path):
     made = made_up.study(3, 3, [*made_up.SUBSETS, *made_up.POLES])
-    scores = made["activity"].assign(more=1)
+    scores = made["activity"]
     inputs = write(
         tmp_path,
         composition=made["composition"],
@@ -69,7 +69,8 @@ def test_arguments_are_what_the_entry_says(tmp_path):
     found = figures.arguments(figure, inputs, [ABOUT], {"imbalance.poles": poles, "seed": 3})
     assert set(found) == {*figure.needs, "cohort", "poles"}
     assert found["poles"] == poles and found["cohort"] == COHORT
-    assert len(found["activity"]) == len(scores) and "more" not in found["activity"]
+    assert len(found["activity"]) == len(scores)
+    assert {*found["activity"]} == {*activity.SHOWN} < {*scores}
     inputs.pop("activity")  # a cohort of which only counts are published
     found = figures.arguments(figure, inputs, [ABOUT], {"imbalance.poles": poles})
     assert found["activity"].empty and "signature" in found["activity"]
@@ -81,12 +82,12 @@ def test_arguments_are_what_the_entry_says(tmp_path):
 def test_tables_by_subset_and_by_cohort_are_dicts(tmp_path):
     paths = [str(tmp_path / "de" / f"{name}.tsv") for name in ("cd4", "memory_cd4")]
     for path in paths:
-        tables.write(made_up.genes(), path)
+        made_up.write(made_up.genes(), path)
     found = figures.arguments(FIGURES["volcano"], {"de": paths}, [ABOUT], {})
     assert list(found["tables"]) == ["cd4", "memory_cd4"]
     assert figures.arguments(FIGURES["volcano"], {"de": []}, [ABOUT], {})["tables"] == {}
     path = tmp_path / "demo/detectability.tsv"
-    tables.write(made_up.detectability(), path)
+    made_up.write(made_up.detectability(), path)
     across = FIGURES["across/detectability"]
     found = figures.arguments(
         across, {"detectability": str(path)}, [ABOUT, ABOUT | {"name": "b"}], {}
@@ -98,7 +99,7 @@ def test_tables_by_subset_and_by_cohort_are_dicts(tmp_path):
 def test_a_sentence_stands_where_no_cohort_has_cells(tmp_path):
     target = tmp_path / "detectability.png"
     figures.draw_all({"across/detectability": str(target)}, {}, [ABOUT], {})
-    told = tables.read(target.with_suffix(".tsv")).iloc[0]
+    told = tables.read(target.with_suffix(".tsv"), contracts.FREE).iloc[0]
     assert told["not_shown"] == FIGURES["across/detectability"].title
     assert told["reason"].startswith("No cohort has cells here")
 
@@ -106,9 +107,15 @@ def test_a_sentence_stands_where_no_cohort_has_cells(tmp_path):
 def test_files_are_read_by_their_kind(tmp_path):
     AnnData(obs=pd.DataFrame(index=["a", "b"])).write_h5ad(tmp_path / "x.h5ad")
     assert figures.read(str(tmp_path / "x.h5ad")).n_obs == 2
-    tables.write(pd.DataFrame({"a": [1], "b": [2]}), tmp_path / "t.tsv.gz")
-    assert list(figures.read(str(tmp_path / "t.tsv.gz"))) == ["a", "b"]
-    assert list(figures.read(str(tmp_path / "t.tsv.gz"), ("b", "c"))) == ["b"]
+    path = str(tmp_path / "umap.tsv.gz")
+    tables.write(pd.DataFrame({"cell": ["a"], "umap1": [1.5], "umap2": [2.0]}), path)
+    assert list(figures.read(path)) == ["cell", "umap1", "umap2"]
+    assert list(figures.read(path, ("umap1", "cell"))) == ["cell", "umap1"]
+    with pytest.raises(ValueError, match=r"no column \['z'\]"):
+        figures.read(path, ("cell", "z"))
+    path = str(tmp_path / "donors.tsv")  # of which batch is optional
+    made_up.write(made_up.donors(1, 1).drop(columns="batch"), path)
+    assert list(figures.read(path, ("donor", "batch"))) == ["donor"]
 
 
 def test_a_new_figure_is_one_module_and_one_entry(tmp_path, monkeypatch):
