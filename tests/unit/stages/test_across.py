@@ -3,12 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tilt.config import check
 from tilt.donors import imbalance
 from tilt.stages import across
 from tilt.stats import contrast, meta, plan
 
-LIMITS = {"min_memory_cells": 200, "min_median_th22": 5}
-SETTINGS = {"permutations": 200, "bootstraps": 200, "secondary": [], "tau_scale": 0.5}
+DEFAULTS = check.defaults()
+SETTINGS = DEFAULTS["stats"] | {"permutations": 1000, "bootstraps": 200, "secondary": []}
+USUAL = plan.imbalance_settings(DEFAULTS["imbalance"])
 
 
 def study(name, seed, arm=8, th22=20, donors=None):
@@ -25,6 +27,7 @@ def study(name, seed, arm=8, th22=20, donors=None):
         "cells": "pbmc",
         "contrast": {"case": "SLE", "control": "control"},
         "samples": samples,
+        "imbalance": DEFAULTS["imbalance"],
     }
     rows = []
     for row in samples:
@@ -37,8 +40,8 @@ def study(name, seed, arm=8, th22=20, donors=None):
         rows.append(base | {"subset": "CD4_Th22_like", "n": rng.poisson(th22)})
         rows += [base | {"subset": s, "n": 100} for s in ("tph_high", "th22_high")]
     counted = pd.DataFrame(rows)
-    poles = imbalance.pole_counts(counted, imbalance.POLES)
-    why = imbalance.e1_problem(poles, None, imbalance.Settings(imbalance.POLES))
+    poles = imbalance.pole_counts(counted, USUAL.poles)
+    why = imbalance.e1_problem(poles, None, USUAL)
     values = imbalance.ratio_rows(poles, "E1", 200, why).assign(leads=not why)
     people = across.units.donors_table(samples, name)
     declared = plan.plan_of(SETTINGS, about, people, 1)
@@ -49,14 +52,14 @@ def study(name, seed, arm=8, th22=20, donors=None):
 def test_the_ratio_is_combined_where_it_does_not_lead():
     """Two Th22-like cells a donor: E1 is not estimable there, its model has all the donors."""
     studies = [study("a", 1), study("b", 2, th22=2)]
-    table = across.combine(studies, SETTINGS, LIMITS, 1)
+    table = across.combine(studies, SETTINGS, 1)
     rows = table[(table["quantity"] == "E1") & (table["method"] == "logit_normal")]
     low = rows[rows["cohort"] == "b"].iloc[0]
     assert low["estimable"] and low["n_case"] + low["n_control"] == 16
     assert "does not lead here (median of 2" in low["reason"]
-    poles = imbalance.pole_counts(studies[1].composition, imbalance.POLES)
+    poles = imbalance.pole_counts(studies[1].composition, USUAL.poles)
     people = across.units.donors_table(studies[1].about["samples"], "b")
-    bench = contrast.Bench(people, plan.plan_of(SETTINGS, studies[1].about, people, 1))
+    bench = contrast.DesignCache(people, plan.plan_of(SETTINGS, studies[1].about, people, 1))
     assert low["effect"] == pytest.approx(contrast.ratio(bench, poles)["effect"])
     front = across.meta_table.front(table).set_index("quantity").loc["E1"]
     assert (front["method"], front["n_cohorts"]) == ("logit_normal", 2)
@@ -64,7 +67,7 @@ def test_the_ratio_is_combined_where_it_does_not_lead():
 
 def test_one_stage_has_the_donors_of_both_cohorts():
     studies = [study("a", 1), study("b", 2, arm=5)]
-    table = across.combine(studies, SETTINGS, LIMITS, 1)
+    table = across.combine(studies, SETTINGS, 1)
     row = table[(table["quantity"] == "E1") & (table["model"] == meta.ONE_STAGE)].iloc[0]
     parts = []
     for one in studies:
@@ -79,7 +82,7 @@ def test_a_person_in_two_cohorts_counts_in_the_larger():
     first = study("a", 1)
     shared = [f"a{i}" for i in range(4)] + [f"b{i}" for i in range(8)]
     second = study("b", 2, donors=shared)
-    table = across.combine([first, second], SETTINGS, LIMITS, 1)
+    table = across.combine([first, second], SETTINGS, 1)
     rows = table[(table["quantity"] == "E1") & (table["method"] == "ols_hc2")]
     rows = rows[rows["model"] == ""].set_index("cohort")
     assert rows.loc["a", "n_case"] + rows.loc["a", "n_control"] == 16
@@ -92,7 +95,7 @@ def test_a_person_in_two_cohorts_counts_in_the_larger():
 
 def test_a_cohort_of_people_counted_elsewhere_is_named_and_left_out():
     first = study("a", 1)
-    table = across.combine([first, study("b", 2, donors=["a1", "a2"])], SETTINGS, LIMITS, 1)
+    table = across.combine([first, study("b", 2, donors=["a1", "a2"])], SETTINGS, 1)
     row = table[(table["quantity"] == "E1") & (table["cohort"] == "b")].iloc[0]
     assert not row["estimable"]
     assert row["reason"] == "all donors are counted in another cohort"
