@@ -7,7 +7,7 @@ import os
 import sys
 
 import pytest
-from tilt.core import logs
+from tilt.core import logs, progress
 
 
 @pytest.mark.parametrize(
@@ -54,16 +54,16 @@ def as_before(monkeypatch):
     log.handlers, log.level, log.propagate = kept
 
 
-@pytest.mark.parametrize(("console", "progress"), [(Terminal(), True), (io.StringIO(), False)])
+@pytest.mark.parametrize(("console", "told"), [(Terminal(), True), (io.StringIO(), False)])
 def test_progress_is_shown_in_a_terminal_and_all_is_kept(
-    monkeypatch, tmp_path, as_before, console, progress
+    monkeypatch, tmp_path, as_before, console, told
 ):
     monkeypatch.setattr(sys, "stderr", console)
     log = logs.begin(tmp_path / "job.log")
     log.info("a detail")
-    logging.getLogger("tilt.progress").info("half of the cells")
+    progress.log.info("half of the cells")
     logging.getLogger("tilt.qc").warning("few cells")
-    shown = ["half of the cells", "few cells"] if progress else ["few cells"]
+    shown = ["half of the cells", "few cells"] if told else ["few cells"]
     assert console.getvalue().splitlines() == shown
     kept = (tmp_path / "job.log").read_text()
     assert [line.split(maxsplit=2)[2] for line in kept.splitlines()] == [

@@ -9,6 +9,8 @@ import sys
 import warnings
 from pathlib import Path
 
+from tilt.core import progress
+
 THREAD_VARIABLES = (
     "NUMBA_NUM_THREADS",
     "OMP_NUM_THREADS",
@@ -47,7 +49,7 @@ def begin(path: str | Path) -> logging.Logger:
     to_file.setFormatter(shape)
     to_console = logging.StreamHandler(sys.stderr)
     to_console.setFormatter(logging.Formatter("%(message)s"))
-    shown = ("tilt.progress",) if sys.stderr.isatty() else ()
+    shown = (progress.log.name,) if sys.stderr.isatty() else ()
     to_console.addFilter(lambda record: record.levelno >= logging.WARNING or record.name in shown)
     log.addHandler(to_file)
     log.addHandler(to_console)
