@@ -47,3 +47,12 @@ def test_files_named_in_the_readme_are_made():
     files = re.findall(r"^results/(?:<cohort>/)?(\S+\.\S+)", text, re.M)
     assert len(files) >= 6
     assert [name for name in files if f"/{name}" not in RULES] == []
+
+
+def test_the_tree_of_the_readme_is_the_one_on_disk():
+    text = (ROOT / "README.md").read_text().split("## How it is built")[1].split("```")[1]
+    told = re.findall(r"^  (\w+)/ ", text, re.M)
+    there = [path.parent.name for path in ROOT.glob("workflow/tilt/*/__init__.py")]
+    assert sorted(told) == sorted(there)
+    folders = re.findall(r"^(\w\S*)/ ", text, re.M)
+    assert folders and all((ROOT / folder).is_dir() for folder in folders)
