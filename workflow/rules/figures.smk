@@ -19,13 +19,13 @@ rule plot_quality:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(*drawing.memory("plot_quality")),
+        mem_mb=jobs.memory(*plots.memory("plot_quality")),
         runtime=30,
     params:
         cohorts=of_cohort(lambda cohort: [names.describe(cohort)]),
-        figures=drawing.recipes("plot_quality"),
+        figures=plots.recipes("plot_quality"),
         settings=figure_settings("plot_quality"),
-        code=code("plot_figures", *drawing.modules("plot_quality"), without=ENTRIES),
+        code=code("plot_figures", *plots.modules("plot_quality"), without=LISTS),
     script:
         "../scripts/plot_figures.py"
 
@@ -44,13 +44,13 @@ rule plot_cells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(*drawing.memory("plot_cells")),
+        mem_mb=jobs.memory(*plots.memory("plot_cells")),
         runtime=30,
     params:
         cohorts=of_cohort(lambda cohort: [names.describe(cohort)]),
-        figures=drawing.recipes("plot_cells"),
+        figures=plots.recipes("plot_cells"),
         settings=figure_settings("plot_cells"),
-        code=code("plot_figures", *drawing.modules("plot_cells"), without=ENTRIES),
+        code=code("plot_figures", *plots.modules("plot_cells"), without=LISTS),
     script:
         "../scripts/plot_figures.py"
 
@@ -69,13 +69,13 @@ rule plot_markers:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(*drawing.memory("plot_markers")),
+        mem_mb=jobs.memory(*plots.memory("plot_markers")),
         runtime=30,
     params:
         cohorts=of_cohort(lambda cohort: [names.describe(cohort)]),
-        figures=drawing.recipes("plot_markers"),
+        figures=plots.recipes("plot_markers"),
         settings=figure_settings("plot_markers"),
-        code=code("plot_figures", *drawing.modules("plot_markers"), without=ENTRIES),
+        code=code("plot_figures", *plots.modules("plot_markers"), without=LISTS),
     script:
         "../scripts/plot_figures.py"
 
@@ -96,13 +96,13 @@ rule plot_celltypist:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(*drawing.memory("plot_celltypist")),
+        mem_mb=jobs.memory(*plots.memory("plot_celltypist")),
         runtime=30,
     params:
-        figures=drawing.recipes("plot_celltypist"),
-        settings=figure_settings("plot_celltypist"),
-        code=code("plot_figures", *drawing.modules("plot_celltypist"), without=ENTRIES),
         cohorts=of_cohort(lambda cohort: [names.describe(cohort)]),
+        figures=plots.recipes("plot_celltypist"),
+        settings=figure_settings("plot_celltypist"),
+        code=code("plot_figures", *plots.modules("plot_celltypist"), without=LISTS),
     script:
         "../scripts/plot_figures.py"
 
@@ -121,13 +121,13 @@ rule plot_donors:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(*drawing.memory("plot_donors")),
+        mem_mb=jobs.memory(*plots.memory("plot_donors")),
         runtime=30,
     params:
         cohorts=of_cohort(lambda cohort: [names.describe(cohort)]),
-        figures=drawing.recipes("plot_donors"),
+        figures=plots.recipes("plot_donors"),
         settings=figure_settings("plot_donors"),
-        code=code("plot_figures", *drawing.modules("plot_donors"), without=ENTRIES),
+        code=code("plot_figures", *plots.modules("plot_donors"), without=LISTS),
     script:
         "../scripts/plot_figures.py"
 
@@ -146,15 +146,13 @@ rule plot_specifications:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(*drawing.memory("plot_specifications")),
+        mem_mb=jobs.memory(*plots.memory("plot_specifications")),
         runtime=30,
     params:
-        figures=drawing.recipes("plot_specifications"),
-        settings=figure_settings("plot_specifications"),
-        code=code(
-            "plot_figures", *drawing.modules("plot_specifications"), without=ENTRIES
-        ),
         cohorts=of_cohort(lambda cohort: [names.describe(cohort)]),
+        figures=plots.recipes("plot_specifications"),
+        settings=figure_settings("plot_specifications"),
+        code=code("plot_figures", *plots.modules("plot_specifications"), without=LISTS),
     script:
         "../scripts/plot_figures.py"
 
@@ -173,12 +171,12 @@ rule plot_across:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(*drawing.memory("plot_across")),
+        mem_mb=jobs.memory(*plots.memory("plot_across")),
         runtime=30,
     params:
         cohorts=[names.describe(about) for about in COHORTS.values()],
-        figures=drawing.recipes("plot_across"),
-        settings=drawing.settings("plot_across", CONFIG),
-        code=code("plot_figures", *drawing.modules("plot_across"), without=ENTRIES),
+        figures=plots.recipes("plot_across"),
+        settings=plots.settings("plot_across", CONFIG),
+        code=code("plot_figures", *plots.modules("plot_across"), without=LISTS),
     script:
         "../scripts/plot_figures.py"
