@@ -1,22 +1,22 @@
 # Inputs, outputs, captions and params of the rules that draw, from the registry of figures.
 
-from tilt.figures import jobs as figure_jobs
+from tilt.figures import jobs as plots
 from tilt.figures.registry import FIGURES
 
 # Snakemake reads a caption from a file that knows only the job, not the figure: one file a figure.
 CAPTIONS = Path(".snakemake/captions").absolute()
 if workflow.is_main_process:
-    figure_jobs.write_captions(CAPTIONS, (TILT / "report" / "figure.rst").read_text())
+    plots.write_captions(CAPTIONS, (TILT / "report" / "figure.rst").read_text())
 
 # Of the registry a job uses the recipes of its own figures, which are a param.
-ENTRIES = ("tilt.figures.registry",)
+LISTS = ("tilt.figures.registry",)
 
 
 def figure_input(job):
     """Input function: the files that the figures of a job are drawn from."""
 
     def named(wildcards):
-        files = figure_jobs.files(job, wildcards.cohort in CELLS).items()
+        files = plots.files(job, wildcards.cohort in CELLS).items()
         return {name: of_subsets(file, wildcards.cohort) for name, file in files}
 
     return named
@@ -32,12 +32,21 @@ def of_subsets(file, cohort):
     return expand(path, subset=[] if absent else CONFIG["stats"]["de_subsets"])
 
 
+def files_across(job):
+    """Files of all cohorts together, or one for each cohort with cells where it has {cohort}."""
+    return {
+        name: expand(path, cohort=CELLS) if "{cohort}" in file else path
+        for name, file in plots.files(job).items()
+        for path in [f"results/{file}"]
+    }
+
+
 def figure_files(job):
     """Outputs of a job that stand in no report."""
     return [
         f"{figure.stem}.{kind}"
-        for figure in figure_jobs.of_job(job)
-        for kind in figure_jobs.FORMATS
+        for figure in plots.of_job(job)
+        for kind in plots.FORMATS
         if kind != "png"
     ]
 
@@ -47,20 +56,20 @@ def figure_items(job):
     return {
         figure.key: report(
             f"{figure.stem}.png",
-            caption=str(figure_jobs.caption_file(CAPTIONS, figure)),
+            caption=str(plots.caption_file(CAPTIONS, figure)),
             category=figure.category,
             labels={
                 "cohort": "across" if figure.across else "{cohort}",
                 "figure": figure.heading,
             },
         )
-        for figure in figure_jobs.of_job(job)
+        for figure in plots.of_job(job)
     }
 
 
 def figure_settings(job):
     """Params function: values of the cohort's settings, or of the config, that the figures use."""
-    return of_cohort(lambda cohort: figure_jobs.settings(job, CONFIG | cohort))
+    return of_cohort(lambda cohort: plots.settings(job, CONFIG | cohort))
 
 
 def drawn_figures():

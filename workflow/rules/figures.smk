@@ -19,13 +19,13 @@ rule plot_quality:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(*figure_jobs.memory("plot_quality")),
+        mem_mb=jobs.memory(*plots.memory("plot_quality")),
         runtime=30,
     params:
         cohorts=of_cohort(lambda cohort: [names.describe(cohort)]),
-        figures=figure_jobs.recipes("plot_quality"),
+        figures=plots.recipes("plot_quality"),
         settings=figure_settings("plot_quality"),
-        code=code("plot_figures", *figure_jobs.modules("plot_quality"), without=ENTRIES),
+        code=code("plot_figures", *plots.modules("plot_quality"), without=LISTS),
     script:
         "../scripts/plot_figures.py"
 
@@ -44,13 +44,13 @@ rule plot_cells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(*figure_jobs.memory("plot_cells")),
+        mem_mb=jobs.memory(*plots.memory("plot_cells")),
         runtime=30,
     params:
         cohorts=of_cohort(lambda cohort: [names.describe(cohort)]),
-        figures=figure_jobs.recipes("plot_cells"),
+        figures=plots.recipes("plot_cells"),
         settings=figure_settings("plot_cells"),
-        code=code("plot_figures", *figure_jobs.modules("plot_cells"), without=ENTRIES),
+        code=code("plot_figures", *plots.modules("plot_cells"), without=LISTS),
     script:
         "../scripts/plot_figures.py"
 
@@ -69,13 +69,13 @@ rule plot_markers:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(*figure_jobs.memory("plot_markers")),
+        mem_mb=jobs.memory(*plots.memory("plot_markers")),
         runtime=30,
     params:
         cohorts=of_cohort(lambda cohort: [names.describe(cohort)]),
-        figures=figure_jobs.recipes("plot_markers"),
+        figures=plots.recipes("plot_markers"),
         settings=figure_settings("plot_markers"),
-        code=code("plot_figures", *figure_jobs.modules("plot_markers"), without=ENTRIES),
+        code=code("plot_figures", *plots.modules("plot_markers"), without=LISTS),
     script:
         "../scripts/plot_figures.py"
 
@@ -96,15 +96,13 @@ rule plot_celltypist:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(*figure_jobs.memory("plot_celltypist")),
+        mem_mb=jobs.memory(*plots.memory("plot_celltypist")),
         runtime=30,
     params:
-        figures=figure_jobs.recipes("plot_celltypist"),
-        settings=figure_settings("plot_celltypist"),
-        code=code(
-            "plot_figures", *figure_jobs.modules("plot_celltypist"), without=ENTRIES
-        ),
         cohorts=of_cohort(lambda cohort: [names.describe(cohort)]),
+        figures=plots.recipes("plot_celltypist"),
+        settings=figure_settings("plot_celltypist"),
+        code=code("plot_figures", *plots.modules("plot_celltypist"), without=LISTS),
     script:
         "../scripts/plot_figures.py"
 
@@ -123,13 +121,13 @@ rule plot_donors:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(*figure_jobs.memory("plot_donors")),
+        mem_mb=jobs.memory(*plots.memory("plot_donors")),
         runtime=30,
     params:
         cohorts=of_cohort(lambda cohort: [names.describe(cohort)]),
-        figures=figure_jobs.recipes("plot_donors"),
+        figures=plots.recipes("plot_donors"),
         settings=figure_settings("plot_donors"),
-        code=code("plot_figures", *figure_jobs.modules("plot_donors"), without=ENTRIES),
+        code=code("plot_figures", *plots.modules("plot_donors"), without=LISTS),
     script:
         "../scripts/plot_figures.py"
 
@@ -148,27 +146,20 @@ rule plot_specifications:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(*figure_jobs.memory("plot_specifications")),
+        mem_mb=jobs.memory(*plots.memory("plot_specifications")),
         runtime=30,
     params:
-        figures=figure_jobs.recipes("plot_specifications"),
-        settings=figure_settings("plot_specifications"),
-        code=code(
-            "plot_figures",
-            *figure_jobs.modules("plot_specifications"),
-            without=ENTRIES,
-        ),
         cohorts=of_cohort(lambda cohort: [names.describe(cohort)]),
+        figures=plots.recipes("plot_specifications"),
+        settings=figure_settings("plot_specifications"),
+        code=code("plot_figures", *plots.modules("plot_specifications"), without=LISTS),
     script:
         "../scripts/plot_figures.py"
 
 
 rule plot_across:
     input:
-        **{
-            name: expand(f"results/{file}", cohort=CELLS)
-            for name, file in figure_jobs.files("plot_across").items()
-        },
+        **files_across("plot_across"),
     output:
         *figure_files("plot_across"),
         **figure_items("plot_across"),
@@ -180,12 +171,12 @@ rule plot_across:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(*figure_jobs.memory("plot_across")),
+        mem_mb=jobs.memory(*plots.memory("plot_across")),
         runtime=30,
     params:
         cohorts=[names.describe(about) for about in COHORTS.values()],
-        figures=figure_jobs.recipes("plot_across"),
-        settings=figure_jobs.settings("plot_across", CONFIG),
-        code=code("plot_figures", *figure_jobs.modules("plot_across"), without=ENTRIES),
+        figures=plots.recipes("plot_across"),
+        settings=plots.settings("plot_across", CONFIG),
+        code=code("plot_figures", *plots.modules("plot_across"), without=LISTS),
     script:
         "../scripts/plot_figures.py"

@@ -46,6 +46,6 @@ rule write_report:
         cohorts=COHORTS,
         results=lambda wildcards, output: str(Path(output[0]).parent),
         benchmarks="benchmarks",
-        code=code("write_report", *figure_jobs.caption_modules()),
+        code=code("write_report", *plots.caption_modules()),
     script:
         "../scripts/write_report.py"

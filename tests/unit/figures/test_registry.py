@@ -143,7 +143,7 @@ def forget() -> None:
 
 def test_digest_of_the_report_sees_captions():
     assert jobs.caption_modules() == ["tilt.report.captions"]
-    assert 'code("write_report", *figure_jobs.caption_modules())' in REPORT
+    assert 'code("write_report", *plots.caption_modules())' in REPORT
 
 
 def test_recipe_changes_with_what_is_drawn_and_not_with_words_about_it(monkeypatch):
