@@ -90,6 +90,16 @@ def test_graph_and_leiden_find_separate_groups():
     assert (table.index == cells.obs_names).all()
 
 
+@pytest.mark.parametrize("package", ["leidenalg", "igraph"])
+def test_leiden_follows_the_weights_of_links(package):
+    """All of twelve cells are linked; strong links join the even and the odd ones."""
+    kind = np.arange(12) % 2
+    weights = np.where(kind[:, None] == kind, 1.0, 0.05) * (1 - np.eye(12))
+    names = pd.Index([f"c{i}" for i in range(12)])
+    found = embed.leiden(sparse.csr_matrix(weights), names, [1.0], 0, package)["leiden_1"]
+    assert adjusted_rand_score(found, kind) == 1
+
+
 def crowd_and_few():
     """3,000 cells close together, 60 cells far away and far apart."""
     rng = np.random.default_rng(8)

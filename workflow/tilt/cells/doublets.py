@@ -1,8 +1,13 @@
 """Doublets within one sample, by the algorithm of Scrublet (Wolock 2019, PMID 30954476).
 
-Written for small jobs: no just-in-time compilation and no scanpy import, which would cost more
-than the work itself for a library of a few thousand cells. Scores agree with ``sc.pp.scrublet``
-(tests/truth/test_qc_truth.py).
+For 120 samples of 2,000 cells 39 processor seconds and 457 MB, against 261 and 1,467 MB for
+``scanpy.pp.scrublet`` (tests/benchmark/scanpy_parts.py), and no just-in-time compilation.
+
+Of the same simulated doublets it counts the same neighbors as scanpy, cell by cell. It differs in
+three choices: genes by variance over mean, log values, and a cell is not its own neighbor (in
+scanpy 1.11 it is). The whole agrees with scanpy's by rank only (correlation 0.4 to 0.6 on real
+cells); of doublets planted among real cells it ranks as many right (area under the curve 0.93
+against 0.91; tests/realdata/test_scanpy.py).
 """
 
 import logging

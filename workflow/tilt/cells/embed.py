@@ -1,6 +1,10 @@
 """From counts of variable genes to an embedding: PCA, Harmony, neighbors, Leiden, UMAP.
 
 The one module that owns these steps; a graphics-card version would replace it as a whole.
+Processor seconds and peak memory at 240,000 cells (tests/benchmark/scanpy_parts.py): PCA 22 and
+717 MB, against 25 and 7,733 for scanpy in memory, 24 and 795 with dask, and 8 and 1,008 for scanpy
+given the chosen genes only; Leiden at three resolutions 14 and 1,004 MB, against 257 and 2,227 for
+scanpy with leidenalg and 34 and 1,553 with igraph.
 """
 
 import logging

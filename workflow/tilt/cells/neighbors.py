@@ -1,4 +1,9 @@
-"""The nearest cells of every cell, and the weights of the links between them."""
+"""The nearest cells of every cell, and the weights of the links between them.
+
+Graph of 240,000 cells: 31 processor seconds, 580 MB and a recall of 0.84, against 79, 1,733 MB and
+0.91 for ``scanpy.pp.neighbors``; of 30,000 cells 1.4 s and exact, against 36 s and 0.95
+(tests/benchmark/scanpy_parts.py).
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -6,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 EXACT_LIMIT = 50_000  # cells up to which neighbors are found by comparing all with all
-HNSW_LINKS = 16  # links per cell of the approximate index: recall 0.93 of 15 neighbors
+HNSW_LINKS = 16  # links per cell of the approximate index: recall of 14 neighbors 0.84 to 0.93
 CHUNK = 4096  # cells that are looked up together
 BISECTIONS = 64  # steps in the search for a cell's kernel width, as in UMAP
 NARROWEST = 1e-3  # least kernel width, as a share of the mean distance, as in UMAP

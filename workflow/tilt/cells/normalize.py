@@ -1,4 +1,11 @@
-"""Normalization by depth and the choice of variable genes, in one pass over blocks of counts."""
+"""Normalization by depth and the choice of variable genes, in one pass over blocks of counts.
+
+scanpy's functions take a cell's depth from the genes they are given; here it is that of all genes,
+although a block may hold some only. Values and genes are those of scanpy. At 240,000 cells, reading
+included: normalization 4.5 processor seconds and 536 MB, against 6.3 and 822 MB for scanpy's by
+blocks; variable genes 6.9 and 747 MB, against 28 and 7,728 MB for scanpy in memory or 48 and 843 MB
+with dask (tests/benchmark/scanpy_parts.py).
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
