@@ -139,10 +139,11 @@ def test_a_published_table_may_have_its_own_poles(project):
     }
 
 
-def test_donor_with_two_ages_or_strata(project):
+def test_donor_with_two_sexes_or_strata(project):
+    project.cohort["covariates"] = ["age", "sex"]  # two ages are averaged, see test_covariates
     project.sheet = SHEET.replace("S3\tD3", "S3\tD1")
     assert [p.splitlines()[0].split(": ", 1)[1] for p in project.problems()] == [
-        "column `age`: donor D1 has 2 values of `age`",
+        "column `sex`: donor D1 has 2 values of `sex`",
         "column `batch`: donor D1 has 2 values of `batch`",
     ]
 

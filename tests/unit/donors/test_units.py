@@ -48,3 +48,28 @@ def test_labels_that_are_not_of_the_cells_are_refused(cells):
     obs = pd.DataFrame({"sample": ["s2", "s1"], "donor": ["A", "B"]}, index=["c1", "c2"])
     with pytest.raises(ValueError, match="not those of the cells"):
         units.labeled_cells(obs, labels(cells), ROWS)
+
+
+def table(values, column="age"):
+    rows = [
+        {"sample": f"s{i}", "donor": donor, "condition": "SLE", "batch": str(i % 2), column: value}
+        for i, (donor, value) in enumerate(values)
+    ]
+    return units.donors_table(rows, "c").set_index("donor")
+
+
+def test_numbers_of_a_donor_are_averaged_and_others_stay_as_written():
+    found = table([("A", "25"), ("A", "26"), ("B", "40.0"), ("C", ""), ("C", "31")])
+    assert found["age"].tolist() == ["25.5", "40.0", "31"]
+
+
+def test_names_are_joined_also_where_batches_are_numbered():
+    found = table([("A", "x"), ("A", "y"), ("B", "x"), ("B", "x")], "site")
+    assert found["site"].tolist() == ["x+y", "x"]
+    assert found["batch"].tolist() == ["0+1", "0+1"]
+
+
+def test_a_column_with_text_among_its_numbers_is_not_averaged():
+    found = table([("A", "25"), ("A", "26"), ("B", ">89"), ("C", "31")])
+    assert found.loc["A", "age"] == "25+26"
+    assert pd.isna(table([("A", "NA"), ("B", "1"), ("C", "2")]).loc["A", "age"])

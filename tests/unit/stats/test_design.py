@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tilt.core.text import count
+from tilt.donors import units
 from tilt.stats import design
 
 
@@ -136,3 +137,35 @@ def test_donors_of_a_stratum_with_one_arm_are_said_to_inform_nothing():
     whole = y @ built.fit.partial / (built.fit.partial @ built.fit.partial)
     part = y[kept] @ alone.fit.partial / (alone.fit.partial @ alone.fit.partial)
     assert whole == pytest.approx(part)
+
+
+def visits():
+    samples = [
+        {
+            "sample": f"s{i}",
+            "donor": f"D{i}",
+            "condition": "SLE" if i < 10 else "control",
+            "age": str(25 + 2 * i % 40),
+            "batch": f"B{i % 3}",
+        }
+        for i in range(18)
+    ]
+    return samples, design.Contrast("SLE", "control", ("age",), ("batch",))
+
+
+def test_a_second_visit_a_year_later_leaves_age_a_number():
+    samples, declared = visits()
+    once = design.build(units.donors_table(samples, "c"), declared)
+    later = [*samples, samples[0] | {"sample": "s0b", "age": "26"}]
+    twice = design.build(units.donors_table(later, "c"), declared)
+    assert once.used == twice.used == ("batch", "age")
+    assert once.matrix.shape == twice.matrix.shape == (18, 5)
+    assert not twice.notes
+
+
+@pytest.mark.parametrize("text", [">89", "33+34", "36,5", "34 y", "inf"])
+def test_text_among_numbers_is_refused_and_not_made_a_category(text):
+    samples, declared = visits()
+    samples[3] |= {"age": text}
+    with pytest.raises(ValueError, match=r"donor D3: age .* is not a number"):
+        design.build(units.donors_table(samples, "c"), declared)

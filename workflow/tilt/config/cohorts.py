@@ -5,10 +5,11 @@ import shutil
 from collections import defaultdict
 from pathlib import Path
 
-from tilt.config import names
+from tilt.config import covariates, names
 from tilt.config.messages import nearest, problem
 from tilt.config.user_files import check_cells, read_table
-from tilt.core.text import count, plain
+from tilt.core import numerals
+from tilt.core.text import count, few, plain
 from tilt.io import layouts
 
 MISSING = ("", "NA")
@@ -78,12 +79,15 @@ def sample_sheet(cohort: dict, path: Path) -> tuple[list[dict], list[str], list[
             f"cohort {cohort.get('name')}: {count(changed, 'cell')} of {path} with blanks or "
             "characters that are not seen: read without them"
         ]
+    found += covariates.roles(cohort)
     if {"sample", "donor", "condition"} <= set(columns):
         more, told = _conditions(cohort, path, numbered)
         notes += told
         found += more + _donors(cohort, path, numbered)
         written = [(row["donor"], plain(row["donor"])) for _, row in as_written]
         found += names.alike(path, "donor", written)
+        more, told = covariates.numbers(cohort, path, numbered)
+        found, notes = found + more, notes + told
     rows = [{name: "" if v == "NA" else v for name, v in row.items()} for _, row in numbered]
     typed = not unprintable and all(
         isinstance(cohort.get(k) or "", str) for k in ("folder", "file", "genes_file")
@@ -208,11 +212,14 @@ def _donors(cohort: dict, path: Path, rows: list) -> list[str]:
     paired = isinstance(cohort.get("contrast"), dict) and cohort["contrast"].get("paired")
     fixed = [
         *([] if paired else ["condition"]),
-        *(c for k in ("covariates", "strata") for c in _names(cohort.get(k))),
+        *(c for k in ("covariates", "strata") for c in covariates.names(cohort.get(k))),
     ]
     for column in dict.fromkeys(fixed):
         if rows and column not in rows[0][1]:
             continue
+        numeric = numerals.is_numeric([row[column] for _, row in rows])
+        if column in covariates.declared(cohort) and numeric:
+            continue  # averaged
         values = defaultdict(lambda: defaultdict(list))
         for number, row in rows:
             if row["donor"] and row[column] not in MISSING:
@@ -230,10 +237,6 @@ def _donors(cohort: dict, path: Path, rows: list) -> list[str]:
                 )
             found.append(problem(path, f"column `{column}`", wrong, shown, fix=fix))
     return found
-
-
-def _names(value) -> list[str]:
-    return [v for v in value if isinstance(v, str)] if isinstance(value, list) else []
 
 
 def _raw_files(cohort: dict, path: Path, rows: list) -> list[str]:
@@ -287,7 +290,7 @@ def between_cohorts(cohorts: dict[str, dict]) -> tuple[list[str], list[str]]:
     found, notes = [], []
     order = list(cohorts)
     for name, cohort in cohorts.items():
-        for other in _names(cohort.get("same_donors_as")):
+        for other in covariates.names(cohort.get("same_donors_as")):
             if other not in order:
                 notes.append(f"cohort {name}: same_donors_as: {other} is not part of this run")
     for i, first in enumerate(order):
@@ -303,8 +306,8 @@ def between_cohorts(cohorts: dict[str, dict]) -> tuple[list[str], list[str]]:
             donors = _shared(one, two, "donor")
             if not donors:
                 continue
-            known = first in _names(two.get("same_donors_as"))
-            if known or second in _names(one.get("same_donors_as")):
+            known = first in covariates.names(two.get("same_donors_as"))
+            if known or second in covariates.names(one.get("same_donors_as")):
                 notes.append(
                     f"cohorts {first} and {second} share {len(donors)} donors: they are not "
                     "independent of each other"
@@ -322,8 +325,3 @@ def between_cohorts(cohorts: dict[str, dict]) -> tuple[list[str], list[str]]:
 def _shared(one: dict, two: dict, column: str) -> list[str]:
     values = [{row.get(column, "") for row in cohort["samples"]} for cohort in (one, two)]
     return sorted((values[0] & values[1]) - {""})
-
-
-def few(values: list, n: int = 5) -> str:
-    shown = ", ".join(map(str, values[:n]))
-    return shown + (f" and {len(values) - n} more" if len(values) > n else "")

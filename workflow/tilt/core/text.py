@@ -18,6 +18,12 @@ def count(n: int, thing: str) -> str:
     return f"{number(n)} {thing}" + ("" if n == 1 else "s")
 
 
+def few(values: list, n: int = 5) -> str:
+    """The first ``n`` values, and how many more there are."""
+    shown = ", ".join(map(str, values[:n]))
+    return shown + (f" and {len(values) - n} more" if len(values) > n else "")
+
+
 def safe_name(text: str) -> str:
     """``text`` turned into a name that is safe in paths."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()

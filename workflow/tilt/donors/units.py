@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
+from tilt.core import numerals
 from tilt.core.terms import FILE_COLUMNS, UNIT, UNIT_KEY
 
 
@@ -11,15 +12,24 @@ def donors_table(samples: Iterable[Mapping[str, str]], cohort: str) -> pd.DataFr
     """One row a donor (a donor x condition in paired designs) from the rows of a sample sheet.
 
     Columns: cohort, donor, condition, n_samples, then those of the sheet that are not about
-    files. A donor whose samples differ in a column gets the values joined by ``+``; missing
-    values are missing.
+    files. A donor whose samples differ gets the mean of a column of numbers (age at two visits)
+    and otherwise the values joined by ``+``; missing values are missing. A batch is a name,
+    whatever it looks like.
     """
     sheet = pd.DataFrame(list(samples)).replace({"": None})
     about = [c for c in sheet if c not in (*FILE_COLUMNS, *UNIT)]
 
+    averaged = {
+        c
+        for c in about
+        if c != "batch" and numerals.is_numeric(sheet[c]) and not numerals.strays(sheet[c])
+    }
+
     def joined(values: pd.Series) -> str | None:
-        known = sorted(set(values.dropna().astype(str)))
-        return "+".join(known) if known else None
+        known = [str(v) for v in values if numerals.is_known(v)]
+        if values.name in averaged and len({float(v) for v in known}) > 1:
+            return f"{sum(map(float, known)) / len(known):.10g}"
+        return "+".join(sorted(set(known))) if known else None
 
     grouped = sheet.groupby(UNIT_KEY, sort=False)
     table = grouped[about].agg(joined) if about else grouped.size().to_frame()[[]]

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from tilt.core import numerals
 from tilt.core.terms import UNIT_KEY
 from tilt.core.text import count
 from tilt.stats import inference
@@ -115,8 +116,8 @@ def check_donors(donors: pd.DataFrame, contrast: Contrast) -> None:
     Raises
     ------
     ValueError
-        Missing columns, an unknown condition, a donor listed twice, or a donor in both arms
-        of a contrast that is not paired.
+        Missing columns, an unknown condition, a donor listed twice, a donor in both arms of a
+        contrast that is not paired, or text in a covariate of numbers.
     """
     problems = []
     needed = ["donor", "condition", *contrast.covariates, *contrast.strata]
@@ -137,19 +138,23 @@ def check_donors(donors: pd.DataFrame, contrast: Contrast) -> None:
             f"donor {d} is in both arms; say `paired: true` in the contrast if that is the design"
             for d in arms.index[arms > 1]
         ]
+    for name in contrast.covariates:
+        if name not in contrast.strata:
+            problems += [
+                f"donor {donors['donor'].iloc[i]}: {name} {donors[name].iloc[i]!r} is not a number"
+                for i in numerals.strays(donors[name].astype(object).where(donors[name].notna()))
+            ]
     if problems:
         raise ValueError("donors table:\n  " + "\n  ".join(problems))
 
 
 def _numeric(values: pd.Series) -> pd.Series | None:
     """``values`` as numbers, or None when they are categories."""
-    numbers = pd.to_numeric(values, errors="coerce")
-    return numbers if numbers.notna().sum() == _known(values).sum() else None
+    return values.map(numerals.number).astype(float) if numerals.is_numeric(values) else None
 
 
 def _known(values: pd.Series) -> pd.Series:
-    text = values.astype("string").str.strip().str.lower()
-    return ~(values.isna() | text.isin(["", "na", "nan", "nd", "unknown", "none", "n/a", "."]))
+    return values.map(lambda v: not pd.isna(v) and numerals.is_known(v)).astype(bool)
 
 
 def _columns(values: pd.Series, as_category: bool) -> np.ndarray:
