@@ -207,7 +207,7 @@ def test_paired_models_of_kang_are_those_of_a_direct_maximization():
         found, _ = overdispersed.fit(k, total, matrix)
         assert found.effect == pytest.approx(direct.x[-2], abs=0.01)
         assert found.ci_low < direct.x[-2] < found.ci_high
-        assert found.df == 7
+        assert 3 < found.df <= 7  # Bell-McCaffrey: at most 16 samples less 9 columns
 
 
 def test_interferon_rises_in_all_eight_donors_of_kang():

@@ -10,6 +10,7 @@ import yaml
 from anndata import AnnData
 from scipy import sparse
 from tilt.cells import embed, normalize
+from tilt.config import check
 from tilt.config.check import merged
 from tilt.genes import tables as gene_tables
 from tilt.labels import annotate
@@ -92,6 +93,11 @@ def walk(name: str, sheet: pd.DataFrame, seed: int, null: bool = False, **change
 
 def log_ratio(labels: pd.DataFrame, column: str) -> pd.Series:
     """Per donor ln((Tph + Tfh + 0.5) / (Th22 + 0.5)) of the labels in ``column``."""
-    top = labels[column].isin(simulate.TOP).groupby(labels["donor"]).sum()
+    top = (
+        labels[column]
+        .isin(check.defaults()["imbalance"]["poles"]["tph"])
+        .groupby(labels["donor"])
+        .sum()
+    )
     bottom = labels[column].isin(simulate.BOTTOM).groupby(labels["donor"]).sum()
     return np.log((top + 0.5) / (bottom + 0.5))

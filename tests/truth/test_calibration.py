@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from tilt.config import check
 from tilt.donors import composition, imbalance, pseudobulk
 from tilt.stats import contrast, design, inference, overdispersed, plan
 
@@ -100,7 +101,7 @@ def test_strata_leave_the_effect_on_the_axis_what_it_is(lane):
     sets = ("TPH_BLOOD", "TH22_BLOOD")
     genes = [f"g{i}" for i in range(40)]
     signatures = pd.DataFrame({"gene": genes, "set": np.repeat(sets, 20), "weight": 1.0})
-    limits = imbalance.Settings(poles=imbalance.POLES)
+    limits = plan.imbalance_settings(check.defaults()["imbalance"])
     effects = []
     for seed in range(30):
         donors, bulk, strata = shifted(np.random.default_rng(seed), lane)
