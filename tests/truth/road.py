@@ -93,11 +93,8 @@ def walk(name: str, sheet: pd.DataFrame, seed: int, null: bool = False, **change
 
 def log_ratio(labels: pd.DataFrame, column: str) -> pd.Series:
     """Per donor ln((Tph + Tfh + 0.5) / (Th22 + 0.5)) of the labels in ``column``."""
-    top = (
-        labels[column]
-        .isin(check.defaults()["imbalance"]["poles"]["tph"])
-        .groupby(labels["donor"])
-        .sum()
+    poles = check.defaults()["imbalance"]["poles"]
+    top, bottom = (
+        labels[column].isin(poles[pole]).groupby(labels["donor"]).sum() for pole in ("tph", "th22")
     )
-    bottom = labels[column].isin(simulate.BOTTOM).groupby(labels["donor"]).sum()
     return np.log((top + 0.5) / (bottom + 0.5))
