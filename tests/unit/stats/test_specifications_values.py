@@ -153,6 +153,9 @@ def test_a_threshold_is_the_quantile_of_donors_weighing_alike(study, curve, quan
         expected, nan_ok=True
     )
     assert found["n_cells"].to_numpy().tolist() == size.tolist()
+    without = specifications.replace(study, cells=cells[cells["donor"] != "D04"])
+    row = specifications.threshold_table(without, quantile, 45).set_index("donor").loc["D04"]
+    assert row["n_cells"] == 0 and not row["estimable"]
     assert ("E2", "threshold", f"score above the {quantile:.1%} quantile") in curve.index
 
 
