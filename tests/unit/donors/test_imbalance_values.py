@@ -176,7 +176,9 @@ def test_the_axis_needs_genes_that_are_measured_and_counted(lost, hidden, words)
     assert (made is None) == bool(words) and reason == words
 
 
-@pytest.mark.parametrize("genes", [["absent"] * 3 + ["o1", "o2"], ["t0", "t1", "o1", "o2"]])
+@pytest.mark.parametrize(
+    "genes", [["absent"] * 3 + ["o1", "o2", "o3", "o4"], ["t0", "t1", "o1", "o2"]]
+)
 def test_a_third_set_that_cannot_be_scored_is_passed_over(genes):
     of = bulk()
     of.X = of.X.toarray()
