@@ -147,6 +147,17 @@ def test_the_axis_is_the_weighted_mean_of_one_set_less_that_of_the_other():
     assert rows["n_cells"].tolist() == [50] * N and rows["estimable"].all()
 
 
+def test_donors_that_are_not_in_the_axis_keep_a_row():
+    made, _ = axis(bulk(50, 6))
+    rows = imbalance.axis_rows(DONORS, made, "", LIMITS).set_index("donor")
+    assert rows.loc[["G", "H"], "n_cells"].tolist() == [0, 0]
+    assert (rows.loc[["G", "H"], "reason"] == "fewer than 20 memory CD4 cells").all()
+    assert rows["estimable"].tolist() == [True] * 6 + [False] * 2
+    nothing = imbalance.axis_rows(DONORS, None, "because", LIMITS)
+    assert (nothing["reason"] == "because").all() and (nothing["n_cells"] == 0).all()
+    assert nothing["value"].isna().all() and not nothing["estimable"].any()
+
+
 @pytest.mark.parametrize(("cells", "n", "fits"), [(20, 8, True), (19, 8, False), (20, 4, True)])
 def test_the_axis_needs_four_donors_with_cells(cells, n, fits):
     made, reason = axis(bulk(cells, n))

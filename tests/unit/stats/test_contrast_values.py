@@ -63,6 +63,8 @@ def test_every_row_has_the_role_declared_for_its_quantity_and_method():
     made = contrast.run(
         table, plan(), counted(table), values(table), activities, {"E1": poles, "E2": poles}
     )
+    assert made.columns.tolist() == contrast.COLUMNS
+    assert made.index.tolist() == list(range(len(made)))
     roles = made.set_index(["quantity", "denominator", "method"])["role"]
     assert roles.index.is_unique
     expected = {("E1", "memory_cd4", "ols_hc3"): "primary"}

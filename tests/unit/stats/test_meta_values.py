@@ -103,6 +103,7 @@ def rows_of(k, **more):
 def test_the_row_of_all_cohorts_has_the_combined_numbers():
     table = meta.across(rows_of(4))
     assert table.columns.tolist() == meta.COLUMNS
+    assert table.index.tolist() == list(range(len(table)))
     rows = table.set_index("cohort")
     expected = by_hand(EFFECT[:4], SE[:4])
     for name, value in expected.items():
