@@ -216,6 +216,7 @@ def test_counts_are_those_of_a_plain_loop_over_cells(sort, allowed):
     assert found == expected
     assert (table["cohort"] == "c").all()
     assert table.columns.tolist() == composition.COLUMNS
+    assert table.index.tolist() == list(range(len(table)))
 
 
 def test_look_alike_doublets_are_in_no_denominator():

@@ -65,6 +65,7 @@ SEEN = pd.DataFrame({"gene": ["IL22", "CCR10", "X"], "n_cells": [0, 1, 50]})
         (5, 99, SEEN, "no donor has 100 memory CD4 cells"),
         (4, 100, SEEN, "median of 4 Th22-like cells per donor; 5 are needed"),
         ([4, 4, 4, 4, 6, 6, 6, 6], 100, SEEN, ""),
+        ([0, 0, 0, 0, 2, 99, 99, 99], 100, SEEN, "median of 1 Th22-like"),
         ([9, 9, 9, 9, 9, 1, 1, 1], [99] * 5 + [100] * 3, SEEN, "median of 1 Th22-like"),
         (5, 100, SEEN.assign(n_cells=[0, 0, 50]), "IL22 and CCR10 were not detected"),
         (5, 100, SEEN.assign(n_cells=[1, 0, 0]), ""),
