@@ -1,4 +1,4 @@
-"""Packages call downwards only, and modules stand in no circle."""
+"""Packages call downwards only, modules in no circle, and files stay small enough to read."""
 
 import ast
 from pathlib import Path
@@ -15,6 +15,7 @@ FLOORS = {
     "report": 6,
     "stages": 7,
 }
+LONGEST_FILE, LONGEST_RULES, LONGEST_COMMON = 400, 200, 120
 
 
 def modules() -> dict[str, Path]:
@@ -85,3 +86,15 @@ def test_modules_stand_in_no_circle():
     while free := {name for name, targets in left.items() if not targets & set(left)}:
         left = {name: targets for name, targets in left.items() if name not in free}
     assert left == {}
+
+
+def lengths(pattern: str) -> dict[str, int]:
+    files = [p for p in WORKFLOW.rglob(pattern) if "__pycache__" not in p.parts]
+    return {p.relative_to(WORKFLOW).as_posix(): len(p.read_text().splitlines()) for p in files}
+
+
+def test_no_file_is_too_long_to_read():
+    assert {name: n for name, n in lengths("*.py").items() if n > LONGEST_FILE} == {}
+    rules = lengths("*.smk")
+    assert {name: n for name, n in rules.items() if n >= LONGEST_RULES} == {}
+    assert rules["rules/common.smk"] < LONGEST_COMMON
