@@ -170,10 +170,12 @@ def draw(n: int, seed: int, only: list[str], every: bool) -> list[mutation.Mutat
 
 
 def texts(one: mutation.Mutation) -> tuple[str, str]:
-    """The line (or lines) before and after, on one line each."""
+    """The line (or lines) before and after, on one line each; ``break`` with the line above it."""
     source = (ROOT / "workflow/tilt" / one.file).read_text(encoding="utf-8")
     begin = source.rfind("\n", 0, one.start) + 1
     end = source.find("\n", one.stop)
+    if one.old in ("break", "continue"):
+        begin = source.rfind("\n", 0, begin - 1) + 1
     before, tail = source[begin : one.start], source[one.stop : end]
     return tuple(" ".join((before + t + tail).split()) for t in (one.old, one.text))
 

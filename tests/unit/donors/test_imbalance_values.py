@@ -71,6 +71,7 @@ SEEN = pd.DataFrame({"gene": ["IL22", "CCR10", "X"], "n_cells": [0, 1, 50]})
         (5, 99, SEEN, "no donor has 100 memory CD4 cells"),
         (4, 100, SEEN, "median of 4 Th22-like cells per donor; 5 are needed"),
         ([4, 4, 4, 4, 6, 6, 6, 6], 100, SEEN, ""),
+        ([0, 0, 0, 0, 2, 99, 99, 99], 100, SEEN, "median of 1 Th22-like"),
         ([9, 9, 9, 9, 9, 1, 1, 1], [99] * 5 + [100] * 3, SEEN, "median of 1 Th22-like"),
         (5, 100, SEEN.assign(n_cells=[0, 0, 50]), "IL22 and CCR10 were not detected"),
         (5, 100, SEEN.assign(n_cells=[1, 0, 0]), ""),
@@ -153,6 +154,17 @@ def test_the_axis_is_the_weighted_mean_of_one_set_less_that_of_the_other():
     assert rows["n_cells"].tolist() == [50] * N and rows["estimable"].all()
 
 
+def test_donors_that_are_not_in_the_axis_keep_a_row():
+    made, _ = axis(bulk(50, 6))
+    rows = imbalance.axis_rows(DONORS, made, "", LIMITS).set_index("donor")
+    assert rows.loc[["G", "H"], "n_cells"].tolist() == [0, 0]
+    assert (rows.loc[["G", "H"], "reason"] == "fewer than 20 memory CD4 cells").all()
+    assert rows["estimable"].tolist() == [True] * 6 + [False] * 2
+    nothing = imbalance.axis_rows(DONORS, None, "because", LIMITS)
+    assert (nothing["reason"] == "because").all() and (nothing["n_cells"] == 0).all()
+    assert nothing["value"].isna().all() and not nothing["estimable"].any()
+
+
 @pytest.mark.parametrize(("cells", "n", "fits"), [(20, 8, True), (19, 8, False), (20, 4, True)])
 def test_the_axis_needs_four_donors_with_cells(cells, n, fits):
     made, reason = axis(bulk(cells, n))
@@ -182,7 +194,9 @@ def test_the_axis_needs_genes_that_are_measured_and_counted(lost, hidden, words)
     assert (made is None) == bool(words) and reason == words
 
 
-@pytest.mark.parametrize("genes", [["absent"] * 3 + ["o1", "o2"], ["t0", "t1", "o1", "o2"]])
+@pytest.mark.parametrize(
+    "genes", [["absent"] * 3 + ["o1", "o2", "o3", "o4"], ["t0", "t1", "o1", "o2"]]
+)
 def test_a_third_set_that_cannot_be_scored_is_passed_over(genes):
     of = bulk()
     of.X = of.X.toarray()

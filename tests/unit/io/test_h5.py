@@ -23,6 +23,15 @@ def test_10x_h5(tmp_path, version):
     assert list(adata.var_names) == raw.IDS and list(adata.var["gene_symbol"]) == raw.GENES
 
 
+def test_genes_without_counts_at_the_end_stay(tmp_path):
+    matrix = raw.counts()
+    matrix[:, -3:] = 0
+    path = raw.write_10x_h5(tmp_path / "S1.h5", matrix)
+    found, _, ids, _ = h5.read_10x(path, "S1")
+    assert found.shape == matrix.shape and ids == raw.IDS
+    np.testing.assert_array_equal(found.toarray(), matrix)
+
+
 def test_10x_h5_of_two_genomes(tmp_path):
     path = raw.write_10x_h5(tmp_path / "S1.h5", raw.counts(), 2)
     with h5py.File(path, "a") as file:

@@ -87,6 +87,12 @@ def test_headers_quotes_windows_ends_and_bom_are_tolerated(tmp_path, matrix):
     same_as(read(cohort(tmp_path), ROW), matrix)
 
 
+def test_barcodes_stand_in_the_first_column(tmp_path, matrix):
+    folder = raw.write_10x(tmp_path / "S1", matrix)
+    raw.save(folder / "barcodes.tsv.gz", raw.lines([name, "well 1"] for name in raw.barcodes()))
+    same_as(read(cohort(tmp_path), ROW), matrix)
+
+
 def test_only_genes_are_kept_and_versions_leave_the_ids(tmp_path, matrix):
     folder = raw.write_10x(tmp_path / "S1", np.hstack([matrix, matrix[:, :1] + 7]))
     rows = [[f"{i}.4", g, k] for i, g, k in raw.features()]

@@ -232,6 +232,14 @@ def test_archive_that_points_outside(server, tmp_path):
     assert not (tmp_path / "evil").exists() and not (tmp_path / "d/GSM1_b.gz").exists()
 
 
+def test_of_two_members_of_one_name_the_first_is_taken(tmp_path):
+    (tmp_path / "twice.tar").write_bytes(archive({"a/x.gz": b"first", "b/x.gz": b"second"}))
+    records = retrieve.unpack(tmp_path / "twice.tar", ["x.gz", "y.gz"], tmp_path)
+    assert (tmp_path / "x.gz").read_bytes() == b"first"
+    sha = hashlib.sha256(b"first").hexdigest()
+    assert records == {"x.gz": {"bytes": 5, "sha256": sha, "url": "twice.tar:x.gz", "version": ""}}
+
+
 def test_links_in_an_archive_are_not_followed(server, tmp_path):
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:

@@ -154,3 +154,9 @@ def test_items_are_made_one_ahead_and_errors_come_through():
     assert next(taken) == 1
     with pytest.raises(RuntimeError, match="no more"):
         next(taken)
+
+
+def test_a_store_that_is_not_there_is_not_made_by_opening_it(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        blocks.open_store(tmp_path / "absent.zarr")
+    assert list(tmp_path.iterdir()) == []

@@ -114,13 +114,14 @@ def test_scaled_values_are_cut_off_at_ten():
         mean=np.array([1.0, 2.0]),
         scale=np.array([0.1, 4.0]),
     )
-    matrix = sparse.csr_matrix(np.array([[3, 1, 6], [0, 0, 0]], np.int32))
+    matrix = sparse.csr_matrix(np.array([[3, 1, 6], [0, 0, 0], [0, 1, 0]], np.int32))
     found = celltypist.predict([(0, matrix)], ["A", "B", "C"], model, {})
     b = (np.log1p(1e4 * 1 / 10) - 2) / 4
     score = 0.1 * 10 - 0.3 * b + 0.2  # A would be 70
     empty = 0.1 * -10 - 0.3 * -0.5 + 0.2  # not cut off below; a cell without counts is all zeros
-    assert found["celltypist_label"].tolist() == ["y", "x"]
-    expected = [1 / (1 + np.exp(-abs(score))), 1 / (1 + np.exp(-abs(empty)))]
+    assert found["celltypist_label"].tolist() == ["y", "x", "x"]
+    single = 0.1 * -10 - 0.3 * (np.log1p(1e4) - 2) / 4 + 0.2
+    expected = [1 / (1 + np.exp(-abs(value))) for value in (score, empty, single)]
     assert found["celltypist_confidence"].tolist() == pytest.approx(expected)
 
 

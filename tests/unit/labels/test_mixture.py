@@ -197,8 +197,9 @@ def fit_by_hand(counts, depth, signs, prior, group, embedding, genes, fold, floo
     [
         {"rounds": 1},
         {"rounds": 4},
-        {"rounds": 8, "ratio": 0.2},
+        {"rounds": 8, "ratio": 0.05},
         {"rounds": 3, "pseudo": np.inf, "trust": 0.3},
+        {"rounds": 1, "ratio": 0.05},
         {"rounds": 2, "flat": True},
     ],
 )

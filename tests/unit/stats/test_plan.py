@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from tilt.config import check
@@ -107,3 +109,12 @@ def test_a_paired_contrast_pairs_by_donor():
     cohort = COHORT | {"contrast": {"case": "a", "control": "b", "paired": True}, "strata": ["x"]}
     made = declared.contrast_of(cohort, 3, units.donors_table(ROWS, "c"))
     assert made.pair == "donor" and made.strata == ("x",)
+
+
+def test_strata_of_units_are_found_by_donor_and_condition():
+    donors = units.donors_table(ROWS, "c")
+    made = replace(declared.contrast_of(COHORT, 3, donors), strata=("batch", "absent"))
+    found = declared.strata_of(donors, made)
+    assert list(found.index) == [("A", "SLE"), ("B", "control")]
+    assert found.to_numpy().ravel().tolist() == ["B1+B2", "B1"]
+    assert declared.strata_of(donors, declared.contrast_of(COHORT, 3, donors)) is None
