@@ -1,11 +1,9 @@
-"""What a result was made with: digests of code and inputs, versions of tools."""
+"""What a result was made with: digests of inputs, versions of tools, the commit."""
 
-import ast
 import hashlib
 import importlib.metadata
 import platform
 import subprocess
-from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
@@ -26,47 +24,6 @@ TOOLS = (
     "decoupler",
     "matplotlib",
 )
-
-
-def module_file(name: str) -> Path:
-    """File of a tilt module or package named relative to the package (``figures.style``)."""
-    path = PACKAGE.joinpath(*name.split("."))
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-
-
-def imported_modules(name: str) -> set[str]:
-    """Modules of tilt that module ``name`` imports, at its top or inside functions."""
-    found = set()
-    for node in ast.walk(ast.parse(module_file(name).read_text())):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for full in names:
-            short = full.removeprefix("tilt.")
-            if full.startswith("tilt.") and module_file(short).exists():
-                found.add(short)
-    return found
-
-
-@cache
-def code_digest(*names: str) -> str:
-    """Digest of the named tilt modules and of every tilt module they import, direct or not.
-
-    Given to a rule as a param it makes the rule run again when the code behind it changed,
-    which Snakemake does not see by itself for imported modules.
-    """
-    todo, seen = set(names), set()
-    while todo:
-        name = todo.pop()
-        seen.add(name)
-        todo |= imported_modules(name) - seen
-    digest = hashlib.sha256()
-    for name in sorted(seen):
-        digest.update(name.encode() + module_file(name).read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def file_sha256(path: str | Path) -> str:

@@ -12,8 +12,6 @@ from tilt.donors import composition, units
 from tilt.donors.imbalance import pole_counts
 from tilt.stats import contrast, design, meta, meta_table, plan
 
-KEY = ["quantity", "denominator"]
-
 
 @dataclass
 class Study:
