@@ -24,6 +24,7 @@ test: lint
 lint: $(READY)
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
+	$(RUN) mypy
 	$(RUN) snakefmt --check Snakefile workflow/Snakefile workflow/rules/*.smk
 	$(RUN) snakemake --lint
 

@@ -1,9 +1,13 @@
 """Labels of a CellTypist model for a cohort's T cells, and how far ours agree with them."""
 
+from typing import Any
+
 from tilt.core import logs
 
+snakemake: Any  # set by Snakemake
 
-def main(snakemake) -> None:
+
+def main(snakemake: Any) -> None:
     log = logs.begin(snakemake.log[0])  # before numpy is imported
     from tilt.core import tables
     from tilt.genes import tables as gene_tables

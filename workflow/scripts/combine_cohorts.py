@@ -1,9 +1,13 @@
 """Combine the effects of all cohorts, every donor counted once."""
 
+from typing import Any
+
 from tilt.core import logs
 
+snakemake: Any  # set by Snakemake
 
-def main(snakemake) -> None:
+
+def main(snakemake: Any) -> None:
     log = logs.begin(snakemake.log[0])  # before numpy is imported
     from tilt.core import tables
     from tilt.stages import across

@@ -1,9 +1,13 @@
 """Compare the arms of a cohort in everything that was measured per donor."""
 
+from typing import Any
+
 from tilt.core import logs
 
+snakemake: Any  # set by Snakemake
 
-def main(snakemake) -> None:
+
+def main(snakemake: Any) -> None:
     log = logs.begin(snakemake.log[0])  # before numpy is imported
     from tilt.core import tables
     from tilt.core.terms import PRIMARY

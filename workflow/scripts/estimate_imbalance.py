@@ -1,9 +1,13 @@
 """Estimate the imbalance of every donor three ways and decide, blind, which way leads."""
 
+from typing import Any
+
 from tilt.core import logs
 
+snakemake: Any  # set by Snakemake
 
-def main(snakemake) -> None:
+
+def main(snakemake: Any) -> None:
     logs.begin(snakemake.log[0])  # before numpy is imported
     import anndata as ad
 

@@ -1,9 +1,13 @@
 """Measure the imbalance in every other reasonable way, and with random gene sets."""
 
+from typing import Any
+
 from tilt.core import logs
 
+snakemake: Any  # set by Snakemake
 
-def main(snakemake) -> None:
+
+def main(snakemake: Any) -> None:
     log = logs.begin(snakemake.log[0])  # before numpy is imported
     import anndata as ad
 

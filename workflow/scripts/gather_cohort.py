@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from tilt.core import logs
 
+snakemake: Any  # set by Snakemake
 
-def main(snakemake) -> None:
+
+def main(snakemake: Any) -> None:
     log = logs.begin(snakemake.log[0])  # before numpy is imported
     import pandas as pd
 

@@ -1,9 +1,13 @@
 """Draw the figures of a job, which the registry of figures lists."""
 
+from typing import Any
+
 from tilt.core import logs
 
+snakemake: Any  # set by Snakemake
 
-def main(snakemake) -> None:
+
+def main(snakemake: Any) -> None:
     """Draw what the params name; numerical libraries are loaded once their threads are set."""
     logs.begin(snakemake.log[0])
 

@@ -1,12 +1,14 @@
-"""Raw counts to the sample object, one sample after the other: quality control, doublets,
-lineages."""
+"""Raw counts to sample objects, one by one: quality control, doublets, lineages."""
 
 import json
+from typing import Any
 
 from tilt.core import logs
 
+snakemake: Any  # set by Snakemake
 
-def main(snakemake) -> None:
+
+def main(snakemake: Any) -> None:
     log = logs.begin(snakemake.log[0])  # before numpy is imported
     from tilt.core import tables
     from tilt.genes import tables as gene_tables

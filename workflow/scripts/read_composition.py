@@ -1,9 +1,13 @@
 """Take a published table of cells per donor and subset as the composition of a cohort."""
 
+from typing import Any
+
 from tilt.core import logs
 
+snakemake: Any  # set by Snakemake
 
-def main(snakemake) -> None:
+
+def main(snakemake: Any) -> None:
     logs.begin(snakemake.log[0])  # before numpy is imported
     import pandas as pd
 

@@ -1,9 +1,13 @@
 """Infer the activity of transcription factors from one differential-expression table."""
 
+from typing import Any
+
 from tilt.core import logs
 
+snakemake: Any  # set by Snakemake
 
-def main(snakemake) -> None:
+
+def main(snakemake: Any) -> None:
     logs.begin(snakemake.log[0])  # before numpy is imported
     from tilt.core import tables
     from tilt.donors import activity

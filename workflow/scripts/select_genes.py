@@ -1,9 +1,13 @@
 """Variable genes of a cohort's T cells, without the excluded lists."""
 
+from typing import Any
+
 from tilt.core import logs
 
+snakemake: Any  # set by Snakemake
 
-def main(snakemake) -> None:
+
+def main(snakemake: Any) -> None:
     log = logs.begin(snakemake.log[0])  # before numpy is imported
     import numpy as np
     import pandas as pd

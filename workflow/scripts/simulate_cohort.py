@@ -1,11 +1,14 @@
 """Simulate a cohort: raw files in the layout of its cohort file, and the truth beside them."""
 
 from pathlib import Path
+from typing import Any
 
 from tilt.core import logs
 
+snakemake: Any  # set by Snakemake
 
-def main(snakemake) -> None:
+
+def main(snakemake: Any) -> None:
     log = logs.begin(snakemake.log[0])  # before numpy is imported
     from tilt.core import contracts, tables
     from tilt.genes import tables as gene_tables

@@ -1,11 +1,14 @@
 """Split the h5ad of a whole cohort into one file a sample, by blocks of rows."""
 
 from pathlib import Path
+from typing import Any
 
 from tilt.core import logs
 
+snakemake: Any  # set by Snakemake
 
-def main(snakemake) -> None:
+
+def main(snakemake: Any) -> None:
     log = logs.begin(snakemake.log[0])  # before numpy is imported
     from tilt.io import h5
 

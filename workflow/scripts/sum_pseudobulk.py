@@ -1,9 +1,13 @@
 """Sum the counts of each donor's subsets, block by block."""
 
+from typing import Any
+
 from tilt.core import logs
 
+snakemake: Any  # set by Snakemake
 
-def main(snakemake) -> None:
+
+def main(snakemake: Any) -> None:
     log = logs.begin(snakemake.log[0])  # before numpy is imported
     from tilt.core import progress, tables
     from tilt.donors import pseudobulk

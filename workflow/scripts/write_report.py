@@ -1,11 +1,14 @@
 """The report: one page of HTML with the answer, the figures, and how they were made."""
 
 from pathlib import Path
+from typing import Any
 
 from tilt.core import logs
 
+snakemake: Any  # set by Snakemake
 
-def main(snakemake) -> None:
+
+def main(snakemake: Any) -> None:
     log = logs.begin(snakemake.log[0])  # before numpy is imported
     from tilt.core import tables
     from tilt.report import page as report

@@ -49,7 +49,9 @@ def _depth_normalized(counts: sparse.csr_matrix, target: float) -> sparse.csr_ma
     return sparse.diags(target / depth).dot(counts).tocsr()
 
 
-def _project(cells: np.ndarray, doublets: np.ndarray, n_components: int):
+def _project(
+    cells: np.ndarray, doublets: np.ndarray, n_components: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Principal components of the scaled cells; the doublets in the same space."""
     center, scale = cells.mean(axis=0), cells.std(axis=0) + 1e-8
     cells, doublets = (cells - center) / scale, (doublets - center) / scale

@@ -10,6 +10,7 @@ scanpy with leidenalg and 34 and 1,553 with igraph.
 import logging
 import random
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,9 @@ from scipy import sparse
 
 from tilt.cells.neighbors import connectivities, nearest_cells, nearest_of
 from tilt.cells.normalize import log_normalized
+
+if TYPE_CHECKING:
+    import igraph
 
 log = logging.getLogger(__name__)
 
@@ -185,7 +189,7 @@ def leiden(
 
 
 def communities(
-    links, strength: np.ndarray, resolution: float, iterations: int, seed: int
+    links: "igraph.Graph", strength: np.ndarray, resolution: float, iterations: int, seed: int
 ) -> np.ndarray:
     """Leiden communities by modularity with igraph's own implementation (n_cells,).
 
@@ -201,7 +205,7 @@ def communities(
     return np.array(found.membership)
 
 
-def _links(weights: sparse.csr_matrix):
+def _links(weights: sparse.csr_matrix) -> "tuple[igraph.Graph, np.ndarray]":
     """Graph of the upper triangle, and the weights of its links; loops count half, as links do."""
     import igraph
 

@@ -44,4 +44,4 @@ def donor_quantile(values: np.ndarray, donor: np.ndarray, quantile: float) -> fl
     weight = 1 / np.bincount(codes)[codes]
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(weight[order]) / weight.sum()
-    return float(values[order][min(np.searchsorted(reached, quantile), len(values) - 1)])
+    return float(values[order][min(int(np.searchsorted(reached, quantile)), len(values) - 1)])

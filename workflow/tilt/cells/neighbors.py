@@ -6,6 +6,7 @@ Graph of 240,000 cells: 31 processor seconds, 580 MB and a recall of 0.84, again
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -52,7 +53,7 @@ def nearest_of(points: np.ndarray, others: np.ndarray, k: int, threads: int = 1)
     return _search(index, np.ascontiguousarray(others, dtype=np.float32), k, threads)[1]
 
 
-def _search(index, points: np.ndarray, k: int, threads: int) -> tuple[np.ndarray, np.ndarray]:
+def _search(index: Any, points: np.ndarray, k: int, threads: int) -> tuple[np.ndarray, np.ndarray]:
     """Squared distances and rows of the ``k`` nearest in an index, by chunks of cells.
 
     Chunks are the same for any number of threads, and with them the rounding of every distance.

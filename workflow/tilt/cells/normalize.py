@@ -19,8 +19,11 @@ N_BINS = 20  # bins of mean expression, as in Seurat's mean.var.plot (Satija 201
 
 @dataclass(frozen=True)
 class Moments:
-    """Per batch: cells (batches,), and sums over cells of depth-normalized counts, of their
-    squares, and of detection (batches x genes)."""
+    """Sums per batch.
+
+    ``n_cells``: cells (batches,); ``total``, ``square``, ``detected``: sums over cells of
+    depth-normalized counts, of their squares, and of detection (batches x genes).
+    """
 
     n_cells: np.ndarray
     total: np.ndarray

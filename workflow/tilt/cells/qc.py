@@ -52,7 +52,7 @@ def metrics(counts: sparse.csr_matrix, gene_symbols: pd.Series) -> pd.DataFrame:
     sums = counts @ np.column_stack([np.ones(counts.shape[1]), member])
     total, parts = sums[:, 0], sums[:, 1:].T
     table = pd.DataFrame({"n_counts": total.astype(int), "n_genes": np.diff(counts.indptr)})
-    for name, part, there in zip(FAMILIES, parts, member.any(axis=0), strict=True):
+    for name, part, there in zip(FAMILIES, parts, np.any(member, axis=0), strict=True):
         table[name] = 100 * part / np.maximum(total, 1) if there else np.nan
     return table
 
@@ -164,9 +164,10 @@ def clean(sample: AnnData, settings: dict, seed: int) -> tuple[pd.DataFrame, dic
     cells["is_doublet"] = called
     cells["kept"] = (reason == "").to_numpy()
     cells["reason"] = reason
-    steps = [{"step": "read", "n_removed": 0, "n_left": len(cells)}]
+    left = len(cells)
+    steps = [{"step": "read", "n_removed": 0, "n_left": left}]
     for step in STEPS:
         removed = int((reason == step).sum())
-        left = steps[-1]["n_left"] - removed
+        left -= removed
         steps.append({"step": step, "n_removed": removed, "n_left": left})
     return cells, {"limits": found, "doublets": how, "steps": steps}

@@ -99,7 +99,8 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
     if refusal:
         problems.append(problem(path, "", refusal, fix="leave this cohort out"))
     cohort = filled(content, schema("cohort"))
-    overrides = cohort.get("qc") if isinstance(cohort.get("qc"), dict) else {}
+    qc = cohort.get("qc")
+    overrides = qc if isinstance(qc, dict) else {}
     cohort |= {"path": str(path), "qc": merged(settings["qc"], overrides)}
     if isinstance(settings["imbalance"], dict):
         cohort["imbalance"] = merged(settings["imbalance"], _own_poles(cohort))
@@ -126,7 +127,8 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
     elif settings.get("celltypist_model"):
         cohort["celltypist_model"] = settings["celltypist_model"]
     sheet = cohort.pop("samples", None)
-    cohort["samples"], notes = [], []
+    cohort["samples"] = []
+    notes: list[str] = []
     if isinstance(sheet, str):
         cohort["sheet"] = sheet
         cohort["samples"], found, notes = checks.sample_sheet(cohort, Path(sheet))
@@ -234,7 +236,9 @@ def _resources(settings: dict, roots: list[Path], source: str) -> list[str]:
         else:
             problems += gene_files.check(Path(stats["regulon"]), "regulon")
     tables = settings.get("resources")
-    for key, path in tables.items() if isinstance(tables, dict) else ():
+    if not isinstance(tables, dict):
+        return problems
+    for key, path in tables.items():
         if key not in schema("config")["properties"]["resources"]["properties"]:
             continue
         if not isinstance(path, str):

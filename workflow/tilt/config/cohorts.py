@@ -156,6 +156,7 @@ def _columns(cohort: dict, columns: list[str], path: Path) -> list[str]:
 
 
 def repeats(path: Path, rows: list[tuple[int, dict]], column: str) -> list[str]:
+    """Problems: names of a column that occur twice, upper and lower case being the same."""
     lines = defaultdict(list)
     for number, row in rows:
         if row.get(column):
@@ -177,7 +178,7 @@ def repeats(path: Path, rows: list[tuple[int, dict]], column: str) -> list[str]:
 def _conditions(cohort: dict, path: Path, rows: list) -> tuple[list[str], list[str]]:
     contrast = cohort.get("contrast")
     contrast = contrast if isinstance(contrast, dict) else {}
-    arms = [contrast.get(key) for key in ("case", "control")]
+    arms = [contrast.get(key) or "" for key in ("case", "control")]
     if not all(isinstance(arm, str) and arm for arm in arms):
         return [], []
     if arms[0] == arms[1]:
@@ -220,7 +221,7 @@ def _donors(cohort: dict, path: Path, rows: list) -> list[str]:
         numeric = numerals.is_numeric([row[column] for _, row in rows])
         if column in covariates.declared(cohort) and numeric:
             continue  # averaged
-        values = defaultdict(lambda: defaultdict(list))
+        values: dict[str, dict] = defaultdict(lambda: defaultdict(list))
         for number, row in rows:
             if row["donor"] and row[column] not in MISSING:
                 values[row["donor"]][row[column]].append(number)
@@ -301,7 +302,7 @@ def between_cohorts(cohorts: dict[str, dict]) -> tuple[list[str], list[str]]:
                 wrong = f"{len(samples)} samples are named as in cohort {first}"
                 fix = f"make the names differ, for instance {second}_{samples[0]}"
                 found.append(
-                    problem(two.get("sheet"), "column `sample`", wrong, few(samples), fix=fix)
+                    problem(two.get("sheet", ""), "column `sample`", wrong, few(samples), fix=fix)
                 )
             donors = _shared(one, two, "donor")
             if not donors:
@@ -318,7 +319,9 @@ def between_cohorts(cohorts: dict[str, dict]) -> tuple[list[str], list[str]]:
                 f"other people: make the names differ, for instance {second}_{donors[0]}\n"
                 f"same people: write `same_donors_as: [{first}]` in {two['path']}"
             )
-            found.append(problem(two.get("sheet"), "column `donor`", wrong, few(donors), fix=fix))
+            found.append(
+                problem(two.get("sheet", ""), "column `donor`", wrong, few(donors), fix=fix)
+            )
     return found, notes
 
 

@@ -10,7 +10,7 @@ from tilt.core.text import count, few
 SHOWN = 5  # cells of a column that are named one by one
 
 
-def names(value) -> list[str]:
+def names(value: object) -> list[str]:
     """Entries of a list of names, whatever was written."""
     return [v for v in value if isinstance(v, str)] if isinstance(value, list) else []
 

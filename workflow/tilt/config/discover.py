@@ -24,11 +24,14 @@ SHEET_COLUMNS = ("sample", "donor", "condition", "batch", "age", "sex")
 MAX_SAMPLES = 2000
 
 
+Found = tuple[dict, list[dict], list[str]]  # cohort file, rows of its sheet, what was guessed
+
+
 class NothingFound(ValueError):
     """No count files of a known layout where the user pointed."""
 
 
-def discover(path: Path, name: str) -> tuple[dict, list[dict], list[str]]:
+def discover(path: Path, name: str) -> Found:
     """Cohort file (dict), rows of its sample sheet, and the guesses made, in words.
 
     ``path`` is an h5ad of a whole cohort or a folder with the raw files of its samples. What
@@ -64,7 +67,7 @@ def discover(path: Path, name: str) -> tuple[dict, list[dict], list[str]]:
     return cohort, rows, guesses
 
 
-def _folder(folder: Path) -> tuple[dict, list[dict], list[str]]:
+def _folder(folder: Path) -> Found:
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     names = {str(p.relative_to(folder)) for p in files}
     matrices = sorted(name for name in names if name.endswith(MATRIX))
@@ -81,7 +84,7 @@ def _folder(folder: Path) -> tuple[dict, list[dict], list[str]]:
     )
 
 
-def _matrices(folder: Path, matrices: list[str], names: set[str]):
+def _matrices(folder: Path, matrices: list[str], names: set[str]) -> Found:
     alone = len({str(Path(name).parent) for name in matrices}) == len(matrices)
     if alone and all(Path(name).name in MATRIX for name in matrices):
         rows = [_row(_folder_name(folder, name), path=str(Path(name).parent)) for name in matrices]
@@ -127,7 +130,7 @@ def _row(found: str, **files: str) -> dict:
     return {**row, "age": "", "sex": "", **files}
 
 
-def _h5ad(path: Path) -> tuple[dict, list[dict], list[str]]:
+def _h5ad(path: Path) -> Found:
     from tilt.io import h5_parts
 
     with h5_parts.opened(path, "") as file:

@@ -37,23 +37,24 @@ def check(path: Path, kind: str) -> list[str]:
             found.append(problem(path, f"line {lines[0][0]}", wrong, ", ".join(header), fix=fix))
     if found:
         return found
-    wrong = []
+    problems = []
     for number, line in lines[1:]:
         try:
             row = dict(zip(header, (cell.strip() for cell in cells_of(line, "\t")), strict=False))
         except ValueError as error:
-            wrong.append(problem(path, f"line {number}", str(error), line.strip()))
+            problems.append(problem(path, f"line {number}", str(error), line.strip()))
             continue
         for name in needed:
             said = _wrong(kind, name, row.get(name, ""), row)
             if said:
                 where = f"line {number}, column `{name}`"
-                wrong.append(problem(path, where, said, row.get(name) or "nothing"))
-    if len(wrong) > SHOWN:
-        wrong = [*wrong[:SHOWN], problem(path, "", f"and {len(wrong) - SHOWN} more like these")]
+                problems.append(problem(path, where, said, row.get(name) or "nothing"))
+    if len(problems) > SHOWN:
+        more = f"and {len(problems) - SHOWN} more like these"
+        problems = [*problems[:SHOWN], problem(path, "", more)]
     if len(lines) == 1 and kind == "regulon":
-        wrong.append(problem(path, "", "the table has a header but no rows"))
-    return wrong
+        problems.append(problem(path, "", "the table has a header but no rows"))
+    return problems
 
 
 def _wrong(kind: str, column: str, value: str, row: dict) -> str:

@@ -111,8 +111,11 @@ class SharedJob:
 
 
 def sample_jobs(cohorts: Mapping[str, Mapping]) -> Iterable[OneSample | SharedJob]:
-    """Jobs on samples. Half of the time of a small sample is Python's start, so the samples of
-    large cohorts share jobs, 4 to ``MOST`` in each, in the order of their sheets."""
+    """Jobs on samples.
+
+    Half of the time of a small sample is Python's start, so the samples of large cohorts share
+    jobs, 4 to ``MOST`` in each, in the order of their sheets.
+    """
     shared = [c for c in cohorts.values() if len(c["samples"]) >= SHARED_FROM]
     yield OneSample(cohorts, "|".join(c["name"] for c in cohorts.values() if c not in shared))
     for cohort in shared:
@@ -123,12 +126,12 @@ def sample_jobs(cohorts: Mapping[str, Mapping]) -> Iterable[OneSample | SharedJo
 
 
 def memory(base_mb: float, per_mb: float = 0.0, of: Callable | None = None) -> Callable:
-    """Memory (MB) of a job: a base, and so much for each MB of its inputs; twice as much at each
-    further attempt.
+    """Memory (MB) of a job: a base, and so much for each MB of its inputs.
 
-    The numbers are fitted on tests/benchmark/scale.py with room to spare. ``of(wildcards)`` names
-    the files that count, where they are not all the inputs. The function that is returned takes
-    the wildcards, inputs and attempt of a job.
+    Each further attempt asks for twice as much. The numbers are fitted on
+    tests/benchmark/scale.py with room to spare. ``of(wildcards)`` names the files that count,
+    where they are not all the inputs. The function that is returned takes the wildcards, inputs
+    and attempt of a job.
     """
 
     def mem_mb(wildcards: SimpleNamespace, input: Iterable[str], attempt: int) -> int:

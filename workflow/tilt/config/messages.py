@@ -4,12 +4,16 @@ import difflib
 import functools
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from tilt.core.text import SAFE_NAME, safe_name
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 KINDS = {
@@ -23,7 +27,9 @@ KINDS = {
 }
 
 
-def problem(file, where: str, wrong: str, found=None, allowed: str = "", fix: str = "") -> str:
+def problem(
+    file: str | Path, where: str, wrong: str, found: object = None, allowed: str = "", fix: str = ""
+) -> str:
     """One problem as a few lines of text: file, place, what is wrong; found, allowed, fix."""
     lines = [f"{file}: {where}: {wrong}" if where else f"{file}: {wrong}"]
     for label, text in (("found", found), ("allowed", allowed), ("fix", fix)):
@@ -41,7 +47,7 @@ def schema(name: str) -> dict:
         return yaml.load(handle, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
-def nearest(word: str, words) -> str | None:
+def nearest(word: str, words: Iterable[str]) -> str | None:
     """The word most like ``word``, or None when nothing is near."""
     lowered = {w.lower(): w for w in words}
     longer = [w for w in lowered if len(word) > 2 and w.startswith(word.lower())]
@@ -51,7 +57,7 @@ def nearest(word: str, words) -> str | None:
     return lowered[found[0]] if found else None
 
 
-def as_yaml(keys: list, value) -> str:
+def as_yaml(keys: list, value: object) -> str:
     """A value at its place in a YAML file, ready to paste."""
     text = yaml.safe_dump(value, sort_keys=False, default_flow_style=True, width=10_000)
     text = text.removesuffix("...\n").strip()
@@ -62,7 +68,7 @@ def as_yaml(keys: list, value) -> str:
     return "\n".join([*lines, f"{'  ' * len(above)}{last}: {text}"])
 
 
-def violations(value, rules: dict, file, top: str = "") -> list[str]:
+def violations(value: object, rules: dict, file: str | Path, top: str = "") -> list[str]:
     """All violations of a JSON schema by nested keys and values, each as a problem."""
     from jsonschema import Draft202012Validator
 
@@ -78,17 +84,17 @@ def violations(value, rules: dict, file, top: str = "") -> list[str]:
     return found
 
 
-def _endless(value, keys: tuple = ()) -> Iterator[tuple[tuple, float]]:
+def _endless(value: object, keys: tuple = ()) -> Iterator[tuple[tuple, float]]:
     """Infinite numbers and those that are none, with the keys that lead to them."""
     if isinstance(value, float) and not math.isfinite(value):
         yield keys, value
-    inner = value.items() if isinstance(value, dict) else ()
+    inner: Iterable[tuple] = value.items() if isinstance(value, dict) else ()
     inner = enumerate(value, start=1) if isinstance(value, list) else inner
     for key, one in inner:
         yield from _endless(one, (*keys, key))
 
 
-def _explain(error, whole, file, top: str) -> list[str]:
+def _explain(error: "ValidationError", whole: object, file: str | Path, top: str) -> list[str]:
     path = [part for part in error.absolute_path]
     keys = [part for part in path if isinstance(part, str)]
     where = ": ".join([top, *keys] if top else keys)
@@ -122,7 +128,9 @@ def _explain(error, whole, file, top: str) -> list[str]:
     ]
 
 
-def _unknown_key(file, where: str, keys: list, key, value, known: dict) -> str:
+def _unknown_key(
+    file: str | Path, where: str, keys: list, key: object, value: object, known: dict
+) -> str:
     near = nearest(str(key), known)
     return problem(
         file,
@@ -137,12 +145,12 @@ def _in_list(path: list) -> bool:
     return any(isinstance(part, int) for part in path)
 
 
-def _shown(value) -> str:
+def _shown(value: object) -> str:
     text = as_yaml([], value) if isinstance(value, dict | list) else repr(value)
     return {"True": "true", "False": "false", "None": "null"}.get(text, text)
 
 
-def _wrong(error) -> str:
+def _wrong(error: "ValidationError") -> str:
     if error.validator == "type":
         if isinstance(error.instance, bool) and error.validator_value == "string":
             return "YAML reads an unquoted yes, no, on or off as true or false; put it in quotes"
@@ -156,7 +164,7 @@ def _wrong(error) -> str:
     }.get(error.validator, "out of range")
 
 
-def _suggest(value, rules: dict, example):
+def _suggest(value: object, rules: dict, example: object) -> object:
     """A value that would pass, as near as possible to what was written."""
     kinds = rules.get("type", [])
     kinds = [kinds] if isinstance(kinds, str) else kinds

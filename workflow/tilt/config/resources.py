@@ -152,7 +152,9 @@ def names_used(settings: dict, source: str) -> list[str]:
     return found
 
 
-def _undefined(source, where: str, name, known: set, table: str, else_: str) -> list[str]:
+def _undefined(
+    source: str | Path, where: str, name: object, known: set, table: str, else_: str
+) -> list[str]:
     """That ``name`` is not among ``known``; fixed by the nearest that is, or as ``else_`` says."""
     if not isinstance(name, str) or name in known:
         return []

@@ -1,6 +1,7 @@
 """Reading what users write: YAML files and tab-separated tables, from any system and editor."""
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -10,7 +11,7 @@ from tilt.core.text import cells_of
 MOST_VALUES = 100_000  # of a YAML file, with every reference followed
 
 
-def _size(value, known: dict[int, int]) -> int:
+def _size(value: object, known: dict[int, int]) -> int:
     """Values in a nested one; what is referred to several times counts each time."""
     if not isinstance(value, dict | list):
         return 1
@@ -21,11 +22,14 @@ def _size(value, known: dict[int, int]) -> int:
     return known[id(value)]
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, where it is built
+
+
+class _Loader(_SafeLoader):
     """Safe YAML that refuses a key written twice instead of taking the last one."""
 
 
-def _mapping(loader, node):
+def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict:
     keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
     for i, key in enumerate(keys):
         if key in keys[:i]:
@@ -84,9 +88,9 @@ def read_table(path: Path, kind: str) -> tuple[list[str], list[tuple[int, dict]]
     for i, line in enumerate(text.split("\n") if text.strip() else (), start=1):
         try:
             lines.append((i, [cell.strip() for cell in cells_of(line, "\t")]))
-        except ValueError as wrong:
+        except ValueError as error:
             fix = "close the quote, or take it out"
-            unclosed.append(problem(path, f"line {i}", str(wrong), line.strip(), fix=fix))
+            unclosed.append(problem(path, f"line {i}", str(error), line.strip(), fix=fix))
     if unclosed:
         return [], [], [*found, *unclosed]
     lines = [(i, line) for i, line in lines if any(line)]
@@ -120,11 +124,11 @@ def read_table(path: Path, kind: str) -> tuple[list[str], list[tuple[int, dict]]
     for name in sorted({name for name in header if header.count(name) > 1}):
         found.append(problem(path, "", f"column `{name}` occurs {header.count(name)} times"))
     rows = []
-    for number, line in lines[1:]:
-        if len([cell for cell in line[len(header) :] if cell]):
-            wrong = f"{len(line)} cells for {len(header)} columns"
-            found.append(problem(path, f"line {number}", wrong, "  ".join(line)))
-        cells = line + [""] * (len(header) - len(line))
+    for number, cells in lines[1:]:
+        if len([cell for cell in cells[len(header) :] if cell]):
+            wrong = f"{len(cells)} cells for {len(header)} columns"
+            found.append(problem(path, f"line {number}", wrong, "  ".join(cells)))
+        cells = cells + [""] * (len(header) - len(cells))
         rows.append((number, dict(zip(header, cells, strict=False))))
     if not rows:
         found.append(problem(path, "", "the table has a header but no rows"))

@@ -118,8 +118,9 @@ def _uses(file: Path, name: str) -> frozenset[tuple[Path, str]]:
             if isinstance(node, ast.Attribute)
         }
         for node in ast.walk(statement):
-            if isinstance(node, ast.Constant) and str(node.value).startswith(f"{ROOT_PACKAGE}."):
-                found |= set(_whole(node.value))  # a module that is imported by its name
+            text = node.value if isinstance(node, ast.Constant) else None
+            if isinstance(text, str) and text.startswith(f"{ROOT_PACKAGE}."):
+                found |= set(_whole(text))  # a module that is imported by its name
             if not isinstance(node, ast.Name):
                 continue
             if node.id in module.definitions:
@@ -156,7 +157,7 @@ def _bare(statement: ast.stmt) -> ast.stmt:
     for node in ast.walk(statement):
         body = getattr(node, "body", None)
         if isinstance(body, list):
-            node.body = [part for part in body if not _is_text(part)]
+            node.body = [part for part in body if not _is_text(part)]  # type: ignore[attr-defined]
     return ast.Pass() if _is_text(statement) else statement
 
 

@@ -45,7 +45,7 @@ class Table:
 
 def _table(file: str, columns: str, optional: str = "", others: str = "") -> Table:
     """Contract from a text: in each line (or up to a ``;``) a kind, and columns of that kind."""
-    kinds = {}
+    kinds: dict[str, str] = {}
     for part in columns.replace("\n", ";").split(";"):
         kind, *names = part.split() or [TEXT]
         if kind not in KINDS:

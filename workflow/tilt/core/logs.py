@@ -8,6 +8,7 @@ import resource
 import sys
 import warnings
 from pathlib import Path
+from types import TracebackType
 
 from tilt.core import progress
 
@@ -56,7 +57,9 @@ def begin(path: str | Path) -> logging.Logger:
     warnings.simplefilter("ignore", FutureWarning)
     warnings.simplefilter("ignore", DeprecationWarning)
 
-    def report(kind, error, trace):
+    def report(
+        kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
         log.error("%s", error, exc_info=(kind, error, trace))
         if disk(error):
             log.error("%s", disk(error))
@@ -75,10 +78,10 @@ def peak_memory() -> float:
 def disk(error: BaseException | None) -> str:
     """What is wrong with the disk and how to fix it, if that is why ``error`` came; else empty."""
     while error is not None:
-        words = DISK.get(getattr(error, "errno", None))
+        words = DISK.get(getattr(error, "errno", None) or 0)
         if words:
             fix = "Fix: make room, or start in a folder elsewhere, and run again"
-            where = f" ({error.filename})" if getattr(error, "filename", None) else ""
+            where = f" ({name})" if (name := getattr(error, "filename", None)) else ""
             return f"{words}{where}. {fix}: what is finished is kept."
         error = error.__cause__ or error.__context__
     return ""

@@ -17,8 +17,10 @@ PER_RAW_MB = 0.6
 
 
 def memory_mb(limits: Iterable[Path] = LIMITS) -> int:
-    """Memory (MB) that jobs on this machine may use together: what is built in, or the limit of
-    the container if that is lower."""
+    """Memory (MB) that jobs on this machine may use together.
+
+    That is what is built in, or the limit of the container if that is lower.
+    """
     found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for path in limits:
         words = path.read_text().strip() if path.is_file() else ""

@@ -11,12 +11,12 @@ CODES = (-9, -99, -999, -9999, 99, 999, 9999, 99999)  # often written for "missi
 FAR = 20  # spreads (quartiles) beyond the rest from which on a number is questioned
 
 
-def is_known(value) -> bool:
+def is_known(value: object) -> bool:
     """Whether a cell holds anything: not empty, and no word for "not known"."""
     return value is not None and str(value).strip().lower() not in UNKNOWN
 
 
-def number(value) -> float | None:
+def number(value: object) -> float | None:
     """A finite decimal number (point, no units, no thousands separators), else None."""
     text = str(value).strip()
     found = float(text) if NUMBER.fullmatch(text) else math.inf

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 log = logging.getLogger(__name__)
 
@@ -10,12 +11,12 @@ EVERY = 10.0  # seconds between two lines
 
 
 def watch(
-    blocks: Iterable[tuple[int, object]],
+    blocks: Iterable[tuple[int, Any]],
     total: int,
     what: str,
     every: float = EVERY,
     clock: Callable[[], float] = time.monotonic,
-) -> Iterator[tuple[int, object]]:
+) -> Iterator[tuple[int, Any]]:
     """Pass on ``(start, block)`` pairs and log how far they are, at most once in ``every`` seconds.
 
     Parameters

@@ -29,7 +29,7 @@ def _homes(markers: pd.DataFrame) -> dict[str, tuple[str, tuple[str, ...]]]:
                 ("cd4", "t", "pbmc") if row.label == "CD4" else ("t", "pbmc"),
             )
         elif int(row.level) == 2:
-            inside = ("t", "pbmc")
+            inside: tuple[str, ...] = ("t", "pbmc")
             if row.parent == "CD4":
                 inside = ("cd4", *inside)
                 if row.compartment == "memory":
@@ -110,7 +110,7 @@ def count(
             for home in homes
             if home in allowed
         ]
-    if "pbmc" in allowed:
+    if "pbmc" in allowed and lineages is not None:
         for lineage, part in lineages.groupby("lineage", sort=True):
             n = part.groupby(by)["n"].sum()
             counts = [n.get(tuple(r) if len(by) > 1 else r[0], 0) for r in wanted.to_numpy()]

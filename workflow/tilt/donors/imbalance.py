@@ -9,6 +9,7 @@ Which one leads follows from detectability alone (SCIENCE 1.4): the condition is
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import anndata as ad
@@ -43,7 +44,7 @@ class Settings:
     min_genes: float
 
 
-def pole_counts(composition: pd.DataFrame, poles: dict[str, tuple[str, ...]]) -> pd.DataFrame:
+def pole_counts(composition: pd.DataFrame, poles: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:
     """Cells of both poles per unit: UNIT columns, n_tph, n_th22, n_cells (the working set).
 
     A label that the composition does not have counts as zero cells and is logged.

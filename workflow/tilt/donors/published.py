@@ -99,7 +99,9 @@ def _from_long(table: pd.DataFrame, unit: str) -> tuple[pd.DataFrame, list[str]]
     return wide.fillna("0"), notes
 
 
-def _from_wide(table: pd.DataFrame, sheet: pd.DataFrame, unit: str):
+def _from_wide(
+    table: pd.DataFrame, sheet: pd.DataFrame, unit: str
+) -> tuple[pd.DataFrame, list[str]]:
     """Donors x subsets from a wide table, turned if donors are its columns; and what was done."""
     by_name = {str(name).lower(): name for name in table.columns}
     name = by_name.get(unit, table.columns[0])
@@ -290,8 +292,8 @@ def from_table(
     counts = wide.apply(pd.to_numeric).astype(int)
     rows = sheet[[*UNIT, unit] if unit not in UNIT else UNIT].drop_duplicates()
     joined = rows.join(counts, on=unit).groupby(UNIT, sort=False)[list(counts.columns)].sum()
-    total = joined.sum(axis=1)
-    for donor in total.index[total == 0].get_level_values("donor"):
+    whole = joined.sum(axis=1)
+    for donor in whole.index[whole == 0].get_level_values("donor"):
         log.warning("composition table: donor %s has no cells: left out of every share", donor)
     tables = []
     for subset in joined.columns:
@@ -300,6 +302,6 @@ def from_table(
         n = joined[list(members)].sum(axis=1).rename("n")
         tables.append(n.reset_index().assign(subset=group, kind="group"))
     out = pd.concat(tables, ignore_index=True).assign(denominator=denominator)
-    out["n_denominator"] = out.set_index(UNIT).index.map(total).to_numpy()
-    log.info("%d donors, %d subsets, %d cells", len(joined), counts.shape[1], int(total.sum()))
+    out["n_denominator"] = out.set_index(UNIT).index.map(whole).to_numpy()
+    log.info("%d donors, %d subsets, %d cells", len(joined), counts.shape[1], int(whole.sum()))
     return out[list(COMPOSITION.columns)]

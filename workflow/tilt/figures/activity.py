@@ -2,7 +2,9 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from tilt.core.terms import GROUPS, INTERFERON_SET, UNIT_KEY
 from tilt.figures import forest, strips, style
@@ -114,7 +116,9 @@ def draw_all(
     return fig, table
 
 
-def draw_cells(ax, table: pd.DataFrame, subsets: list, signatures: list, shape: tuple):
+def draw_cells(
+    ax: Axes, table: pd.DataFrame, subsets: list, signatures: list, shape: tuple
+) -> AxesImage:
     """Colored cells with their number, a frame where the interval leaves out zero."""
     from matplotlib.patches import Rectangle
 
@@ -129,7 +133,7 @@ def draw_cells(ax, table: pd.DataFrame, subsets: list, signatures: list, shape: 
     colors = style.diverging(CONTROL_COLOR, CASE_COLOR)
     image = ax.imshow(values, cmap=colors, vmin=-2, vmax=2, aspect="auto")
     for y, x in np.ndindex(shape):
-        value = values[y, x]
+        value = float(values[y, x])
         text = forest.signed(value, digits=1) if np.isfinite(value) else "×"
         color = GRAY if not np.isfinite(value) else "white" if abs(value) > 1.4 else DARK
         ax.text(x, y, text, ha="center", va="center", fontsize=6, color=color)

@@ -26,7 +26,7 @@ def fold(case: np.ndarray, control: np.ndarray) -> tuple[float, float, float]:
 
     found = stats.ttest_ind(case, control, equal_var=False).confidence_interval(0.95)
     middle = case.mean() - control.mean()
-    return tuple(float(10**x) for x in (middle, found.low, found.high))
+    return float(10**middle), float(10**found.low), float(10**found.high)
 
 
 def draw(table: pd.DataFrame, cohort: CohortLabel) -> tuple[Figure, pd.DataFrame]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
@@ -103,7 +104,9 @@ def draw(
     return fig, plotted(table, found)
 
 
-def points(ax, table: pd.DataFrame, at: pd.Series, cohort: CohortLabel, n_donors: int) -> None:
+def points(
+    ax: Axes, table: pd.DataFrame, at: pd.Series, cohort: CohortLabel, n_donors: int
+) -> None:
     """One dot a donor in two lanes a row, and the median of each lane."""
     size = 5 if n_donors <= 40 else 2.2
     rasterise = len(table) > 3000
@@ -116,7 +119,7 @@ def points(ax, table: pd.DataFrame, at: pd.Series, cohort: CohortLabel, n_donors
         ax.plot([np.median(values)] * 2, [lane - 0.2, lane + 0.2], color=DARK, lw=0.9)
 
 
-def names(ax, layout: pd.DataFrame, size: float) -> None:
+def names(ax: Axes, layout: pd.DataFrame, size: float) -> None:
     """Row names with the subset's color, denominators as bold headings, bands for the eye."""
     rows = layout[layout["subset"] != ""]
     ax.set_yticks(rows["y"], [pretty(s) for s in rows["subset"]], fontsize=size)

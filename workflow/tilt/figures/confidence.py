@@ -1,10 +1,14 @@
 """How sure the labels are: score and margin by subset, and coverage against accuracy."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from numpy.typing import ArrayLike
 
 from tilt.core.text import number
 from tilt.figures import style
@@ -22,7 +26,7 @@ SCORES_TITLE, COVERAGE_TITLE = title("label_scores"), title("label_coverage")
 QUALITY = {"accuracy": "-", "macro_f1": (0, (3, 1.2))}
 QUALITY_NAMES = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
 NOT_CALLED = "#4D4D4D"
-DEFAULT = {"ls": "", "marker": "D", "ms": 3.2, "mec": DARK, "mew": 0.5}
+DEFAULT: dict[str, Any] = {"ls": "", "marker": "D", "ms": 3.2, "mec": DARK, "mew": 0.5}
 FEW = 10  # cells below which the course of a curve is chance: not drawn
 
 
@@ -66,12 +70,12 @@ def draw_scores(table: pd.DataFrame, cohort: CohortLabel) -> tuple[Figure, pd.Da
     return fig, table
 
 
-def nines(p) -> np.ndarray:
+def nines(p: ArrayLike) -> np.ndarray:
     """Place of a probability on the axis: -log10(1 - p), 1 at the end of the last bin."""
     return -np.log10(np.maximum(1 - np.asarray(p, dtype=float), 1e-5))
 
 
-def nines_axis(ax) -> None:
+def nines_axis(ax: Axes) -> None:
     """Axis of probabilities that spreads those near 1."""
     ax.set_xlim(-0.04, 5.04)
     ax.set_xticks(nines(TICKS), [f"{p:g}" for p in TICKS])
@@ -91,7 +95,7 @@ def row_name(n: pd.Series, subset: str) -> str:
     return f"{pretty(subset)} ({number(whole)}; {share(int(n['n_unassigned']), whole)})"
 
 
-def ridge(ax, part: pd.DataFrame, row: int, color: str) -> None:
+def ridge(ax: Axes, part: pd.DataFrame, row: int, color: str) -> None:
     """One subset's histogram standing on its line, with the median of all its cells."""
     edges = nines(np.append(part["bin_low"], part["bin_high"].iloc[-1]))
     called, left = part["n_called"].to_numpy(), part["n_unassigned"].to_numpy()
@@ -149,7 +153,7 @@ def draw_coverage(
     return fig, table
 
 
-def right(ax, known: pd.DataFrame) -> None:
+def right(ax: Axes, known: pd.DataFrame) -> None:
     """Accuracy and macro-F1 of the called cells by their share, with tilt's default."""
     for level, rows in known.groupby("level", sort=False):
         color = LEVEL_COLORS.get(level, DARK)

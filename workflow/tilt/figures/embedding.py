@@ -1,7 +1,10 @@
 """UMAP of T cells: by subset, condition (density, donors of equal weight), batch and donor."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
@@ -44,7 +47,7 @@ def point_size(n: int) -> float:
     return float(np.clip(9000 / max(n, 1), 0.25, 9))
 
 
-def bare(ax, x: np.ndarray, y: np.ndarray) -> None:
+def bare(ax: Axes, x: np.ndarray, y: np.ndarray) -> None:
     """Square panel without ticks, limits from the data, arrows' names as axis labels."""
     margin_x, margin_y = 0.04 * max(np.ptp(x), 1e-9), 0.04 * max(np.ptp(y), 1e-9)
     ax.set_xlim(x.min() - margin_x, x.max() + margin_x)
@@ -76,7 +79,7 @@ def part(places: np.ndarray, gap: float, steps: int = 80) -> np.ndarray:
     return moved
 
 
-def draw_subsets(ax, cells: pd.DataFrame, drawn: pd.DataFrame, side) -> None:
+def draw_subsets(ax: Axes, cells: pd.DataFrame, drawn: pd.DataFrame, side: Axes) -> None:
     """Cells by subset, the rarest last; names with n in ``side``, joined by color."""
     sizes = cells["subset"].value_counts()
     for subset in sorted(sizes.index, key=lambda s: (s != UNASSIGNED, -sizes[s], s)):
@@ -109,7 +112,7 @@ def draw_subsets(ax, cells: pd.DataFrame, drawn: pd.DataFrame, side) -> None:
         side.text(0.08, place, text, va="center", fontsize=size)
 
 
-def density(cells: pd.DataFrame, edges) -> np.ndarray:
+def density(cells: pd.DataFrame, edges: Sequence[np.ndarray]) -> np.ndarray:
     """Smoothed density on the grid ``edges`` with every donor weighing the same (sum 1)."""
     from scipy.ndimage import gaussian_filter
 
@@ -119,7 +122,9 @@ def density(cells: pd.DataFrame, edges) -> np.ndarray:
     return grid / max(grid.sum(), 1e-12)
 
 
-def draw_conditions(axes, cells: pd.DataFrame, drawn: pd.DataFrame, cohort: CohortLabel) -> None:
+def draw_conditions(
+    axes: Sequence[Axes], cells: pd.DataFrame, drawn: pd.DataFrame, cohort: CohortLabel
+) -> None:
     """Density of each condition on the same color scale; an absent condition is said."""
     limits = [(drawn[c].min() - 0.5, drawn[c].max() + 0.5) for c in "xy"]
     edges = [np.linspace(*limit, GRID + 1) for limit in limits]
@@ -152,7 +157,7 @@ def draw_conditions(axes, cells: pd.DataFrame, drawn: pd.DataFrame, cohort: Coho
         style.mark(ax, letter, ("\n" if long else " ").join(words))
 
 
-def draw_groups(ax, letter: str, drawn: pd.DataFrame, column: str, seed: int) -> None:
+def draw_groups(ax: Axes, letter: str, drawn: pd.DataFrame, column: str, seed: int) -> None:
     """Cells by ``column`` (batch or donor) in random order; names below when they are few."""
     groups = sorted(drawn[column].astype(str).unique())
     colors = {g: SPARE_COLORS[n % len(SPARE_COLORS)] for n, g in enumerate(groups)}
@@ -185,7 +190,7 @@ def draw(cells: pd.DataFrame, cohort: CohortLabel, seed: int = 0) -> tuple[Figur
         return style.sentence(cohort, TITLE, "No T cells were found in this cohort.")
     drawn = thin(cells, seed)
     fig = style.figure(cohort, TITLE, "double", 160)
-    upper, lower = fig.subfigures(2, 1, height_ratios=(1.55, 1))
+    upper, lower = style.stacked(fig, 1.55, 1)
     ax, side = upper.subplots(1, 2, width_ratios=(1.25, 1))
     draw_subsets(ax, cells, drawn, side)
     bare(ax, drawn["x"], drawn["y"])

@@ -3,6 +3,7 @@
 import importlib
 from dataclasses import dataclass, field
 from pathlib import PurePath
+from typing import Any
 
 ACROSS = "across"
 
@@ -99,7 +100,7 @@ class Figure:
         return {name: getattr(self, name) for name in names}
 
 
-def load(path: str):
+def load(path: str) -> Any:
     """Function or constant of tilt named by its path (``figures.qc.draw_waterfall``)."""
     module, _, name = path.rpartition(".")
     return getattr(importlib.import_module(f"tilt.{module}"), name)

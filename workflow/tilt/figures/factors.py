@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tilt.core.text import count
@@ -47,7 +48,7 @@ def draw(
     return fig, pd.concat(parts, ignore_index=True)
 
 
-def panel(ax, table: pd.DataFrame, reach: float, cohort: CohortLabel) -> None:
+def panel(ax: Axes, table: pd.DataFrame, reach: float, cohort: CohortLabel) -> None:
     """One line a factor from zero to its score; text right of the axis."""
     for y, (row, good) in enumerate(zip(table.itertuples(), table["estimable"], strict=True)):
         if good:

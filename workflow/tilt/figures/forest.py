@@ -1,6 +1,8 @@
 """Effects with confidence intervals in rows, numbers beside them, reasons where there is none."""
 
 import textwrap
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,7 @@ from tilt.figures.names import DARK, GRAY, p_text
 FILLED = {PRIMARY: "D", SECONDARY: "o"}
 
 
-def effect_text(row) -> str:
+def effect_text(row: Any) -> str:
     """Effect, interval and (adjusted) p value of one row of the tests table, in words."""
     text = f"{signed(row.effect)} [{signed(row.ci_low, '')}, {signed(row.ci_high, '')}]"
     for name, word in (("q", "q"), ("p_permutation", "permutation p"), ("p", "p")):
@@ -54,7 +56,13 @@ def estimable(table: pd.DataFrame) -> pd.Series:
     return table["estimable"] & table["effect"].notna()
 
 
-def draw(ax: Axes, side: Axes | None, rows: pd.DataFrame, colors=None, size: float = 6) -> None:
+def draw(
+    ax: Axes,
+    side: Axes | None,
+    rows: pd.DataFrame,
+    colors: Sequence[str] | None = None,
+    size: float = 6,
+) -> None:
     """Draw ``rows`` (columns y, effect, ci_low, ci_high, estimable, reason, role, p, q).
 
     ``side`` is the panel right of ``ax`` in which the numbers are written; without it they are

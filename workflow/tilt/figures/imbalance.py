@@ -1,7 +1,10 @@
 """The imbalance panel: Tph-like against Th22-like donors, three estimators, interferon."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tilt.core.terms import ESTIMATORS, POLE_FLAGS, PRIMARY, UNIT_KEY, WORKING_SET
@@ -40,7 +43,7 @@ def roomy(values: np.ndarray, least: float = 6.0) -> tuple[float, float]:
     return low / more, high * more
 
 
-def draw_poles(ax, table: pd.DataFrame, cohort: CohortLabel, labeled: bool) -> None:
+def draw_poles(ax: Axes, table: pd.DataFrame, cohort: CohortLabel, labeled: bool) -> None:
     """Donors on log axes with lines of equal ratio."""
     x, y = table["pct_th22"].to_numpy(), table["pct_tph"].to_numpy()
     for arm in cohort.arms:
@@ -64,7 +67,10 @@ def draw_poles(ax, table: pd.DataFrame, cohort: CohortLabel, labeled: bool) -> N
         ends = np.array([max(low_x, low_y / ratio), min(high_x, high_y / ratio)])
         if ends[1] <= ends[0] * 1.05:
             continue
-        style_of = {"color": DARK if ratio == 1 else GRAY, "lw": 0.7 if ratio == 1 else 0.4}
+        style_of: dict[str, Any] = {
+            "color": DARK if ratio == 1 else GRAY,
+            "lw": 0.7 if ratio == 1 else 0.4,
+        }
         ax.plot(ends, ends * ratio, zorder=1, ls="-" if ratio == 1 else (0, (4, 3)), **style_of)
         at_top = ends[1] * ratio >= high_y * 0.999
         ax.annotate(
@@ -95,7 +101,7 @@ def values_of(imbalance: pd.DataFrame, estimator: str) -> pd.DataFrame:
 
 
 def draw_estimator(
-    ax, rows: pd.DataFrame, tests: pd.DataFrame, name: str, cohort: CohortLabel
+    ax: Axes, rows: pd.DataFrame, tests: pd.DataFrame, name: str, cohort: CohortLabel
 ) -> None:
     """Strip of one estimator with its effect, or the sentence why there is none."""
     own, tested = list(rows.get("reason", [])), list(tests.get("reason", []))
@@ -140,7 +146,7 @@ def draw(
     if pole.empty:
         return style.sentence(cohort, TITLE, "No donor has memory CD4 T cells.")
     fig = style.figure(cohort, TITLE, "double", 152)
-    top, bottom = fig.subfigures(2, 1, height_ratios=(1.35, 1))
+    top, bottom = style.stacked(fig, 1.35, 1)
     left, right = top.subplots(1, 2, width_ratios=(1.15, 1))
     draw_poles(left, pole, cohort, labeled)
     style.mark(left, "a", f"{count(len(pole), 'donor')}; lines: equal Tph to Th22 ratio")
@@ -158,7 +164,11 @@ def draw(
 
 
 def draw_effects(
-    ax, effects: pd.DataFrame, values: dict, cohort: CohortLabel, permuted: pd.DataFrame | None
+    ax: Axes,
+    effects: pd.DataFrame,
+    values: dict,
+    cohort: CohortLabel,
+    permuted: pd.DataFrame | None,
 ) -> pd.DataFrame:
     """Standardized effects on one axis; the effect in its own unit is written above each.
 
@@ -202,7 +212,7 @@ def draw_effects(
     return null
 
 
-def draw_null(ax, row, permuted: pd.DataFrame | None) -> pd.DataFrame:
+def draw_null(ax: Axes, row: Any, permuted: pd.DataFrame | None) -> pd.DataFrame:
     """Histogram of the effects with permuted labels below the row of one estimator.
 
     Drawn on the axis of the standardized effect, so both are divided by the same deviation.
@@ -222,7 +232,7 @@ def draw_null(ax, row, permuted: pd.DataFrame | None) -> pd.DataFrame:
     return null
 
 
-def reason_of(row, values: dict) -> str:
+def reason_of(row: Any, values: dict) -> str:
     """Reason of a test, else the first reason a donor's value is missing."""
     if isinstance(row.reason, str) and row.reason:
         return row.reason
@@ -239,7 +249,14 @@ def lead_estimator(effects: pd.DataFrame, values: dict) -> str:
     return "E3"
 
 
-def relate(ax, values, interferon, donors, lead: str, cohort: CohortLabel) -> pd.DataFrame:
+def relate(
+    ax: Axes,
+    values: pd.DataFrame,
+    interferon: pd.Series,
+    donors: pd.DataFrame,
+    lead: str,
+    cohort: CohortLabel,
+) -> pd.DataFrame:
     """Lead estimator against the interferon score, or SLEDAI where the donors table has it."""
     key = UNIT_KEY
     other, label = interferon, "type I interferon score"
@@ -257,7 +274,13 @@ def relate(ax, values, interferon, donors, lead: str, cohort: CohortLabel) -> pd
     return pd.concat([rows.assign(panel="f", y_is=lead, x_is=label), found.assign(panel="f")])
 
 
-def plotted(pole, values, effects, null, related) -> pd.DataFrame:
+def plotted(
+    pole: pd.DataFrame,
+    values: pd.DataFrame,
+    effects: pd.DataFrame,
+    null: pd.DataFrame,
+    related: pd.DataFrame,
+) -> pd.DataFrame:
     """Everything plotted, by panel, in one table."""
     parts = [pole.assign(panel="a"), effects.assign(panel="b"), null.assign(panel="b, permuted")]
     for letter, name in zip("cde", ESTIMATORS, strict=True):

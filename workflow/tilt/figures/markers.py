@@ -1,7 +1,10 @@
 """Marker dot plot with negative markers, and the detectability of the genes of the question."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -158,7 +161,9 @@ def draw_detectability_across(
     heat(ax, wide.to_numpy(), list(wide.index))
     few = len(labels) <= 3
     names = [style.textwrap.fill(labels[c], 48 // len(labels) if few else 22) for c in wide.columns]
-    turned = {} if few else {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
+    turned: dict[str, Any] = (
+        {} if few else {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
+    )
     ax.set_xticks(range(len(names)), names, **turned)
     return fig, table
 
@@ -174,7 +179,7 @@ def draw_across(
     return draw_detectability_across(pd.concat(found, ignore_index=True), labels)
 
 
-def heat(ax, values: np.ndarray, genes: list[str]) -> None:
+def heat(ax: Axes, values: np.ndarray, genes: list[str]) -> None:
     """Percentages as color (root scale) and number; below 0.1% gray and bracketed."""
     ax.imshow(np.sqrt(values), cmap=SHARES, vmin=0, vmax=10, aspect="auto")
     for row, column in np.ndindex(values.shape):

@@ -1,7 +1,10 @@
 """Effects across cohorts: forest of cohorts, their average and mean, one panel a quantity."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tilt.core.terms import ESTIMATORS, WORKING_SET
@@ -54,7 +57,7 @@ def draw(table: pd.DataFrame, labels: dict[str, str]) -> tuple[Figure, pd.DataFr
     return fig, table
 
 
-def panel(ax, group: pd.DataFrame, labels: dict[str, str]) -> None:
+def panel(ax: Axes, group: pd.DataFrame, labels: dict[str, str]) -> None:
     """One quantity: a row a cohort, then their average and the mean of random effects."""
     total = group["cohort"] == "all"
     last = group["leads"].astype(bool)
@@ -87,7 +90,7 @@ def panel(ax, group: pd.DataFrame, labels: dict[str, str]) -> None:
         ax.spines["bottom"].set_visible(False)
 
 
-def cohort_name(row, labels: dict[str, str]) -> str:
+def cohort_name(row: Any, labels: dict[str, str]) -> str:
     """Title of a cohort with its n, wrapped."""
     name = style.textwrap.fill(labels.get(row.cohort, row.cohort), 24)
     if not row.n_case > 0:
@@ -95,7 +98,7 @@ def cohort_name(row, labels: dict[str, str]) -> str:
     return f"{name}\nn = {int(row.n_case)} + {int(row.n_control)}"
 
 
-def mean_name(row) -> str:
+def mean_name(row: Any) -> str:
     """What the mean is a mean of, in which model."""
     if row.effect != row.effect:
         return "mean of cohorts"
@@ -112,7 +115,7 @@ def tau2_text(value: float) -> str:
     return "0" if value == 0 else "< 0.001" if value < 0.001 else f"{value:.2g}"
 
 
-def row_text(row) -> str:
+def row_text(row: Any) -> str:
     """Effect, interval, p (of a posterior: the other sign) and the prediction interval."""
     text = forest.effect_text(row)
     if str(row.model).startswith(meta.HALF_NORMAL):
@@ -122,7 +125,7 @@ def row_text(row) -> str:
     return text
 
 
-def draw_mean(ax, row) -> None:
+def draw_mean(ax: Axes, row: Any) -> None:
     """Diamond from end to end of the interval, open for the average of these cohorts.
 
     Thin orange line: prediction interval.

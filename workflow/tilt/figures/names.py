@@ -7,6 +7,7 @@ strongest tones. Color is never the only sign: subsets also carry their name.
 
 import colorsys
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tilt.core.terms import ESTIMATORS, INTERFERON_SET, ISG_HIGH, UNASSIGNED, WORKING_SET
@@ -196,7 +197,7 @@ def pretty(label: str) -> str:
     return NAMES.get(label, str(label).replace("_", " "))
 
 
-def subset_order(labels) -> list[str]:
+def subset_order(labels: Iterable[str]) -> list[str]:
     """Labels in the fixed order of the color table, unknown ones after it, unassigned last."""
     known = {label: place for place, label in enumerate(SUBSET_COLORS)}
     last = len(known)

@@ -1,7 +1,10 @@
 """Robustness: the specification curve and the null of random gene sets."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tilt.core.text import number
@@ -33,7 +36,7 @@ def draw(
     height = 3.4 * sum(sizes) + 11 * len(groups)
     shrink = min(1.0, (style.MAX_HEIGHT - 58) / height)
     fig = style.figure(cohort, TITLE, "double", height * shrink + 58)
-    upper, lower = fig.subfigures(2, 1, height_ratios=(height * shrink, 46))
+    upper, lower = style.stacked(fig, height * shrink, 46)
     axes = upper.subplots(len(groups), 2, width_ratios=(1, 0.8), height_ratios=sizes, squeeze=False)
     for line, (letter, name) in enumerate(zip("abc", groups, strict=False)):
         mine = curve[curve["estimator"] == name]
@@ -64,7 +67,7 @@ def rows_of(good: pd.DataFrame) -> list[pd.DataFrame]:
     return sorted(rows, key=lambda r: (r["effect"].median(), r["specification"].iloc[0]))
 
 
-def panel(ax, side, rows: list, name: str, cohort: CohortLabel, size: float) -> None:
+def panel(ax: Axes, side: Axes, rows: list, name: str, cohort: CohortLabel, size: float) -> None:
     """Specifications of one estimator in order of their effect; the declared one is a diamond."""
     labels = []
     for y, row in enumerate(rows):
@@ -73,18 +76,23 @@ def panel(ax, side, rows: list, name: str, cohort: CohortLabel, size: float) -> 
         text = range_text(row) if several else single_text(next(row.itertuples()))
         side.text(0, y, text, fontsize=size, va="center", transform=side.get_yaxis_transform())
         labels.append("as declared" if main else spec_name(row))
+        marks: dict[str, Any]
         if several:
             marks = {"marker": "|", "ms": 5, "mew": 0.5}
         else:
             ax.plot([row["ci_low"].iloc[0], row["ci_high"].iloc[0]], [y] * 2, color=COLORS[name])
-            marks = {"marker": "D" if main else "o", "ms": 4 if main else 3, "mew": 0}
+            marks = {
+                "marker": "D" if main else "o",
+                "ms": 4 if main else 3,
+                "mew": 0,
+            }
         color = DARK if main else COLORS[name]
         ax.plot(row["effect"], [y] * len(row), ls="", color=color, zorder=3, **marks)
     style.zero_line(ax)
     ax.set_ylim(len(rows) - 0.3, -0.7)
     ax.set_yticks(range(len(rows)), labels, fontsize=size)
     for label in ax.get_yticklabels():
-        label.set_weight("bold" if label.get_text() == "as declared" else "normal")
+        label.set_fontweight("bold" if label.get_text() == "as declared" else "normal")
     ax.tick_params(axis="y", length=0)
     unit = rows[0]["unit"].iloc[0]
     ax.set_xlabel(f"{cohort.case} − {cohort.control} ({unit}), 95% CI; ticks: effects alone")
@@ -104,7 +112,7 @@ def spec_name(row: pd.DataFrame) -> str:
     return text if len(text) <= 46 else text[:45] + "…"
 
 
-def single_text(row) -> str:
+def single_text(row: Any) -> str:
     """Effect, interval, p and n of one specification."""
     n = f"n = {int(row.n_case)} + {int(row.n_control)}" if row.n_case == row.n_case else ""
     return f"{forest.effect_text(row)}  {n}"
@@ -117,7 +125,7 @@ def range_text(rows: pd.DataFrame) -> str:
     return f"{low} to {high}; 95% CI leaves out 0 in {clear} of {len(rows)}"
 
 
-def null_panel(ax, note, random: pd.DataFrame, letter: str) -> None:
+def null_panel(ax: Axes, note: Axes, random: pd.DataFrame, letter: str) -> None:
     """Histogram of the t of random set pairs, which p is made of, and the line of the observed."""
     first = random[random["draw"] == 0].iloc[0]
     observed = float(first["t"])

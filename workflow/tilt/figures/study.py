@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tilt.core.terms import UNIT
@@ -99,7 +100,7 @@ def draw(
     return fig, summary
 
 
-def draw_flow(ax, steps: list) -> None:
+def draw_flow(ax: Axes, steps: list) -> None:
     """Boxes joined by arrows; what left is written beside the arrow."""
     ax.set_axis_off()
     ax.set_xlim(0, 1)
@@ -117,7 +118,7 @@ def draw_flow(ax, steps: list) -> None:
     style.mark(ax, "a", "from samples to donors")
 
 
-def draw_table(ax, summary: pd.DataFrame, cohort: CohortLabel) -> None:
+def draw_table(ax: Axes, summary: pd.DataFrame, cohort: CohortLabel) -> None:
     """Donor table as text, a column a condition."""
     arms = [column for column in summary if column != "characteristic"]
     ax.set_axis_off()
@@ -138,7 +139,7 @@ def draw_table(ax, summary: pd.DataFrame, cohort: CohortLabel) -> None:
     style.mark(ax, "b", "donors by condition")
 
 
-def shorten(text, width: int) -> str:
+def shorten(text: object, width: int) -> str:
     """Text cut to ``width`` letters."""
     text = str(text)
     return text if len(text) <= width else text[: width - 1] + "…"

@@ -2,8 +2,10 @@
 
 import os
 import textwrap
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
+from matplotlib.axis import Axis
 
 matplotlib.use("Agg")
 
@@ -16,6 +18,10 @@ from tilt.core import contracts, tables
 from tilt.core.text import count
 from tilt.figures.names import DARK, GRAY, CohortLabel
 
+if TYPE_CHECKING:
+    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter
+
 MM = 1 / 25.4
 WIDTHS = {"single": 89 * MM, "double": 183 * MM}  # column widths of the journals, in inches
 MAX_HEIGHT = 240  # mm, a journal page
@@ -23,7 +29,7 @@ FORMATS = ("pdf", "svg", "png")
 DPI = 300
 
 # Text as outlines in SVG (looks the same in every browser), as text in PDF (can be edited).
-HOUSE = {
+HOUSE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 7,
     "axes.titlesize": 7,
@@ -80,6 +86,11 @@ def figure(
         textwrap.fill(text, letters), x=0.008, ha="left", fontsize=7.5, color=DARK, linespacing=1.25
     )
     return fig
+
+
+def stacked(fig: Figure, *heights: float) -> np.ndarray:
+    """Parts of a figure one below the other, of these relative heights."""
+    return fig.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
 
 
 def mark(ax: Axes, letter: str, text: str = "") -> None:
@@ -168,35 +179,35 @@ def bar_handles(colors: dict[str, str]) -> list:
     return [Patch(facecolor=color, label=label) for label, color in colors.items()]
 
 
-def few_ticks(n: int):
+def few_ticks(n: int) -> "MaxNLocator":
     """Locator of at most ``n`` round tick steps."""
     from matplotlib.ticker import MaxNLocator
 
     return MaxNLocator(n, steps=[1, 2, 2.5, 5, 10])
 
 
-def diverging(low: str, high: str):
+def diverging(low: str, high: str) -> "LinearSegmentedColormap":
     """Color map from color ``low`` over white to color ``high``."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("diverging", [low, "#F7F7F7", high])
 
 
-def fixed_ticks(ticks: list[float]):
+def fixed_ticks(ticks: list[float]) -> "FixedLocator":
     """Locator of exactly these ticks."""
     from matplotlib.ticker import FixedLocator
 
     return FixedLocator(ticks)
 
 
-def no_text():
+def no_text() -> "NullFormatter":
     """Formatter of minor ticks that stay without number."""
     from matplotlib.ticker import NullFormatter
 
     return NullFormatter()
 
 
-def plain_ticks(axis) -> None:
+def plain_ticks(axis: Axis) -> None:
     """Write tick numbers in full (0.5, 20, 3,000), not as powers."""
     axis.set_major_formatter(lambda x, _: f"{x:,.10g}")
 
@@ -239,7 +250,7 @@ def sqrt_ticks(high: float, gap: float = 0.17) -> list[float]:
     return sorted(ticks)
 
 
-def _root(x):
+def _root(x: float | np.ndarray) -> float | np.ndarray:
     return np.sqrt(np.clip(x, 0, None))
 
 

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from tilt.core.text import number
 from tilt.figures import style
@@ -41,7 +43,9 @@ def draw(tables: dict[str, pd.DataFrame], cohort: CohortLabel) -> tuple[Figure, 
         else:
             panel(ax, table, cohort)
         style.mark(ax, letter, style.textwrap.fill(heading(name, table, cohort), 120 // columns))
-    fig.get_layout_engine().set(wspace=0.04)
+    layout = fig.get_layout_engine()
+    assert isinstance(layout, ConstrainedLayoutEngine)  # style.figure made it
+    layout.set(wspace=0.04)
     kept = ["gene_symbol", "log2fc", "p", "q"]
     parts = [t[kept].assign(subset=name) for name, t in tested.items() if len(t)]
     return fig, pd.concat(parts, ignore_index=True)
@@ -74,7 +78,7 @@ def heading(name: str, table: pd.DataFrame, cohort: CohortLabel) -> str:
     return f"{pretty(name)}, {n}"
 
 
-def panel(ax, table: pd.DataFrame, cohort: CohortLabel) -> None:
+def panel(ax: Axes, table: pd.DataFrame, cohort: CohortLabel) -> None:
     """Fold change against p; genes with q below 5% colored by direction, the clearest named."""
     y = -np.log10(table["p"].clip(lower=1e-300))
     clear = table["q"] < FDR
@@ -100,7 +104,7 @@ def panel(ax, table: pd.DataFrame, cohort: CohortLabel) -> None:
     ax.xaxis.set_major_locator(style.few_ticks(5))
 
 
-def name_genes(ax, table: pd.DataFrame, y: pd.Series, reach: float) -> None:
+def name_genes(ax: Axes, table: pd.DataFrame, y: pd.Series, reach: float) -> None:
     """Names of the clearest genes in a column at each edge, joined to their points."""
     top = table.assign(y=y).sort_values(["p", "gene_symbol"]).head(MOST_NAMED)
     low, high = ax.get_ylim()

@@ -132,14 +132,14 @@ def excluded(symbols: Iterable[str], table: pd.DataFrame) -> pd.Series:
     Parameters: ``symbols`` current gene symbols; ``table`` from :func:`read_excluded`.
     Returns a Series indexed by symbol.
     """
-    symbols = pd.Index(symbols)
-    hits = pd.Series("", index=symbols)
+    names = pd.Index(symbols)
+    hits = pd.Series("", index=names)
     for name, rows in table.groupby("list", sort=False):
-        inside = symbols.isin(rows.loc[rows["kind"] == "gene", "value"])
+        inside = names.isin(rows.loc[rows["kind"] == "gene", "value"])
         patterns = rows.loc[rows["kind"] == "regex", "value"]
         if len(patterns):
             either = re.compile("|".join(f"(?:{p})" for p in patterns))
-            inside |= np.array([bool(either.search(s)) for s in symbols], dtype=bool)
+            inside |= np.array([bool(either.search(s)) for s in names], dtype=bool)
         hits = hits.where(~inside, hits + "," + name)
     return hits.str.lstrip(",")
 

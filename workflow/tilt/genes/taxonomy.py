@@ -14,7 +14,7 @@ ALIKE = 0.5  # share of genes in common (Jaccard) above which labels are alike
 MIN_UNIQUE = 2  # positive genes that tell it from each other label
 
 
-def design(markers: pd.DataFrame, labels: Sequence[str], symbols: Sequence[str]) -> np.ndarray:
+def design(markers: pd.DataFrame, labels: Sequence[str], symbols: Collection[str]) -> np.ndarray:
     """Signs of genes for labels: +1 positive, -1 negative, 0 not named (labels x genes).
 
     A label of a T-cell branch (level 1 and below) takes over the genes of its parents; where they
@@ -91,7 +91,14 @@ def subset_labels(markers: pd.DataFrame, measured: Collection[str]) -> list[str]
     return [label for label in markers["label"] if label in chosen]
 
 
-def _callable(rows, markers, measured, min_positive, min_share, min_unique) -> list[str]:
+def _callable(
+    rows: pd.DataFrame,
+    markers: pd.DataFrame,
+    measured: set[str],
+    min_positive: int,
+    min_share: float,
+    min_unique: int,
+) -> list[str]:
     genes = {row.label: measured & set(row.positive) for row in rows.itertuples()}
     share = {row.label: len(genes[row.label]) / len(row.positive) for row in rows.itertuples()}
     kept = [

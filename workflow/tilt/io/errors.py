@@ -1,6 +1,7 @@
 """Raw data that cannot be used, and what every reader of it knows: ids, counts, features."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 
@@ -11,7 +12,7 @@ MAX_COUNT = np.iinfo(np.int32).max
 class BadSample(ValueError):
     """Raw data of a sample that cannot be used; says which sample, which file, why, the fix."""
 
-    def __init__(self, sample: str, file, wrong: str, fix: str):
+    def __init__(self, sample: str, file: str | Path, wrong: str, fix: str):
         self.sample, self.file, self.wrong, self.fix = sample, str(file), wrong, fix
         where = f"sample {sample}" if sample else "sample"
         super().__init__(f"{where}: {self.file}: {wrong}. Fix: {fix}.")
@@ -22,7 +23,7 @@ def not_counts(values: np.ndarray) -> str:
     if values.size == 0:
         return ""
     if values.dtype.kind in "iub":
-        low, high = int(values.min()), int(values.max())
+        low, high = float(values.min()), float(values.max())
     else:
         if not np.isfinite(values).all():
             return "holds missing or infinite values (NaN, Inf)"
@@ -42,7 +43,7 @@ def not_counts(values: np.ndarray) -> str:
     return ""
 
 
-def split_features(features: list[list[str]]):
+def split_features(features: list[list[str]]) -> tuple[list[str], list[str], np.ndarray | None]:
     """Ids, symbols and rows to keep (None = all) of a 10x genes or features table.
 
     Columns: id, symbol, type; a single column is taken for both. Only the type Gene Expression

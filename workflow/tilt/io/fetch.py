@@ -11,7 +11,11 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    import requests
 
 log = logging.getLogger(__name__)
 CHUNK = 1 << 20
@@ -31,7 +35,7 @@ class RetrievalError(RuntimeError):
 
 
 class _Refused(Exception):
-    """This mirror cannot give the file; another may."""
+    """A mirror cannot give the file; another may."""
 
 
 class _Passing(Exception):
@@ -147,7 +151,14 @@ def _notes(part: Path) -> Path:
     return part.with_name(f"{part.name}.json")
 
 
-def _download(url: str, part: Path, name: str, n_bytes, attempts: int, sleep) -> None:
+def _download(
+    url: str,
+    part: Path,
+    name: str,
+    n_bytes: int | None,
+    attempts: int,
+    sleep: Callable[[float], object],
+) -> None:
     import requests
 
     failed, session = 0, requests.Session()
@@ -184,7 +195,9 @@ def _plainly(error: Exception) -> str:
     }.get(kind, f"{kind}: {error}")
 
 
-def _go_on(session, url: str, part: Path, name: str, n_bytes: int | None) -> None:
+def _go_on(
+    session: "requests.Session", url: str, part: Path, name: str, n_bytes: int | None
+) -> None:
     """One request, from where the part ends; returns when the part has every byte."""
     have = part.stat().st_size if part.exists() else 0
     notes = json.loads(_notes(part).read_text()) if have and _notes(part).exists() else {}
@@ -225,12 +238,14 @@ def _go_on(session, url: str, part: Path, name: str, n_bytes: int | None) -> Non
         raise _Passing(f"the connection was dropped at {amount(size)} of {amount(total)}")
 
 
-def _retry_after(answer) -> float:
+def _retry_after(answer: "requests.Response") -> float:
     value = answer.headers.get("Retry-After", "")
     return min(float(value), 600.0) if value.isdigit() else 0.0
 
 
-def _write(answer, part: Path, name: str, have: int, total: int | None) -> None:
+def _write(
+    answer: "requests.Response", part: Path, name: str, have: int, total: int | None
+) -> None:
     begun = told = time.monotonic()
     done = have
     with open(part, "ab" if have else "wb") as handle:

@@ -5,7 +5,7 @@ rows asked for.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from tilt.io.errors import BadSample, not_counts, split_features
 log = logging.getLogger(__name__)
 
 
-def read_10x(path: Path, sample: str):
+def read_10x(path: Path, sample: str) -> tuple[sp.csr_matrix, list[str], list[str], list[str]]:
     """Matrix (cells x genes), barcodes, ids and symbols of a 10x HDF5 file, v2 or v3."""
     import h5py
 
@@ -61,7 +61,7 @@ def read_h5ad(
     column: str | None,
     keep: list[str],
     where: dict[str, list[str]],
-):
+) -> tuple[sp.csr_matrix, list[str], list[str], list[str], dict[str, np.ndarray]]:
     """Matrix, barcodes, ids, symbols and kept obs columns of one sample of an h5ad file.
 
     ``column`` = obs column whose value is ``sample`` for the cells wanted; None = all cells.
@@ -113,8 +113,8 @@ def split_h5ad(
         h5_parts.check_counts(file, group, counts, "", path)
         chosen = h5_parts.chosen(file, where or {}, len(barcodes), "", path)
         found = sorted(set(np.array(values, dtype=object)[chosen]) - {""})
-        paths = dict(out) if isinstance(out, dict) else {s: out(s) for s in found}
-        paths = {name: Path(target) for name, target in paths.items() if target is not None}
+        given = dict(out) if isinstance(out, dict) else {s: out(s) for s in found}
+        paths = {name: Path(target) for name, target in given.items() if target is not None}
         codes = {name: i for i, name in enumerate(paths)}
         known = h5_parts.of_samples(found, paths, path)
         code = np.array([codes.get(known.get(value), -1) for value in values], dtype=np.int32)
@@ -198,7 +198,7 @@ class _Writer:
         self.part.replace(self.path)
 
 
-def _no_cells(path: Path, sample: str, column: str, values) -> BadSample:
+def _no_cells(path: Path, sample: str, column: str, values: Iterable[str]) -> BadSample:
     known = sorted(set(values) - {""})
     shown = ", ".join(known[:5]) + (f" and {len(known) - 5} more" if len(known) > 5 else "")
     return BadSample(

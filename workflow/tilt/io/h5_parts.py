@@ -6,12 +6,16 @@ Only h5py is used, so that a file far larger than the memory costs one block of 
 import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
 
 from tilt.core.text import safe_name
 from tilt.io.errors import ENSEMBL, BadSample, not_counts
+
+if TYPE_CHECKING:
+    import h5py
 
 BLOCK_ROWS = 20_000
 FIRST_VALUES = 100_000
@@ -32,7 +36,7 @@ ID_COLUMNS = ("gene_ids", "gene_id", "ensembl", "ensembl_id", "feature_id", "ens
 
 
 @contextlib.contextmanager
-def opened(path: Path, sample: str):
+def opened(path: Path, sample: str) -> "Iterator[h5py.File]":
     """The file, open for reading; raises BadSample if it or a part of it cannot be read."""
     import h5py
 
@@ -52,7 +56,7 @@ def opened(path: Path, sample: str):
             raise BadSample(sample, path, wrong, fix) from error
 
 
-def texts(dataset) -> list[str]:
+def texts(dataset: "h5py.Dataset") -> list[str]:
     """Values of a dataset as text; whole numbers without a decimal point."""
     values = dataset[:]
     if values.dtype.kind == "f":
@@ -60,7 +64,9 @@ def texts(dataset) -> list[str]:
     return [v.decode() if isinstance(v, bytes) else str(v) for v in values]
 
 
-def counts_group(file, counts: str, sample: str, path: Path):
+def counts_group(
+    file: "h5py.File", counts: str, sample: str, path: Path
+) -> "h5py.Group | h5py.Dataset":
     """The matrix named ``counts`` (X, raw/X, layers/<name>); raises BadSample if there is none."""
     if counts not in file:
         places = [name for name in ("X", "raw/X") if name in file]
@@ -72,7 +78,7 @@ def counts_group(file, counts: str, sample: str, path: Path):
     return file[counts]
 
 
-def names(file, counts: str) -> tuple[list[str], list[str], list[str]]:
+def names(file: "h5py.File", counts: str) -> tuple[list[str], list[str], list[str]]:
     """Barcodes, gene ids and gene symbols that go with the counts."""
     obs, var = file["obs"], file["raw/var" if counts == "raw/X" else "var"]
     index = texts(var[_index_name(var)])
@@ -88,7 +94,7 @@ def names(file, counts: str) -> tuple[list[str], list[str], list[str]]:
     return texts(obs[_index_name(obs)]), ids, symbols
 
 
-def _index_name(frame) -> str:
+def _index_name(frame: "h5py.Group") -> str:
     name = frame.attrs.get("_index", "_index")
     return name if name in frame else "index"
 
@@ -97,7 +103,7 @@ def _mostly_ids(names: list[str]) -> bool:
     return sum(bool(ENSEMBL.match(name)) for name in names) > 0.5 * max(len(names), 1)
 
 
-def column(file, name: str, sample: str, path: Path) -> list[str]:
+def column(file: "h5py.File", name: str, sample: str, path: Path) -> list[str]:
     """A column of obs as text, missing values empty; raises BadSample if there is none."""
     obs = file["obs"]
     if name not in obs or name.startswith("__"):
@@ -111,7 +117,7 @@ def column(file, name: str, sample: str, path: Path) -> list[str]:
     return _values(obs[name])
 
 
-def chosen(file, where: dict, n_cells: int, sample: str, path: Path) -> np.ndarray:
+def chosen(file: "h5py.File", where: dict, n_cells: int, sample: str, path: Path) -> np.ndarray:
     """Cells whose obs values are among those wanted."""
     chosen = np.ones(n_cells, dtype=bool)
     for name, wanted in where.items():
@@ -149,7 +155,7 @@ def of_samples(values: Iterable[str], samples: Iterable[str], path: Path) -> dic
     return same
 
 
-def _values(element) -> list[str]:
+def _values(element: "h5py.Group | h5py.Dataset") -> list[str]:
     """A column of obs or var as text; missing values are empty. Old and new categoricals."""
     import h5py
 
@@ -165,7 +171,9 @@ def _values(element) -> list[str]:
     return ["" if text == "nan" else text for text in texts(element)]
 
 
-def check_counts(file, group, counts: str, sample: str, path: Path) -> None:
+def check_counts(
+    file: "h5py.File", group: "h5py.Group | h5py.Dataset", counts: str, sample: str, path: Path
+) -> None:
     """Look at the first values: if they are not counts, say where the counts are."""
     wrong = not_counts(_first_values(group))
     if not wrong:
@@ -177,7 +185,7 @@ def check_counts(file, group, counts: str, sample: str, path: Path) -> None:
     raise BadSample(sample, path, f"{counts} {wrong}", fix)
 
 
-def places_of_counts(file) -> list[str]:
+def places_of_counts(file: "h5py.File") -> list[str]:
     """Where an h5ad holds whole numbers, by a look at the first values: raw/X, X, layers."""
     places = {"raw/X": file.get("raw/X"), "X": file.get("X")}
     places |= {f"layers/{name}": layer for name, layer in file.get("layers", {}).items()}
@@ -185,14 +193,14 @@ def places_of_counts(file) -> list[str]:
     return [name for name, place in present.items() if not not_counts(_first_values(place))]
 
 
-def _first_values(group) -> np.ndarray:
+def _first_values(group: "h5py.Group | h5py.Dataset") -> np.ndarray:
     import h5py
 
     return group["data"][:FIRST_VALUES] if isinstance(group, h5py.Group) else group[:100].ravel()
 
 
 def blocks(
-    group, n_genes: int, rows: np.ndarray, block_rows: int = BLOCK_ROWS
+    group: "h5py.Group | h5py.Dataset", n_genes: int, rows: np.ndarray, block_rows: int = BLOCK_ROWS
 ) -> Iterator[tuple[np.ndarray, sp.csr_matrix]]:
     """Blocks of the wanted rows (sorted), reading ``block_rows`` rows of the file at a time."""
     import h5py
@@ -204,7 +212,7 @@ def blocks(
     ):
         yield rows, _whole_csc(group)[rows]
         return
-    indptr = group["indptr"][:] if sparse else None
+    indptr = group["indptr"][:] if sparse else np.zeros(0, int)
     n_rows = len(indptr) - 1 if sparse else group.shape[0]
     for start in range(0, n_rows, block_rows):
         stop = min(start + block_rows, n_rows)
@@ -225,7 +233,7 @@ def blocks(
         yield wanted, block[wanted - first]
 
 
-def _whole_csc(group) -> sp.csr_matrix:
+def _whole_csc(group: "h5py.Group") -> sp.csr_matrix:
     """A column-compressed matrix cannot be read by rows: it is read whole."""
     shape = tuple(group.attrs.get("shape", group.attrs.get("h5sparse_shape")))
     parts = (group["data"][:], group["indices"][:], group["indptr"][:])

@@ -3,6 +3,7 @@
 No numerical library is imported here: the workflow asks these questions at every start.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 FORMATS = ("10x_dir", "triplets", "10x_h5", "h5ad", "h5ad_per_sample", "table")
@@ -17,7 +18,7 @@ class LayoutError(ValueError):
     """The sample sheet or the cohort file does not say which files a sample has."""
 
 
-def sample_files(cohort: dict, row: dict) -> dict[str, str]:
+def sample_files(cohort: Mapping, row: Mapping) -> dict[str, str]:
     """Raw files of one row of the sample sheet.
 
     ``cohort`` is a cohort file as a dict (``format``, ``folder``, ``genes_file``, ``file``),
@@ -87,7 +88,7 @@ def columns_needed(cohort: dict, columns: list[str]) -> list[str]:
     return [name for name in wanted if name not in columns]
 
 
-def _value(row: dict, column: str, layout: str) -> str:
+def _value(row: Mapping, column: str, layout: str) -> str:
     value = row.get(column, "")
     if not value:
         raise LayoutError(f"format {layout} needs a value in column {column!r}")
@@ -103,7 +104,7 @@ def _directory(folder: Path) -> dict[str, str]:
     return files
 
 
-def _triplet(folder: Path, row: dict, genes_file: str | None) -> dict[str, str]:
+def _triplet(folder: Path, row: Mapping, genes_file: str | None) -> dict[str, str]:
     files = {}
     for role, endings in (("matrix", MATRIX), ("barcodes", BARCODES), ("features", FEATURES)):
         if role == "features" and genes_file:

@@ -9,7 +9,9 @@ import logging
 import re
 import warnings
 import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,22 +19,27 @@ import scipy.sparse as sp
 from tilt.io import h5, layouts
 from tilt.io.errors import ENSEMBL, BadSample, not_counts, split_features
 
+if TYPE_CHECKING:
+    from anndata import AnnData
+
 log = logging.getLogger(__name__)
 MOUSE_ID = re.compile(r"^(mm10_+|mm9_+|GRCm3[89]_+)|^ENSMUSG")
 HOUSEKEEPING = {"ACTB", "B2M", "GAPDH", "MALAT1", "RPL13", "TMSB4X", "EEF1A1", "FTL"}
+# Counts (cells x genes), barcodes, gene ids, gene symbols of one file.
+Found = tuple[sp.csr_matrix, list[str], list[str], list[str]]
 TRUNCATED = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
 def read_sample(
     format: str,
-    files: dict[str, str | Path],
+    files: Mapping[str, str | Path],
     *,
     sample: str = "",
     counts: str = "X",
     sample_column: str | None = None,
     keep: list[str] | None = None,
     where: dict[str, list[str]] | None = None,
-):
+) -> "AnnData":
     """Read the raw counts of one sample.
 
     ``files`` as given by :func:`tilt.io.layouts.sample_files`. ``counts`` (X, raw/X,
@@ -47,6 +54,7 @@ def read_sample(
     """
     if format not in layouts.FORMATS:
         raise ValueError(f"unknown format {format!r}; known: {', '.join(layouts.FORMATS)}")
+    found: tuple  # what is in Found, and columns of obs where the format has them
     for file in files.values():
         _check_file(Path(file), sample)
     if format in ("10x_dir", "triplets"):
@@ -66,7 +74,16 @@ def read_sample(
     return to_anndata(*found, sample=sample, file=next(iter(files.values())))
 
 
-def to_anndata(matrix, barcodes, ids, symbols, obs=None, *, sample: str, file):
+def to_anndata(
+    matrix: sp.spmatrix,
+    barcodes: Sequence[str],
+    ids: Sequence[str],
+    symbols: Sequence[str],
+    obs: dict | None = None,
+    *,
+    sample: str,
+    file: str | Path,
+) -> "AnnData":
     """Assemble and check an AnnData from a cells x genes matrix and its names (lists of str)."""
     import anndata
     import pandas as pd
@@ -85,7 +102,7 @@ def to_anndata(matrix, barcodes, ids, symbols, obs=None, *, sample: str, file):
         return anndata.AnnData(matrix, obs=frame, var=genes)
 
 
-def as_counts(matrix, sample: str, file) -> sp.csr_matrix:
+def as_counts(matrix: sp.spmatrix, sample: str, file: str | Path) -> sp.csr_matrix:
     """Check that ``matrix`` holds counts and return it as CSR int32; raises BadSample."""
     matrix = sp.csr_matrix(matrix)
     wrong = not_counts(matrix.data)
@@ -103,7 +120,13 @@ def as_counts(matrix, sample: str, file) -> sp.csr_matrix:
     return matrix
 
 
-def check_names(barcodes, ids, symbols, sample: str, file) -> None:
+def check_names(
+    barcodes: Sequence[str],
+    ids: Sequence[str],
+    symbols: Sequence[str],
+    sample: str,
+    file: str | Path,
+) -> None:
     """Raise BadSample for repeated barcodes and for genes that are not human."""
     seen, twice = set(), []
     for name in barcodes:
@@ -167,7 +190,7 @@ def _check_file(path: Path, sample: str) -> None:
         raise BadSample(sample, path, "the file is not HDF5", fix)
 
 
-def _open(path: Path):
+def _open(path: Path) -> BinaryIO | gzip.GzipFile:
     with open(path, "rb") as handle:
         packed = handle.read(2) == b"\x1f\x8b"
     return gzip.open(path, "rb") if packed else open(path, "rb")
@@ -197,7 +220,7 @@ def _truncated(sample: str, path: Path) -> BadSample:
     )
 
 
-def _read_triplet(files: dict, sample: str):
+def _read_triplet(files: Mapping, sample: str) -> Found:
     matrix = _read_matrix(Path(files["matrix"]), sample)
     barcodes = [line[0] for line in read_lines(Path(files["barcodes"]), sample)]
     features = read_lines(Path(files["features"]), sample)
@@ -213,7 +236,9 @@ def _read_triplet(files: dict, sample: str):
     return matrix.T, barcodes, ids, symbols
 
 
-def _misfit(files: dict, sample: str, shape, n_features: int, n_barcodes: int) -> BadSample:
+def _misfit(
+    files: Mapping, sample: str, shape: tuple[int, int], n_features: int, n_barcodes: int
+) -> BadSample:
     rows, columns = shape
     if (rows, columns) == (n_barcodes, n_features):
         return BadSample(
@@ -238,7 +263,7 @@ def _misfit(files: dict, sample: str, shape, n_features: int, n_barcodes: int) -
     )
 
 
-def _read_matrix(path: Path, sample: str):
+def _read_matrix(path: Path, sample: str) -> sp.coo_matrix:
     from scipy.io import mmread
 
     try:
@@ -262,7 +287,9 @@ def _read_matrix(path: Path, sample: str):
         ) from error
 
 
-def _of_lane(found, path: Path, sample: str, where: dict, keep: list[str]):
+def _of_lane(
+    found: tuple, path: Path, sample: str, where: dict, keep: list[str]
+) -> tuple[sp.csr_matrix, list[str], list[str], list[str], dict[str, list[str]]]:
     """Cells of one sample of a lane that several samples share, by a table of its barcodes.
 
     The table's first column is the barcode; what follows its last dash is passed over, as
@@ -294,10 +321,12 @@ def _of_lane(found, path: Path, sample: str, where: dict, keep: list[str]):
     return matrix.tocsr()[rows], names, ids, symbols, obs
 
 
-def _read_table(path: Path, sample: str, block: int = 2000):
+def _read_table(path: Path, sample: str, block: int = 2000) -> Found:
     import pandas as pd
 
-    blocks, rows, columns = [], [], []
+    blocks = []
+    rows: list[str] = []
+    columns: list[str] = []
     try:
         with _open(path) as handle:
             head = handle.readline().decode("utf-8-sig")

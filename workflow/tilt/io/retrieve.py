@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
@@ -20,7 +20,7 @@ PARALLEL = 3  # files of a cohort at a time: what public archives bear
 
 
 def retrieve(
-    entries: list[dict], folder: Path, wanted: list[str], fetch_one=fetch
+    entries: list[dict], folder: Path, wanted: list[str], fetch_one: Callable[..., dict] = fetch
 ) -> list[dict[str, str | int]]:
     """Fetch the files of a cohort that are not in ``folder`` yet.
 
@@ -69,7 +69,7 @@ def _lost(lost: list[str], archives: list[dict], folder: Path) -> str:
     )
 
 
-def _one(entry: dict, folder: Path, lock: dict, fetch_one) -> dict:
+def _one(entry: dict, folder: Path, lock: dict, fetch_one: Callable[..., dict]) -> dict:
     """Record of one file of the cohort, fetched if it is not there."""
     name = entry["name"]
     target = folder / name
@@ -162,7 +162,9 @@ def unpack(archive: Path, wanted: list[str], folder: Path) -> dict[str, dict]:
                 target = folder / name
                 part = target.with_name(f".{name}.part")
                 sha = hashlib.sha256()
-                with tar.extractfile(member) as source, open(part, "wb") as sink:
+                source = tar.extractfile(member)
+                assert source is not None  # it is a file
+                with source, open(part, "wb") as sink:
                     while chunk := source.read(CHUNK):
                         sha.update(chunk)
                         sink.write(chunk)

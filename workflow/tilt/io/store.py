@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anndata as ad
 import h5py
 import numpy as np
 import pandas as pd
 import zarr
+from numpy.typing import DTypeLike
 from scipy import sparse
 
 from tilt.io import h5_parts
@@ -26,9 +27,9 @@ BLOCK_ROWS = 5_000  # rows in memory at a time: about 80 MB at 2,000 genes per c
 CHUNK = 1_000_000  # numbers in one compressed piece on disk
 H5_CHUNK = 200_000  # the same in an h5ad; its own default of a thousand makes larger files
 T = TypeVar("T")
-NO_MORE = object()
+NO_MORE: Any = object()
 ROOT_ATTRIBUTES = {"encoding-type": "anndata", "encoding-version": "0.1.0"}
-NOTHING = {key: {} for key in ("obsm", "obsp", "varm", "varp", "layers", "uns")}
+NOTHING: dict[str, dict] = {key: {} for key in ("obsm", "obsp", "varm", "varp", "layers", "uns")}
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,17 @@ class Store:
 
     @property
     def var_names(self) -> pd.Index:
+        """Names of the genes."""
         return self.var.index
 
     @property
     def n_obs(self) -> int:
+        """Number of cells."""
         return len(self.obs)
 
     @property
     def n_vars(self) -> int:
+        """Number of genes."""
         return len(self.var)
 
     def rows(self, start: int, stop: int) -> sparse.csr_matrix:
@@ -111,7 +115,8 @@ class _GrowingCsr:
         empty = sparse.csr_matrix((0, n_genes), dtype=np.int32)
         with ad.settings.override(auto_shard_zarr_v3=False):
             ad.io.write_elem(root, "X", empty, dataset_kwargs={"chunks": (CHUNK,)})
-        self.group, self.n_genes = root["X"], n_genes
+        self.group: Any = root["X"]
+        self.n_genes = n_genes
         self.kept = {name: [np.zeros(0, np.int32)] for name in ("data", "indices")}
         self.indptr = [np.zeros(1, np.int64)]
 
@@ -140,7 +145,7 @@ class _GrowingCsr:
         self.group.attrs["shape"] = [len(indptr) - 1, self.n_genes]
 
 
-def _growing_csr(root, name: str, n_genes: int, dtype, options: dict):
+def _growing_csr(root: zarr.Group, name: str, n_genes: int, dtype: DTypeLike, options: dict) -> Any:
     empty = sparse.csr_matrix((0, n_genes), dtype=dtype)
     with ad.settings.override(auto_shard_zarr_v3=False):
         ad.io.write_elem(root, name, empty, dataset_kwargs=options)
@@ -191,7 +196,7 @@ def write_sample(path: str | Path, sample: ad.AnnData) -> None:
             ad.io.write_elem(root, name, value)
 
 
-def read_part(path: str | Path, part: str):
+def read_part(path: str | Path, part: str) -> pd.DataFrame | sparse.csr_matrix:
     """One part (obs, var or X) of a sample object, without the others."""
     with h5py.File(path) as file:
         return ad.io.read_elem(file[part])
@@ -200,7 +205,7 @@ def read_part(path: str | Path, part: str):
 def open_store(path: str | Path) -> Store:
     """Open a store for reading; tables and row pointers are loaded, counts stay on disk."""
     root = zarr.open_group(Path(path), mode="r")
-    counts = root["X"]
+    counts: Any = root["X"]  # a group, which zarr's types leave open
     return Store(
         obs=ad.io.read_elem(root["obs"]),
         var=ad.io.read_elem(root["var"]),

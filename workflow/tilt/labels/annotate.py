@@ -162,7 +162,7 @@ def _call(chance: np.ndarray, names: list[str], markers: pd.DataFrame) -> pd.Dat
     row = markers.set_index("label")
     n = np.arange(len(chance))
 
-    def summed(keys):
+    def summed(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         unique, code = np.unique(keys.astype(str), return_inverse=True)
         return unique, code, chance @ np.eye(len(unique))[code]
 
@@ -192,7 +192,16 @@ def _call(chance: np.ndarray, names: list[str], markers: pd.DataFrame) -> pd.Dat
     )
 
 
-def _poles(table, scores, counts, depth, symbols, donor, markers, signatures) -> None:
+def _poles(
+    table: pd.DataFrame,
+    scores: pd.DataFrame,
+    counts: sparse.csr_matrix,
+    depth: np.ndarray,
+    symbols: np.ndarray,
+    donor: np.ndarray,
+    markers: pd.DataFrame,
+    signatures: pd.DataFrame,
+) -> None:
     """Add pole scores and flags, and the interferon score."""
     listed = _marker_genes(markers) | set(signatures["gene"])
     inside = groups.working_set(table)

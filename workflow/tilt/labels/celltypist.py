@@ -12,6 +12,7 @@ import pickle
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,8 +31,11 @@ BUILTINS = {"object", "set", "frozenset", "list", "dict", "tuple", "int", "float
 
 @dataclass(frozen=True)
 class Model:
-    """``genes`` H symbols; ``labels`` K names; ``weights`` K x H and ``intercept`` K (one row of
-    weights for two labels); ``mean`` and ``scale`` H."""
+    """A model of H genes and K labels.
+
+    ``genes`` H symbols; ``labels`` K names; ``weights`` K x H and ``intercept`` K (one row of
+    weights for two labels); ``mean`` and ``scale`` H.
+    """
 
     genes: np.ndarray
     labels: np.ndarray
@@ -44,13 +48,13 @@ class Model:
 class _Part:
     """Stands for whatever else a file names: keeps its attributes and does nothing."""
 
-    def __new__(cls, *_args, **_kwargs):
+    def __new__(cls, *_args: object, **_kwargs: object) -> "_Part":
         return super().__new__(cls)
 
-    def __init__(self, *_args, **_kwargs):
+    def __init__(self, *_args: object, **_kwargs: object):
         pass
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: object) -> None:
         if isinstance(state, dict):
             self.__dict__.update(state)
 
@@ -58,7 +62,7 @@ class _Part:
 class _Reader(pickle.Unpickler):
     """Reads arrays, numbers and names; everything else that a pickle names is a dead part."""
 
-    def find_class(self, module: str, name: str):
+    def find_class(self, module: str, name: str) -> Any:
         root = module.partition(".")[0]
         if (root == "numpy" and name in ALLOWED) or (root == "builtins" and name in BUILTINS):
             return super().find_class(module.replace("numpy.core", "numpy._core"), name)

@@ -128,11 +128,11 @@ def curve(
 
 
 def rightness(truth: np.ndarray | None, called: np.ndarray, inside: np.ndarray) -> tuple:
-    """n with a truth, n of them inside, their share, and accuracy and macro-F1 inside."""
+    """Number with a truth, number of them inside, their share, and accuracy and macro-F1 inside."""
     given = np.zeros(len(called), bool) if truth is None else truth != UNASSIGNED
     use = given & inside
     n, left = int(given.sum()), int(use.sum())
-    if not left:
+    if truth is None or not left:
         return n, left, left / n if n else np.nan, np.nan, np.nan
     code, names = pd.factorize(np.concatenate([truth[use], called[use]]))
     true, own = code[:left], code[left:]

@@ -63,6 +63,7 @@ class Mixture:
 
     @property
     def n_groups(self) -> int:
+        """Number of groups Q."""
         return len(self.shares)
 
     def evidence(self, counts: sparse.csr_matrix, depth: np.ndarray) -> np.ndarray:
@@ -78,7 +79,9 @@ class Mixture:
             out[start : start + BLOCK] = (on - mixed) @ positive + (off - mixed) @ negative
         return out
 
-    def shared(self, embedding, counts, depth, fold) -> np.ndarray:
+    def shared(
+        self, embedding: np.ndarray, counts: sparse.csr_matrix, depth: np.ndarray, fold: np.ndarray
+    ) -> np.ndarray:
         """Log evidence for groups from the map and the profiles: n x Q."""
         out = np.zeros((len(depth), self.n_groups))
         for part in range(FOLDS):
@@ -93,14 +96,23 @@ class Mixture:
                 out[rows] += self.power * (score - score.max(1, keepdims=True))
         return out
 
-    def posterior(self, marker_counts, depth, embedding, counts, fold, own=0.0) -> np.ndarray:
+    def posterior(
+        self,
+        marker_counts: sparse.csr_matrix,
+        depth: np.ndarray,
+        embedding: np.ndarray,
+        counts: sparse.csr_matrix,
+        fold: np.ndarray,
+        own: np.ndarray | float = 0.0,
+    ) -> np.ndarray:
         """Probability of each label for each cell (n x K); rows sum to 1.
 
-        ``own``: log evidence from elsewhere (n x K)."""
+        ``own``: log evidence from elsewhere (n x K).
+        """
         shared = self.shared(embedding, counts, depth, fold)[:, self.group]
         return self.normalized(self.evidence(marker_counts, depth) + shared + own)
 
-    def alone(self, marker_counts, depth) -> np.ndarray:
+    def alone(self, marker_counts: sparse.csr_matrix, depth: np.ndarray) -> np.ndarray:
         """Probability of each label from the cell's own markers only (n x K)."""
         return self.normalized(self.evidence(marker_counts, depth))
 
@@ -210,7 +222,9 @@ def fit(
     return model
 
 
-def _gate(embedding: np.ndarray, chance: np.ndarray, last):
+def _gate(
+    embedding: np.ndarray, chance: np.ndarray, last: logistic.LogisticMap | None
+) -> logistic.LogisticMap | None:
     """Balanced multinomial logistic map from the embedding to groups, or None.
 
     ``last`` is the map of the round before, from which the search starts.
@@ -225,9 +239,14 @@ def _gate(embedding: np.ndarray, chance: np.ndarray, last):
     return logistic.fit(embedding[use], label[use], weight[use], last, GATE_TOLERANCE)
 
 
-def _profiles(counts, depth, chance, fold) -> tuple:
-    """For each fold, from the cells of the other folds: weighted log ratios of the profiles of the
-    groups to the mean profile (genes x groups), and their sums (groups)."""
+def _profiles(
+    counts: sparse.csr_matrix, depth: np.ndarray, chance: np.ndarray, fold: np.ndarray
+) -> tuple:
+    """Weights of the genes for each fold, from the cells of the other folds.
+
+    Weighted log ratios of the profiles of the groups to the mean profile (genes x groups), and
+    their sums (groups).
+    """
     typical = np.median(depth)
     lent = PROFILE_CELLS * typical
     sums, totals, depths = [], [], []

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,10 +40,19 @@ class Cohort:
     fold: np.ndarray
     seed: int
 
-    def fit(self, markers, names, group, cells, own=None, **how) -> np.ndarray:
+    def fit(
+        self,
+        markers: pd.DataFrame,
+        names: list[str],
+        group: np.ndarray,
+        cells: np.ndarray,
+        own: np.ndarray | None = None,
+        **how: Any,
+    ) -> np.ndarray:
         """Fit a mixture on some of the cells of every donor, apply it to all (cells x names).
 
-        ``own``: log evidence from elsewhere, cells x names."""
+        ``own``: log evidence from elsewhere, cells x names.
+        """
         signs = taxonomy.design(markers, names, self.symbols) * self.seen
         differ = (signs != signs[0]).any(0)
         use = np.flatnonzero(differ if differ.any() else (signs != 0).any(0))
@@ -77,7 +87,9 @@ class Cohort:
         return out
 
 
-def posterior(cohort: Cohort, names: list[str], markers: pd.DataFrame):
+def posterior(
+    cohort: Cohort, names: list[str], markers: pd.DataFrame
+) -> tuple[list[str], np.ndarray]:
     """Labels that are there, and their probability: of the group, then within the group."""
     found = _by_reference(cohort, names, markers)
     if found is None:
@@ -98,9 +110,14 @@ def posterior(cohort: Cohort, names: list[str], markers: pd.DataFrame):
     return names, chance
 
 
-def _by_reference(cohort: Cohort, names: list[str], markers: pd.DataFrame):
-    """Probability of labels from the sorted types (cells x names), the group of each label, and
-    the log evidence for each label within its group; None where the reference can't tell."""
+def _by_reference(
+    cohort: Cohort, names: list[str], markers: pd.DataFrame
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Probability of labels from the sorted types (cells x names).
+
+    With it the group of each label, and the log evidence for each label within its group; None
+    where the reference can't tell.
+    """
     whole = reference.shipped()
     at = pd.Index(cohort.symbols).get_indexer(whole.index)
     use = (at >= 0) & cohort.seen[at]
@@ -146,9 +163,13 @@ def _by_reference(cohort: Cohort, names: list[str], markers: pd.DataFrame):
     return chance, group, own
 
 
-def _by_markers(cohort: Cohort, names: list[str], markers: pd.DataFrame):
-    """Labels that are there, their probability, and the group of each, from markers and what the
-    cohort itself teaches."""
+def _by_markers(
+    cohort: Cohort, names: list[str], markers: pd.DataFrame
+) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Labels that are there, their probability, and the group of each.
+
+    From markers and what the cohort itself teaches.
+    """
     everyone = np.arange(len(cohort.depth))
     while True:
         keys = taxonomy.groups(markers, names)
@@ -161,7 +182,9 @@ def _by_markers(cohort: Cohort, names: list[str], markers: pd.DataFrame):
         names = [name for name, key in zip(names, keys, strict=True) if key != absent]
 
 
-def _absent(cohort: Cohort, chance: np.ndarray, names, keys, markers) -> str:
+def _absent(
+    cohort: Cohort, chance: np.ndarray, names: list[str], keys: list[str], markers: pd.DataFrame
+) -> str:
     """Group whose cells show the genes of their branch hardly more than other cells, or ""."""
     arms = {key: taxonomy.branch(markers, name) for name, key in zip(names, keys, strict=True)}
     best = np.array(keys)[chance.argmax(1)]

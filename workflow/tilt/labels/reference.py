@@ -56,7 +56,7 @@ def columns_of(markers: pd.DataFrame, names: Sequence[str], table: pd.DataFrame)
     """
     keys = dict(zip(names, taxonomy.groups(markers, names), strict=True))
     branch = {name: taxonomy.branch(markers, name) for name in markers["label"]}
-    found = {key: [] for key in keys.values()}
+    found: dict[str, list] = {key: [] for key in keys.values()}
     for column in table:
         own = [x for x in markers["label"] if x == column or x.startswith(column + "_")]
         called = {keys[x] for x in own if x in keys}
@@ -68,8 +68,11 @@ def columns_of(markers: pd.DataFrame, names: Sequence[str], table: pd.DataFrame)
 
 @dataclasses.dataclass
 class Reference:
-    """A fitted reference: ``types`` K; ``platform`` and ``weight`` of genes G; ``rates`` K x G
-    (per count, as measured in this cohort); ``shares`` K."""
+    """A fitted reference.
+
+    ``types`` K; ``platform`` and ``weight`` of genes G; ``rates`` K x G (per count, as measured
+    in this cohort); ``shares`` K.
+    """
 
     types: list[str]
     platform: np.ndarray
@@ -122,6 +125,6 @@ def fit(
         trust = PLATFORM_SD**2 / (PLATFORM_SD**2 + TYPE_SD**2 + 1 / (expected + 0.5))
         model.platform = np.exp(common + trust * (ratio - common))
     model.rates = (1 - AMBIENT) * model.platform * rates + AMBIENT * mean
-    shares = dict(zip(table, model.shares.round(3).tolist(), strict=True))
-    log.info("reference: %d genes, shares of types %s", len(mean), shares)
+    learned = dict(zip(table, model.shares.round(3).tolist(), strict=True))
+    log.info("reference: %d genes, shares of types %s", len(mean), learned)
     return model

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -35,7 +36,7 @@ def phrase(quantity: str) -> str:
     return ESTIMATORS[quantity].phrase if quantity in ESTIMATORS else pretty(quantity)
 
 
-def find_test(tests: pd.DataFrame, quantity: str, denominator: str | None = None):
+def find_test(tests: pd.DataFrame, quantity: str, denominator: str | None = None) -> Any:
     """Main test of a quantity (first that is estimable), or None."""
     if tests.empty:
         return None
@@ -56,7 +57,7 @@ def permutation_p(tests: pd.DataFrame, quantity: str, denominator: str) -> float
     return float(rows.iloc[0]) if len(rows) else float("nan")
 
 
-def interval(row) -> str:
+def interval(row: Any) -> str:
     """Effect with its unit and interval: ``+0.81 ln ratio (95% CI 0.35 to 1.27)``."""
     unit = f" {row.unit}" if isinstance(getattr(row, "unit", None), str) and row.unit else ""
     text = f"{row.effect:+.2f}{unit}"
@@ -65,7 +66,7 @@ def interval(row) -> str:
     return text.replace("-", "−")
 
 
-def direction(row, case: str, control: str) -> str:
+def direction(row: Any, case: str, control: str) -> str:
     """What the interval says, without claiming absence of a difference."""
     if row.ci_low > 0:
         return f"higher in {case} than in {control}"
@@ -74,7 +75,7 @@ def direction(row, case: str, control: str) -> str:
     return f"not shown to differ between {case} and {control}"
 
 
-def primary_row(tests: pd.DataFrame):
+def primary_row(tests: pd.DataFrame) -> Any:
     """The row declared primary (estimable or not), or None."""
     if tests.empty:
         return None
@@ -148,7 +149,7 @@ def why_not(tests: pd.DataFrame, values: pd.DataFrame, estimator: str) -> str:
     return "no comparison was possible"
 
 
-def clean(reason) -> str:
+def clean(reason: object) -> str:
     """A reason fit for the middle of a sentence."""
     return str(reason).strip().rstrip(".") if isinstance(reason, str) and reason else "no reason"
 
@@ -241,7 +242,7 @@ def across(meta: pd.DataFrame, cohorts: list[CohortResults]) -> list[str]:
     return [first, second, third + "."]
 
 
-def average(meta: pd.DataFrame, best) -> str:
+def average(meta: pd.DataFrame, best: Any) -> str:
     """The common effect beside a combination: what these cohorts show, and no others."""
     rows = meta[(meta["cohort"] == "all") & (meta["model"] == models.COMMON)]
     for key in ("quantity", "denominator", "method"):
@@ -253,7 +254,7 @@ def average(meta: pd.DataFrame, best) -> str:
     return f"; the average of these cohorts was {minus(text)}"
 
 
-def pooled(row) -> str:
+def pooled(row: Any) -> str:
     """A combined effect with its model, interval, heterogeneity and prediction interval."""
     bayes = str(row.model).startswith(models.HALF_NORMAL)
     name, p = ("credible interval", row.p / 2) if bayes else ("CI", row.p)

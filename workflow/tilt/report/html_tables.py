@@ -1,6 +1,7 @@
 """Tables of the report: plain HTML that a few lines of script make sortable and filterable."""
 
 import html
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ MOST_ROWS = 300
 WIDE_TEXT = 60  # letters after which a cell may wrap
 
 
-def cell_text(value) -> str:
+def cell_text(value: object) -> str:
     """A value as it is written in a table: numbers to three figures, missing as a dash."""
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return "–"
@@ -18,20 +19,20 @@ def cell_text(value) -> str:
     if isinstance(value, (int, np.integer)):
         return f"{value:,}"
     if isinstance(value, (float, np.floating)):
-        if np.isinf(value):
-            return "∞" if value > 0 else "−∞"
-        if value == int(value) and abs(value) < 1e9:
-            return f"{int(value):,}"
-        return f"{value:.3g}".replace("-", "−")
+        number = float(value)
+        if np.isinf(number):
+            return "∞" if number > 0 else "−∞"
+        if number == int(number) and abs(number) < 1e9:
+            return f"{int(number):,}"
+        return f"{number:.3g}".replace("-", "−")
     return str(value)
 
 
-def sort_key(value) -> str:
+def sort_key(value: object) -> str:
     """Number behind a cell for sorting, "" when it is not a number."""
-    number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(
-        value, bool
-    )
-    return f"{float(value):.12g}" if number and np.isfinite(value) else ""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        return ""
+    return f"{float(value):.12g}" if np.isfinite(value) else ""
 
 
 def html_table(
@@ -75,7 +76,7 @@ def html_table(
     )
 
 
-def effects_table(tests: pd.DataFrame, pretty) -> pd.DataFrame:
+def effects_table(tests: pd.DataFrame, pretty: Callable[[str], str]) -> pd.DataFrame:
     """The tests table in the order of its roles with readable names, for the report."""
     columns = ["role", "quantity", "denominator", "method", "effect", "unit", "ci_low", "ci_high"]
     columns += ["p", "q", "n_case", "n_control", "n_case_informative"]

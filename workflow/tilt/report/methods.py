@@ -1,5 +1,7 @@
 """Methods text, generated from the configuration, with the citation of every tool used."""
 
+from collections.abc import Callable, Iterable
+
 from tilt.figures.names import pretty
 from tilt.report.answer import CohortResults
 from tilt.stats import design
@@ -47,7 +49,7 @@ CITATIONS = {
 }
 
 
-def several(values) -> str:
+def several(values: Iterable[object]) -> str:
     """Words joined by commas and a final "and"."""
     words = [str(v) for v in values]
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
@@ -133,7 +135,7 @@ def cells_text(config: dict) -> str:
     )
 
 
-def poles_text(cohorts: list[CohortResults], name) -> str:
+def poles_text(cohorts: list[CohortResults], name: Callable[[str], str]) -> str:
     """What E1 counts at each end, by cohort where they differ; ``name`` writes a label."""
     ends: dict[str, list[str]] = {}
     for one in cohorts:

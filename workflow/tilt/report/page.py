@@ -28,9 +28,11 @@ log = logging.getLogger(__name__)
 
 MOST_SVG = 160_000  # bytes; a larger SVG is embedded as a palette PNG instead
 PNG_WIDTH = 1_400
-TABLES = ("donors", "composition", "imbalance", "tests", "specifications", "random_sets")
-TABLES += ("qc_samples", "qc_waterfall", "markers_found", "marker_expression", "detectability")
-TABLES += ("activity", "lineages", "inputs", "label_scores", "label_coverage")
+TABLES = (
+    *("donors", "composition", "imbalance", "tests", "specifications", "random_sets"),
+    *("qc_samples", "qc_waterfall", "markers_found", "marker_expression", "detectability"),
+    *("activity", "lineages", "inputs", "label_scores", "label_coverage"),
+)
 
 
 def load_cohort(folder: Path, results: CohortResults) -> CohortResults:
@@ -77,7 +79,7 @@ def data_uri(stem: Path) -> str:
 def is_narrow(stem: Path) -> bool:
     """Whether a figure is one journal column wide."""
     width = re.search(rb'width="([0-9.]+)pt"', stem.with_suffix(".svg").read_bytes()[:2000])
-    return bool(width) and float(width[1]) < 300
+    return width is not None and float(width[1]) < 300
 
 
 def not_shown(stem: Path) -> str:

@@ -17,6 +17,7 @@ import functools
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -69,7 +70,7 @@ def read_parameters(path: str | Path) -> dict:
     return params
 
 
-def override(params: dict, **changes) -> dict:
+def override(params: dict, **changes: Any) -> dict:
     """Copy ``params`` with some values changed; a dict changes only the keys it names.
 
     ``override(params, n_cells=500, depth={"median": 2000}, effects={"CD4_Tph_like": 1.5})``.
@@ -234,7 +235,7 @@ def cells(
     markers: pd.DataFrame,
     signatures: pd.DataFrame,
     seed: int,
-    **changes,
+    **changes: Any,
 ) -> ad.AnnData:
     """Simulate all samples of a sheet as one AnnData (for tests); ``changes`` as in override."""
     parts = list(cohort(override(params, **changes), sheet, markers, signatures, seed))
@@ -245,8 +246,11 @@ def cells(
 
 
 def donor_truth(params: dict, sheet: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """True values of each donor: donor, condition, interferon_activity, log_ratio
-    (ln((Tph + Tfh) / Th22) of the true shares), log_ratio_tph, and share_<type>."""
+    """True values of each donor.
+
+    Columns donor, condition, interferon_activity, log_ratio (ln((Tph + Tfh) / Th22) of the true
+    shares), log_ratio_tph, and share_<type>.
+    """
     (tph, *_), (th22, *_) = poles()
     rows = []
     for row in sheet.drop_duplicates("donor").itertuples():
@@ -261,7 +265,16 @@ def donor_truth(params: dict, sheet: pd.DataFrame, seed: int) -> pd.DataFrame:
 # ------------------------------------------------------------------ inside a sample
 
 
-def _cells(world, params, row, shares, activity, n, seed, rng) -> tuple[Cells, dict]:
+def _cells(
+    world: World,
+    params: dict,
+    row: pd.Series,
+    shares: pd.Series,
+    activity: pd.DataFrame,
+    n: int,
+    seed: int,
+    rng: np.random.Generator,
+) -> tuple[Cells, dict]:
     types = world.types
     kinds = types.index.get_indexer(shares.index)
     kind = kinds[rng.choice(len(kinds), n, p=shares.to_numpy())]
@@ -293,7 +306,9 @@ def _cells(world, params, row, shares, activity, n, seed, rng) -> tuple[Cells, d
     return found, {ISG_HIGH: high, "proliferating": cycling}
 
 
-def _relatives(types, kinds, kind, rng) -> np.ndarray:
+def _relatives(
+    types: pd.DataFrame, kinds: np.ndarray, kind: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """Another type of the same family for each cell; -1 where there is none."""
     family = types["family"].to_numpy()
     relatives = np.full(len(kind), -1)
@@ -305,18 +320,21 @@ def _relatives(types, kinds, kind, rng) -> np.ndarray:
     return relatives
 
 
-def _damage(params, cells: Cells, n: int, rng) -> np.ndarray:
+def _damage(params: dict, cells: Cells, n: int, rng: np.random.Generator) -> np.ndarray:
     """Turn a share of the first n cells into damaged cells: few UMIs, many mitochondrial."""
     quality = params["low_quality"]
     damaged = rng.random(n) < quality["share"]
     rows = np.flatnonzero(damaged)
     low, high = np.log(quality["depth"])
     cells.depth[rows] *= np.exp(rng.uniform(low, high, len(rows)))
-    cells.mito[rows] = rng.uniform(*quality["mito"], len(rows))
+    least, most = quality["mito"]
+    cells.mito[rows] = rng.uniform(least, most, len(rows))
     return damaged
 
 
-def _gene_factor(world, params, row, seed, rng) -> np.ndarray:
+def _gene_factor(
+    world: World, params: dict, row: pd.Series, seed: int, rng: np.random.Generator
+) -> np.ndarray:
     """What batch, donor, sample handling and sex do to each gene (genes,)."""
     n = len(world.genes)
     logs = params["batch_sd"] * stream(seed, "batch", str(row["batch"])).normal(size=n)
@@ -332,9 +350,13 @@ def _gene_factor(world, params, row, seed, rng) -> np.ndarray:
     return factor
 
 
-def _soup(world, params, cells: Cells, factor, n, rng) -> np.ndarray:
-    """Profile of the ambient RNA (genes,), from the sample's cells and from lysed ones; sets how
-    much of it each of the first n barcodes holds."""
+def _soup(
+    world: World, params: dict, cells: Cells, factor: np.ndarray, n: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Profile of the ambient RNA (genes,), from the sample's cells and from lysed ones.
+
+    Sets how much of it each of the first n barcodes holds.
+    """
     settings = params["ambient"]
     share = np.clip(rng.normal(settings["mean"], settings["sd"]), 0.002, 0.5)
     cells.ambient[:n] = share * np.median(cells.depth) * np.exp(rng.normal(0, 0.3, n))
@@ -346,7 +368,7 @@ def _soup(world, params, cells: Cells, factor, n, rng) -> np.ndarray:
 
 
 def _barcodes(n: int, rng: np.random.Generator) -> list[str]:
-    """n distinct 16-base barcodes with the ending 10x gives them."""
+    """Distinct (n) 16-base barcodes with the ending 10x gives them."""
     numbers = rng.choice(4**8, n, replace=n > 4**8).astype(np.int64) * 4**8
     numbers += rng.integers(0, 4**8, n)
     digits = (numbers[:, None] >> (2 * np.arange(16))) & 3

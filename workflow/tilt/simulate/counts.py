@@ -6,6 +6,7 @@ and costs nothing for zeros. All other genes are drawn cell by cell with gamma-P
 """
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -83,7 +84,14 @@ def _choose(world: World, cells: Cells, factor: np.ndarray) -> tuple[np.ndarray,
     return np.flatnonzero(~rare), np.flatnonzero(rare & (average > 0))
 
 
-def _drawn(world, cells, factor, genes, dispersion, rng) -> sparse.csr_matrix:
+def _drawn(
+    world: World,
+    cells: Cells,
+    factor: np.ndarray,
+    genes: np.ndarray,
+    dispersion: float,
+    rng: np.random.Generator,
+) -> sparse.csr_matrix:
     counts = negative_binomial(_means(world, cells, factor, genes), dispersion, rng)
     flat = np.flatnonzero(counts)
     columns = (flat % len(genes)).astype(np.int32)
@@ -158,7 +166,9 @@ def negative_binomial(mean: np.ndarray, dispersion: float, rng: np.random.Genera
     return counts.reshape(mean.shape)
 
 
-def _dealt(world, cells, factor, genes, rng) -> tuple[np.ndarray, np.ndarray]:
+def _dealt(
+    world: World, cells: Cells, factor: np.ndarray, genes: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Molecules of rare genes: (row, gene) of each."""
     rows, columns = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
     order = np.argsort(cells.kind, kind="stable")
@@ -171,7 +181,9 @@ def _dealt(world, cells, factor, genes, rng) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(rows), np.concatenate(columns)
 
 
-def _deal(share: np.ndarray, depth: np.ndarray, rng) -> tuple[np.ndarray, np.ndarray]:
+def _deal(
+    share: np.ndarray, depth: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Poisson molecules of genes (``share`` of a cell's UMIs) in cells (``depth``): (row, gene).
 
     Cells are picked from a table in which each has places in proportion to its depth.
@@ -187,10 +199,10 @@ def _deal(share: np.ndarray, depth: np.ndarray, rng) -> tuple[np.ndarray, np.nda
 
 def count_molecules(rows: np.ndarray, columns: np.ndarray, shape: tuple) -> sparse.csr_matrix:
     """Count molecules given one by one as (row, column): CSR int32, indices sorted."""
-    wide = np.uint32 if shape[0] * shape[1] < 2**32 else np.uint64
-    keys = np.sort(rows.astype(wide) * wide(shape[1]) + columns.astype(wide))
-    first = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])) if len(keys) else []
-    first = np.asarray(first, dtype=np.int64)
+    wide: Any = np.uint32 if shape[0] * shape[1] < 2**32 else np.uint64
+    keys: np.ndarray = np.sort(rows.astype(wide) * wide(shape[1]) + columns.astype(wide))
+    new = np.concatenate([[True], keys[1:] != keys[:-1]]) if len(keys) else np.zeros(0, bool)
+    first = np.flatnonzero(new)
     values = np.diff(np.append(first, len(keys))).astype(np.int32)
     row, column = np.divmod(keys[first], wide(shape[1]))
     ends = np.searchsorted(row, np.arange(shape[0] + 1, dtype=wide)).astype(np.int32)

@@ -6,6 +6,7 @@ background genes are invented and named SIM00001, SIM00002, ...
 """
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -110,7 +111,9 @@ def _named_genes(params: dict, markers: pd.DataFrame, signatures: pd.DataFrame) 
 class _Tables:
     """Strength of every named gene in a type, from programmes, signatures and marker rows."""
 
-    def __init__(self, names, cells, markers, signatures):
+    def __init__(
+        self, names: pd.Index, cells: dict, markers: pd.DataFrame, signatures: pd.DataFrame
+    ):
         self.names, self.cells = names, cells
         self.markers = markers.set_index("label")
         own = [spec.get("own", {}) for spec in cells["types"].values()]
@@ -149,13 +152,13 @@ class _Tables:
         return self.cells["programmes"][name]
 
     def _lineage(self, label: str | None) -> list[str]:
-        rows = []
-        while label in self.markers.index and label not in rows:
+        rows: list[str] = []
+        while label is not None and label in self.markers.index and label not in rows:
             rows.insert(0, label)
             label = self.markers.loc[label, "parent"]
         return rows
 
-    def _positions(self, genes) -> np.ndarray:
+    def _positions(self, genes: Iterable[str]) -> np.ndarray:
         where = self.names.get_indexer(list(genes))
         return where[where >= 0]
 
@@ -197,7 +200,9 @@ def _types(specs: dict) -> pd.DataFrame:
     return pd.DataFrame(rows, index=pd.Index(specs, name="type"))
 
 
-def _background(params: dict, specs: dict, n_named: int):
+def _background(
+    params: dict, specs: dict, n_named: int
+) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
     """Background genes: shares without and with what is special to a type, and their names.
 
     Both arrays are types x genes; the first has rows that sum to the factor ``background`` of the

@@ -25,6 +25,7 @@ class Study:
 
     @property
     def name(self) -> str:
+        """Name of the cohort."""
         return self.about["name"]
 
 
@@ -37,7 +38,8 @@ def combine(studies: list[Study], settings: Mapping, seed: int) -> pd.DataFrame:
     """
     people = {s.name: units.donors_table(s.about["samples"], s.name) for s in studies}
     repeated = meta.repeated_donors(people)
-    tests, donors = [], {}
+    tests = []
+    donors: dict[tuple[str, str], dict] = {}
     for study in studies:
         gone = repeated[study.name]
         mine = people[study.name]

@@ -41,7 +41,7 @@ def study(
     ``cells``: labels with donor and condition (:func:`tilt.donors.units.labeled_cells`);
     ``scores``: cell, tph_score, th22_score.
     """
-    if cells is not None:
+    if cells is not None and scores is not None:
         working = cells[groups.working_set(cells)]
         cells = working[UNIT_KEY].join(scores.set_index("cell"))
     return specifications.CohortInputs(

@@ -1,9 +1,10 @@
 """Draw the figures of a job: read what each needs, call its function, save figure and table."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import pandas as pd
@@ -48,7 +49,7 @@ def draw_all(
         log.info("%s: %d rows drawn", name, len(table))
 
 
-def read(path: str, columns: tuple[str, ...] = ()):
+def read(path: str, columns: tuple[str, ...] = ()) -> Any:
     """What a file holds: a table, the AnnData of an h5ad, or the cells (obs) of a store.
 
     ``columns``: those of a table to be read, where it has them, or those of the cells of a store,
@@ -67,10 +68,11 @@ def arguments(
     inputs: Mapping[str, Files],
     cohorts: Sequence[dict],
     settings: Mapping[str, object],
-    read=read,
+    read: Callable[..., Any] = read,
 ) -> dict:
     """Arguments of a figure's function: what it needs as read, cohort or labels, and settings."""
     about = [CohortLabel(**fields) for fields in cohorts]
+    found: dict[str, Any]
     if figure.across:
         found = {"labels": {one.name: one.label for one in about}}
     else:

@@ -19,6 +19,7 @@ points_*          difference in percentage points (effect and interval only)
 
 import logging
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -183,13 +184,13 @@ def _medians(case: np.ndarray, control: np.ndarray) -> dict:
     return {"median_case": float(np.median(case)), "median_control": float(np.median(control))}
 
 
-def _only(base: dict, method: str, effect: float, reason: str = "", **more) -> dict:
+def _only(base: dict, method: str, effect: float, reason: str = "", **more: Any) -> dict:
     """A row that shares the effect of the main one and adds one thing (p, or an interval)."""
     said = "; ".join(text for text in (base["reason"], reason) if text)
     return base | {"method": method, "effect": effect, "reason": said} | more
 
 
-def _row(base: dict, method: str, e: inference.Estimate, **more) -> dict:
+def _row(base: dict, method: str, e: inference.Estimate, **more: Any) -> dict:
     found = {"effect": e.effect, "se": e.se, "df": e.df, "ci_low": e.ci_low, "ci_high": e.ci_high}
     return base | found | {"p": e.p, "method": method} | more
 
@@ -283,7 +284,9 @@ def ratio(designs: DesignCache, counts: pd.DataFrame) -> dict:
     return _counts_model(designs, table[table["total"] > 0], "logit_normal", "ln ratio", notes)
 
 
-def _role(quantity: str, denominator: str, method: str, plan: Plan, primary) -> str:
+def _role(
+    quantity: str, denominator: str, method: str, plan: Plan, primary: tuple[str, str] | None
+) -> str:
     main = method in MAIN_METHODS or method in MODELS
     if primary == (quantity, denominator):
         return "primary" if method in MAIN_METHODS else "sensitivity"

@@ -37,6 +37,7 @@ class Contrast:
 
     @property
     def name(self) -> str:
+        """The contrast in words: ``SLE vs healthy``."""
         return f"{self.case} vs {self.control}"
 
 
@@ -61,14 +62,17 @@ class Design:
 
     @property
     def case(self) -> np.ndarray:
+        """Condition of each donor: 1 case, 0 control."""
         return (self.units["condition"] == self.contrast.case).to_numpy().astype(int)
 
     @property
     def n_case(self) -> int:
+        """Number of cases."""
         return int(self.case.sum())
 
     @property
     def n_control(self) -> int:
+        """Number of controls."""
         return len(self.units) - self.n_case
 
     @cached_property
@@ -94,10 +98,12 @@ class Design:
 
     @property
     def label(self) -> str:
+        """Covariates in the matrix, in words."""
         return ", ".join(self.used) if self.used else "none"
 
     @cached_property
     def fit(self) -> inference.Projection:
+        """Least squares of the matrix, made once."""
         return inference.project(self.matrix)
 
     def orders(self, n: int, seed: int) -> tuple[np.ndarray, bool]:
@@ -305,7 +311,7 @@ def pairs(units: pd.DataFrame, contrast: Contrast) -> tuple[pd.DataFrame, str, t
     single = wide.index[wide.isna().any(axis=1)].tolist()
     whole = wide.dropna().astype(int).sort_index().reset_index()
     whole.columns = ["pair", "case", "control"]
-    notes = ()
+    notes: tuple[str, ...] = ()
     if single:
         notes = (f"{len(single)} without a partner left out: {', '.join(single[:8])}",)
     few = f"{count(len(whole), 'pair')}; {contrast.min_donors} are needed"

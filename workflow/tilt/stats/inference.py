@@ -167,8 +167,8 @@ def permutations(
                 ways.append((np.r_[cases, controls], np.r_[np.array(chosen, int), rest]))
             per_stratum.append(ways)
         orders = np.tile(np.arange(n), (prod(map(len, per_stratum)), 1))
-        for row, ways in zip(orders, product(*per_stratum), strict=True):
-            for places, source in ways:
+        for row, way in zip(orders, product(*per_stratum), strict=True):
+            for places, source in way:
                 row[places] = source
         return orders, True
     codes = np.unique(strata, return_inverse=True)[1]

@@ -74,9 +74,8 @@ def across(
         studies, scale = _studies(rows, quantity in STANDARDIZED and method in MAIN_METHODS)
         good = rows["estimable"].astype(bool) & np.isfinite(studies["effect"].astype(float))
         good &= (studies["se"] > 0) & np.isfinite(studies["se"].astype(float))
-        usable, mine = studies[good], {}
-        if donors and method in MAIN_METHODS:
-            mine = donors.get((quantity, home), {})
+        usable = studies[good]
+        mine = (donors or {}).get((quantity, home), {}) if method in MAIN_METHODS else {}
         totals, weights = _combined(usable, scale, tau_scale, mine)
         studies.loc[good, "weight"] = weights
         name = f"{method} (pairs)" if pairs and method not in MAIN_METHODS else method
@@ -110,7 +109,7 @@ def _studies(rows: pd.DataFrame, standardized: bool) -> tuple[pd.DataFrame, str]
 
 def _combined(
     studies: pd.DataFrame, scale: str, tau_scale: float, donors: Mapping
-) -> tuple[pd.DataFrame, np.ndarray | float]:
+) -> tuple[pd.DataFrame, np.ndarray | float | None]:
     """Rows of all models and the weight of each study in the model in front."""
     k = len(studies)
     if k < 2:
@@ -154,8 +153,7 @@ def _one_stage(studies: pd.DataFrame, donors: Mapping) -> dict:
         (donors[row.cohort][0] * row.factor, donors[row.cohort][1]) for row in studies.itertuples()
     ]
     found = meta.one_stage(parts)
-    limits = {"se": found.se, "ci_low": found.ci_low, "ci_high": found.ci_high, "p": found.p}
-    pooled = meta.Pooled(found.effect, **limits)
+    pooled = meta.Pooled(found.effect, found.se, found.ci_low, found.ci_high, found.p)
     return _total("all", meta.ONE_STAGE, pooled, studies, ["a check of the common effect"])
 
 

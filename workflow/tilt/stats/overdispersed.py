@@ -25,9 +25,12 @@ class Beta:
 
     @staticmethod
     def natural(dispersion: float) -> float:
+        """Intra-donor correlation rho."""
         return float(special.expit(dispersion))
 
-    def parts(self, eta, dispersion, k, n):
+    def parts(
+        self, eta: np.ndarray, dispersion: float, k: np.ndarray, n: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Log-likelihood of each donor (up to a constant), its slope by eta, by the dispersion."""
         rho = special.expit(dispersion)
         mean = np.clip(special.expit(eta), 1e-12, 1 - 1e-12)
@@ -40,7 +43,7 @@ class Beta:
         slope = -size * (mean * by_a + (1 - mean) * by_b + by_size)
         return value, (by_a - by_b) * size * mean * (1 - mean), slope
 
-    def weights(self, eta, dispersion, n):
+    def weights(self, eta: np.ndarray, dispersion: float, n: np.ndarray) -> np.ndarray:
         """Approximate information of each donor about its eta."""
         mean = special.expit(eta)
         return n * mean * (1 - mean) / (1 + (n - 1) * special.expit(dispersion))
@@ -54,9 +57,12 @@ class Normal:
 
     @staticmethod
     def natural(dispersion: float) -> float:
+        """SD of donors' log odds."""
         return float(np.exp(dispersion))
 
-    def parts(self, eta, dispersion, k, n):
+    def parts(
+        self, eta: np.ndarray, dispersion: float, k: np.ndarray, n: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Log-likelihood of each donor (up to a constant), its slope by eta, by the dispersion.
 
         Trapezoids on a grid finer than the narrowest donor: exact to machine precision.
@@ -75,14 +81,14 @@ class Normal:
         by_eta = np.sum(share * residual, axis=1)
         return value, by_eta, sd * np.sum(share * residual * z, axis=1)
 
-    def weights(self, eta, dispersion, n):
+    def weights(self, eta: np.ndarray, dispersion: float, n: np.ndarray) -> np.ndarray:
         """Approximate information of each donor about its eta."""
         mean = special.expit(eta)
         each = n * mean * (1 - mean)
         return each / (1 + np.exp(2 * dispersion) * each)
 
 
-FAMILIES = {"beta": Beta(), "normal": Normal()}
+FAMILIES: dict[str, Beta | Normal] = {"beta": Beta(), "normal": Normal()}
 
 
 @dataclass
@@ -189,6 +195,7 @@ def fit(
         best = found if best is None or found[0] > best[0] else best
         if best[1][-1] > model.family.bounds[0] + 1:
             break  # a search that starts too high can stop at the binomial: try again lower
+    assert best is not None  # a family has several starts
     theta = best[1]
     influence = model.scores(theta, design)[1] @ model.covariance(theta, design)[:, -2]
     weight = model.family.weights(design @ theta[:-1], theta[-1], n)

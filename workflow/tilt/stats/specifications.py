@@ -7,6 +7,7 @@ curve); :func:`random_sets` the effects of random gene-set pairs in place of the
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import anndata as ad
 import numpy as np
@@ -78,6 +79,7 @@ def ratio_table(cohort: CohortInputs, estimator: str, settings: imbalance.Settin
 def threshold_table(cohort: CohortInputs, quantile: float, min_cells: int) -> pd.DataFrame:
     """E2 with another threshold: the quantile of the scores with every donor weighing the same."""
     cells = cohort.cells
+    assert cells is not None  # only cohorts with cells have other thresholds
     counts = cohort.donors[UNIT].astype(str)
     key = pd.MultiIndex.from_frame(counts[UNIT_KEY])
     grouped = cells.groupby(UNIT_KEY)
@@ -118,7 +120,8 @@ def common_depth(cohort: CohortInputs) -> int:
 
 def _choices(cohort: CohortInputs) -> list[tuple[str, str, str, str, Maker]]:
     """All (estimator, family, specification, unit, maker of the table) of a cohort."""
-    settings, out = cohort.settings, []
+    settings = cohort.settings
+    out: list[tuple[str, str, str, str, Maker]] = []
 
     def add(estimator: str, family: str, name: str, maker: Maker) -> None:
         out.append((estimator, family, name, ESTIMATORS[estimator].unit, maker))
@@ -126,59 +129,43 @@ def _choices(cohort: CohortInputs) -> list[tuple[str, str, str, str, Maker]]:
     labeled = WORKING_SET in set(cohort.composition["denominator"])
     if labeled:
         for estimator in RATIOS:
-            add(
-                estimator, "main", "as declared", lambda c, e=estimator: ratio_table(c, e, settings)
-            )
+            as_declared = partial(ratio_table, estimator=estimator, settings=settings)
+            add(estimator, "main", "as declared", as_declared)
             for factor in (0.5, 2.5):
                 cells = round(settings.min_memory_cells * factor)
                 other = replace(settings, min_memory_cells=cells)
                 name = f"donors with {cells} memory CD4 cells"
-                add(
-                    estimator,
-                    "minimum of cells",
-                    name,
-                    lambda c, e=estimator, s=other: ratio_table(c, e, s),
-                )
+                made = partial(ratio_table, estimator=estimator, settings=other)
+                add(estimator, "minimum of cells", name, made)
         only = replace(settings, poles=settings.poles | {"tph": settings.poles["tph"][:1]})
-        add("E1", "poles", f"{only.poles['tph'][0]} alone", lambda c: ratio_table(c, "E1", only))
+        add(
+            "E1",
+            "poles",
+            f"{only.poles['tph'][0]} alone",
+            partial(ratio_table, estimator="E1", settings=only),
+        )
         for name, (_, labels) in SWAPS.items():
             other = replace(settings, poles=settings.poles | {"th22": labels}, min_median_th22=0)
             if set(labels) & set(cohort.composition["subset"]):
-                add("E1", "specificity", f"{name} in place of Th22", lambda c, s=other: _swap(c, s))
+                add("E1", "specificity", f"{name} in place of Th22", partial(_swap, settings=other))
     if cohort.cells is not None:
         for q in (0.90, 0.975):
-            add(
-                "E2",
-                "threshold",
-                f"score above the {q:.1%} quantile",
-                lambda c, q=q: threshold_table(c, q, settings.min_memory_cells),
-            )
+            made = partial(threshold_table, quantile=q, min_cells=settings.min_memory_cells)
+            add("E2", "threshold", f"score above the {q:.1%} quantile", made)
     if cohort.bulk is not None:
-        add("E3", "main", "as declared", lambda c: axis_table(c))
+        add("E3", "main", "as declared", axis_table)
         for name, (gene_set, _) in SWAPS.items():
-            add(
-                "E3",
-                "specificity",
-                f"{name} in place of Th22",
-                lambda c, s=gene_set: axis_table(c, th22_set=s),
-            )
-        add(
-            "E3",
-            "genes",
-            "without HLA-DRA and CD74",
-            lambda c: axis_table(c, without=ANTIGEN_PRESENTING),
-        )
+            made = partial(axis_table, th22_set=gene_set)
+            add("E3", "specificity", f"{name} in place of Th22", made)
+        made = partial(axis_table, without=ANTIGEN_PRESENTING)
+        add("E3", "genes", "without HLA-DRA and CD74", made)
         members = cohort.signatures["set"].isin((settings.tph_set, settings.th22_set))
         for gene in sorted(set(cohort.signatures.loc[members, "gene"])):
-            add(
-                "E3",
-                "one gene out",
-                f"without {gene}",
-                lambda c, g=gene: axis_table(c, without=(g,)),
-            )
+            made = partial(axis_table, without=(gene,))
+            add("E3", "one gene out", f"without {gene}", made)
         depth = common_depth(cohort)
         if depth:
-            add("E3", "depth", f"at {depth} counts per donor", lambda c: axis_table(c, depth=depth))
+            add("E3", "depth", f"at {depth} counts per donor", partial(axis_table, depth=depth))
     return out
 
 
@@ -212,7 +199,8 @@ def _subsets_of_donors(cohort: CohortInputs) -> list[tuple[str, str, pd.DataFram
 
 def _adjusted(cohort: CohortInputs) -> list[tuple[str, str, CohortInputs]]:
     """(family, name, cohort) with one more covariate each, and with none."""
-    plan, out = cohort.plan, []
+    plan = cohort.plan
+    out: list[tuple[str, str, CohortInputs]] = []
     if plan.contrast.pair:
         return out  # a pair is its own control
     if plan.contrast.covariates:
