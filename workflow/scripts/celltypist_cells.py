@@ -10,6 +10,7 @@ snakemake: Any  # set by Snakemake
 def main(snakemake: Any) -> None:
     log = logs.begin(snakemake.log[0])  # before numpy is imported
     from tilt.core import tables
+    from tilt.core.terms import LEVELS
     from tilt.genes import tables as gene_tables
     from tilt.io import store as blocks
     from tilt.labels import author_labels, celltypist
@@ -23,7 +24,7 @@ def main(snakemake: Any) -> None:
     )
     found.insert(0, "cell", store.obs.index.to_numpy())
     ours = tables.read(snakemake.input.labels).set_index("cell").loc[found["cell"]]
-    for level in ("level1", "subset"):
+    for level in LEVELS:
         ours[level] = ours.get(f"own_{level}", ours[level])
     compared, pairs = author_labels.compare(found["celltypist_label"], ours, None, None)
     tables.write(found, snakemake.output.cells)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from tilt.core.terms import WORKING_SET
+from tilt.core.terms import BRANCH, WORKING_SET
 
 
 def masks(cells: pd.DataFrame) -> dict[str, pd.Series]:
@@ -12,13 +12,13 @@ def masks(cells: pd.DataFrame) -> dict[str, pd.Series]:
     memory_cd4 is the working set of the imbalance: CD4 T cells of the compartment memory, which
     neither naive nor regulatory cells are in. Doublet look-alikes are in no group.
 
-    ``cells``: level1, compartment, and look_alike: the lineage a cell resembles, or True. A cell
-    of which look_alike is "", False or missing is none; one without level1 is only in ``t``, one
-    without compartment in no memory.
+    ``cells``: branch (:data:`tilt.core.terms.BRANCH`), compartment, and look_alike: the lineage a
+    cell resembles, or True. A cell of which look_alike is "", False or missing is none; one without
+    branch is only in ``t``, one without compartment in no memory.
     """
     like = cells["look_alike"].astype(object)
     single = ~like.where(like.notna(), "").astype(bool)
-    cd4 = single & cells["level1"].eq("CD4").fillna(False).astype(bool)
+    cd4 = single & cells[BRANCH].eq("CD4").fillna(False).astype(bool)
     memory = cd4 & cells["compartment"].eq("memory").fillna(False).astype(bool)
     return {WORKING_SET: memory, "cd4": cd4, "t": single}
 

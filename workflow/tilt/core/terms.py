@@ -11,6 +11,8 @@ ABOUT_SAMPLE = ["cohort", "sample", "donor", "condition"]
 FILE_COLUMNS = ("sample", "path", "prefix", "matrix", "barcodes", "features")
 
 UNASSIGNED = "unassigned"  # the label of a cell to which none is given
+BRANCH = "level1"  # column of the branch of a T cell (CD4, CD8, MAIT, ...)
+LEVELS = {BRANCH: "branch", "subset": "subset"}  # columns of a label, from coarse to fine: words
 
 # Groups of cells that shares are taken of. The working set is what the imbalance is measured in:
 # memory CD4 T cells, regulatory and naive ones left out (tilt.labels.working_set).

@@ -10,7 +10,16 @@ import pandas as pd
 
 from tilt.cells import groups
 from tilt.core.contracts import COMPOSITION
-from tilt.core.terms import DENOMINATORS, FLAGS, GROUPS, ISG_HIGH, UNIT, UNIT_KEY, WORKING_SET
+from tilt.core.terms import (
+    BRANCH,
+    DENOMINATORS,
+    FLAGS,
+    GROUPS,
+    ISG_HIGH,
+    UNIT,
+    UNIT_KEY,
+    WORKING_SET,
+)
 
 SORTED = {  # by what the cohort's cells are
     "pbmc": DENOMINATORS,
@@ -52,7 +61,7 @@ def count(
     Parameters
     ----------
     cells
-        One row a T cell: donor, condition, level1, subset, compartment, look_alike (bool) and
+        One row a T cell: donor, condition, branch, subset, compartment, look_alike (bool) and
         the flags tph_high, th22_high, isg_high.
     markers
         The marker table: level, label, parent, compartment.
@@ -68,7 +77,7 @@ def count(
     Returns
     -------
     Table of :data:`tilt.core.contracts.COMPOSITION`; ``kind`` is subset (parts that don't overlap),
-    group (a level-1 label or lineage) or pole (a state within the denominator).
+    group (a branch or lineage) or pole (a state within the denominator).
 
     Raises
     ------
@@ -99,7 +108,7 @@ def count(
     rows: list[tuple[str, str, str, np.ndarray]] = []
     for label, (kind, homes) in _homes(markers).items():
         # a look-alike is no T cell of any subset
-        column = "level1" if kind == "group" else "subset"
+        column = BRANCH if kind == "group" else "subset"
         n = tally((cells[column] == label).to_numpy() & masks["t"].to_numpy())
         rows += [(label, home, kind, n) for home in homes if home in allowed]
     for pole in FLAGS:

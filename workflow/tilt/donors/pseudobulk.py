@@ -44,7 +44,7 @@ def groups(
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Groups to sum and the codes of every cell in them.
 
-    ``cells``: donor, condition, level1, subset, compartment, look_alike, one row a cell.
+    ``cells``: donor, condition, branch, subset, compartment, look_alike, one row a cell.
     Groups are unit x subset for every labeled subset, and unit x memory_cd4, cd4, t.
     Subsets of fewer than ``min_cells`` cells and wholes of fewer than ``min_whole`` are not made.
 

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
+from tilt.core.terms import BRANCH, LEVELS
 from tilt.core.text import number
 from tilt.figures import style
 from tilt.figures.names import DARK, GRAY, CohortLabel, pretty, subset_color, subset_order
@@ -20,8 +21,7 @@ MEASURES = {
     "margin": "margin: probability above that of the next subset",
 }
 TICKS = (0, 0.5, 0.9, 0.99, 0.999, 0.9999)
-LEVELS = {"level1": "branch", "lineage": "lineage", "subset": "subset"}
-LEVEL_COLORS = {"level1": "#332288", "lineage": "#332288", "subset": "#44AA99"}
+LEVEL_COLORS = {BRANCH: "#332288", "subset": "#44AA99"}
 SCORES_TITLE, COVERAGE_TITLE = title("label_scores"), title("label_coverage")
 QUALITY = {"accuracy": "-", "macro_f1": (0, (3, 1.2))}
 QUALITY_NAMES = {"accuracy": "accuracy", "macro_f1": "macro-F1"}

@@ -33,7 +33,7 @@ def design(markers: pd.DataFrame, labels: Sequence[str], symbols: Collection[str
 
 
 def branch(markers: pd.DataFrame, label: str) -> str:
-    """Level-1 label above ``label`` (or itself)."""
+    """Branch of a label: the level-1 label above ``label`` (or itself)."""
     row = markers.set_index("label")
     line = _line(row, label)
     return next((name for name in line if row.at[name, "level"] == 1), line[-1])
@@ -61,7 +61,7 @@ def subset_labels(markers: pd.DataFrame, measured: Collection[str]) -> list[str]
     """Labels of T cells that can be called from the measured genes.
 
     Level-2 labels with enough measurable positive genes, of which some tell it from each other
-    label, and level-1 labels none of whose subsets can be called. Of two labels that can't be
+    label, and branches none of whose subsets can be called. Of two labels that can't be
     told apart, the one with fewer genes of its own goes. A rare branch (gamma-delta, MAIT) needs a
     measurable gene that no other branch has.
     """
@@ -129,8 +129,8 @@ def groups(markers: pd.DataFrame, labels: Sequence[str]) -> list[str]:
     """
     row = markers.set_index("label")
     positive = {label: set(row.at[label, "positive"]) for label in labels}
-    arm = {label: branch(markers, label) for label in labels}
-    group = {label: f"{arm[label]}/{row.at[label, 'compartment']}" for label in labels}
+    branches = {label: branch(markers, label) for label in labels}
+    group = {label: f"{branches[label]}/{row.at[label, 'compartment']}" for label in labels}
 
     def likeness(label: str, others: list[str]) -> float:
         return max(
@@ -144,24 +144,24 @@ def groups(markers: pd.DataFrame, labels: Sequence[str]) -> list[str]:
     out = []
     for label in labels:
         mates = [o for o in labels if o != label and group[o] == group[label]]
-        strangers = [o for o in labels if arm[o] != arm[label]]
+        strangers = [o for o in labels if branches[o] != branches[label]]
         like = likeness(label, strangers)
         alone = bool(mates) and like > ALIKE and like > likeness(label, mates)
         out.append(f"{group[label]}/{label}" if alone else group[label])
     return out
 
 
-def signature_genes(markers: pd.DataFrame, arm: str) -> set[str]:
-    """Positive genes of a level-1 label that no label of another branch lists as positive."""
+def signature_genes(markers: pd.DataFrame, name: str) -> set[str]:
+    """Positive genes of a branch that no label of another branch lists as positive."""
     row = markers.set_index("label")
-    others = markers[(markers["level"].isin([1, 2])) & (markers["label"] != arm)]
+    others = markers[(markers["level"].isin([1, 2])) & (markers["label"] != name)]
     taken = {
         gene
         for other in others.itertuples()
-        if branch(markers, other.label) != arm
+        if branch(markers, other.label) != name
         for gene in other.positive
     }
-    return set(row.at[arm, "positive"]) - taken
+    return set(row.at[name, "positive"]) - taken
 
 
 def found_table(

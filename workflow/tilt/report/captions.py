@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from tilt.core.terms import ESTIMATORS, GROUPS, INTERFERON_SET, SECONDARY
+from tilt.core.terms import ESTIMATORS, GROUPS, INTERFERON_SET, LEVELS, SECONDARY
 from tilt.core.text import count, number
 from tilt.figures.entry import Figure, load
 from tilt.figures.names import p_text, pretty
@@ -139,14 +139,13 @@ def label_coverage(results: CohortResults) -> str:
     rows = results.table("label_coverage")
     text = "Share of T cells that have a label, as the least margin rises; dotted, as given out"
     usual = rows[rows["rule"] == "default"] if len(rows) else rows
-    words = {"level1": "branch", "subset": "subset"}
-    shares = [f"{words[r.level]} {100 * r.coverage:.1f}%" for r in usual.itertuples()]
+    shares = [f"{LEVELS[r.level]} {100 * r.coverage:.1f}%" for r in usual.itertuples()]
     text += f" ({', '.join(shares)})." if shares else "."
     known = usual[usual["accuracy"].notna()] if len(usual) else usual
     if not len(known):
         return f"(a) {text} (b) Accuracy needs labels of the authors and a map of what they mean."
     found = "; ".join(
-        f"{words[r.level]}: accuracy {100 * r.accuracy:.1f}%, macro-F1 {r.macro_f1:.2f}, "
+        f"{LEVELS[r.level]}: accuracy {100 * r.accuracy:.1f}%, macro-F1 {r.macro_f1:.2f}, "
         f"n = {number(r.n_truth_called)}"
         for r in known.itertuples()
     )
