@@ -1,5 +1,6 @@
 """What a newcomer meets: a clone that plans work, and words that name every mistake at once."""
 
+import re
 import subprocess
 import sys
 
@@ -29,7 +30,7 @@ def test_workflow_folder_alone_plans_the_same(workflow):
 
 def test_every_rule_says_what_it_logs_and_needs():
     for path in sorted((ROOT / "workflow/rules").glob("*.smk")):
-        rules = path.read_text().split("\nrule ")[1:]
+        rules = re.split(r"\n *rule[ :]", path.read_text())[1:]
         for rule in rules:
             for word in ("log:", "benchmark:", "threads:", "mem_mb=", "runtime=", "conda:"):
                 assert f"    {word}" in rule, f"{path.name}: rule {rule.split(':')[0]} lacks {word}"

@@ -11,6 +11,14 @@ if workflow.is_main_process:
 # Of the registry a job uses the recipes of its own figures, which are a param.
 LISTS = ("tilt.figures.registry",)
 
+# By what a figure says of its cohorts.
+COHORTS_OF = {"all": list(COHORTS), "cells": CELLS, "modeled": MODELED}
+
+
+def figure_cohorts(job):
+    """Cohorts that a job of figures can be asked for: those of the figure that has most."""
+    return max((COHORTS_OF[one.cohorts] for one in plots.of_job(job)), key=len)
+
 
 def figure_input(job):
     """Input function: the files that the figures of a job are drawn from."""
@@ -19,7 +27,7 @@ def figure_input(job):
         files = plots.files(job, wildcards.cohort in CELLS).items()
         return {name: of_subsets(file, wildcards.cohort) for name, file in files}
 
-    return named
+    return (lambda wildcards: files_across(job)) if plots.across(job) else named
 
 
 def of_subsets(file, cohort):
@@ -67,16 +75,24 @@ def figure_items(job):
     }
 
 
+def figure_labels(job):
+    """Params: names of the cohorts of a job, or a function of wildcards that gives that of one."""
+    if plots.across(job):
+        return [names.describe(about) for about in COHORTS.values()]
+    return of_cohort(lambda cohort: [names.describe(cohort)])
+
+
 def figure_settings(job):
-    """Params function: values of the cohort's settings, or of the config, that the figures use."""
+    """Params: values of the cohort's settings, or of the config, that the figures use."""
+    if plots.across(job):
+        return plots.settings(job, CONFIG)
     return of_cohort(lambda cohort: plots.settings(job, CONFIG | cohort))
 
 
 def drawn_figures():
     """Every figure that stands in the report."""
-    cohorts = {"all": COHORTS, "cells": CELLS, "modeled": MODELED}
     for figure in FIGURES.values():
         if figure.across:
             yield f"{figure.stem}.png"
         else:
-            yield from expand(f"{figure.stem}.png", cohort=cohorts[figure.cohorts])
+            yield from expand(f"{figure.stem}.png", cohort=COHORTS_OF[figure.cohorts])

@@ -16,7 +16,6 @@ from tilt.figures.registry import FIGURES
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "workflow/tilt/figures"
-RULES = (ROOT / "workflow/rules/figures.smk").read_text()
 REPORT = (ROOT / "workflow/rules/report.smk").read_text()
 DRAWING = sorted({figure.job for figure in FIGURES.values()})
 
@@ -53,7 +52,6 @@ def test_importing_the_registry_loads_no_large_library():
 def test_entry_is_complete(figure):
     assert all([figure.title, figure.alt, figure.words, figure.category])
     assert figure.words.endswith(".") and figure.alt[0].isupper() and not figure.alt.endswith(".")
-    assert f"rule {figure.job}:" in RULES
     assert set(figure.cells_only) | set(figure.columns) <= set(figure.needs)
     assert figure.cohorts in ("all", "cells", "modeled")
     taken = inspect.signature(load(figure.draw)).parameters
@@ -98,6 +96,22 @@ def test_files_of_a_cohort_without_cells_are_those_that_it_has():
         "specifications", "random_sets", "de", "factors",
     }  # fmt: skip
     assert "activity" not in jobs.files("plot_donors", cells=False)
+
+
+def test_every_figure_is_drawn_by_one_rule_of_its_kind():
+    """Rules are made from these names (workflow/rules/figures.smk), in the registry's order."""
+    assert sorted(jobs.names()) == DRAWING and jobs.names()[0] == "plot_quality"
+    drawn = [figure.name for job in jobs.names() for figure in jobs.of_job(job)]
+    assert sorted(drawn) == sorted(FIGURES)
+    assert [job for job in jobs.names() if jobs.across(job)] == ["plot_across"]
+    assert jobs.folder("plot_across") == "across" and jobs.folder("plot_cells") == "{cohort}"
+
+
+def test_a_rule_of_both_kinds_is_refused(monkeypatch):
+    study = dataclasses.replace(FIGURES["study"], job="plot_across")
+    monkeypatch.setitem(FIGURES, "study", study)
+    with pytest.raises(ValueError, match="plot_across draws figures of single cohorts and figures"):
+        jobs.across("plot_across")
 
 
 def test_memory_and_settings_of_a_job_are_those_of_its_figures():

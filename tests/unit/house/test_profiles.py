@@ -7,15 +7,22 @@ from pathlib import Path
 import pytest
 import yaml
 from tilt.config.jobs import OneSample, SharedJob
+from tilt.figures import jobs as figures
 
 ROOT = Path(__file__).parents[3]
 TEXT = "".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
 RULES = {part.split(":")[0]: part for part in re.split(r"^rule ", TEXT, flags=re.M)[1:]}
-LOOPED = textwrap.dedent(TEXT.split("    rule:\n        name:\n            job.name\n")[1])
-MINUTES = f"{OneSample.runtime},\n    runtime={SharedJob.runtime}"
-RULES[OneSample.name] = textwrap.indent(
-    textwrap.dedent(LOOPED.split("\n\n")[0]).replace("job.runtime", MINUTES), "    "
-)
+
+
+def looped(name: str) -> str:
+    """Text of the rule that a loop makes several of, as it would stand without the loop."""
+    text = TEXT.split(f"    rule:\n        name:\n            {name}\n")[1].split("\n\n")[0]
+    return textwrap.indent(textwrap.dedent(text), "    ")
+
+
+MINUTES = f"{OneSample.runtime},\n        runtime={SharedJob.runtime}"
+RULES[OneSample.name] = looped("job.name").replace("job.runtime", MINUTES)
+RULES |= dict.fromkeys(figures.names(), looped("job") + "\n")
 
 
 def profile(name: str) -> dict:
@@ -28,6 +35,12 @@ def section(rule: str, name: str) -> str:
 
 
 def files(rule: str, name: str) -> set[str]:
+    if rule in figures.names():
+        read = {f"results/{{cohort}}/{file}" for file in figures.files(rule).values()}
+        drawn = {
+            f"{figure.stem}.{kind}" for figure in figures.of_job(rule) for kind in figures.FORMATS
+        }
+        return {"input": read, "output": drawn}[name]
     return set(re.findall(r'"(results/[^"]+)"', section(rule, name)))
 
 

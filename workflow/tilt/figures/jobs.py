@@ -4,10 +4,15 @@ from collections.abc import Iterable
 from functools import reduce
 from pathlib import Path, PurePath
 
-from tilt.figures.entry import Figure
+from tilt.figures.entry import ACROSS, Figure
 from tilt.figures.registry import FIGURES
 
 FORMATS = ("pdf", "svg", "png", "tsv")
+
+
+def names() -> list[str]:
+    """Rules that draw, in the order of the registry."""
+    return list(dict.fromkeys(figure.job for figure in FIGURES.values()))
 
 
 def of_job(job: str) -> list[Figure]:
@@ -16,6 +21,19 @@ def of_job(job: str) -> list[Figure]:
     if not found:
         raise KeyError(f"no figure is drawn by {job}")
     return found
+
+
+def across(job: str) -> bool:
+    """Whether a rule draws over all cohorts; one that draws of both kinds is a ValueError."""
+    kinds = {figure.across for figure in of_job(job)}
+    if len(kinds) > 1:
+        raise ValueError(f"{job} draws figures of single cohorts and figures over all")
+    return kinds.pop()
+
+
+def folder(job: str) -> str:
+    """Folder of a rule's logs and benchmarks, with the wildcard of the cohort."""
+    return ACROSS if across(job) else "{cohort}"
 
 
 def input_name(file: str) -> str:
