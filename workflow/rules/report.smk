@@ -21,7 +21,7 @@ rule write_report:
             cohort=CELLS,
             table=[
                 *("inputs", "qc_samples", "qc_waterfall", "markers_found"),
-                *("marker_expression", "detectability", "activity", "lineages"),
+                *("marker_expression", "detectability", "activity", "mediators", "lineages"),
                 *("label_scores", "label_coverage"),
             ],
         ),

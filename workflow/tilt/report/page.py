@@ -30,7 +30,7 @@ MOST_SVG = 160_000  # bytes; a larger SVG is embedded as a palette PNG instead
 PNG_WIDTH = 1_400
 TABLES = ("donors", "composition", "imbalance", "tests", "specifications", "random_sets")
 TABLES += ("qc_samples", "qc_waterfall", "markers_found", "marker_expression", "detectability")
-TABLES += ("activity", "lineages", "inputs", "label_scores", "label_coverage")
+TABLES += ("activity", "mediators", "lineages", "inputs", "label_scores", "label_coverage")
 
 
 def load_cohort(folder: Path, results: CohortResults) -> CohortResults:
