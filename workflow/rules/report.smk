@@ -21,8 +21,8 @@ rule write_report:
             cohort=CELLS,
             table=[
                 *("inputs", "qc_samples", "qc_waterfall", "markers_found"),
-                *("marker_expression", "detectability", "activity", "mediators", "lineages"),
-                *("label_scores", "label_coverage"),
+                *("marker_expression", "detectability", "activity", "lineages"),
+                *("mediators", "label_scores", "label_coverage"),
             ],
         ),
         umaps=expand("results/{cohort}/umap.tsv.gz", cohort=CELLS),
