@@ -88,7 +88,7 @@ def prepare(cells: ad.AnnData, tables: Tables, seed: int) -> tuple[ad.AnnData, n
     stats["gene_symbol"] = cells.var["gene_symbol"]
     stats["excluded"] = named
     chosen = np.flatnonzero(stats["highly_variable"])
-    scores, _, _ = embed.pca(lambda: [(0, counts)], depth, chosen, N_COMPONENTS, TARGET_SUM)
+    scores, _, _ = embed.pca(counts[:, chosen], depth, N_COMPONENTS, TARGET_SUM, seed)
     panel = annotate.panel(stats, tables.markers, tables.signatures, seed)
     return cells[:, panel].copy(), scores
 

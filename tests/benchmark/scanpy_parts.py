@@ -93,9 +93,8 @@ def prepare(folder: Path, cells: int, donors: int) -> None:
     found = normalize.moments(blocks.iter_rows(store), n_counts, batch, TARGET)
     table = normalize.variable_genes(found, np.zeros(store.n_vars, bool), N_GENES)
     np.save(folder / "chosen.npy", np.flatnonzero(table["highly_variable"]))
-    scores, loadings, _ = embed.pca(
-        lambda: blocks.iter_rows(store), n_counts, np.load(folder / "chosen.npy"), N_PCS, TARGET
-    )
+    chosen = blocks.select_genes(store, store.var_names[np.load(folder / "chosen.npy")])
+    scores, loadings, _ = embed.pca(chosen.X, n_counts, N_PCS, TARGET, SEED)
     np.save(folder / "loadings.npy", loadings)
     cells = ad.AnnData(obs=pd.DataFrame(index=store.obs.index))
     cells.obsm["X_harmony"] = scores

@@ -235,13 +235,14 @@ def hvg_dask(folder, clock):
 
 def pca_tilt(folder, clock):
     import numpy as np
+    import scanpy as sc  # noqa: F401
     from tilt.cells import embed
     from tilt.io import store as blocks
 
     store, n_counts = open_inputs(folder)
-    chosen = np.load(folder / "chosen.npy")
     clock.lap("import_s")
-    embed.pca(lambda: blocks.iter_rows(store), n_counts, chosen, N_PCS, TARGET)
+    chosen = blocks.select_genes(store, store.var_names[np.load(folder / "chosen.npy")])
+    embed.pca(chosen.X, n_counts, N_PCS, TARGET, SEED)
     clock.lap("work_s")
     return ""
 
@@ -262,19 +263,6 @@ def _pca(folder, clock, cells, **options):
 
 def pca_scanpy(folder, clock):
     return _pca(folder, clock, _normalized(folder, clock, in_memory), svd_solver="arpack")
-
-
-def pca_scanpy_chosen(folder, clock):
-    import numpy as np
-    import scanpy as sc  # noqa: F401
-    from tilt.cells import normalize
-    from tilt.io import store as blocks
-
-    store, n_counts = open_inputs(folder)
-    clock.lap("import_s")
-    cells = blocks.select_genes(store, store.var_names[np.load(folder / "chosen.npy")])
-    cells.X = normalize.log_normalized(cells.X, n_counts, TARGET)
-    return _pca(folder, clock, cells, svd_solver="arpack")
 
 
 def pca_dask(folder, clock):
@@ -398,8 +386,7 @@ PARTS = {
     },
     "PCA": {
         "tilt": pca_tilt,
-        "scanpy, in memory, arpack": pca_scanpy,
-        "scanpy, chosen genes in memory, arpack": pca_scanpy_chosen,
+        "scanpy, all genes in memory, arpack": pca_scanpy,
         "scanpy, dask": pca_dask,
     },
     "neighbors": {"tilt": neighbors_tilt, "scanpy": neighbors_scanpy},

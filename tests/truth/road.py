@@ -79,7 +79,7 @@ def walk(name: str, sheet: pd.DataFrame, seed: int, null: bool = False, **change
     stats.index = var.index
     stats = stats.assign(gene_symbol=var["gene_symbol"], excluded=lists)
     chosen = np.flatnonzero(stats["highly_variable"])
-    scores, _, _ = embed.pca(blocks, depth, chosen, 30, TARGET)
+    scores, _, _ = embed.pca(counts[:, chosen], depth, 30, TARGET, seed)
     corrected = embed.harmony(scores, obs["batch"], seed)
     panel = annotate.panel(stats, markers, signatures, seed)
     columns = var.index.get_indexer(panel)

@@ -96,5 +96,6 @@ def final_tables():
         "results/meta.tsv",
         "results/signature_overlaps.tsv",
         *expand(by_cohort, cohort=COHORTS, table=["tests", "specifications"]),
+        *expand(by_cohort, cohort=CELLS, table=["mediators"]),
         *expand(by_subset, cohort=CELLS, folder=folders, subset=subsets),
     ]

@@ -101,8 +101,8 @@ rule score_activity:
         runtime=20,
     params:
         samples=of_cohort("samples"),
-        subsets=CONFIG["stats"]["activity_subsets"],
-        sets=CONFIG["stats"]["activity_sets"],
+        subsets=jobs.scored_subsets(CONFIG["stats"]),
+        sets=jobs.scored_sets(CONFIG["stats"]),
         min_cells=CONFIG["stats"]["min_activity_cells"],
         min_genes=CONFIG["imbalance"]["min_genes"],
         code=code("score_activity"),

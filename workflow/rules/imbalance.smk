@@ -60,6 +60,32 @@ rule compare_donors:
         "../scripts/compare_donors.py"
 
 
+rule compare_mediators:
+    input:
+        imbalance="results/{cohort}/imbalance.tsv",
+        activity="results/{cohort}/activity.tsv",
+    output:
+        "results/{cohort}/mediators.tsv",
+    log:
+        "logs/{cohort}/compare_mediators.log",
+    benchmark:
+        "benchmarks/{cohort}/compare_mediators.tsv"
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=jobs.memory(800),
+        runtime=20,
+    params:
+        samples=of_cohort("samples"),
+        cohort=of_cohort(jobs.declared),
+        stats=CONFIG["stats"],
+        seed=CONFIG["seed"],
+        code=code("compare_mediators"),
+    script:
+        "../scripts/compare_mediators.py"
+
+
 rule explore_specifications:
     input:
         unpack(

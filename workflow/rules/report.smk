@@ -22,7 +22,7 @@ rule write_report:
             table=[
                 *("inputs", "qc_samples", "qc_waterfall", "markers_found"),
                 *("marker_expression", "detectability", "activity", "lineages"),
-                *("label_scores", "label_coverage"),
+                *("mediators", "label_scores", "label_coverage"),
             ],
         ),
         umaps=expand("results/{cohort}/umap.tsv.gz", cohort=CELLS),

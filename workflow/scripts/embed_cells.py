@@ -10,21 +10,22 @@ snakemake: Any  # set by Snakemake
 def main(snakemake: Any) -> None:
     log = logs.begin(snakemake.log[0])  # before numpy is imported
     import anndata as ad
-    import numpy as np
 
     from tilt.cells import embed
-    from tilt.core import progress, tables
+    from tilt.core import tables
     from tilt.io import store as blocks
 
     store = blocks.open_store(snakemake.input.counts)
-    chosen = tables.read(snakemake.input.hvg)["highly_variable"].to_numpy(bool)
+    hvg = tables.read(snakemake.input.hvg).set_index("gene")["highly_variable"]
+    chosen = blocks.select_genes(store, hvg.index[hvg.to_numpy(bool)])
     scores, _, share = embed.pca(
-        lambda: progress.watch(blocks.iter_rows(store), store.n_obs, "principal components"),
+        chosen.X,
         store.obs["n_counts"].to_numpy(),
-        np.flatnonzero(chosen),
         snakemake.params.n_pcs,
         snakemake.params.target_sum,
+        snakemake.params.seed,
     )
+    del chosen
     cells = ad.AnnData(obs=store.obs[["donor", "batch"]])
     cells.obsm["X_pca"] = cells.obsm["X_harmony"] = scores
     cells.uns["pca_variance_ratio"] = share

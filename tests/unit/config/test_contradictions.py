@@ -25,6 +25,7 @@ def first(project) -> str:
         ({"qc": {"max_counts": 400}}, "max_counts must be above min_counts"),
         ({"qc": {"n_mads": float("inf")}}, "qc: n_mads: not a finite number"),
         ({"normalize": {"target_sum": float("nan")}}, "normalize: target_sum: not a finite number"),
+        ({"stats": {"mediators": ["IFN"], "handling_sets": ["IFN"]}}, "is both a mediator and"),
         ({"stats": {"permutations": 10**12}}, "stats: permutations"),
         ({"stats": {"random_sets": 10**9}}, "stats: random_sets"),
         ({"cohorts": ["a" * 3000]}, "no name of a cohort"),

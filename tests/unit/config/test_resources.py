@@ -3,7 +3,7 @@
 import pytest
 import yaml
 from projects import COHORT, MARKERS, SHEET, SIGNATURES
-from tilt.config import user_files
+from tilt.config import jobs, user_files
 
 # The sample sheet -------------------------------------------------------------------------------
 
@@ -342,3 +342,14 @@ def test_line_ends_of_an_old_mac(project):
     project.sheet = SHEET.replace("\n", "\r")
     assert project.problems() == []
     assert len(project.check()[0]["cohorts"]["mine"]["samples"]) == len(SHEET.splitlines()) - 1
+
+
+def test_mediators_are_scored_even_if_not_asked_for():
+    stats = {
+        "activity_sets": ["A", "B"],
+        "mediators": ["B", "C"],
+        "handling_sets": ["D"],
+        "activity_subsets": ["cd4"],
+    }
+    assert jobs.scored_sets(stats) == ["A", "B", "C", "D"]
+    assert jobs.scored_subsets(stats) == ["memory_cd4", "cd4"]

@@ -9,6 +9,7 @@ import made_up
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 from tilt.core import contracts, tables
 from tilt.figures import (
@@ -348,6 +349,21 @@ def test_condition_and_subset_colors_are_fixed_and_differ():
     own = [names.subset_color(s) for s in made_up.SUBSETS]
     assert len(set(own)) == len(own)
     assert names.subset_color("something_new") == names.subset_color("something_new")
+
+
+def test_the_last_bits_of_a_layout_do_not_show(tmp_path):
+    """The solver of the layout leaves them open, for panels of nested figures above all."""
+    for shift in (0.0, 1e-12):
+        fig = Figure()
+        upper, _ = fig.subfigures(2, 1)
+        upper.bbox_relative.set_points(upper.bbox_relative.get_points() + shift)
+        ax = upper.subplots()
+        ax.set_position((0.2 + shift, 0.3, 0.5, 0.4 - shift))
+        ax.plot([1, 2], [1, 2])
+        style.save(fig, pd.DataFrame({"x": [1]}), tmp_path / f"by{shift}" / "one")
+    one, two = (tmp_path / f"by{shift}" / "one.svg" for shift in (0.0, 1e-12))
+    assert "clip-path" in one.read_text()
+    assert one.read_bytes() == two.read_bytes()
 
 
 def test_saved_files_are_the_same_twice_and_text_is_vector(tmp_path):

@@ -1,15 +1,14 @@
 """From counts of variable genes to an embedding: PCA, Harmony, neighbors, Leiden, UMAP.
 
-The one module that owns these steps; a graphics-card version would replace it as a whole.
-Processor seconds and peak memory at 240,000 cells (tests/benchmark/scanpy_parts.py): PCA 22 and
-717 MB, against 25 and 7,733 for scanpy in memory, 24 and 795 with dask, and 8 and 1,008 for scanpy
-given the chosen genes only; Leiden at three resolutions 14 and 1,004 MB, against 257 and 2,227 for
-scanpy with leidenalg and 34 and 1,553 with igraph.
+The one module that owns these steps; a graphics-card version would replace it as a whole. PCA is
+scanpy's, on the chosen genes, which are held in memory (8 bytes a count that is not zero); so is
+Leiden, on graphs of up to ``WHOLE_GRAPH`` cells. A larger graph is first reduced by igraph: at
+240,000 cells three resolutions then take 14 processor seconds and 1,004 MB, against 257 and 2,227
+with leidenalg and 34 and 1,553 with igraph on the whole (tests/benchmark/scanpy_parts.py).
 """
 
 import logging
 import random
-from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,68 +25,41 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LEIDEN_ITERATIONS = 2  # as scanpy advises; more change labels of few cells
-WHOLE_GRAPH = 100_000  # cells up to which leidenalg is given every link: 40 s a resolution
+WHOLE_GRAPH = 100_000  # cells up to which scanpy is given every link: 40 s a resolution
 FINE = 100.0  # resolution of the communities that stand for larger graphs: about 30 cells each
 SKETCH = 30_000  # cells that UMAP lays out itself; the others are placed beside them
 PLACED_BY = 5  # cells of the sketch that say where another cell lies
 
-Blocks = Iterable[tuple[int, sparse.csr_matrix]]
-
 
 def pca(
-    read_blocks: Callable[[], Blocks],
-    n_counts: np.ndarray,
-    genes: np.ndarray,
-    n_components: int,
-    target: float,
+    counts: sparse.csr_matrix, n_counts: np.ndarray, n_components: int, target: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Exact principal components of log-normalized counts, in two passes over blocks.
-
-    The covariance of the chosen genes is summed block by block, so memory depends on the number
-    of genes and not on the number of cells.
+    """Principal components of log-normalized counts by :func:`scanpy.pp.pca`.
 
     Parameters
     ----------
-    read_blocks
-        Called once a pass; gives ``(start, counts)`` with all genes in the columns.
+    counts
+        Counts of the chosen genes (n_cells x n_genes).
     n_counts
         Counts per cell over all genes (n_cells,).
-    genes
-        Columns of the chosen genes.
     n_components
         Number of components wanted; fewer when there are fewer cells or genes.
     target
         Counts per cell after normalization.
+    seed
+        Of the first vector of the search.
 
     Returns
     -------
     Scores (n_cells x n_components, float32), loadings (n_genes x n_components), and the share of
-    variance of each component. The largest loading of a component is positive.
+    variance of each component.
     """
+    import scanpy as sc
 
-    def chosen() -> Iterable[tuple[int, np.ndarray]]:
-        for start, counts in read_blocks():
-            part = counts[:, genes]
-            depth = n_counts[start : start + counts.shape[0]]
-            yield start, log_normalized(part, depth, target).toarray()
-
-    n_cells = len(n_counts)
-    total = np.zeros(len(genes))
-    product = np.zeros((len(genes), len(genes)))
-    for _, block in chosen():
-        total += block.sum(axis=0, dtype=np.float64)
-        product += block.T @ block
-    mean = total / n_cells
-    covariance = (product - n_cells * np.outer(mean, mean)) / max(n_cells - 1, 1)
-    values, vectors = np.linalg.eigh(covariance)
-    n_components = max(1, min(n_components, n_cells - 1, len(genes)))
-    loadings = vectors[:, ::-1][:, :n_components]
-    loadings = loadings * np.sign(loadings[np.abs(loadings).argmax(axis=0), range(n_components)])
-    scores = np.empty((n_cells, n_components), np.float32)
-    for start, block in chosen():
-        scores[start : start + len(block)] = (block - mean) @ loadings
-    share = values[::-1][:n_components] / max(values.sum(), 1e-12)
-    return scores, loadings, share
+    cells = AnnData(log_normalized(counts, n_counts, target))
+    n_components = max(1, min(n_components, min(counts.shape) - 1))
+    sc.pp.pca(cells, n_comps=n_components, svd_solver="arpack", random_state=seed)
+    return cells.obsm["X_pca"], cells.varm["PCs"], cells.uns["pca"]["variance_ratio"]
 
 
 def harmony(scores: np.ndarray, batch: pd.Series, seed: int) -> np.ndarray:
@@ -162,39 +134,47 @@ def leiden(
     -------
     One row a cell; a column ``leiden_<resolution>`` each, clusters numbered from the largest.
     """
-    import leidenalg
-
     part = np.arange(len(names))
-    links, strength = _links(weights)
-    if package == "leidenalg" and len(names) > WHOLE_GRAPH:
-        part = communities(links, strength, FINE, 1, seed)
+    large = len(names) > WHOLE_GRAPH
+    if large and package == "leidenalg":
+        part = communities(weights, FINE, 1, seed)
         log.info("%d cells reduced to %d communities", len(names), part.max() + 1)
-        links, strength = _links(_joined(weights, part))
+        weights = _joined(weights, part)
     table = pd.DataFrame(index=names)
     for resolution in resolutions:
-        if package == "igraph":
-            member = communities(links, strength, resolution, LEIDEN_ITERATIONS, seed)
+        if large and package == "igraph":
+            member = communities(weights, resolution, LEIDEN_ITERATIONS, seed)
         else:
-            found = leidenalg.find_partition(
-                links,
-                leidenalg.RBConfigurationVertexPartition,
-                weights=strength.tolist(),
-                resolution_parameter=resolution,
-                n_iterations=LEIDEN_ITERATIONS,
-                seed=seed,
-            )
-            member = np.array(found.membership)
+            member = _clusters(weights, resolution, seed, package)
         table[f"leiden_{resolution:g}"] = _by_size(member[part])
     return table
 
 
+def _clusters(weights: sparse.csr_matrix, resolution: float, seed: int, package: str) -> np.ndarray:
+    """Cluster of each node by :func:`scanpy.tl.leiden` (n_nodes,)."""
+    import scanpy as sc
+
+    nodes = AnnData(obs=pd.DataFrame(index=np.arange(weights.shape[0]).astype(str)))
+    sc.tl.leiden(
+        nodes,
+        resolution,
+        adjacency=weights,
+        directed=False,
+        flavor=package,
+        n_iterations=LEIDEN_ITERATIONS,
+        random_state=seed,
+    )
+    return nodes.obs["leiden"].to_numpy(int)
+
+
 def communities(
-    links: "igraph.Graph", strength: np.ndarray, resolution: float, iterations: int, seed: int
+    weights: sparse.csr_matrix, resolution: float, iterations: int, seed: int
 ) -> np.ndarray:
     """Leiden communities by modularity with igraph's own implementation (n_cells,).
 
-    ``links`` and their ``strength`` as from :func:`_links`.
+    On half of the links, in arrays: scanpy makes a Python tuple of each.
     """
+    links, strength = _links(weights)
     random.seed(seed)  # igraph draws from Python's generator
     found = links.community_leiden(
         objective_function="modularity",

@@ -36,6 +36,11 @@ def of_config(settings: Mapping, source: str) -> list[str]:
         wrong = "both ends of the axis are the same signature"
         said = imbalance["tph_set"]
         found.append(problem(source, "imbalance: tph_set, th22_set", wrong, said))
+    stats = settings["stats"]
+    both = sorted(set(stats["mediators"]) & set(stats["handling_sets"]))
+    if both:
+        wrong, fix = "is both a mediator and adjusted for", "take it out of one of the two"
+        found.append(problem(source, "stats: handling_sets", wrong, ", ".join(both), fix=fix))
     return found + of_downloads(settings["downloads"], source)
 
 

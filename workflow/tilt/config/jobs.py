@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 from tilt.config.user_files import read_yaml
 from tilt.core import machine
+from tilt.core.terms import WORKING_SET
 from tilt.io import layouts
 
 SHARED_FROM = 32  # samples of a cohort from which on they share jobs
@@ -146,3 +147,14 @@ def memory(base_mb: float, per_mb: float = 0.0, of: Callable | None = None) -> C
 def largest(cohort: Mapping, samples: list[str]) -> list[str]:
     """Raw files of the largest of some samples, which say what memory their job needs."""
     return max((present_files(cohort, s) for s in samples), key=machine.size_mb)
+
+
+def scored_sets(stats: Mapping) -> list[str]:
+    """Signatures to score in donors: those asked for, mediators and what they are adjusted for."""
+    keys = ("activity_sets", "mediators", "handling_sets")
+    return list(dict.fromkeys(name for key in keys for name in stats[key]))
+
+
+def scored_subsets(stats: Mapping) -> list[str]:
+    """Groups of cells to score them in: those asked for, and where mediators are compared."""
+    return list(dict.fromkeys([WORKING_SET, *stats["activity_subsets"]]))

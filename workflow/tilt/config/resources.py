@@ -139,6 +139,8 @@ def names_used(settings: dict, source: str) -> list[str]:
         ("imbalance: tph_set", [imbalance["tph_set"]], sets, "signatures"),
         ("imbalance: th22_set", [imbalance["th22_set"]], sets, "signatures"),
         ("stats: activity_sets", stats["activity_sets"], sets, "signatures"),
+        ("stats: mediators", stats["mediators"], sets, "signatures"),
+        ("stats: handling_sets", stats["handling_sets"], sets, "signatures"),
         ("stats: activity_subsets", stats["activity_subsets"], labels | {*GROUPS}, "markers"),
         ("stats: de_subsets", stats["de_subsets"], labels | {*GROUPS}, "markers"),
         ("stats: secondary", pairs, labels | sets | {*FLAGS}, "markers or signatures"),

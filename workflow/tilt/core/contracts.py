@@ -239,6 +239,20 @@ SPECIFICATIONS = _table(
     """,
 )
 RANDOM_SETS = _table("random_sets.tsv", "text cohort; count draw; number effect t")
+MEDIATORS = _table(
+    "mediators.tsv",
+    """
+    text cohort contrast estimator mediator question adjusted
+    count_or_na n_case n_control
+    number effect
+    text unit
+    number ci_low ci_high p q
+    text method covariates
+    flag estimable
+    text reason
+    number se df e_value e_value_limit
+    """,
+)
 EXPRESSION = _table(
     "de/*.tsv",
     """

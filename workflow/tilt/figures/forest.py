@@ -1,7 +1,7 @@
 """Effects with confidence intervals in rows, numbers beside them, reasons where there is none."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,7 +60,7 @@ def draw(
     ax: Axes,
     side: Axes | None,
     rows: pd.DataFrame,
-    colors: Sequence[str] | None = None,
+    colors: Sequence[str] | Mapping[float, str] | None = None,
     size: float = 6,
 ) -> None:
     """Draw ``rows`` (columns y, effect, ci_low, ci_high, estimable, reason, role, p, q).

@@ -122,6 +122,24 @@ ENTRIES = (
         columns={"activity": ACTIVITY},
     ),
     Figure(
+        name="mediators",
+        job="plot_donors",
+        title="interferon, AHR and JUN beside the imbalance",
+        category="2 Donors",
+        alt="Forests of the difference of each mediator, of the slope of the imbalance on it, and "
+        "of the share of the difference that goes with it",
+        words="Signature scores of memory CD4 T cells without genes that define the imbalance, "
+        "each alone, beside the others, and beside the others and the genes of sample handling. "
+        "(a) Difference between conditions in SD of donors. (b) Change of the leading estimator of "
+        "the imbalance per SD of the score, within the arms; OLS with HC2, 95% CI, q over the "
+        "scores. (c) Share of the difference of the imbalance between conditions that goes with "
+        "the score (bootstrap, Fieller's interval). Associations, no causes.",
+        caption="report.captions.mediators",
+        draw="figures.mediators.draw",
+        needs={"mediators": "mediators.tsv"},
+        cells_only=("mediators",),
+    ),
+    Figure(
         name="volcano",
         job="plot_specifications",
         title="genes between conditions",

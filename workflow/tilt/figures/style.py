@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from tilt.core import contracts, tables
 from tilt.core.text import count
@@ -283,10 +284,22 @@ def save(fig: Figure, table: pd.DataFrame, stem: str | os.PathLike) -> None:
     """
     for _ in range(2):  # ticks change with the size of a panel, so a second pass is needed
         fig.draw_without_rendering()
-    fig.set_layout_engine("none")  # laid out here and not again for each format
+    _settle(fig)
     nothing = {"pdf": {"CreationDate": None, "Producer": None, "Creator": None}}
     nothing |= {"svg": {"Date": None}, "png": {"Software": None}}
     for kind in FORMATS:
         with tables.atomic(f"{stem}.{kind}") as part:
             fig.savefig(part, format=kind, dpi=DPI, metadata=nothing[kind])
     tables.write(table, f"{stem}.tsv", contracts.FREE)
+
+
+def _settle(fig: Figure) -> None:
+    """Keep the layout as it is now, rounded: the last bits of its solver differ between runs.
+
+    They would show in the SVG, whose clip paths are named by a hash of their place.
+    """
+    fig.set_layout_engine("none")
+    for part in fig.subfigs:
+        part.bbox_relative.set_points(part.bbox_relative.get_points().round(6))
+    for ax in fig.axes:
+        ax.set_position(Bbox(ax.get_position(original=True).get_points().round(6)))

@@ -110,6 +110,21 @@ def activity(results: CohortResults) -> str:
     )
 
 
+def mediators(results: CohortResults) -> str:
+    """Donors, what was adjusted for, and how far it can be read."""
+    rows = results.table("mediators")
+    names = [pretty(name) for name in dict.fromkeys(rows["mediator"])] if len(rows) else []
+    return (
+        f"{donors_text(results)}. {', '.join(names)}: scores of memory CD4 T cells without genes "
+        "that define the imbalance, each alone, beside the others, and beside the others and the "
+        "genes of sample handling. (a) Difference in SD of donors. (b) Change of the imbalance per "
+        f"SD of the score within the arms; OLS with HC2, {adjustment(results)}; q by "
+        "Benjamini-Hochberg over the scores. (c) Share of the difference that goes with the score "
+        "(donors drawn again; Fieller's interval). Blood taken at one time cannot show what drives "
+        "what."
+    )
+
+
 def markers(results: CohortResults) -> str:
     """Cells drawn and what the signs mean."""
     rows = results.table("marker_expression")

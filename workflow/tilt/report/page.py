@@ -31,7 +31,7 @@ PNG_WIDTH = 1_400
 TABLES = (
     *("donors", "composition", "imbalance", "tests", "specifications", "random_sets"),
     *("qc_samples", "qc_waterfall", "markers_found", "marker_expression", "detectability"),
-    *("activity", "lineages", "inputs", "label_scores", "label_coverage"),
+    *("activity", "mediators", "lineages", "inputs", "label_scores", "label_coverage"),
 )
 
 

@@ -1,0 +1,153 @@
+"""Mediators: values of another library, planted numbers, and why some cannot be estimated."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from tilt.core.contracts import MEDIATORS
+from tilt.stats import contrast, design, inference, mediators
+
+NAMES = ["IFN", "AHR", "JUN"]
+PLAN = contrast.Plan(design.Contrast("SLE", "control"), bootstraps=300, seed=3)
+
+
+def made(rng, n_case=20, n_control=16, **effects):
+    """Donors, the imbalance and scores: cases have more interferon, which lowers AHR and tilts."""
+    gap, own, through = (effects.get(k, v) for k, v in (("gap", 1), ("own", 0.5), ("slope", 0.6)))
+    n = n_case + n_control
+    case = np.r_[np.ones(n_case), np.zeros(n_control)]
+    scores = {"IFN": gap * case + rng.normal(size=n)}
+    scores["AHR"] = 5 - 0.8 * scores["IFN"] + 0.6 * rng.normal(size=n)
+    scores["JUN"] = rng.normal(size=n)
+    scores["HANDLING"] = 0.7 * scores["JUN"] + rng.normal(size=n)
+    y = own * case + through * scores["IFN"] + rng.normal(size=n)
+    donors = pd.DataFrame({"cohort": "one", "donor": [f"D{i}" for i in range(n)]})
+    donors["condition"] = np.where(case == 1, "SLE", "control")
+    values = donors.assign(estimator="E1", value=y, estimable=True, leads=True, reason="")
+    parts = [
+        donors.assign(subset="memory_cd4", signature=k, value=v, estimable=True, reason="")
+        for k, v in scores.items()
+    ]
+    return donors, values, pd.concat(parts, ignore_index=True), pd.DataFrame(scores), case, y
+
+
+def compare(donors, values, activity, plan=PLAN, names=NAMES, handling=("HANDLING",)):
+    return mediators.compare(donors, plan, values, activity, list(names), list(handling))
+
+
+def pick(table, mediator, question, adjusted="none"):
+    at = (table["mediator"] == mediator) & (table["question"] == question)
+    return table[at & (table["adjusted"] == adjusted)].iloc[0]
+
+
+def test_effects_are_those_of_statsmodels():
+    donors, values, activity, scores, case, y = made(np.random.default_rng(1))
+    found = compare(donors, values, activity)
+    arms = sm.add_constant(case)
+    within = sm.OLS(scores["AHR"], arms).fit()
+    mine = scores["AHR"] / np.sqrt(within.scale)
+    rest = scores[["IFN", "JUN"]]
+    ways = {"none": [], "the others": [rest]}
+    ways["the others and handling"] = [rest, scores[["HANDLING"]]]
+    for adjusted, more in ways.items():
+        gap = sm.OLS(mine, np.column_stack([arms, *more])).fit(cov_type="HC2")
+        row = pick(found, "AHR", "difference", adjusted)
+        assert (row.effect, row.se) == pytest.approx((gap.params["x1"], gap.bse["x1"]))
+        slope = sm.OLS(y, np.column_stack([mine, arms, *more])).fit(cov_type="HC2")
+        row = pick(found, "AHR", "slope", adjusted)
+        assert (row.effect, row.se) == pytest.approx((slope.params[0], slope.bse[0]))
+        assert row.ci_low < row.effect < row.ci_high
+        assert (row.n_case, row.n_control, row.unit) == (20, 16, "ln ratio per SD")
+    assert list(found) == list(MEDIATORS.columns)
+    part = pick(found, "IFN", "share")
+    both = sm.OLS(y, np.column_stack([arms, scores["IFN"]])).fit()
+    whole = sm.OLS(y, arms).fit()
+    assert part.effect == pytest.approx(1 - both.params[1] / whole.params[1])
+
+
+def test_q_is_over_the_mediators_of_one_question_and_adjustment():
+    donors, values, activity, *_ = made(np.random.default_rng(2))
+    found = compare(donors, values, activity)
+    for _, same in found[found["question"] != "share"].groupby(["question", "adjusted"]):
+        assert len(same) == 3
+        assert np.allclose(same["q"], inference.benjamini_hochberg(same["p"].to_numpy()))
+    assert found.loc[found["question"] == "share", ["p", "q"]].isna().all(axis=None)
+
+
+def test_a_score_that_only_follows_interferon_has_no_slope_of_its_own():
+    rng = np.random.default_rng(3)
+    donors, values, activity, *_ = made(rng, 300, 300)
+    found = compare(donors, values, activity)
+    alone, beside = (pick(found, "AHR", "slope", how) for how in ("none", "the others"))
+    assert alone.ci_high < -0.3 < beside.ci_low < 0 < beside.ci_high
+    ifn = pick(found, "IFN", "slope", "the others and handling")
+    assert ifn.ci_low < 0.6 < ifn.ci_high and ifn.ci_low > 0.3
+    part = pick(found, "IFN", "share")
+    assert part.ci_low < 0.6 / 1.1 < part.ci_high and part.ci_high - part.ci_low < 0.4
+    assert pick(found, "JUN", "share").ci_high < 0.1
+
+
+@pytest.mark.parametrize(("ratio", "low", "expected", "limit"), [(3.9, 1.8, 7.26, 3.0)])
+def test_e_value_of_the_published_example(ratio, low, expected, limit):
+    """Risk ratio 3.9 (1.8 to 8.7): E-value 7.26, of the limit 3.0 (VanderWeele & Ding 2017)."""
+    sd = 2.5
+    d = {k: np.log(v) / 0.91 * sd for k, v in (("effect", ratio), ("ci_low", low))}
+    for sign in (1, -1):
+        slope = {"effect": sign * d["effect"], "ci_low": d["ci_low"], "ci_high": 9.0}
+        if sign < 0:
+            slope |= {"ci_low": -9.0, "ci_high": -d["ci_low"]}
+        found = mediators.e_values(slope, sd)
+        assert found["e_value"] == pytest.approx(expected, abs=0.005)
+        assert found["e_value_limit"] == pytest.approx(limit, abs=0.005)
+    held = mediators.e_values({"effect": 1.0, "ci_low": -0.1, "ci_high": 2.1}, sd)
+    assert held["e_value_limit"] == 1
+
+
+def test_scores_left_out_donors_and_flat_scores_are_told():
+    donors, values, activity, *_ = made(np.random.default_rng(4))
+    gone = activity["signature"] == "AHR"
+    activity.loc[gone, ["estimable", "reason"]] = [False, "2 of 17 genes of AHR measured"]
+    activity.loc[activity["signature"] == "JUN", "value"] = 1.5
+    first = (activity["signature"] == "IFN") & (activity["donor"] == "D0")
+    activity.loc[first, "estimable"] = False
+    found = compare(donors, values, activity)
+    told = found[found["mediator"] == "AHR"]
+    assert set(told["reason"]) == {"2 of 17 genes of AHR measured"} and not told["estimable"].any()
+    assert set(told["question"]) == {"difference", "slope", "share"}
+    row = pick(found, "IFN", "slope", "the others")
+    assert (row.n_case, row.n_control) == (19, 16) and "1 donor left out" in row.reason
+    assert pick(found, "JUN", "difference").reason == "the same in every donor of an arm"
+
+
+def test_no_difference_no_share_and_few_donors_no_adjustment():
+    rng = np.random.default_rng(5)
+    donors, values, activity, *_ = made(rng, 5, 4)
+    found = compare(donors, values, activity)
+    full = pick(found, "IFN", "slope", "the others and handling")
+    assert not full.estimable and full.reason == "9 donors for 6 columns of the model"
+    assert pick(found, "IFN", "slope").estimable
+    values["value"] -= values.groupby("condition")["value"].transform("mean")
+    part = pick(compare(donors, values, activity), "IFN", "share")
+    assert not part.estimable
+    assert part.reason == "the imbalance does not clearly differ between the arms"
+
+
+def test_pairs_are_not_compared():
+    donors, values, activity, *_ = made(np.random.default_rng(6))
+    plan = contrast.Plan(design.Contrast("SLE", "control", pair="donor"))
+    found = compare(donors, values, activity, plan)
+    assert len(found) == 9 and not found["estimable"].any()
+    assert found["reason"].str.startswith("pairs:").all()
+
+
+def test_intervals_of_shares_cover_what_was_planted():
+    """Interval of the share at 25 and 25 donors, over 150 cohorts: 95 %, no more and no less."""
+    rng = np.random.default_rng(7)
+    held = []
+    for _ in range(150):
+        donors, values, activity, *_ = made(rng, 25, 25)
+        part = pick(compare(donors, values, activity, names=["IFN"], handling=[]), "IFN", "share")
+        if part.estimable:
+            held.append(part.ci_low <= 0.6 / 1.1 <= part.ci_high)
+    assert len(held) > 100
+    assert 0.88 <= np.mean(held) <= 0.99
