@@ -302,4 +302,4 @@ def from_table(
     out = pd.concat(tables, ignore_index=True).assign(denominator=denominator)
     out["n_denominator"] = out.set_index(UNIT).index.map(total).to_numpy()
     log.info("%d donors, %d subsets, %d cells", len(joined), counts.shape[1], int(total.sum()))
-    return out[list(COMPOSITION.columns)]
+    return out[COMPOSITION.required]
