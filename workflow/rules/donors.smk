@@ -4,6 +4,7 @@
 rule count_composition:
     input:
         labels="results/{cohort}/labels.tsv.gz",
+        scores="results/{cohort}/scores.tsv.gz",
         counts="results/{cohort}/counts.zarr",
         lineages="results/{cohort}/lineages.tsv",
         markers=CONFIG["resources"]["markers"],

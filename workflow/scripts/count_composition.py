@@ -22,7 +22,10 @@ def main(snakemake: Any) -> None:
     lineages = tables.read(snakemake.input.lineages)
     lineages["condition"] = lineages["sample"].map(units.conditions(snakemake.params.samples))
     markers = gene_tables.read_markers(snakemake.input.markers)
-    counted = composition.count(cells, markers, donors, snakemake.params.sort, lineages)
+    scores = None
+    if "own_subset" not in labels:  # tilt's own labels lead
+        scores = tables.read(snakemake.input.scores).set_index("cell").reindex(cells.index)
+    counted = composition.count(cells, markers, donors, snakemake.params.sort, lineages, scores)
     empty = donors.loc[~donors["donor"].isin(cells["donor"]), "donor"]
     log.info("%d T cells of %d donors", len(cells), len(donors) - len(empty))
     if len(empty):

@@ -217,7 +217,37 @@ def test_counts_are_those_of_a_plain_loop_over_cells(sort, allowed):
     }
     assert found == expected
     assert (table["cohort"] == "c").all()
+    assert table.columns.tolist() == contracts.COMPOSITION.required
+
+
+def test_expected_numbers_are_sums_of_probabilities_over_the_cells_of_the_denominator():
+    scores = pd.DataFrame(
+        {
+            "CD4_Naive": [0.1, 0, 0, 0.9, 0.8, 0, 0, 0.3, 0],
+            "CD4_CM": [0.6, 0.7, 0.3, 0.05, 0.2, 0.4, 0.5, 0.4, 0],
+            "CD4_Tph_like": [0.3, 0.3, 0.7, 0.05, 0, 0, 0, 0.1, 0],
+            "MAIT": [0, 0, 0, 0, 0, 0, 0, 0.2, 0.9],
+            "th22_score": 5.0,
+        }
+    )
+    lineages = pd.DataFrame(
+        {"cohort": "c", "sample": "A", "donor": "A", "lineage": ["T", "B"], "n": [5, 9]}
+    )
+    table = composition.count(cells(), MARKERS, DONORS, "pbmc", lineages, scores)
     assert table.columns.tolist() == list(contracts.COMPOSITION.columns)
+    row = table.set_index(["donor", "subset", "denominator"])["n_expected"]
+    # A: three memory cells, a naive one and a CD8 cell; the fourth is a look-alike, in no sum
+    assert row["A", "CD4_Tph_like", "memory_cd4"] == pytest.approx(0.3 + 0.3 + 0.7)
+    assert row["A", "CD4_CM", "memory_cd4"] == pytest.approx(0.6 + 0.7 + 0.3)
+    assert row["A", "CD4_CM", "cd4"] == pytest.approx(1.6 + 0.2)
+    assert row["A", "CD4_CM", "t"] == row["A", "CD4_CM", "pbmc"] == pytest.approx(1.8 + 0.4)
+    assert row["A", "CD4", "t"] == pytest.approx(1 + 1 + 1 + 1 + 0.4)
+    assert row["B", "CD4", "t"] == pytest.approx(0.5 + 0.8)
+    assert row["B", "MAIT", "t"] == pytest.approx(1.1)
+    assert row["C", "CD4_CM", "cd4"] == 0
+    assert np.isnan(row["A", "CD4_Treg_eff", "cd4"])  # could not be called
+    assert np.isnan(row["A", "tph_high", "cd4"])
+    assert np.isnan(row["A", "B", "pbmc"])
 
 
 def test_look_alike_doublets_are_in_no_denominator():
@@ -238,7 +268,7 @@ def test_clr_of_parts_with_a_rest_and_of_an_empty_denominator():
         for i, unit in enumerate(units)
     ]
     rows += [(*row[:5], "cd4", 99, row[7]) for row in rows]  # another denominator plays no part
-    table = pd.DataFrame(rows, columns=list(contracts.COMPOSITION.columns))
+    table = pd.DataFrame(rows, columns=contracts.COMPOSITION.required)
     found = composition.clr(table, "x", "memory_cd4").set_index("donor")["value"]
     assert found.index.tolist() == ["A", "B"]  # C has no memory cell
     parts = np.log([5.5, 15.5, 10.5])  # ten cells are in neither part

@@ -175,7 +175,9 @@ COMPOSITION = _table(
     text denominator
     count n_denominator
     text kind
+    number n_expected
     """,
+    optional="n_expected",
 )
 IMBALANCE = _table(
     "imbalance.tsv",

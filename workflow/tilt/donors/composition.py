@@ -55,6 +55,7 @@ def count(
     donors: pd.DataFrame,
     sort: str = "pbmc",
     lineages: pd.DataFrame | None = None,
+    scores: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Count subsets per donor against every denominator the cohort's cells allow.
 
@@ -73,11 +74,17 @@ def count(
     lineages
         cohort, sample, donor, lineage, n of all kept cells (pbmc cohorts), with condition
         where donors have several.
+    scores
+        Probability of each label that could be called, a column each, in the order of ``cells``;
+        None where the labels are not tilt's own.
 
     Returns
     -------
     Table of :data:`tilt.core.contracts.COMPOSITION`; ``kind`` is subset (parts that don't overlap),
-    group (a branch or lineage) or pole (a state within the denominator).
+    group (a branch or lineage) or pole (a state within the denominator). With ``scores``
+    also n_expected: the sum of the probabilities of the subset, or of the subsets of a branch,
+    over the cells of the denominator that are T cells; NaN for lineages, poles and labels that
+    could not be called.
 
     Raises
     ------
@@ -105,6 +112,14 @@ def count(
             [kept.get(tuple(r) if len(by) > 1 else r[0], 0) for r in wanted.to_numpy()], int
         )
     allowed = [d for d in SORTED[sort] if d in totals]
+    chance = _chances(scores, markers)
+
+    def expect(label: str, home: str) -> np.ndarray | float:
+        if label not in chance:
+            return np.nan
+        inside = masks["t" if home == "pbmc" else home].to_numpy(bool)
+        return np.bincount(at[inside], chance[label].to_numpy()[inside], minlength=len(units))
+
     rows: list[tuple[str, str, str, np.ndarray]] = []
     for label, (kind, homes) in _homes(markers).items():
         # a look-alike is no T cell of any subset
@@ -126,11 +141,33 @@ def count(
             rows.append((str(lineage), "pbmc", "group", np.array(counts, int)))
     tables = [
         donors[UNIT].assign(
-            subset=label, n=n, denominator=home, n_denominator=totals[home], kind=kind
+            subset=label,
+            n=n,
+            denominator=home,
+            n_denominator=totals[home],
+            kind=kind,
+            n_expected=expect(label, home),
         )
         for label, home, kind, n in rows
     ]
-    return pd.concat(tables, ignore_index=True)[list(COMPOSITION.columns)]
+    columns = COMPOSITION.required if scores is None else list(COMPOSITION.columns)
+    return pd.concat(tables, ignore_index=True)[columns]
+
+
+def _chances(scores: pd.DataFrame | None, markers: pd.DataFrame) -> pd.DataFrame:
+    """Probability of each subset that could be called, and of each branch (cells x names).
+
+    A branch has the sum of its subsets, or its own where none of them could be called.
+    """
+    if scores is None:
+        return pd.DataFrame()
+    out = scores[[name for name in markers["label"] if name in scores]].copy()
+    parent = markers.set_index("label")["parent"]
+    for name in markers.loc[(markers["level"] == 1) & (markers["parent"] == "T"), "label"]:
+        parts = [x for x in out if parent[x] == name]
+        if parts:
+            out[name] = out[parts].sum(axis=1)
+    return out
 
 
 def arcsine(n: np.ndarray, total: np.ndarray) -> np.ndarray:

@@ -304,4 +304,4 @@ def from_table(
     out = pd.concat(tables, ignore_index=True).assign(denominator=denominator)
     out["n_denominator"] = out.set_index(UNIT).index.map(whole).to_numpy()
     log.info("%d donors, %d subsets, %d cells", len(joined), counts.shape[1], int(whole.sum()))
-    return out[list(COMPOSITION.columns)]
+    return out[COMPOSITION.required]
