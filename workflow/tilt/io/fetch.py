@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-from tilt.io import shared
+from tilt.io import limits, shared
 from tilt.io.shared import RetrievalError
 
 log = logging.getLogger(__name__)
@@ -30,8 +30,6 @@ PLAIN = ("", "identity")  # encodings of an answer that leave the file as it is
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 MAGIC = {".gz": b"\x1f\x8b", ".h5ad": b"\x89HDF", ".h5": b"\x89HDF", ".zip": b"PK"}
 HTML = (b"<!doctype html", b"<html", b"<?xml")
-# Deflate can make a thousand bytes of one; text and tables of counts stay below a hundred.
-MOST_GROWTH, FREE_GROWTH = 300, 1 << 24  # times its size, and bytes that are never asked about
 KEPT_FREE = 200_000_000  # bytes of the disk that a file of unknown length leaves free
 LENGTH = re.compile(r"\d{1,15}")
 
@@ -179,7 +177,7 @@ def _check_gzip(path: Path, size: int) -> None:
     import gzip
     import zlib
 
-    done, most = 0, FREE_GROWTH + MOST_GROWTH * size
+    done, most = 0, limits.most_bytes(size)
     try:
         with gzip.open(path) as handle:
             while chunk := handle.read(CHUNK):
