@@ -50,6 +50,16 @@ def test_compressed_text(tmp_path, part, data, said):
     assert said in told("10x_dir", ten_x(tmp_path, **{part: data}))
 
 
+def test_a_damaged_first_line_does_not_end_the_process(tmp_path):
+    """The reader in C goes back to before the start of the file, and died of the exception."""
+    rawdata.write_10x(tmp_path, version=2)
+    path = tmp_path / "matrix.mtx"
+    path.write_bytes(b"%%Matri5" + path.read_bytes()[40:])
+    files = {"matrix": path, "barcodes": tmp_path / "barcodes.tsv"}
+    files["features"] = tmp_path / "genes.tsv"
+    assert "not a whole MatrixMarket matrix" in told("10x_dir", files)
+
+
 def test_a_table_that_unpacks_without_an_end(tmp_path):
     (tmp_path / "t.tsv.gz").write_bytes(gzip.compress(b"g\tc1\tc2\n" + b"A\t0\t0\n" * 200_000))
     assert "t.tsv.gz: the compressed file is a bomb" in told(

@@ -15,7 +15,8 @@ from tilt.io import limits
 from tilt.io.errors import ENSEMBL, BadSample, not_counts
 
 # What h5py, numpy and scipy raise for parts of a wrong kind, shape or size.
-DAMAGED = (KeyError, IndexError, ValueError, TypeError, AttributeError, MemoryError, RuntimeError)
+DAMAGED = (LookupError, ValueError, TypeError, AttributeError, MemoryError, RuntimeError)
+DAMAGED += (SystemError,)  # of h5py, when HDF5 fails inside a callback
 JOIN = "copy its parts into one file (h5repack)"
 BLOCK_ROWS = 20_000
 FIRST_VALUES = 100_000

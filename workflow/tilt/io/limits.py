@@ -19,7 +19,11 @@ def most_bytes(size: int) -> int:
 
 
 class Bounded(io.RawIOBase):
-    """An unpacked stream that raises Bomb when it gives more than files of its size hold."""
+    """A stream of a file, unpacked, that raises Bomb when it gives more than such files hold.
+
+    Going back to before the start ends at the start: the reader of matrices in C does so after an
+    error, and an exception there would end the process.
+    """
 
     def __init__(self, source: BinaryIO, path: Path):
         self.source, self.size = source, path.stat().st_size
@@ -32,7 +36,8 @@ class Bounded(io.RawIOBase):
         return True
 
     def seek(self, place: int, whence: int = io.SEEK_SET) -> int:
-        self.done = self.source.seek(place, whence)
+        place += self.source.tell() if whence == io.SEEK_CUR else 0
+        self.done = self.source.seek(max(place, 0), whence if whence == io.SEEK_END else 0)
         return self.done
 
     def tell(self) -> int:

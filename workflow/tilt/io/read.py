@@ -173,9 +173,8 @@ def _check_file(path: Path, sample: str) -> None:
 def _open(path: Path):
     with open(path, "rb") as handle:
         packed = handle.read(2) == b"\x1f\x8b"
-    if not packed:
-        return open(path, "rb")
-    return io.BufferedReader(limits.Bounded(gzip.open(path, "rb"), path), 1 << 20)
+    source = gzip.open(path, "rb") if packed else open(path, "rb")  # noqa: SIM115
+    return io.BufferedReader(limits.Bounded(source, path), 1 << 20)
 
 
 def read_lines(path: Path, sample: str) -> list[list[str]]:
@@ -280,7 +279,7 @@ def _check_claim(handle, dense: bool, path: Path, sample: str) -> None:
     numbers = [int(size) for size in sizes]
     entries = math.prod(numbers[:2]) if dense else (numbers[2] if len(numbers) > 2 else 0)
     size = path.stat().st_size
-    packed = isinstance(getattr(handle, "raw", None), limits.Bounded)
+    packed = isinstance(handle.raw.source, gzip.GzipFile)
     if entries * (2 if dense else 6) > (limits.most_bytes(size) if packed else size + 1):
         wrong = f"the matrix is said to have {entries:,} entries, more than its file can hold"
         raise BadSample(sample, path, wrong, "delete it and fetch it again")
