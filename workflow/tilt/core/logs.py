@@ -33,8 +33,8 @@ def begin(path: str | Path) -> logging.Logger:
     Sums over several threads are rounded in another order, so that results would hang on the
     number of cores; steps that gain by threads share out work whose parts do not meet. Must be
     called before numpy or numba is imported: both read the environment once.
-    Records and any uncaught traceback go to ``path``; warnings go to standard error too, and in
-    a terminal the progress of long passes.
+    Records and any uncaught traceback go to ``path``; warnings and the words of an error go to
+    standard error too, and in a terminal the progress of long passes.
     """
     for name in THREAD_VARIABLES:
         os.environ[name] = "1"
@@ -48,7 +48,7 @@ def begin(path: str | Path) -> logging.Logger:
     to_file = logging.FileHandler(path, mode="w")
     to_file.setFormatter(shape)
     to_console = logging.StreamHandler(sys.stderr)
-    to_console.setFormatter(logging.Formatter("%(message)s"))
+    to_console.setFormatter(_Words())
     shown = (progress.log.name,) if sys.stderr.isatty() else ()
     to_console.addFilter(lambda record: record.levelno >= logging.WARNING or record.name in shown)
     log.addHandler(to_file)
@@ -57,13 +57,22 @@ def begin(path: str | Path) -> logging.Logger:
     warnings.simplefilter("ignore", DeprecationWarning)
 
     def report(kind, error, trace):
-        log.error("%s", error, exc_info=(kind, error, trace))
+        told = "Fix:" in str(error) or disk(error)
+        words = str(error) if told else f"{kind.__name__}: {error} (how it came about: {path})"
+        log.error("%s", words, exc_info=(kind, error, trace))
         if disk(error):
             log.error("%s", disk(error))
 
     sys.excepthook = report
     atexit.register(lambda: log.info("peak memory %.0f MB", peak_memory()))
     return log
+
+
+class _Words(logging.Formatter):
+    """The message alone: how an error came about is in the log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return record.getMessage()
 
 
 def peak_memory() -> float:
