@@ -9,7 +9,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from tilt.core import progress
+from tilt.core import progress, turns
 
 THREAD_VARIABLES = (
     "NUMBA_NUM_THREADS",
@@ -64,6 +64,7 @@ def begin(path: str | Path) -> logging.Logger:
             log.error("%s", disk(error))
 
     sys.excepthook = report
+    turns.enlist("script")
     atexit.register(lambda: log.info("peak memory %.0f MB", peak_memory()))
     return log
 
