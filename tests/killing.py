@@ -15,12 +15,12 @@ from running import ROOT, Workflow
 VARIES = (".pdf", ".svg", ".png", ".html")
 
 
-def start(workflow: Workflow, *targets: str) -> subprocess.Popen:
-    """Start a run in the background."""
+def start(workflow: Workflow, *words: str) -> subprocess.Popen:
+    """Start a run in the background; ``words`` are targets or options of Snakemake."""
     command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile")]
     command += ["--configfile", str(workflow.folder / "config.yaml"), "--rerun-incomplete"]
     return subprocess.Popen(
-        [*command, "--directory", str(workflow.folder), "--cores", "2", *targets],
+        [*command, "--directory", str(workflow.folder), "--cores", "2", *words],
         cwd=workflow.folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -40,9 +40,14 @@ def jobs(process: psutil.Process) -> list[psutil.Process]:
 
 
 def kill(run: subprocess.Popen, what: str) -> str:
-    """Kill -9 one job of the run (``what`` = job) or the run with all it started (run)."""
+    """Kill -9 one job of the run (``what`` = job), the run with all it started (run), or the run
+    alone, whose jobs go on (main)."""
     process = psutil.Process(run.pid)
-    victims = jobs(process)[:1] if what == "job" else [process, *process.children(recursive=True)]
+    victims = {
+        "job": jobs(process)[:1],
+        "run": [process, *process.children(recursive=True)],
+        "main": [process],
+    }[what]
     for victim in victims:
         try:
             victim.send_signal(signal.SIGKILL)
@@ -62,7 +67,7 @@ def disturbed(
     rng, done = random.Random(seed), []
     while len(done) < n_kills:
         run = start(workflow, *targets)
-        what = "job" if len(done) % 2 else "run"
+        what = ("run", "job", "main")[len(done) % 3]
         waited_for = time.monotonic() + rng.uniform(0.2, longest)
         while run.poll() is None:
             working = bool(jobs(psutil.Process(run.pid)))

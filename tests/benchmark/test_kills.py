@@ -1,24 +1,39 @@
-"""Ten kills spread at random over a whole run; run with: pytest tests/benchmark/test_kills.py"""
+"""Kills spread at random over whole runs; run with: pytest tests/benchmark/test_kills.py
 
+One run of ten kills; KILLS=100 in the environment makes it ten such runs.
+"""
+
+import os
 import sys
 import time
 from pathlib import Path
+
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import killing
 from running import Workflow, small_cohorts
 
+RUNS = int(os.environ.get("KILLS", "10")) // 10
 
-def test_ten_random_kills(tmp_path):
-    quiet, rough = Workflow(tmp_path / "quiet"), Workflow(tmp_path / "rough")
-    for workflow in (quiet, rough):
-        workflow.folder.mkdir()
-        small_cohorts(workflow)
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory):
+    """An undisturbed run, and how long it took (s)."""
+    workflow = Workflow(tmp_path_factory.mktemp("quiet"))
+    small_cohorts(workflow)
     begun = time.monotonic()
-    quiet.snakemake()
-    longest = 1.5 * (time.monotonic() - begun) / 10
-    kills = killing.disturbed(rough, [], n_kills=10, seed=2, longest=longest)
+    workflow.snakemake()
+    workflow.seconds = time.monotonic() - begun
+    return workflow
+
+
+@pytest.mark.parametrize("seed", range(2, 2 + RUNS))
+def test_ten_random_kills(tmp_path, quiet, seed):
+    rough = Workflow(tmp_path)
+    small_cohorts(rough)
+    kills = killing.disturbed(rough, [], n_kills=10, seed=seed, longest=1.5 * quiet.seconds / 10)
     assert len(kills) == 10, kills
     found, wanted = (killing.contents(w.folder / "results") for w in (rough, quiet))
     assert set(found) == set(wanted)

@@ -13,6 +13,8 @@ class Server:
     def __init__(self, folder: Path):
         self.folder, self.faults, self.requests = folder, {}, []
         self.answers: dict[str, dict] = {}
+        self.redirects: dict[str, str] = {}
+        self.headers: dict[str, dict] = {}  # path -> headers in place of the right ones
 
     def fault(self, path: str, *kinds: str) -> None:
         """The next answers for ``path``: drop, 503, 404, html, cut, slow, changed."""
@@ -23,7 +25,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def serve(folder: Path):
+def serve(folder: Path, host: str = "127.0.0.1"):
     """A running Server of ``folder``."""
     state = Server(folder)
 
@@ -38,6 +40,8 @@ def serve(folder: Path):
             state.requests.append((name, self.headers.get("Range")))
             kinds = state.faults.get(name, [])
             kind = kinds.pop(0) if kinds else ""
+            if name in state.redirects:
+                return self.send(302, b"", "text/plain", {"Location": state.redirects[name]})
             if name in state.answers:
                 return self.send(200, json.dumps(state.answers[name]).encode(), "application/json")
             if kind in ("503", "404"):
@@ -69,10 +73,12 @@ def serve(folder: Path):
 
         def send(self, status, body, kind, more=None, sent=None):
             self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            for key, value in (more or {}).items():
-                self.send_header(key, value)
+            headers = {"Content-Type": kind, "Content-Length": str(len(body)), **(more or {})}
+            odd = state.headers.get(self.path.lstrip("/"), {})
+            self.close_connection = self.close_connection or bool(odd)
+            for key, value in (headers | odd).items():
+                if value is not None:
+                    self.send_header(key, value)
             self.end_headers()
             self.wfile.write(body if sent is None else sent)
             self.wfile.flush()
@@ -81,7 +87,7 @@ def serve(folder: Path):
         def handle_error(self, request, client_address):
             """Connections that break are what the tests are about."""
 
-    server = Quiet(("127.0.0.1", 0), Handler)
+    server = Quiet((host, 0), Handler)
     state.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()

@@ -8,8 +8,8 @@ TARGETS = ["results/small_cd4/qc_waterfall.tsv", "results/small_pbmc/qc_waterfal
 
 def test_killed_and_started_again(workflow, small_run):
     small_cohorts(workflow)
-    kills = killing.disturbed(workflow, TARGETS, n_kills=2, seed=1)
-    assert len(kills) == 2, kills
+    kills = killing.disturbed(workflow, TARGETS, n_kills=4, seed=1)
+    assert len(kills) == 4, kills
     results = workflow.folder / "results"
     found = killing.contents(results)
     undisturbed = killing.contents(small_run.folder / "results")

@@ -9,7 +9,7 @@ sys.path.insert(0, str(TILT))
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from tilt.config import check, jobs
-from tilt.core import machine
+from tilt.core import machine, turns
 from tilt.core.code import digest as code
 from tilt.figures import names
 from tilt.io import layouts
@@ -22,6 +22,9 @@ if PROBLEMS:
 if workflow.is_main_process:
     for note in SETTINGS["notes"]:
         logger.info(f"note: {note}")
+
+if not workflow.is_main_process:
+    turns.enlist("rule")
 
 CONFIG = SETTINGS["config"]
 COHORTS = SETTINGS["cohorts"]

@@ -54,6 +54,32 @@ def as_before(monkeypatch):
     log.handlers, log.level, log.propagate = kept
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            ValueError("a.h5: is empty. Fix: fetch it again."),
+            "a.h5: is empty. Fix: fetch it again.",
+        ),
+        (KeyError("x"), "KeyError: 'x' (how it came about: {log})"),
+        (OSError(errno.ENOSPC, "No space left", "a.h5"), "the disk is full (a.h5). Fix: make room"),
+    ],
+)
+def test_an_error_is_told_in_words_and_its_road_is_in_the_log(
+    monkeypatch, tmp_path, as_before, error, words
+):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    logs.begin(tmp_path / "job.log")
+    try:
+        raise error
+    except type(error) as caught:
+        sys.excepthook(type(caught), caught, caught.__traceback__)
+    shown, kept = sys.stderr.getvalue(), (tmp_path / "job.log").read_text()
+    words = words.format(log=tmp_path / "job.log")
+    assert words in shown and words in kept
+    assert "Traceback" in kept and "Traceback" not in shown
+
+
 @pytest.mark.parametrize(("console", "told"), [(Terminal(), True), (io.StringIO(), False)])
 def test_progress_is_shown_in_a_terminal_and_all_is_kept(
     monkeypatch, tmp_path, as_before, console, told

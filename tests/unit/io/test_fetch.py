@@ -38,13 +38,19 @@ def test_amounts_in_words(n, words):
         ("http://example.org/a", False),
         ("ftp://localhost/a", False),
         ("localhost/a", False),
+        ("https://me:pw@example.org/a", False),
+        ("http://127.0.0.1@example.org/a", False),
+        ("https:///a", False),
+        ("https://example.org/a b", False),
+        ("https://[::1/a", False),
+        ("https://example.org:x/a", False),
     ],
 )
 def test_addresses(url, good):
     if good:
         fetch.check_address(url)
     else:
-        with pytest.raises(RetrievalError, match="only https addresses are fetched"):
+        with pytest.raises(RetrievalError, match=r"Fix: write https://"):
             fetch.check_address(url)
 
 
@@ -80,11 +86,12 @@ def test_a_good_file_gives_its_digest(tmp_path):
         ("a.txt", b"plain", {"sha256": "0"}, "the file has changed or is damaged: SHA-256"),
         ("a.gz", gzip.compress(b"x" * 9999)[:-9], {}, "the compressed file is cut short"),
         ("a.gz", gzip.compress(b"x") + b"rest", {}, "the compressed file is cut short"),
+        ("a.gz", gzip.compress(bytes(40_000_000)), {}, "unpack to more than 28"),
     ],
 )
 def test_what_is_no_good_file(tmp_path, name, data, more, words):
     (tmp_path / name).write_bytes(data)
-    with pytest.raises(fetch._Refused, match=words):
+    with pytest.raises(fetch.Refused, match=words):
         checked(tmp_path / name, **more)
 
 

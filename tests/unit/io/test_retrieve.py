@@ -232,14 +232,6 @@ def test_archive_that_points_outside(server, tmp_path):
     assert not (tmp_path / "evil").exists() and not (tmp_path / "d/GSM1_b.gz").exists()
 
 
-def test_of_two_members_of_one_name_the_first_is_taken(tmp_path):
-    (tmp_path / "twice.tar").write_bytes(archive({"a/x.gz": b"first", "b/x.gz": b"second"}))
-    records = retrieve.unpack(tmp_path / "twice.tar", ["x.gz", "y.gz"], tmp_path)
-    assert (tmp_path / "x.gz").read_bytes() == b"first"
-    sha = hashlib.sha256(b"first").hexdigest()
-    assert records == {"x.gz": {"bytes": 5, "sha256": sha, "url": "twice.tar:x.gz", "version": ""}}
-
-
 def test_links_in_an_archive_are_not_followed(server, tmp_path):
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
@@ -248,7 +240,7 @@ def test_links_in_an_archive_are_not_followed(server, tmp_path):
         tar.addfile(info)
     offer(server, "link.tar", buffer.getvalue())
     entries = [{"name": "link.tar", "urls": [server.url("link.tar")], "unpack": True}]
-    with pytest.raises(RetrievalError, match=r"1 files of the sample sheet are not in link.tar"):
+    with pytest.raises(RetrievalError, match=r"link.tar: GSM1_b.gz is a link"):
         retrieve.retrieve(entries, tmp_path / "d", ["GSM1_b.gz"])
 
 
@@ -307,6 +299,11 @@ def test_cellxgene_names_the_current_version(server, tmp_path):
     server.answers[about]["dataset_version_id"] = "v2"
     (tmp_path / "d/perez.h5ad").unlink()
     assert retrieve.retrieve(entries, tmp_path / "d", ["perez.h5ad"]) == [record]
+    lock = json.loads((tmp_path / "d/lock.json").read_text())
+    lock["perez.h5ad"]["url"] = "https://evil.invalid/v1.h5ad"
+    (tmp_path / "d/lock.json").write_text(json.dumps(lock))
+    with pytest.raises(RetrievalError, match=r"came from https://evil.invalid/v1.h5ad"):
+        retrieve.retrieve(entries, tmp_path / "d", ["perez.h5ad"])
     server.answers[about] = {"detail": "gone"}
     with pytest.raises(RetrievalError, match="does not name an h5ad of this dataset"):
         retrieve.retrieve(entries, tmp_path / "e", ["perez.h5ad"])

@@ -95,9 +95,12 @@ class Harmful:
 def test_nothing_in_a_file_is_run_and_other_files_are_refused(tmp_path):
     harm, model = tmp_path / "harm", tmp_path / "m.pkl"
     model.write_bytes(pickle.dumps({"Model": Harmful(harm), "Scaler_": 1, "description": {}}))
-    for content in (model.read_bytes(), b"not a pickle", pickle.dumps([1, 2]), b""):
+    array = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I1000000000000\ntS'd'\ntR."
+    text = b"\x80\x04\x8e" + (2**62).to_bytes(8, "little") + b"abc."
+    others = (b"not a pickle", pickle.dumps([1, 2]), b"", array, text)
+    for content in (model.read_bytes(), *others):
         model.write_bytes(content)
-        with pytest.raises(ValueError, match=r"m\.pkl is no CellTypist model"):
+        with pytest.raises(ValueError, match=r"m\.pkl is no CellTypist model: .*Fix: name a .pkl"):
             celltypist.read_model(model)
     assert not harm.exists()
     write_model(model, genes=GENES[:39])

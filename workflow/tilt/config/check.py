@@ -116,6 +116,7 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
         problems += contradictions.of_cohort(cohort, own_qc=bool(overrides))
     fetched = "retrieve" in cohort and isinstance(cohort.get("folder"), str)
     if fetched:
+        problems += contradictions.of_links(cohort["folder"], settings["downloads"], str(path))
         cohort["folder"] = str(Path(settings["downloads"]) / cohort["folder"])
     # Fetched and simulated files are the run's own; those of another run are not looked for.
     own = fetched or "simulated" in cohort

@@ -94,6 +94,7 @@ def sample_sheet(cohort: dict, path: Path) -> tuple[list[dict], list[str], list[
     )
     if typed and not layouts.columns_needed(cohort, columns):
         found += _same_files(cohort, path, numbered) + _raw_files(cohort, path, numbered)
+        found += _fetched_files(cohort, path, numbered)
     return rows, found, notes
 
 
@@ -284,6 +285,27 @@ def _raw_files(cohort: dict, path: Path, rows: list) -> list[str]:
         fix = "correct the row, fetch the file, or take the row out"
         found.append(problem(path, where, "missing file", "\n".join(gone), fix=fix))
     return found
+
+
+def _fetched_files(cohort: dict, path: Path, rows: list) -> list[str]:
+    """Files of a cohort that is fetched which would lie outside of its folder."""
+    if "retrieve" not in cohort or not cohort.get("folder"):
+        return []
+    found = []
+    fix = f"name the file as it is called in {cohort['folder']}"
+    for number, row in rows:
+        try:
+            files = layouts.sample_files(cohort, row).values()
+        except layouts.LayoutError as error:
+            found.append(problem(path, f"line {number} (sample {row.get('sample')})", str(error)))
+            continue
+        for file in files:
+            if layouts.within(file, cohort["folder"]):
+                continue
+            wrong = "leads out of the folder that the cohort is fetched into"
+            where = f"line {number} (sample {row.get('sample')})"
+            found.append(problem(path, where, wrong, file, fix=fix))
+    return list(dict.fromkeys(found))
 
 
 def between_cohorts(cohorts: dict[str, dict]) -> tuple[list[str], list[str]]:

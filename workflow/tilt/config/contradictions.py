@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tilt.config.messages import problem
+from tilt.config.names import shown
+from tilt.io import fetch, shared
 
 
 def of_qc(qc: object, source: str) -> list[str]:
@@ -70,6 +72,18 @@ def of_downloads(downloads: str, source: str) -> list[str]:
     return [problem(source, "downloads", wrong, ascii(downloads))] if wrong else []
 
 
+def of_links(folder: str, downloads: str, source: str) -> list[str]:
+    """Links on the way from the download folder to that of a cohort: files would go elsewhere."""
+    place = Path(downloads)
+    for part in Path(os.path.normpath(folder)).parts:
+        place = place / part
+        if place.is_symlink():
+            wrong = f"{place} is a link to {os.readlink(place)}: files would be fetched there"
+            fix = "set `downloads` to the place where files are to be, or delete the link"
+            return [problem(source, "folder", wrong, folder, fix=fix)]
+    return []
+
+
 def of_cohort(cohort: Mapping, own_qc: bool) -> list[str]:
     """Contradictions within a cohort file that keeps to its schema; ``own_qc``: it changes `qc`."""
     path, name = cohort["path"], cohort.get("name")
@@ -102,15 +116,13 @@ def _retrieved(cohort: Mapping, path: str) -> list[str]:
             found.append(problem(path, where, "has neither `urls` nor `cellxgene`", entry["name"]))
         if names.count(entry["name"]) > 1 and names.index(entry["name"]) == number - 1:
             found.append(problem(path, where, "two entries have this name", entry["name"]))
-        if entry["name"].lower() in ("lock.json", "in_use"):
+        if entry["name"].lower() in shared.OWN_NAMES:
             found.append(problem(path, where, "this name is tilt's own", entry["name"]))
         for url in entry.get("urls") or ():
-            scheme = url.split("://")[0].lower() if "://" in url else ""
-            local = url.startswith(("http://127.0.0.1", "http://localhost", "http://[::1]"))
-            if scheme not in ("", "https") and not local:
-                wrong = f"{scheme} is not fetched from: what comes could be anybody's"
+            fault = fetch.address_fault(url) if "://" in url else ""
+            if fault:
                 fix = "give an https address, or the path of a local copy"
-                found.append(problem(path, f"{where}, urls", wrong, url, fix=fix))
+                found.append(problem(path, f"{where}, urls", fault, shown(url), fix=fix))
     return found
 
 

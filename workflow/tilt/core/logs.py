@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 from types import TracebackType
 
-from tilt.core import progress
+from tilt.core import progress, turns
 
 THREAD_VARIABLES = (
     "NUMBA_NUM_THREADS",
@@ -34,8 +34,8 @@ def begin(path: str | Path) -> logging.Logger:
     Sums over several threads are rounded in another order, so that results would hang on the
     number of cores; steps that gain by threads share out work whose parts do not meet. Must be
     called before numpy or numba is imported: both read the environment once.
-    Records and any uncaught traceback go to ``path``; warnings go to standard error too, and in
-    a terminal the progress of long passes.
+    Records and any uncaught traceback go to ``path``; warnings and the words of an error go to
+    standard error too, and in a terminal the progress of long passes.
     """
     for name in THREAD_VARIABLES:
         os.environ[name] = "1"
@@ -49,7 +49,7 @@ def begin(path: str | Path) -> logging.Logger:
     to_file = logging.FileHandler(path, mode="w")
     to_file.setFormatter(shape)
     to_console = logging.StreamHandler(sys.stderr)
-    to_console.setFormatter(logging.Formatter("%(message)s"))
+    to_console.setFormatter(_Words())
     shown = (progress.log.name,) if sys.stderr.isatty() else ()
     to_console.addFilter(lambda record: record.levelno >= logging.WARNING or record.name in shown)
     log.addHandler(to_file)
@@ -60,13 +60,23 @@ def begin(path: str | Path) -> logging.Logger:
     def report(
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
-        log.error("%s", error, exc_info=(kind, error, trace))
+        told = "Fix:" in str(error) or disk(error)
+        words = str(error) if told else f"{kind.__name__}: {error} (how it came about: {path})"
+        log.error("%s", words, exc_info=(kind, error, trace))
         if disk(error):
             log.error("%s", disk(error))
 
     sys.excepthook = report
+    turns.enlist("script")
     atexit.register(lambda: log.info("peak memory %.0f MB", peak_memory()))
     return log
+
+
+class _Words(logging.Formatter):
+    """The message alone: how an error came about is in the log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return record.getMessage()
 
 
 def peak_memory() -> float:

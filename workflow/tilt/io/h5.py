@@ -41,14 +41,14 @@ def read_10x(path: Path, sample: str) -> tuple[sp.csr_matrix, list[str], list[st
         barcodes = h5_parts.texts(group["barcodes"])
         shape = (len(barcodes), len(ids))
         parts = (group["data"][:], group["indices"][:], group["indptr"][:])
-    if len(parts[2]) != shape[0] + 1:
-        raise BadSample(
-            sample,
-            path,
-            f"{shape[0]} barcodes for a matrix of {len(parts[2]) - 1} cells",
-            "the file is damaged: fetch it again",
-        )
-    matrix = sp.csr_matrix(parts, shape=shape)
+        if len(parts[2]) != shape[0] + 1:
+            raise BadSample(
+                sample,
+                path,
+                f"{shape[0]} barcodes for a matrix of {len(parts[2]) - 1} cells",
+                "the file is damaged: fetch it again",
+            )
+        matrix = h5_parts.sound_matrix(parts, shape)
     table = [list(row) for row in zip(ids, symbols, *([kinds] if kinds else []), strict=True)]
     ids, symbols, keep = split_features(table)
     return (matrix if keep is None else matrix[:, keep]), barcodes, ids, symbols

@@ -12,11 +12,16 @@ import numpy as np
 import scipy.sparse as sp
 
 from tilt.core.text import safe_name
+from tilt.io import limits
 from tilt.io.errors import ENSEMBL, BadSample, not_counts
 
 if TYPE_CHECKING:
     import h5py
 
+# What h5py, numpy and scipy raise for parts of a wrong kind, shape or size.
+DAMAGED = (LookupError, ValueError, TypeError, AttributeError, MemoryError, RuntimeError)
+DAMAGED += (SystemError,)  # of h5py, when HDF5 fails inside a callback
+JOIN = "copy its parts into one file (h5repack)"
 BLOCK_ROWS = 20_000
 FIRST_VALUES = 100_000
 # Whole numbers in as few bits as a piece needs, lossless: beside lzf a third of the time and two
@@ -47,13 +52,56 @@ def opened(path: Path, sample: str) -> "Iterator[h5py.File]":
         raise BadSample(sample, path, wrong, "delete it and fetch it again") from error
     with file:
         try:
+            _check_parts(file, sample, path)
             yield file
-        except (KeyError, OSError) as error:
+        except BadSample:
+            raise
+        except (*DAMAGED, OSError) as error:
             if getattr(error, "errno", None):
                 raise  # of the disk, not of the content
-            wrong = f"a part of the file is missing or damaged ({error.args[0]})"
+            why = error.args[0] if error.args else type(error).__name__
+            wrong = f"a part of the file is missing or damaged ({why})"
             fix = "fetch it again; if it is whole, another `format` in the cohort file may fit"
             raise BadSample(sample, path, wrong, fix) from error
+
+
+def _check_parts(file, sample: str, path: Path) -> None:
+    """Raise BadSample for parts that lie in other files, or are larger than a file of its size
+    can hold.
+    """
+    import h5py
+
+    most = limits.most_bytes(path.stat().st_size)
+
+    def fault_of_link(name: str, link) -> tuple[str, str] | None:
+        if isinstance(link, h5py.ExternalLink):
+            return f"its part {name} is a link into another file ({link.filename})", JOIN
+        return None
+
+    def fault_of_part(name: str, part) -> tuple[str, str] | None:
+        if not isinstance(part, h5py.Dataset):
+            return None
+        if part.is_virtual or part.external:
+            return f"its part {name} lies in another file", JOIN
+        size = (part.size or 0) * part.dtype.itemsize
+        if size <= most:
+            return None
+        wrong = f"its part {name} is said to have {size:,} bytes, more than the file can hold"
+        return wrong, "delete it and fetch it again"
+
+    found = file.visititems_links(fault_of_link) or file.visititems(fault_of_part)
+    if found:
+        raise BadSample(sample, path, *found)
+
+
+def sound_matrix(parts: tuple, shape: tuple, kind=sp.csr_matrix):
+    """A sparse matrix of data, indices and pointers whose indices all lie within its shape.
+
+    Raises ValueError otherwise; without a look, code in C would write beyond its memory.
+    """
+    matrix = kind(parts, shape=shape)
+    matrix.check_format(full_check=True)
+    return matrix
 
 
 def texts(dataset: "h5py.Dataset") -> list[str]:
@@ -227,7 +275,7 @@ def blocks(
                 group["indices"][low:high],
                 indptr[first : last + 1] - low,
             )
-            block = sp.csr_matrix(part, shape=(last - first, n_genes))
+            block = sound_matrix(part, (last - first, n_genes))
         else:
             block = sp.csr_matrix(group[first:last])
         yield wanted, block[wanted - first]
@@ -237,4 +285,4 @@ def _whole_csc(group: "h5py.Group") -> sp.csr_matrix:
     """A column-compressed matrix cannot be read by rows: it is read whole."""
     shape = tuple(group.attrs.get("shape", group.attrs.get("h5sparse_shape")))
     parts = (group["data"][:], group["indices"][:], group["indptr"][:])
-    return sp.csc_matrix(parts, shape=shape).tocsr()
+    return sound_matrix(parts, shape, sp.csc_matrix).tocsr()

@@ -3,6 +3,7 @@
 No numerical library is imported here: the workflow asks these questions at every start.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -70,9 +71,25 @@ def read_options(cohort: dict, row: dict) -> dict:
 
 
 def files_wanted(cohort: dict) -> list[str]:
-    """Names, relative to the folder of the cohort, of the raw files of all its samples."""
+    """Names, relative to the folder of the cohort, of the raw files of all its samples.
+
+    Raises LayoutError for a file outside of that folder, which is not fetched.
+    """
     files = {file for row in cohort["samples"] for file in sample_files(cohort, row).values()}
-    return sorted(str(Path(file).relative_to(cohort["folder"])) for file in files)
+    outside = sorted(file for file in files if not within(file, cohort["folder"]))
+    if outside:
+        raise LayoutError(
+            f"{outside[0]} lies outside of {cohort['folder']}, where the files of the cohort are "
+            "fetched. Fix: name it in the sheet as it is called there"
+        )
+    return sorted(os.path.relpath(file, cohort["folder"]) for file in files)
+
+
+def within(file: str, folder: str) -> bool:
+    """Whether a path lies in a folder once its ``..`` are followed."""
+    parts = Path(os.path.normpath(file)).parts
+    above = Path(os.path.normpath(folder)).parts
+    return len(parts) > len(above) and parts[: len(above)] == above
 
 
 def columns_needed(cohort: dict, columns: list[str]) -> list[str]:

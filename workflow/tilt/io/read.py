@@ -5,7 +5,9 @@ with the sample, the file and the fix.
 """
 
 import gzip
+import io
 import logging
+import math
 import re
 import warnings
 import zlib
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 import scipy.sparse as sp
 
-from tilt.io import h5, layouts
+from tilt.io import h5, layouts, limits
 from tilt.io.errors import ENSEMBL, BadSample, not_counts, split_features
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ MOUSE_ID = re.compile(r"^(mm10_+|mm9_+|GRCm3[89]_+)|^ENSMUSG")
 HOUSEKEEPING = {"ACTB", "B2M", "GAPDH", "MALAT1", "RPL13", "TMSB4X", "EEF1A1", "FTL"}
 # Counts (cells x genes), barcodes, gene ids, gene symbols of one file.
 Found = tuple[sp.csr_matrix, list[str], list[str], list[str]]
+LINE = 1 << 16  # bytes of a line of a matrix that are looked at
 TRUNCATED = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
@@ -193,7 +196,8 @@ def _check_file(path: Path, sample: str) -> None:
 def _open(path: Path) -> BinaryIO | gzip.GzipFile:
     with open(path, "rb") as handle:
         packed = handle.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rb") if packed else open(path, "rb")
+    source = gzip.open(path, "rb") if packed else open(path, "rb")  # noqa: SIM115
+    return io.BufferedReader(limits.Bounded(source, path), 1 << 20)
 
 
 def read_lines(path: Path, sample: str) -> list[list[str]]:
@@ -202,7 +206,7 @@ def read_lines(path: Path, sample: str) -> list[list[str]]:
         with _open(path) as handle:
             text = handle.read().decode("utf-8-sig")
     except TRUNCATED as error:
-        raise _truncated(sample, path) from error
+        raise _truncated(sample, path, error) from error
     except UnicodeDecodeError as error:
         raise _not_text(sample, path) from error
     lines = (line.rstrip("\r\n") for line in text.split("\n"))
@@ -214,10 +218,11 @@ def _not_text(sample: str, path: Path) -> BadSample:
     return BadSample(sample, path, "the file is not text (UTF-8)", fix)
 
 
-def _truncated(sample: str, path: Path) -> BadSample:
-    return BadSample(
-        sample, path, "the compressed file is cut short or damaged", "delete it and fetch it again"
-    )
+def _truncated(sample: str, path: Path, error: Exception) -> BadSample:
+    wrong = "the compressed file is cut short or damaged"
+    if isinstance(error, limits.Bomb):
+        wrong = f"the compressed file is a bomb ({error})"
+    return BadSample(sample, path, wrong, "delete it and fetch it again")
 
 
 def _read_triplet(files: Mapping, sample: str) -> Found:
@@ -268,23 +273,41 @@ def _read_matrix(path: Path, sample: str) -> sp.coo_matrix:
 
     try:
         with _open(path) as handle:
-            head = handle.readline().lower()
+            head = handle.readline(LINE).lower()
             if b"pattern" in head or b"complex" in head:
                 wrong = "the matrix holds no numbers of molecules (pattern or complex entries)"
                 raise BadSample(sample, path, wrong, "give the matrix of raw counts (UMIs)")
+            _check_claim(handle, b"array" in head, path, sample)
             handle.seek(0)
             return sp.coo_matrix(mmread(handle))
     except TRUNCATED as error:
-        raise _truncated(sample, path) from error
+        raise _truncated(sample, path, error) from error
     except BadSample:
         raise
-    except (ValueError, OverflowError) as error:
+    except (ValueError, OverflowError, MemoryError) as error:
         raise BadSample(
             sample,
             path,
             f"the file is not a whole MatrixMarket matrix ({error})",
             "fetch it again; the first line must start with %%MatrixMarket",
         ) from error
+
+
+def _check_claim(handle, dense: bool, path: Path, sample: str) -> None:
+    """Raise BadSample for a matrix that is said to have more entries than its file can hold."""
+    line = b"%"
+    while line.startswith(b"%"):
+        line = handle.readline(LINE)
+    sizes = line.split()
+    if not all(size.isdigit() and len(size) < 20 for size in sizes):
+        return  # told by the reader
+    numbers = [int(size) for size in sizes]
+    entries = math.prod(numbers[:2]) if dense else (numbers[2] if len(numbers) > 2 else 0)
+    size = path.stat().st_size
+    packed = isinstance(handle.raw.source, gzip.GzipFile)
+    if entries * (2 if dense else 6) > (limits.most_bytes(size) if packed else size + 1):
+        wrong = f"the matrix is said to have {entries:,} entries, more than its file can hold"
+        raise BadSample(sample, path, wrong, "delete it and fetch it again")
 
 
 def _of_lane(
@@ -337,7 +360,7 @@ def _read_table(path: Path, sample: str, block: int = 2000) -> Found:
                 rows.extend(map(str, part.index))
                 blocks.append(sp.csr_matrix(part.to_numpy(dtype=np.float64)))
     except TRUNCATED as error:
-        raise _truncated(sample, path) from error
+        raise _truncated(sample, path, error) from error
     except UnicodeDecodeError as error:
         raise _not_text(sample, path) from error
     except (ValueError, pd.errors.ParserError) as error:

@@ -59,6 +59,9 @@ class _Part:
             self.__dict__.update(state)
 
 
+FIX = "Fix: name a .pkl file of CellTypist's, or take `celltypist_model` out."
+
+
 class _Reader(pickle.Unpickler):
     """Reads arrays, numbers and names; everything else that a pickle names is a dead part."""
 
@@ -90,13 +93,16 @@ def read_model(path: str | Path) -> Model:
             mean=np.asarray(scaler.mean_ if centered else np.zeros(len(genes)), dtype=float),
             scale=np.asarray(scaler.scale_, dtype=float),
         )
-    except (pickle.UnpicklingError, AttributeError, KeyError, TypeError, ValueError, EOFError,
-            ImportError, IndexError) as error:  # fmt: skip
-        raise ValueError(f"{path} is no CellTypist model: {error}") from error
+    except OSError:
+        raise
+    except Exception as error:  # a file that is no pickle may break anything: memory, depth, types
+        raise ValueError(
+            f"{path} is no CellTypist model: {error or type(error).__name__}. {FIX}"
+        ) from error
     rows = 1 if len(model.labels) == 2 else len(model.labels)
     fits = model.weights.shape == (rows, len(genes)) and len(model.intercept) == rows
     if not fits or len(model.mean) != len(genes) or len(model.scale) != len(genes):
-        raise ValueError(f"{path} is no CellTypist model: its parts are of different sizes")
+        raise ValueError(f"{path} is no CellTypist model: its parts are of different sizes. {FIX}")
     return model
 
 

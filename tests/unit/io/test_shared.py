@@ -1,0 +1,165 @@
+"""A download folder that others may write: nothing planted there is opened, written or believed."""
+
+import hashlib
+import json
+import logging
+import os
+
+import loopback
+import pytest
+from tilt.io import retrieve, shared
+from tilt.io.shared import RetrievalError
+
+SHA = hashlib.sha256(b"hello").hexdigest()
+EVIL = hashlib.sha256(b"evil").hexdigest()
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web/x.bin").write_bytes(b"hello")
+    with loopback.serve(tmp_path / "web") as running:
+        yield running
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "d").mkdir(mode=0o755)
+    return tmp_path / "d"
+
+
+def fetched(server, folder, **more):
+    entry = {"name": "x.bin", "urls": [server.url("x.bin")], **more}
+    return retrieve.retrieve([entry], folder, [])
+
+
+def link(path, victim):
+    path.symlink_to(victim)
+
+
+def hard_link(path, victim):
+    path.hardlink_to(victim)
+
+
+def pipe(path, _):
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("name", [".x.bin.part", ".x.bin.part.json", ".in_use", ".lock.json.part"])
+@pytest.mark.parametrize("plant", [link, hard_link, pipe])
+def test_nothing_is_written_through_what_was_planted(server, folder, tmp_path, name, plant):
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    plant(folder / name, victim)
+    with pytest.raises(RetrievalError, match=f"{name} is .*Fix: "):
+        fetched(server, folder)
+    assert victim.read_text() == "precious"
+    assert (folder / name).is_symlink() == (plant is link)
+
+
+def test_a_lock_that_is_a_link_is_not_read(server, folder, tmp_path):
+    (tmp_path / "own.json").write_text("{}")
+    link(folder / "lock.json", tmp_path / "own.json")
+    with pytest.raises(RetrievalError, match=r"lock.json is a link to .*own.json"):
+        fetched(server, folder)
+    assert (tmp_path / "own.json").read_text() == "{}"
+
+
+def test_what_a_killed_run_left_is_no_attack(server, folder):
+    (folder / ".lock.json.part").write_text("half")
+    (folder / ".x.bin.part").write_text("he")
+    (folder / ".x.bin.part.json").write_text("[]")
+    (record,) = fetched(server, folder)
+    assert record["sha256"] == SHA and json.loads((folder / "lock.json").read_text())
+    assert server.requests == [("x.bin", None)], "a part of nobody knows what was gone on with"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "is no JSON"),
+        ("", "is no JSON"),
+        ("[" * 100_000, "is no JSON"),
+        ("[]", "holds no names with records"),
+        ('{"x.bin": null}', "'x.bin': null is no record"),
+        ('{"x.bin": {}}', "bytes: null is no size"),
+        ('{"x.bin": {"bytes": true}}', "bytes: true is no size"),
+        ('{"x.bin": {"bytes": 5, "sha256": "00"}}', 'sha256: "00" is no SHA-256'),
+        (f'{{"x.bin": {{"bytes": 5, "sha256": "{SHA}", "version": ""}}}}', "url is no text"),
+    ],
+)
+def test_a_damaged_lock_is_told(server, folder, text, said):
+    (folder / "lock.json").write_text(text)
+    with pytest.raises(RetrievalError) as caught:
+        fetched(server, folder)
+    assert said in str(caught.value) and "Fix: delete it" in str(caught.value)
+    assert (folder / "lock.json").read_text() == text and server.requests == []
+
+
+def planted_file(folder, url):
+    (folder / "x.bin").write_bytes(b"evil")
+    record = {"bytes": 4, "sha256": EVIL, "url": url, "version": ""}
+    (folder / "lock.json").write_text(json.dumps({"x.bin": record}))
+
+
+def test_a_lock_with_an_address_that_the_cohort_file_does_not_name(server, folder):
+    planted_file(folder, "https://official.example/x.bin")
+    with pytest.raises(RetrievalError, match="which the cohort file does not name"):
+        fetched(server, folder)
+
+
+def test_where_others_write_an_address_is_no_proof(server, folder, caplog):
+    planted_file(folder, server.url("x.bin"))
+    (record,) = fetched(server, folder)
+    assert record["url"] == server.url("x.bin"), "in a folder of one's own the lock is believed"
+    folder.chmod(0o777)
+    with caplog.at_level(logging.WARNING):
+        (record,) = fetched(server, folder)
+    assert record["url"] == str(folder / "x.bin")
+    assert f"sha256: {EVIL}" in caplog.text and "its origin is not known" in caplog.text
+    with pytest.raises(RetrievalError, match=f"SHA-256 {EVIL}, expected {SHA}"):
+        fetched(server, folder, sha256=SHA)
+
+
+def test_a_file_that_is_a_link(server, folder, tmp_path):
+    (tmp_path / "secret").write_bytes(b"hello")
+    link(folder / "x.bin", tmp_path / "secret")
+    with pytest.raises(RetrievalError, match=r"is a link to .*secret, which the cohort file"):
+        fetched(server, folder)
+    (record,) = fetched(server, folder, sha256=SHA)
+    assert record["url"] == str(folder / "x.bin")
+    entry = {"name": "x.bin", "urls": [str(tmp_path / "secret")]}
+    assert retrieve.retrieve([entry], folder, [])[0]["sha256"] == SHA
+
+
+def test_a_folder_that_is_a_link(server, folder, tmp_path):
+    link(tmp_path / "linked", folder)
+    with pytest.raises(RetrievalError, match=r"linked is a link to .*nothing was fetched"):
+        fetched(server, tmp_path / "linked")
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["lock.json", "LOCK.json", ".in_use", "../x", "/etc/x", "a\\x", "a\n", "", ".", "s/.x"]
+)
+def test_names_that_are_tilts_own_or_lead_out(server, folder, name):
+    for entries, wanted in ([{"name": name, "urls": [server.url("x.bin")]}], []), ([], [name]):
+        with pytest.raises(RetrievalError, match="Fix: give the file another name"):
+            retrieve.retrieve(entries, folder, wanted)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_file_put_there_by_hand(server, folder):
+    (folder / "own.bin").write_bytes(b"hello")
+    entry = {"name": "x.bin", "urls": [server.url("x.bin")]}
+    own = retrieve.retrieve([entry], folder, ["own.bin", "x.bin"])[0]
+    assert own == {"file": "own.bin", "bytes": 5, "sha256": SHA, "version": "",
+                   "url": str(folder / "own.bin")}  # fmt: skip
+
+
+def test_a_folder_of_ones_own(tmp_path):
+    for mode, own in ((0o755, True), (0o700, True), (0o757, False), (0o1777, False)):
+        (tmp_path / "f").mkdir(exist_ok=True)
+        (tmp_path / "f").chmod(mode)
+        assert shared.private(tmp_path / "f") == own, oct(mode)

@@ -1,0 +1,56 @@
+"""How large a file may claim to be inside, so that a few bytes do not fill memory or disk."""
+
+import io
+from pathlib import Path
+from typing import BinaryIO
+
+# Deflate can make a thousand bytes of one; tables and matrices of counts stay below a hundred.
+MOST_GROWTH = 300
+FREE = 1 << 24  # bytes that are never asked about
+
+
+class Bomb(EOFError):
+    """A file that unpacks to far more than files of its size do; says to how much."""
+
+
+def most_bytes(size: int) -> int:
+    """Bytes that a packed file of ``size`` bytes may hold."""
+    return FREE + MOST_GROWTH * size
+
+
+class Bounded(io.RawIOBase):
+    """A stream of a file, unpacked, that raises Bomb when it gives more than such files hold.
+
+    Going back to before the start ends at the start: the reader of matrices in C does so after an
+    error, and an exception there would end the process.
+    """
+
+    def __init__(self, source: BinaryIO, path: Path):
+        self.source, self.size = source, path.stat().st_size
+        self.done = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, place: int, whence: int = io.SEEK_SET) -> int:
+        place += self.source.tell() if whence == io.SEEK_CUR else 0
+        self.done = self.source.seek(max(place, 0), whence if whence == io.SEEK_END else 0)
+        return self.done
+
+    def tell(self) -> int:
+        return self.source.tell()
+
+    def readinto(self, buffer) -> int:
+        read = self.source.readinto(buffer)
+        self.done += read
+        if self.done > most_bytes(self.size):
+            raise Bomb(f"{self.size:,} bytes unpack to more than {most_bytes(self.size):,}")
+        return read
+
+    def close(self) -> None:
+        if not self.closed:
+            self.source.close()
+        super().close()
