@@ -54,6 +54,12 @@ def test_user_object_opens_in_scanpy(small_run, cohort):
     assert cells.X.dtype == np.float32
     assert np.allclose(cells.X[3].toarray(), expected, rtol=1e-4)
     assert cells.obsm["X_umap"].shape == (cells.n_obs, 2)
+    used = cells.var["highly_variable"].to_numpy()
+    x = cells.X[:, used].toarray()
+    scores = (x - x.mean(axis=0)) @ cells.varm["PCs"][used]
+    assert np.allclose(scores, cells.obsm["X_pca"], atol=0.01)
+    assert {"CD3E", "IL7R"} <= set(cells.var_names) and {"age", "sex"} <= set(cells.obs)
+    assert cells.var.loc["CD3E", "gene_ids"].startswith("ENSG")
     assert len(cells.uns["subset_colors"]) == len(cells.obs["subset"].cat.categories)
     inputs = json.loads(cells.uns["tilt"]["inputs"])
     assert all(len(record["sha256"]) == 64 for record in inputs)
