@@ -3,8 +3,7 @@
 import sys
 from pathlib import Path
 
-TILT = Path(workflow.current_basedir).parent
-sys.path.insert(0, str(TILT))
+sys.path.insert(0, str(TILT))  # the folder `workflow`, from the Snakefile
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
@@ -15,7 +14,9 @@ from tilt.figures import names
 from tilt.io import layouts
 
 # Names in the config are looked up from the working directory, then from the checkout.
-SETTINGS, PROBLEMS = check.check(config, [Path.cwd(), TILT.parent])
+SETTINGS, PROBLEMS = check.check(
+    config, [Path.cwd(), TILT.parent], given=workflow.config_settings.config
+)
 if PROBLEMS:
     raise WorkflowError(check.report(PROBLEMS))
 
