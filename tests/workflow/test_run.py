@@ -16,6 +16,18 @@ def table(run, cohort, name):
     return tables.read(run.folder / "results" / cohort / name)
 
 
+def test_the_console_has_a_line_a_stage_and_the_log_has_everything(small_run):
+    lines = small_run.output.splitlines()
+    assert len(lines) < 30, small_run.output
+    stages = [line.split("  ")[1] for line in lines if line[:7].strip().endswith("min")]
+    assert {"quality control", "embedding", "figures", "report"} <= {s.strip() for s in stages}
+    told = next(line for line in lines if "quality control" in line)
+    n_t = len(table(small_run, "small_cd4", "labels.tsv.gz"))
+    assert "small_cd4: " in told and f"{n_t:,} T cells of 7 donors" in told
+    log = next((small_run.folder / ".snakemake/log").iterdir()).read_text()
+    assert log.count("reason: ") > 40
+
+
 def test_second_start_has_nothing_to_do(small_run):
     assert small_run.planned() == {}
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(TILT))  # the folder `workflow`, from the Snakefile
 
+import snakemake_logger_plugin_tilt as console
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from tilt.config import check, jobs
@@ -26,6 +27,9 @@ if workflow.is_main_process:
 
 CONFIG = SETTINGS["config"]
 COHORTS = SETTINGS["cohorts"]
+
+if workflow.is_main_process:
+    console.attach(workflow, logger, list(COHORTS))
 
 # Cohorts whose cells are here, and cohorts of which only a table of counts is published.
 CELLS = [name for name, cohort in COHORTS.items() if jobs.has_cells(cohort)]
