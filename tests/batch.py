@@ -36,7 +36,7 @@ class Run:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=os.environ | {"OMP_NUM_THREADS": "1"},
+                env=os.environ | {"OMP_NUM_THREADS": "1", "TILT_CONSOLE": "full"},
                 preexec_fn=hear_ctrl_c,
             )
 

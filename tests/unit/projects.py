@@ -52,13 +52,13 @@ class Project:
         data = text if isinstance(text, bytes) else text.encode()
         (self.folder / name).write_bytes(data)
 
-    def check(self):
+    def check(self, **more):
         self.write("config/cohorts/mine.yaml", yaml.safe_dump(self.cohort))
         self.write("config/samples/mine.tsv", self.sheet)
         for name, text in self.tables.items():
             self.write(f"{name}.tsv", text)
             self.config["resources"][name] = f"{name}.tsv"
-        return config.check(self.config, [self.folder, REPO])
+        return config.check(self.config, [self.folder, REPO], **more)
 
     def problems(self) -> list[str]:
         return self.check()[1]

@@ -16,6 +16,18 @@ def table(run, cohort, name):
     return tables.read(run.folder / "results" / cohort / name)
 
 
+def test_the_console_has_a_line_a_stage_and_the_log_has_everything(small_run):
+    lines = small_run.output.splitlines()
+    assert len(lines) < 30, small_run.output
+    stages = [line.split("  ")[1] for line in lines if line[:7].strip().endswith("min")]
+    assert {"quality control", "embedding", "figures", "report"} <= {s.strip() for s in stages}
+    told = next(line for line in lines if "quality control" in line)
+    n_t = len(table(small_run, "small_cd4", "labels.tsv.gz"))
+    assert "small_cd4: " in told and f"{n_t:,} T cells of 7 donors" in told
+    log = next((small_run.folder / ".snakemake/log").iterdir()).read_text()
+    assert log.count("reason: ") > 40
+
+
 def test_second_start_has_nothing_to_do(small_run):
     assert small_run.planned() == {}
 
@@ -54,6 +66,12 @@ def test_user_object_opens_in_scanpy(small_run, cohort):
     assert cells.X.dtype == np.float32
     assert np.allclose(cells.X[3].toarray(), expected, rtol=1e-4)
     assert cells.obsm["X_umap"].shape == (cells.n_obs, 2)
+    used = cells.var["highly_variable"].to_numpy()
+    x = cells.X[:, used].toarray()
+    scores = (x - x.mean(axis=0)) @ cells.varm["PCs"][used]
+    assert np.allclose(scores, cells.obsm["X_pca"], atol=0.01)
+    assert {"CD3E", "IL7R"} <= set(cells.var_names) and {"age", "sex"} <= set(cells.obs)
+    assert cells.var.loc["CD3E", "gene_ids"].startswith("ENSG")
     assert len(cells.uns["subset_colors"]) == len(cells.obs["subset"].cat.categories)
     inputs = json.loads(cells.uns["tilt"]["inputs"])
     assert all(len(record["sha256"]) == 64 for record in inputs)

@@ -149,7 +149,6 @@ rule assemble_tcells:
         clusters="results/{cohort}/clusters.tsv.gz",
         labels="results/{cohort}/labels.tsv.gz",
         scores="results/{cohort}/scores.tsv.gz",
-        samples="results/{cohort}/qc_samples.tsv",
         inputs="results/{cohort}/inputs.tsv",
     output:
         "results/{cohort}/tcells.h5ad",
@@ -165,7 +164,10 @@ rule assemble_tcells:
         mem_mb=jobs.memory(1200, per_mb=1),
         runtime=120,
     params:
+        samples=of_cohort("samples"),
+        cohort=of_cohort(names.describe),
         target_sum=CONFIG["normalize"]["target_sum"],
+        min_dist=CONFIG["embed"]["min_dist"],
         config=CONFIG,
         code=code("assemble_tcells"),
     script:

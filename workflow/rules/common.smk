@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-TILT = Path(workflow.current_basedir).parent
-sys.path.insert(0, str(TILT))
+sys.path.insert(0, str(TILT))  # the folder `workflow`, from the Snakefile
 
+import snakemake_logger_plugin_tilt as console
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from tilt.config import check, jobs
@@ -15,7 +15,9 @@ from tilt.figures import names
 from tilt.io import layouts
 
 # Names in the config are looked up from the working directory, then from the checkout.
-SETTINGS, PROBLEMS = check.check(config, [Path.cwd(), TILT.parent])
+SETTINGS, PROBLEMS = check.check(
+    config, [Path.cwd(), TILT.parent], given=workflow.config_settings.config
+)
 if PROBLEMS:
     raise WorkflowError(check.report(PROBLEMS))
 
@@ -28,6 +30,9 @@ if not workflow.is_main_process:
 
 CONFIG = SETTINGS["config"]
 COHORTS = SETTINGS["cohorts"]
+
+if workflow.is_main_process:
+    console.attach(workflow, logger, list(COHORTS))
 
 # Cohorts whose cells are here, and cohorts of which only a table of counts is published.
 CELLS = [name for name, cohort in COHORTS.items() if jobs.has_cells(cohort)]

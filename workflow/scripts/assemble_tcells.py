@@ -14,28 +14,36 @@ def main(snakemake: Any) -> None:
 
     from tilt.cells import normalize
     from tilt.core import tables
+    from tilt.figures import names
     from tilt.io import store
-    from tilt.stages import cohort
+    from tilt.stages import tcells
 
     counts = store.open_store(snakemake.input.counts)
+    chosen = tables.read(snakemake.input.hvg)["highly_variable"].to_numpy(bool)
+    embedding = ad.read_h5ad(snakemake.input.embedding)
     kinds = ("labels", "clusters", "scores")
-    obs = cohort.tcells_annotation(
+    obs = tcells.observations(
         counts.obs,
-        tables.read(snakemake.input.samples),
+        snakemake.params.samples,
         {kind: tables.read(snakemake.input[kind]) for kind in kinds},
     )
-    var = counts.var.copy()
-    var["highly_variable"] = tables.read(snakemake.input.hvg)["highly_variable"].to_numpy(bool)
-    embedding = ad.read_h5ad(snakemake.input.embedding)
     umap = tables.read(snakemake.input.umap).set_index("cell").loc[obs.index]
     obsm = {name: embedding.obsm[name] for name in ("X_pca", "X_harmony")}
-    obsm["X_umap"] = umap.to_numpy(np.float32)
-    uns = cohort.tcells_notes(
-        obs,
-        embedding.uns["neighbors"],
-        snakemake.params.config,
-        tables.read(snakemake.input.inputs),
-    )
+    slots = {
+        "obs": obs,
+        "var": tcells.genes(counts.var, chosen),
+        "obsm": obsm | {"X_umap": umap.to_numpy(np.float32)},
+        "varm": tcells.loadings(embedding.uns, chosen),
+        "obsp": dict(embedding.obsp),
+        "uns": tcells.notes(
+            obs,
+            embedding.uns,
+            names.CohortLabel(**snakemake.params.cohort),
+            snakemake.params.min_dist,
+            snakemake.params.config,
+            tables.read(snakemake.input.inputs),
+        ),
+    }
     n_counts = counts.obs["n_counts"].to_numpy()
     target = snakemake.params.target_sum
     with tables.atomic(snakemake.output[0]) as part:
@@ -43,7 +51,7 @@ def main(snakemake: Any) -> None:
             part,
             counts,
             lambda block, rows: normalize.log_normalized(block, n_counts[rows], target),
-            {"obs": obs, "var": var, "obsm": obsm, "obsp": dict(embedding.obsp), "uns": uns},
+            slots,
         )
     log.info("%d cells, %d subsets", len(obs), obs["subset"].nunique())
 

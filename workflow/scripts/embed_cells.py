@@ -10,6 +10,7 @@ snakemake: Any  # set by Snakemake
 def main(snakemake: Any) -> None:
     log = logs.begin(snakemake.log[0])  # before numpy is imported
     import anndata as ad
+    import numpy as np
 
     from tilt.cells import embed
     from tilt.core import tables
@@ -18,7 +19,7 @@ def main(snakemake: Any) -> None:
     store = blocks.open_store(snakemake.input.counts)
     hvg = tables.read(snakemake.input.hvg).set_index("gene")["highly_variable"]
     chosen = blocks.select_genes(store, hvg.index[hvg.to_numpy(bool)])
-    scores, _, share = embed.pca(
+    scores, loadings, share = embed.pca(
         chosen.X,
         store.obs["n_counts"].to_numpy(),
         snakemake.params.n_pcs,
@@ -28,7 +29,9 @@ def main(snakemake: Any) -> None:
     del chosen
     cells = ad.AnnData(obs=store.obs[["donor", "batch"]])
     cells.obsm["X_pca"] = cells.obsm["X_harmony"] = scores
+    cells.uns["pca_variance"] = scores.var(axis=0, ddof=1, dtype=np.float64)
     cells.uns["pca_variance_ratio"] = share
+    cells.uns["pca_loadings"] = loadings.astype(np.float32)  # of the variable genes
     if snakemake.params.harmony:
         log.info("Harmony over %d batches", store.obs["batch"].nunique())
         cells.obsm["X_harmony"] = embed.harmony(scores, store.obs["batch"], snakemake.params.seed)

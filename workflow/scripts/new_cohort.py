@@ -46,7 +46,7 @@ def write(data: Path, name: str, here: Path) -> list[str]:
         "check them and see the plan:",
         f"  {command(name, here)} -n",
         "and start:",
-        f"  {command(name, here)} --cores {os.cpu_count()}",
+        f"  {command(name, here)}",
     ]
 
 
@@ -54,7 +54,7 @@ def command(name: str, here: Path) -> str:
     """The words that run tilt on this cohort alone, from the folder ``here``."""
     checkout = Path(__file__).resolve().parents[2]
     where = "" if here.resolve() == checkout else f" -s {shlex.quote(str(checkout / 'Snakefile'))}"
-    return f"snakemake{where} --config 'cohorts=[{name}]'"
+    return f"snakemake{where} --cores {os.cpu_count()} --config 'cohorts=[{name}]'"
 
 
 if __name__ == "__main__":

@@ -68,3 +68,10 @@ def test_lineages_count_kept_cells():
     cells.loc[3, "kept"] = False
     table = gather.lineage_counts(cells)
     assert table[["lineage", "n"]].to_numpy().tolist() == [["B", 1], ["T", 2]]
+
+
+def test_notes_of_a_sample_stand_in_its_table():
+    about = pd.DataFrame({"sample": ["S1"], "cohort": "c", "donor": "D", "condition": "x"})
+    steps = [{"step": "read", "n_removed": 0, "n_left": 5}]
+    summary = {"sample": "S1", "status": "ok", "message": "", "steps": steps, "notes": ["a", "b"]}
+    assert gather.sample_table([summary], about)["notes"].tolist() == ["a; b"]

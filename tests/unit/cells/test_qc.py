@@ -154,3 +154,10 @@ def test_limits_themselves_pass(cell, reason):
     table = pd.DataFrame([cell], columns=["n_counts", "n_genes", "pct_mito"])
     found = {"min_counts": 50, "max_counts": 500, "min_genes": 3, "max_genes": 90}
     assert qc.first_failure(table, found | {"max_pct_mito": 20.0})[0] == reason
+
+
+def test_a_matrix_without_mitochondrial_genes_is_told():
+    assert qc.unmeasured(pd.Series(["MT-CO1", "CD3E"]), SETTINGS) == []
+    assert qc.unmeasured(pd.Series(["MT.CO1", "CD3E", "MTOR"]), SETTINGS) == [
+        "no mitochondrial gene (MT-...) among 3 genes: no cell was judged by max_pct_mito (20)"
+    ]

@@ -284,11 +284,10 @@ def test_cohort_file_with_wrong_keys(project):
 
 def test_cohort_name(project):
     project.cohort["name"] = "other"
-    assert project.problems() == [
-        "config/cohorts/mine.yaml: name: differs from the name of the file\n"
-        "    found:   other\n"
-        "    fix:     name: mine"
-    ]
+    settings, found = project.check()
+    assert found == [] and list(settings["cohorts"]) == ["other"]
+    told = "cohort other: its file is called mine.yaml; results are under other"
+    assert settings["notes"] == [told]
 
 
 def test_yaml_that_is_broken_or_repeats_a_key(project):

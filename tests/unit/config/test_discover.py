@@ -1,5 +1,7 @@
 """A first cohort file and sheet from a look at the data, good enough to pass validation."""
 
+import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -123,3 +125,22 @@ def test_the_command_writes_files_that_pass_validation(tmp_path, monkeypatch):
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert run.returncode == 1
     assert "mine.tsv exists already: choose another name" in run.stderr
+
+
+def test_the_page_on_own_data_shows_the_command_that_is_printed(tmp_path):
+    """Cores apart: the page says 8, the command those of the machine."""
+    printed = new_cohort_module().command("mine", tmp_path)
+    page = (REPO / "docs/own_data.md").read_text()
+    for end in (" -n", ""):
+        line = re.sub(r"--cores \S+", "--cores 8", printed).replace(str(REPO), "TILT") + end
+        assert line.removesuffix(end) in page
+    assert f"{line.removesuffix(end)} -n\n" in page
+
+
+def new_cohort_module():
+    spec = importlib.util.spec_from_file_location(
+        "new_cohort", REPO / "workflow/scripts/new_cohort.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

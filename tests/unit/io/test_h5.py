@@ -35,9 +35,19 @@ def test_genes_without_counts_at_the_end_stay(tmp_path):
 def test_10x_h5_of_two_genomes(tmp_path):
     path = raw.write_10x_h5(tmp_path / "S1.h5", raw.counts(), 2)
     with h5py.File(path, "a") as file:
-        file.create_group("mm10")
-    with pytest.raises(BadSample, match=r"one genome \(groups: GRCh38, mm10\)"):
+        for name, of in (("barcodes", "ACGT"), ("genes", "ENSMUSG1"), ("gene_names", "Cd3d")):
+            file[f"mm10/{name}"] = np.array([of], "S")
+    found = read.read_sample("10x_h5", {"h5": path}, sample="S1")
+    np.testing.assert_array_equal(found.X.toarray(), raw.counts())
+    with h5py.File(path, "a") as file:
+        file.copy("GRCh38", "hg19")
+        file["hg19/data"][:] *= 2
+    with pytest.raises(BadSample, match=r"has 3 genomes: GRCh38, hg19, mm10. .* genome: GRCh38"):
         read.read_sample("10x_h5", {"h5": path}, sample="S1")
+    with pytest.raises(BadSample, match=r"no genome 'GRCh37': GRCh38, hg19, mm10"):
+        read.read_sample("10x_h5", {"h5": path}, sample="S1", genome="GRCh37")
+    found = read.read_sample("10x_h5", {"h5": path}, sample="S1", genome="hg19")
+    np.testing.assert_array_equal(found.X.toarray(), 2 * raw.counts())
 
 
 def test_h5_that_is_not(tmp_path):
@@ -161,8 +171,8 @@ def test_h5ad_that_lacks_a_part(tmp_path, part):
 def test_10x_file_in_place_of_an_h5ad(tmp_path):
     raw.write_10x_h5(tmp_path / "all.h5ad", raw.counts())
     assert failure(tmp_path / "all.h5ad") == (
-        "sample s1: all.h5ad: has no X. Fix: give an h5ad that holds counts; a 10x HDF5 file is "
-        "read by format: 10x_h5."
+        "sample s1: all.h5ad: the file is a 10x HDF5 file, not an h5ad. Fix: set format: 10x_h5 "
+        "in the cohort file."
     )
 
 

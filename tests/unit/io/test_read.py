@@ -350,7 +350,7 @@ def test_mixed_mouse_and_human(tmp_path):
     rows = [["hg19_" + i, "hg19_" + g] for i, g in raw.features(2)[:6]]
     rows += [["mm10_ENSMUSG00000000001", "mm10_Cd4"], ["mm10_ENSMUSG00000000002", "mm10_Maf"]]
     wrong = failure(tmp_path, features=zipped(raw.lines(rows)))
-    assert "2 of 8 genes are mouse genes. Fix: tilt knows human genes only" in wrong
+    assert "2 of 8 genes are of another genome" in wrong and "Fix: write the human part" in wrong
 
 
 def test_mouse_symbols(tmp_path):

@@ -282,3 +282,12 @@ def test_costs_add_up_by_rule(tmp_path):
         50.0,
     ]
     assert list(found.index) == ["b", "a"]
+
+
+def test_notes_on_samples_are_told_once_with_who_has_them():
+    samples = pd.DataFrame({"sample": ["S1", "S2", "S3"]})
+    samples["notes"] = ["7 names changed; no MT gene", "8 names changed; no MT gene", "no MT gene"]
+    found = report.noticed(samples)
+    assert found == [("7 names changed", "S1, S2"), ("no MT gene", "every sample")]
+    assert report.noticed(samples.assign(notes=None)) == []
+    assert report.noticed(samples.drop(columns="notes")) == []

@@ -100,7 +100,7 @@ def lineage_counts(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def sample_table(summaries: list[dict], about: pd.DataFrame) -> pd.DataFrame:
-    """What became of each sample: ``about``, status (ok or skipped), message, and its limits."""
+    """What became of each sample: ``about``, status (ok or skipped), message, limits and notes."""
     rows = [
         {
             "sample": s["sample"],
@@ -110,6 +110,7 @@ def sample_table(summaries: list[dict], about: pd.DataFrame) -> pd.DataFrame:
             "n_kept": s["steps"][-1]["n_left"] if s["steps"] else 0,
             **s.get("limits", {}),
             "doublets": s.get("doublets", ""),
+            "notes": "; ".join(s.get("notes", [])),
         }
         for s in summaries
     ]

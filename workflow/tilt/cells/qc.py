@@ -65,6 +65,16 @@ def families(gene_symbols: tuple[str, ...]) -> np.ndarray:
     return np.array(found, dtype=bool).T
 
 
+def unmeasured(gene_symbols: pd.Series, settings: dict) -> list[str]:
+    """Sentences on limits that say nothing, as the matrix holds no gene of their family."""
+    if families(tuple(gene_symbols))[:, 0].any():
+        return []
+    return [
+        f"no mitochondrial gene (MT-...) among {len(gene_symbols)} genes: no cell was judged by "
+        f"max_pct_mito ({settings['max_pct_mito']:g})"
+    ]
+
+
 def _mad_limits(values: np.ndarray, n_mads: float | None) -> tuple[float, float]:
     if len(values) == 0 or n_mads is None:
         return -np.inf, np.inf

@@ -9,8 +9,8 @@ import copy
 import os
 from pathlib import Path
 
+from tilt.config import alike, command_line, contradictions, gene_files, resources
 from tilt.config import cohorts as checks
-from tilt.config import contradictions, gene_files, resources
 from tilt.config.messages import problem, schema, violations
 from tilt.config.names import shown
 from tilt.config.user_files import read_yaml
@@ -19,11 +19,14 @@ LONGEST = 1000  # characters of a path
 RESERVED = ("across", "figures", "meta", "report", "tables")
 
 
-def check(config: dict, roots: list[Path], source: str = "config") -> tuple[dict, list[str]]:
+def check(
+    config: dict, roots: list[Path], source: str = "config", given: dict | None = None
+) -> tuple[dict, list[str]]:
     """Resolve and check a configuration.
 
     ``config`` as written (YAML content); ``roots`` folders in which relative paths are looked up,
-    the first that has the file wins; ``source`` the name of the configuration in messages.
+    the first that has the file wins; ``source`` the name of the configuration in messages;
+    ``given`` the part that came from the command line.
 
     Returns ``(settings, problems)``. Settings::
 
@@ -37,6 +40,8 @@ def check(config: dict, roots: list[Path], source: str = "config") -> tuple[dict
     """
     roots = [Path(root) for root in roots]
     rules = schema("config")
+    if given and isinstance(config, dict):
+        config = command_line.typed(config, given, rules)
     problems = violations(config, rules, source)
     sound = not problems
     problems += checks.place(roots[0])
@@ -77,7 +82,7 @@ def check(config: dict, roots: list[Path], source: str = "config") -> tuple[dict
         problems += resources.names_used(settings, source)
         for cohort in cohorts.values():
             problems += resources.label_map(cohort, settings["resources"])
-    return {"config": settings, "cohorts": cohorts, "notes": notes}, problems
+    return {"config": settings, "cohorts": cohorts, "notes": notes}, alike.collapsed(problems)
 
 
 def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, list[str], list[str]]:
@@ -101,13 +106,13 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
     cohort = filled(content, schema("cohort"))
     qc = cohort.get("qc")
     overrides = qc if isinstance(qc, dict) else {}
+    told: list[str] = []
     cohort |= {"path": str(path), "qc": merged(settings["qc"], overrides)}
     if isinstance(settings["imbalance"], dict):
         cohort["imbalance"] = merged(settings["imbalance"], _own_poles(cohort))
     name = cohort.get("name")
     if isinstance(name, str) and name != path.stem:
-        fix = f"name: {path.stem}"
-        problems.append(problem(path, "name", "differs from the name of the file", name, fix=fix))
+        told.append(f"cohort {name}: its file is called {path.name}; results are under {name}")
     if isinstance(name, str) and name.lower() in RESERVED:
         wrong = "this name is used for folders of the results"
         problems.append(problem(path, "name", wrong, name, fix=f"name: {name}_cohort"))
@@ -139,7 +144,7 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
     if isinstance(cohort.get("simulated"), str) and not Path(cohort["simulated"]).is_file():
         wrong = "the parameter file does not exist"
         problems.append(problem(path, "simulated", wrong, cohort["simulated"]))
-    return cohort, problems, notes
+    return cohort, problems, told + notes
 
 
 def defaults() -> dict:

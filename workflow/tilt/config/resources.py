@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
+from tilt.config import author_words
 from tilt.config.cohorts import few, repeats
 from tilt.config.messages import nearest, problem
 from tilt.config.user_files import check_cells, read_table
@@ -179,7 +180,7 @@ def label_map(cohort: dict, resources: dict) -> list[str]:
     for theirs, ours in given.items():
         where, fix = f"label_map: {theirs}", f"write a label of the table, or {UNASSIGNED}"
         found += _undefined(path, where, ours, known, "markers", fix)
-    return found
+    return found or author_words.unmapped(cohort, known)
 
 
 def _rows(resources: dict, kind: str) -> list[dict]:

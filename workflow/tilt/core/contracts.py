@@ -75,9 +75,9 @@ QC_SAMPLES = _table(
     text cohort sample donor condition status message
     count n_read n_kept
     number min_counts max_counts min_genes max_genes max_pct_mito
-    text doublets
+    text doublets notes
     """,
-    optional="min_counts max_counts min_genes max_genes max_pct_mito",
+    optional="min_counts max_counts min_genes max_genes max_pct_mito notes",
 )
 QC_WATERFALL = _table(
     "qc_waterfall.tsv", "text cohort sample donor condition step; count n_removed n_left"

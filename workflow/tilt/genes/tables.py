@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from tilt.genes import spelling
+
 log = logging.getLogger(__name__)
 
 MARKER_COLUMNS = ["level", "label", "parent", "positive", "negative"]
@@ -23,7 +25,7 @@ COMPARTMENTS = ("", "naive", "memory", "treg")
 EVIDENCE = ("published", "textbook", "measured")
 
 _ENSEMBL = re.compile(r"^ENSG\d{11}(\.\d+)?$")
-_VERSION = re.compile(r"\.\d+$")
+_VERSION = re.compile(r"\.\d+(?=$|_PAR_Y$)")
 _GENOME_PREFIX = re.compile(r"^(GRCh3[78]|hg19|hg38)_+", re.IGNORECASE)
 _ID_COLUMNS = ("gene_ids", "gene_id", "ensembl", "ensembl_id", "feature_id")
 _SYMBOL_COLUMNS = (
@@ -180,23 +182,31 @@ def names_of(var: pd.DataFrame, aliases: Mapping[str, str]) -> pd.DataFrame:
     """Work out Ensembl id (without version, "" if unknown) and current symbol of each gene.
 
     ``var``: index of names, and optionally the columns in which readers keep the other naming
-    (gene_ids, gene_symbol, feature_name, ...). Returns columns id, symbol in the order of var.
+    (gene_ids, gene_symbol, feature_name, ...). Returns columns id, symbol in the order of var;
+    ``attrs["notes"]`` says which spellings were changed (:func:`tilt.genes.spelling.mend`).
     """
-    index = [_GENOME_PREFIX.sub("", str(name)) for name in var.index]
-    ids = np.array([_VERSION.sub("", n) if _ENSEMBL.match(n) else "" for n in index], dtype=object)
-    symbols = np.array(["" if i else n for i, n in zip(ids, index, strict=True)], dtype=object)
+    index = spelling.mend(var.index, aliases)
+    notes = list(index.notes)
+    ids = np.array([_VERSION.sub("", name) for name in index.ids], dtype=object)
+    symbols = np.array(index.symbols, dtype=object)
+    symbols[ids != ""] = ""
     for column in (c for c in _ID_COLUMNS if c in var):
         values = var[column].astype(str)
         found = [_VERSION.sub("", v) if _ENSEMBL.match(v) else "" for v in values]
         ids = np.where(ids == "", found, ids)
     for column in (c for c in _SYMBOL_COLUMNS if c in var):
-        values = [_GENOME_PREFIX.sub("", v) for v in var[column].astype(str)]
-        useful = ["" if _ENSEMBL.match(v) or v in ("", "nan", "None") else v for v in values]
+        column_names = spelling.mend(var[column].astype(str), aliases)
+        notes += [note for note in column_names.notes if note not in notes]
+        useful = ["" if name in ("nan", "None") else name for name in column_names.symbols]
         symbols = np.where(symbols == "", useful, symbols)
+        ids = np.where(ids == "", [_VERSION.sub("", name) for name in column_names.ids], ids)
+    symbols = np.where(symbols == "", index.symbols, symbols)
     current = [
         aliases.get(i) or aliases.get(s) or s or i for i, s in zip(ids, symbols, strict=True)
     ]
-    return pd.DataFrame({"id": ids, "symbol": current}, index=var.index)
+    table = pd.DataFrame({"id": ids, "symbol": current}, index=var.index)
+    table.attrs["notes"] = notes
+    return table
 
 
 def standardize(adata: ad.AnnData, aliases: Mapping[str, str]) -> ad.AnnData:
@@ -207,9 +217,12 @@ def standardize(adata: ad.AnnData, aliases: Mapping[str, str]) -> ad.AnnData:
 
     Returns a new AnnData: X CSR; ``var.index`` = Ensembl id without version where the source has
     one, else the current symbol; ``var["gene_symbol"]`` = current symbol, unique. Rows of the
-    matrix that name the same gene are summed (never densified). obs, obsm and uns are kept.
+    matrix that name the same gene are summed (never densified). obs, obsm and uns are kept;
+    ``uns["notes"]`` gains a sentence for each kind of spelling that was changed, with its number.
     """
     names = names_of(adata.var, aliases)
+    for note in names.attrs["notes"]:
+        log.warning("%s", note)
     groups, symbols = pd.factorize(names["symbol"], sort=False)
     ids = names["id"].to_numpy()
     index = np.array(symbols, dtype=object)
@@ -234,7 +247,7 @@ def standardize(adata: ad.AnnData, aliases: Mapping[str, str]) -> ad.AnnData:
         obs=adata.obs.copy(),
         var=var,
         obsm={key: value for key, value in adata.obsm.items()},
-        uns=dict(adata.uns),
+        uns={**adata.uns, "notes": [*adata.uns.get("notes", []), *names.attrs["notes"]]},
     )
 
 

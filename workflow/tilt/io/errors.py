@@ -1,11 +1,21 @@
 """Raw data that cannot be used, and what every reader of it knows: ids, counts, features."""
 
+import logging
 import re
 from pathlib import Path
 
 import numpy as np
 
+log = logging.getLogger(__name__)
+
 ENSEMBL = re.compile(r"^ENS[A-Z]*G\d{11}")
+# Names of antibody tags and hashtags, as features files without a column of types hold them.
+TAG = re.compile(
+    r"total[-_ ]?seq|[-_.](?:ADT|prot|protein|HTO|pAbO|Ab)$|\|pAbO|^(?:ADT|HTO|Ab|prot)[-_. ]"
+    r"|^HTO\d|hashtag|isotype|IgG\d?[abk]*[-_. ]*(?:control|ctrl|isotype)",
+    re.IGNORECASE,
+)
+CLUSTER = re.compile(r"^CD\d+[A-Za-z]{0,3}(?:[-_. /].*)?$|^HLA[-_.]?D[PQR]|^Ig[GMDAE]\b|^TCR")
 MAX_COUNT = np.iinfo(np.int32).max
 
 
@@ -54,8 +64,24 @@ def split_features(features: list[list[str]]) -> tuple[list[str], list[str], np.
         kinds = {line[2] for line in features if len(line) > 2}
         if "Gene Expression" in kinds and len(kinds) > 1:
             keep = np.array([line[2:3] == ["Gene Expression"] for line in features])
+            log.info("%d features are left out, which are no genes by their type", (~keep).sum())
             features = [line for line, kept in zip(features, keep, strict=True) if kept]
     ids = [line[0] for line in features]
     symbols = [line[1] if len(line) > 1 and line[1] else line[0] for line in features]
     swapped = ENSEMBL.match(symbols[0]) and not ENSEMBL.match(ids[0])
     return (symbols, ids, keep) if swapped else (ids, symbols, keep)
+
+
+def tags(ids: list[str], symbols: list[str]) -> np.ndarray:
+    """Which features are antibody tags, told from their names alone (bool, one a feature).
+
+    Where most features have an Ensembl id, one without it that is called like a surface protein
+    (CD45RA, HLA-DR, IgG1) is a tag too: its gene has an id.
+    """
+    names = list(zip(ids, symbols, strict=True))
+    found = np.array([any(map(TAG.search, both)) for both in names], dtype=bool)
+    has_id = np.array([bool(ENSEMBL.match(name)) for name in ids], dtype=bool)
+    if has_id.mean() > 0.5:
+        protein = np.array([any(map(CLUSTER.match, both)) for both in names], dtype=bool)
+        return ~has_id & (found | protein)
+    return found

@@ -5,6 +5,7 @@ rows asked for.
 """
 
 import logging
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -17,8 +18,17 @@ from tilt.io.errors import BadSample, not_counts, split_features
 log = logging.getLogger(__name__)
 
 
-def read_10x(path: Path, sample: str) -> tuple[sp.csr_matrix, list[str], list[str], list[str]]:
-    """Matrix (cells x genes), barcodes, ids and symbols of a 10x HDF5 file, v2 or v3."""
+HUMAN = re.compile(r"^(GRCh\d+|hg\d+)", re.IGNORECASE)
+
+
+def read_10x(
+    path: Path, sample: str, genome: str = ""
+) -> tuple[sp.csr_matrix, list[str], list[str], list[str]]:
+    """Matrix (cells x genes), barcodes, ids and symbols of a 10x HDF5 file, v2 or v3.
+
+    A v2 file has a group for each genome: ``genome`` names the one to read; without it the only
+    one, or the only human one.
+    """
     import h5py
 
     with h5_parts.opened(path, sample) as file:
@@ -28,14 +38,14 @@ def read_10x(path: Path, sample: str) -> tuple[sp.csr_matrix, list[str], list[st
             table = group["features"]
             kinds = h5_parts.texts(table["feature_type"]) if "feature_type" in table else None
             ids, symbols = h5_parts.texts(table["id"]), h5_parts.texts(table["name"])
-        elif len(groups) == 1 and "gene_names" in file[groups[0]]:
-            group, kinds = file[groups[0]], None
+        elif name := _genome(file, groups, genome, sample, path):
+            group, kinds = file[name], None
             ids, symbols = h5_parts.texts(group["genes"]), h5_parts.texts(group["gene_names"])
         else:
             raise BadSample(
                 sample,
                 path,
-                f"not a 10x HDF5 file of one genome (groups: {', '.join(groups) or 'none'})",
+                f"not a 10x HDF5 file (groups: {', '.join(groups) or 'none'})",
                 "give filtered_feature_bc_matrix.h5, or use another format in the cohort file",
             )
         barcodes = h5_parts.texts(group["barcodes"])
@@ -52,6 +62,27 @@ def read_10x(path: Path, sample: str) -> tuple[sp.csr_matrix, list[str], list[st
     table = [list(row) for row in zip(ids, symbols, *([kinds] if kinds else []), strict=True)]
     ids, symbols, keep = split_features(table)
     return (matrix if keep is None else matrix[:, keep]), barcodes, ids, symbols
+
+
+def _genome(file, groups: list[str], wanted: str, sample: str, path: Path) -> str:
+    """Group of the genome to read, "" when the file is of another kind."""
+    genomes = [name for name in groups if "gene_names" in file[name]]
+    human = [name for name in genomes if HUMAN.match(name)]
+    found = wanted if wanted in genomes else ""
+    if not found and not wanted:
+        found = next((n[0] for n in (genomes, human) if len(n) == 1), "")
+    if not found and genomes:
+        of = f"no genome {wanted!r}" if wanted else f"{len(genomes)} genomes"
+        raise BadSample(
+            sample,
+            path,
+            f"the file has {of}: {', '.join(genomes)}",
+            f"name one in the cohort file, for instance genome: {(human or genomes)[0]}",
+        )
+    others = [name for name in genomes if name != found]
+    if others:
+        log.warning("sample %s: %s is read, not %s", sample, found, ", ".join(others))
+    return found
 
 
 def read_h5ad(
@@ -81,7 +112,12 @@ def read_h5ad(
         h5_parts.check_counts(file, group, counts, sample, path)
         blocks = [block for _, block in h5_parts.blocks(group, len(ids), rows)]
         matrix = sp.vstack(blocks).tocsr() if blocks else sp.csr_matrix((0, len(ids)))
+        kinds = h5_parts.kinds(file, counts)
     obs = {name: values[rows] for name, values in obs.items()}
+    if kinds is not None:
+        table = [list(row) for row in zip(ids, symbols, kinds, strict=True)]
+        ids, symbols, genes = split_features(table)
+        matrix = matrix if genes is None else matrix[:, genes]
     return matrix, [barcodes[i] for i in rows], ids, symbols, obs
 
 
@@ -136,7 +172,7 @@ def split_h5ad(
                 for i in np.unique(code[rows]):
                     writers[list(paths)[i]].add(block[code[rows] == i])
             for writer in writers.values():
-                writer.finish(barcodes, ids, symbols, obs)
+                writer.finish(barcodes, ids, symbols, obs, h5_parts.kinds(file, counts))
         finally:
             for writer in writers.values():
                 writer.part.unlink(missing_ok=True)
@@ -176,7 +212,7 @@ class _Writer:
                 data[start:] = values.astype(kind)
         self.indptr.append(block.indptr[1:].astype(np.int64) + self.indptr[-1][-1])
 
-    def finish(self, barcodes: list, ids: list, symbols: list, obs: dict) -> None:
+    def finish(self, barcodes: list, ids: list, symbols: list, obs: dict, kinds=None) -> None:
         """Write the names and give the file its name."""
         import h5py
         import pandas as pd
@@ -194,7 +230,8 @@ class _Writer:
             group.attrs["shape"] = np.array(self.shape)
             group["indptr"] = np.concatenate(self.indptr)
             write_elem(file, "obs", pd.DataFrame(frame, index=names))
-            write_elem(file, "var", pd.DataFrame({"gene_symbol": symbols}, index=genes))
+            columns = {"gene_symbol": symbols} | ({"feature_types": kinds} if kinds else {})
+            write_elem(file, "var", pd.DataFrame(columns, index=genes))
         self.part.replace(self.path)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from tilt.core.text import safe_name
-from tilt.io import limits
+from tilt.io import limits, read_other
 from tilt.io.errors import ENSEMBL, BadSample, not_counts
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ SYMBOL_COLUMNS = (
     "name",
 )
 ID_COLUMNS = ("gene_ids", "gene_id", "ensembl", "ensembl_id", "feature_id", "ensembl_ids")
+
+TYPE_COLUMNS = ("feature_types", "feature_type")  # feature_type of CELLxGENE is a biotype
 
 
 @contextlib.contextmanager
@@ -116,12 +118,13 @@ def counts_group(
     file: "h5py.File", counts: str, sample: str, path: Path
 ) -> "h5py.Group | h5py.Dataset":
     """The matrix named ``counts`` (X, raw/X, layers/<name>); raises BadSample if there is none."""
+    read_other.check_h5ad(file, path, sample)
     if counts not in file:
         places = [name for name in ("X", "raw/X") if name in file]
         places += [f"layers/{name}" for name in file.get("layers", {})]
         fix = f"set h5ad: counts: to one of {', '.join(places)} in the cohort file"
         if not places:
-            fix = "give an h5ad that holds counts; a 10x HDF5 file is read by format: 10x_h5"
+            fix = "give an h5ad that holds counts"
         raise BadSample(sample, path, f"has no {counts}", fix)
     return file[counts]
 
@@ -140,6 +143,13 @@ def names(file: "h5py.File", counts: str) -> tuple[list[str], list[str], list[st
     ids = [i or s for i, s in zip(ids, symbols, strict=True)]
     symbols = [s or i for i, s in zip(ids, symbols, strict=True)]
     return texts(obs[_index_name(obs)]), ids, symbols
+
+
+def kinds(file: "h5py.File", counts: str) -> list[str] | None:
+    """Types of the features (Gene Expression, Antibody Capture), None where they are not told."""
+    var = file["raw/var" if counts == "raw/X" else "var"]
+    column = next((name for name in TYPE_COLUMNS if name in var), None)
+    return _values(var[column]) if column else None
 
 
 def _index_name(frame: "h5py.Group") -> str:

@@ -9,9 +9,17 @@ from pathlib import Path
 
 FORMATS = ("10x_dir", "triplets", "10x_h5", "h5ad", "h5ad_per_sample", "table")
 WHOLE_COHORT = {"h5ad": "h5ad", "composition_table": "composition"}
-MATRIX = ("matrix.mtx.gz", "matrix.mtx")
+# Endings of names: 10x and STARsolo, then alevin-fry, kallisto|bustools, Parse.
+MATRIX = ("matrix.mtx.gz", "matrix.mtx", "quants_mat.mtx.gz", "quants_mat.mtx")
+MATRIX += ("cells_x_genes.mtx.gz", "cells_x_genes.mtx", "DGE.mtx.gz", "DGE.mtx")
 BARCODES = ("barcodes.tsv.gz", "barcodes.tsv", "barcodes.txt.gz", "barcodes.txt")
+BARCODES += ("quants_mat_rows.txt.gz", "quants_mat_rows.txt")
+BARCODES += ("cell_metadata.csv.gz", "cell_metadata.csv")
 FEATURES = ("features.tsv.gz", "features.tsv", "genes.tsv.gz", "genes.tsv")
+FEATURES += ("quants_mat_cols.txt.gz", "quants_mat_cols.txt")
+FEATURES += ("cells_x_genes.genes.txt.gz", "cells_x_genes.genes.txt")
+FEATURES += ("all_genes.csv.gz", "all_genes.csv")
+GENE_NAMES = "cells_x_genes.genes.names.txt"  # symbols in a file of their own
 SEPARATORS = ("_", ".", "-")
 
 
@@ -24,7 +32,8 @@ def sample_files(cohort: Mapping, row: Mapping) -> dict[str, str]:
 
     ``cohort`` is a cohort file as a dict (``format``, ``folder``, ``genes_file``, ``file``),
     ``row`` a row of its sheet. Returns role -> path: ``matrix``, ``barcodes`` and ``features``
-    (10x_dir, triplets), ``h5`` (10x_h5), ``h5ad`` (h5ad, h5ad_per_sample), ``table``, or
+    (10x_dir, triplets; ``gene_names`` with kallisto|bustools), ``h5`` (10x_h5), ``h5ad`` (h5ad,
+    h5ad_per_sample), ``table``, or
     ``composition`` (a table of the whole cohort, not for :func:`tilt.readers.read_sample`). Where
     several spellings are possible (v2 or v3, gzipped or not) the one that exists is taken, and
     the usual one if none does. Raises LayoutError if the row lacks a column it needs.
@@ -62,6 +71,8 @@ def read_options(cohort: dict, row: dict) -> dict:
         options["where"] = h5ad.get("where") or {}
     if cohort["format"] == "h5ad":
         options["sample_column"] = h5ad.get("sample_column", "sample")
+    if cohort["format"] == "10x_h5" and cohort.get("genome"):
+        options["genome"] = cohort["genome"]
     if table:
         mine = {name: [row.get(column, "")] for name, column in table.get("match", {}).items()}
         options["where"] = {**table.get("keep", {}), **mine}
@@ -113,11 +124,15 @@ def _value(row: Mapping, column: str, layout: str) -> str:
 
 
 def _directory(folder: Path) -> dict[str, str]:
+    if (folder / "alevin").is_dir():  # alevin-fry writes its matrix one folder down
+        folder = folder / "alevin"
     present = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
     files = {}
     for role, endings in (("matrix", MATRIX), ("barcodes", BARCODES), ("features", FEATURES)):
         found = [name for ending in endings for name in present if name.endswith(ending)]
         files[role] = str(folder / (found[0] if found else endings[0]))
+    if GENE_NAMES in present:
+        files["gene_names"] = str(folder / GENE_NAMES)
     return files
 
 

@@ -4,6 +4,7 @@ Nothing is believed: every file is checked for what it claims to be, and what is
 with the sample, the file and the fix.
 """
 
+import csv
 import gzip
 import io
 import logging
@@ -18,8 +19,9 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 import scipy.sparse as sp
 
-from tilt.io import h5, layouts, limits
-from tilt.io.errors import ENSEMBL, BadSample, not_counts, split_features
+from tilt.genes import spelling
+from tilt.io import h5, layouts, limits, read_other
+from tilt.io.errors import ENSEMBL, BadSample, not_counts, split_features, tags
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -42,6 +44,7 @@ def read_sample(
     sample_column: str | None = None,
     keep: list[str] | None = None,
     where: dict[str, list[str]] | None = None,
+    genome: str = "",
 ) -> "AnnData":
     """Read the raw counts of one sample.
 
@@ -50,10 +53,12 @@ def read_sample(
     h5ad files.
     ``where`` (column -> values of cells to take) and ``keep`` (columns to carry along) apply to
     the obs of h5ad files and to the table of cells of a lane that holds several samples.
+    ``genome`` chooses among the genomes of an old 10x HDF5 file.
 
     Returns an AnnData, cells x genes: ``X`` CSR int32 counts; ``obs_names`` barcodes as found;
     ``var.index`` Ensembl id without version where the source has one, else the symbol;
-    ``var["gene_symbol"]`` as found. Repeated genes are left as they are. Raises BadSample.
+    ``var["gene_symbol"]`` as found; ``uns["notes"]``: sentences on what was left out or taken for
+    granted, with numbers. Repeated genes are left as they are. Raises BadSample.
     """
     if format not in layouts.FORMATS:
         raise ValueError(f"unknown format {format!r}; known: {', '.join(layouts.FORMATS)}")
@@ -66,7 +71,7 @@ def read_sample(
         found = _read_table(Path(files["table"]), sample)
     else:
         if format == "10x_h5":
-            found = h5.read_10x(Path(files["h5"]), sample)
+            found = h5.read_10x(Path(files["h5"]), sample, genome)
         else:
             column = sample_column if format == "h5ad" else None
             found = h5.read_h5ad(
@@ -95,6 +100,22 @@ def to_anndata(
         fix = "correct the sample's name in the sheet, or take the row out"
         raise BadSample(sample, file, "has no cells of this sample", fix)
     check_names(barcodes, ids, symbols, sample, file)
+    notes = []
+    if read_other.row_a_cell(file):
+        matrix, ids, symbols, note = read_other.spliced(matrix, ids, symbols)
+        notes += [note] if note else []
+    tag = tags(ids, symbols)
+    if tag.any():
+        first = symbols[int(np.flatnonzero(tag)[0])]
+        notes.append(
+            f"{tag.sum()} of {len(ids)} features are antibody tags by their names (first {first}) "
+            "and are left out: they are no genes"
+        )
+        matrix = sp.csr_matrix(matrix)[:, ~tag]
+        ids = [name for name, out in zip(ids, tag, strict=True) if not out]
+        symbols = [name for name, out in zip(symbols, tag, strict=True) if not out]
+    for note in notes:
+        log.warning("sample %s: %s", sample, note)
     matrix = as_counts(matrix, sample, file)
     bare = [re.sub(r"\.\d+$", "", i) if ENSEMBL.match(i) else i for i in ids]
     frame = pd.DataFrame(obs or {}, index=pd.Index(barcodes, dtype=object))
@@ -102,7 +123,7 @@ def to_anndata(
     log.info("sample %s: read %d cells x %d genes", sample, *matrix.shape)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Variable names are not unique")
-        return anndata.AnnData(matrix, obs=frame, var=genes)
+        return anndata.AnnData(matrix, obs=frame, var=genes, uns={"notes": notes})
 
 
 def as_counts(matrix: sp.spmatrix, sample: str, file: str | Path) -> sp.csr_matrix:
@@ -148,6 +169,15 @@ def check_names(
     if not mouse and not any(ENSEMBL.match(name) for name in ids):
         titled = sum(bool(re.match(r"^[A-Z][a-z]{2,}\d*$", name)) for name in symbols)
         mouse = titled if titled > 0.3 * len(symbols) else 0
+    if mouse and read_other.has_genomes(ids):
+        raise BadSample(
+            sample,
+            file,
+            f"{mouse} of {len(ids)} genes are of another genome (a reference of two species)",
+            "write the human part once, cells and genes: share = counts of human genes / all "
+            "counts of a cell; adata[share > 0.9, human].write_h5ad(path); then format: "
+            "h5ad_per_sample",
+        )
     if mouse:
         raise BadSample(
             sample,
@@ -158,6 +188,7 @@ def check_names(
 
 
 def _check_file(path: Path, sample: str) -> None:
+    read_other.check_kind(path, sample)
     if not path.is_file():
         raise BadSample(
             sample,
@@ -201,7 +232,7 @@ def _open(path: Path) -> BinaryIO | gzip.GzipFile:
 
 
 def read_lines(path: Path, sample: str) -> list[list[str]]:
-    """Non-empty lines of a text file, gzipped or not, split at tabs and without quotes."""
+    """Non-empty lines of a text file, gzipped or not, split at tabs (csv: commas), unquoted."""
     try:
         with _open(path) as handle:
             text = handle.read().decode("utf-8-sig")
@@ -210,6 +241,8 @@ def read_lines(path: Path, sample: str) -> list[list[str]]:
     except UnicodeDecodeError as error:
         raise _not_text(sample, path) from error
     lines = (line.rstrip("\r\n") for line in text.split("\n"))
+    if path.name.removesuffix(".gz").endswith(".csv"):
+        return [[part.strip() for part in row] for row in csv.reader(lines) if row]
     return [[part.strip().strip('"') for part in line.split("\t")] for line in lines if line]
 
 
@@ -229,6 +262,17 @@ def _read_triplet(files: Mapping, sample: str) -> Found:
     matrix = _read_matrix(Path(files["matrix"]), sample)
     barcodes = [line[0] for line in read_lines(Path(files["barcodes"]), sample)]
     features = read_lines(Path(files["features"]), sample)
+    if "gene_names" in files:
+        names = read_lines(Path(files["gene_names"]), sample)
+        if len(names) != len(features):
+            wrong = f"{len(names)} gene names for {len(features)} genes"
+            fix = "take the file out of the folder, or fetch both again"
+            raise BadSample(sample, files["gene_names"], wrong, fix)
+        features = [[*line[:1], *name[:1]] for line, name in zip(features, names, strict=True)]
+    if read_other.row_a_cell(files["matrix"]):
+        matrix = matrix.T
+    if str(files["features"]).removesuffix(".gz").endswith(".csv"):  # Parse: the third is a genome
+        features = [line[:2] for line in features]
     n_genes, n_cells = matrix.shape
     if len(barcodes) == n_cells + 1 and not re.search(r"[ACGT]{8}", barcodes[0]):
         barcodes = barcodes[1:]
@@ -352,10 +396,14 @@ def _read_table(path: Path, sample: str, block: int = 2000) -> Found:
     columns: list[str] = []
     try:
         with _open(path) as handle:
-            head = handle.readline().decode("utf-8-sig")
+            skipped = 0
+            while (head := handle.readline().decode("utf-8-sig")).startswith("#"):
+                skipped += 1  # comments before the table, as of BD Rhapsody
             handle.seek(0)
             separator = next((mark for mark in "\t,;" if mark in head), " ")
-            for part in pd.read_csv(handle, sep=separator, index_col=0, chunksize=block):
+            for part in pd.read_csv(
+                handle, sep=separator, index_col=0, chunksize=block, skiprows=skipped
+            ):
                 columns = [str(name) for name in part.columns]
                 rows.extend(map(str, part.index))
                 blocks.append(sp.csr_matrix(part.to_numpy(dtype=np.float64)))
@@ -371,12 +419,15 @@ def _read_table(path: Path, sample: str, block: int = 2000) -> Found:
         wrong = "the table holds names in its first row or column only"
         raise BadSample(sample, path, wrong, "fetch it again; columns must be parted by tabs")
     matrix = sp.vstack(blocks).tocsr()
-    genes_in_columns = sum(map(_is_gene, columns)) > sum(map(_is_gene, rows))
+    genes_in_columns = _n_genes(columns) > _n_genes(rows)
     cells, genes = (rows, columns) if genes_in_columns else (columns, rows)
     if not genes_in_columns:
         matrix = matrix.T
     return matrix, cells, genes, genes
 
 
-def _is_gene(name: str) -> bool:
-    return name in HOUSEKEEPING or bool(ENSEMBL.match(name))
+def _n_genes(names: list[str]) -> int:
+    """How many of the names are surely genes, however they are spelled."""
+    mended = spelling.mend(names)
+    parts = zip(mended.symbols, mended.ids, strict=True)
+    return sum(symbol in HOUSEKEEPING or bool(id_) for symbol, id_ in parts)

@@ -26,6 +26,9 @@ from tilt.io import h5_parts
 BLOCK_ROWS = 5_000  # rows in memory at a time: about 80 MB at 2,000 genes per cell
 CHUNK = 1_000_000  # numbers in one compressed piece on disk
 H5_CHUNK = 200_000  # the same in an h5ad; its own default of a thousand makes larger files
+# gzip is in every HDF5 library, R's too (lzf and zstd are not); bytes of one place side by side
+# (shuffle) make it smaller.
+PACKED_H5 = {"compression": "gzip", "compression_opts": 2, "shuffle": True}
 T = TypeVar("T")
 NO_MORE: Any = object()
 ROOT_ATTRIBUTES = {"encoding-type": "anndata", "encoding-version": "0.1.0"}
@@ -170,20 +173,22 @@ def write_h5ad(
     normalize
         Given counts (cells x genes) and their row numbers, gives what ``X`` holds (float32).
     slots
-        obs, var, obsm, obsp and uns of the result.
+        obs, var, obsm, obsp, uns and, if wanted, varm of the result.
     """
-    options = {"compression": "lzf"}
     with h5py.File(path, "w") as root:
         root.attrs.update(ROOT_ATTRIBUTES)
-        for name in ("layers", "varm", "varp"):
+        for name in {"layers", "varm", "varp"} - set(slots):
             ad.io.write_elem(root, name, {})
-        growing = {**options, "chunks": (H5_CHUNK,)}
+        growing = {**PACKED_H5, "chunks": (H5_CHUNK,)}
         shown = _growing_csr(root, "X", store.n_vars, np.float32, growing)
         counts = _growing_csr(root["layers"], "counts", store.n_vars, np.int32, growing)
         for start, block in iter_rows(store, size):
             counts.append(block)
             shown.append(normalize(block, np.arange(start, start + block.shape[0])))
         for name, value in slots.items():
+            options = dict(PACKED_H5)
+            if name in ("obs", "var", "uns"):  # anndata cannot shuffle single values
+                del options["shuffle"]
             ad.io.write_elem(root, name, value, dataset_kwargs=options)
 
 

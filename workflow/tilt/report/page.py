@@ -135,6 +135,7 @@ def cohort_section(results: CohortResults, cells: pd.DataFrame, config: dict) ->
         "legend": [(a, results.cohort.color(a)) for a in results.cohort.arms],
         "tables": cohort_tables(results),
         "skipped": skipped(get("qc_samples")),
+        "noticed": noticed(get("qc_samples")),
     }
 
 
@@ -144,6 +145,25 @@ def skipped(samples: pd.DataFrame) -> list[tuple[str, str]]:
         return []
     rows = samples[samples["status"] == "skipped"]
     return list(zip(rows["sample"], rows["message"].fillna("").astype(str), strict=True))
+
+
+def noticed(samples: pd.DataFrame) -> list[tuple[str, str]]:
+    """What was noticed of samples (names read otherwise, limits that say nothing), and of which.
+
+    Notes that differ only in their numbers are one, with the first sample's numbers.
+    """
+    if samples.empty or "notes" not in samples:
+        return []
+    found: dict[str, list] = {}
+    for row in samples.itertuples():
+        for note in str(row.notes).split("; ") if isinstance(row.notes, str) and row.notes else []:
+            _, names = found.setdefault(re.sub(r"\d+", "#", note), (note, []))
+            names.append(str(row.sample))
+    n = len(samples)
+    return [
+        (note, "every sample" if len(names) == n else ", ".join(names))
+        for note, names in found.values()
+    ]
 
 
 def cohort_tables(results: CohortResults) -> list[tuple[str, str]]:

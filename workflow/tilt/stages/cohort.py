@@ -1,17 +1,13 @@
 """What is done with the cells of one cohort: gathered, labeled, put together."""
 
-import json
 from collections.abc import Mapping
 
 import anndata as ad
-import numpy as np
 import pandas as pd
 
 from tilt.cells import gather
-from tilt.core import provenance
 from tilt.core.terms import ABOUT_SAMPLE
 from tilt.donors import units
-from tilt.figures import names
 from tilt.labels import annotate, author_labels, label_quality
 
 
@@ -92,43 +88,4 @@ def label_tables(
         "coverage": label_quality.coverage(found.labels, best, truth),
         "expression": annotate.marker_expression(cells, labels, markers),
         "detectability": annotate.detectability(cells, labels),
-    }
-
-
-def tcells_annotation(
-    obs: pd.DataFrame, samples: pd.DataFrame, tables: Mapping[str, pd.DataFrame]
-) -> pd.DataFrame:
-    """``obs`` of the user's object: the store's, the condition, labels, clusters and scores.
-
-    Parameters: ``obs`` of the store (index: cell); ``samples`` with sample and condition;
-    ``tables`` with a column cell, in any order.
-    """
-    obs = obs.copy()
-    condition = samples.set_index("sample")["condition"]
-    obs["condition"] = obs["sample"].astype(str).map(condition).astype("category")
-    parts = [obs]
-    for table in tables.values():
-        table = table.set_index("cell").loc[obs.index]
-        parts.append(table.astype(dict.fromkeys(table.select_dtypes(float), np.float32)))
-    for part in parts:
-        for name in part.select_dtypes(object):
-            part[name] = part[name].astype(str).astype("category")
-    return pd.concat(parts, axis=1)
-
-
-def tcells_notes(
-    obs: pd.DataFrame, neighbors: Mapping, config: Mapping, inputs: pd.DataFrame
-) -> dict:
-    """``uns`` of the user's object: colors of subsets, and what it was made with."""
-    return {
-        "subset_colors": np.array(
-            [names.subset_color(name) for name in obs["subset"].cat.categories]
-        ),
-        "log1p": {},
-        "neighbors": neighbors,
-        "tilt": {
-            "config": json.dumps(config, sort_keys=True),
-            "versions": json.dumps(provenance.tool_versions()),
-            "inputs": json.dumps(inputs.to_dict("records")),
-        },
     }

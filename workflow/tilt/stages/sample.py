@@ -110,7 +110,7 @@ def process(
     cells
         Every barcode read: metrics, doublet_score, is_doublet, kept, reason, lineage.
     summary
-        n_read, steps, limits and how doublets were called.
+        n_read, notes (sentences on names and limits), steps, limits and how doublets were called.
 
     Raises
     ------
@@ -122,6 +122,10 @@ def process(
     sample.X = sparse.csr_matrix(sample.X).astype(np.int32)
     sample.obs_names = [f"{about['sample']}_{barcode}" for barcode in raw.obs_names]
     cells, summary = qc.clean(sample, settings, seed)
+    blind = qc.unmeasured(sample.var["gene_symbol"], settings)
+    for note in blind:
+        log.warning("%s", note)
+    notes = [*sample.uns["notes"], *blind]
     kept = sample[cells["kept"].to_numpy()].copy()
     log.info("%d of %d barcodes kept", kept.n_obs, sample.n_obs)
     if kept.n_obs < settings["min_cells"]:
@@ -146,7 +150,7 @@ def process(
         kept.obs[name] = kept.obs[name].astype(str).astype("category")
     cells = cells.join(table["lineage"].astype(str)).fillna({"lineage": ""})
     cells.insert(0, "cell", cells.index)
-    return kept, cells, {"n_read": sample.n_obs, **summary}
+    return kept, cells, {"n_read": sample.n_obs, "notes": notes, **summary}
 
 
 def marker_genes(markers: pd.DataFrame) -> list[str]:

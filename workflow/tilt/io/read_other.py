@@ -1,0 +1,98 @@
+"""Layouts of other counters (alevin-fry, kallisto|bustools, Parse), and files that are told.
+
+What tilt cannot read is named for what it is, with the command that exports what it can.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+
+from tilt.io.errors import BadSample
+
+# Matrices with a row a cell, where 10x has a row a gene.
+ROW_A_CELL = ("quants_mat.mtx", "cells_x_genes.mtx", "DGE.mtx", "count_matrix.mtx")
+SPLICING = re.compile(r"^(ENS\w+\d(?:\.\d+)?|\S+?)-([UA])$")  # alevin-fry's USA mode
+R_FILES = (".rds", ".rda", ".rdata", ".qs", ".robj")
+FROM_R = (
+    "export the counts from R: Matrix::writeMM(counts, 'matrix.mtx'), and with writeLines "
+    "colnames(counts) as barcodes.tsv and rownames(counts) as features.tsv; then format: 10x_dir"
+)
+# Groups that show what an HDF5 file is -> what it is, how to get an h5ad of it.
+NOT_H5AD = {
+    "mod": (
+        "a MuData file of several modalities",
+        "write its RNA alone: mudata.read(path)['rna'].write_h5ad('rna.h5ad')",
+    ),
+    "row_attrs": (
+        "a loom file",
+        "write it as h5ad: anndata.io.read_loom(path, sparse=True).write_h5ad('counts.h5ad'), "
+        "with its barcodes as obs_names",
+    ),
+    "assays": ("an h5Seurat file", FROM_R),
+    "matrix": ("a 10x HDF5 file", "set format: 10x_h5 in the cohort file"),
+}
+
+
+def row_a_cell(matrix_file: str | Path) -> bool:
+    """Whether a matrix of this name holds cells in its rows."""
+    return str(matrix_file).removesuffix(".gz").endswith(ROW_A_CELL)
+
+
+def spliced(matrix, ids: list[str], symbols: list[str]):
+    """Genes of alevin-fry's USA mode: spliced and ambiguous counts summed, unspliced left out.
+
+    As ``pyroe.load_fry(output_format="scRNA")``. ``matrix`` cells x (genes, genes-U, genes-A).
+    Returns matrix, ids, symbols and a sentence, or the same and "" where there are no such genes.
+    """
+    parts = [SPLICING.match(name) for name in ids]
+    known = set(ids)
+    kinds = np.array([p[2] if p and p[1] in known else "" for p in parts])
+    n_plain = int((kinds == "").sum())
+    if not (kinds == "U").sum() == (kinds == "A").sum() == n_plain:
+        return matrix, ids, symbols, ""
+    place = {name: i for i, name in enumerate(n for n, k in zip(ids, kinds, strict=True) if not k)}
+    rows = np.flatnonzero(kinds != "U")
+    columns = [place[parts[i][1] if kinds[i] else ids[i]] for i in rows]
+    join = sp.csr_matrix((np.ones(len(rows), int), (rows, columns)), (len(ids), n_plain))
+    counts = sp.csr_matrix(matrix)
+    n_left = round(counts[:, np.flatnonzero(kinds == "U")].sum())
+    note = (
+        "alevin-fry counted spliced, ambiguous and unspliced molecules apart: the first two are "
+        f"summed, {n_left} unspliced molecules are left out"
+    )
+    plain = [i for i, kind in enumerate(kinds) if not kind]
+    return counts @ join, [ids[i] for i in plain], [symbols[i] for i in plain], note
+
+
+def check_kind(path: Path, sample: str) -> None:
+    """Raise BadSample for a folder, a zarr store or an object of R, with what to export."""
+    if path.is_dir():
+        store = any((path / name).exists() for name in (".zgroup", "zarr.json", ".zattrs"))
+        if store or path.suffix == ".zarr":
+            fix = f"write it as h5ad once: anndata.read_zarr('{path}').write_h5ad('counts.h5ad')"
+            raise BadSample(sample, path, "the path is a zarr store", fix)
+        inside = sorted(p.name for p in path.iterdir())[:8]
+        raise BadSample(
+            sample,
+            path,
+            f"the path is a folder ({', '.join(inside) or 'empty'})",
+            "name a file; a folder with matrix, barcodes and features is read by format: 10x_dir",
+        )
+    if path.is_file() and path.name.lower().removesuffix(".gz").endswith(R_FILES):
+        raise BadSample(sample, path, "the file is an object of R", FROM_R)
+
+
+def check_h5ad(file, path: Path, sample: str) -> None:
+    """Raise BadSample for an HDF5 file that is not an h5ad, by what it is."""
+    if "obs" in file and "var" in file:
+        return
+    for group, (what, fix) in NOT_H5AD.items():
+        if group in file and not {"obs", "var"} <= set(file):
+            raise BadSample(sample, path, f"the file is {what}, not an h5ad", fix)
+
+
+def has_genomes(ids: list[str]) -> bool:
+    """Whether ids are of man and of mouse (a mixed-species reference)."""
+    return any("ENSG0" in name for name in ids) and any("ENSMUSG" in name for name in ids)
