@@ -39,6 +39,7 @@ class LogHandler(LogHandlerBase):
     """Writes the lines of :class:`tilt.report.console.Story` to a stream."""
 
     def __post_init__(self) -> None:
+        """Begin a story of no jobs."""
         self.stream: TextIO = sys.stderr
         self.story = Story([], Path("results"))
         self.jobs: dict[int, str] = {}
@@ -76,22 +77,27 @@ class LogHandler(LogHandlerBase):
 
     @property
     def writes_to_stream(self) -> bool:
+        """To the console."""
         return True
 
     @property
     def writes_to_file(self) -> bool:
+        """No file."""
         return False
 
     @property
     def has_filter(self) -> bool:
+        """Chooses its own records."""
         return True
 
     @property
     def has_formatter(self) -> bool:
+        """Writes its own words."""
         return True
 
     @property
     def needs_rulegraph(self) -> bool:
+        """Needs none."""
         return False
 
 

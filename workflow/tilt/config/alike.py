@@ -31,7 +31,7 @@ def collapsed(problems: list[str]) -> list[str]:
 
 def _one(texts: list[str]) -> str:
     """One text for several that differ in their lines."""
-    heads = [LINE.match(text.split("\n")[0]) for text in texts]
+    heads = [found for text in texts if (found := LINE.match(text.split("\n")[0]))]
     numbers = sorted({int(head[2]) for head in heads})
     rest = texts[0].split("\n")[1:]
     values, fixes = ([_told(text, label) for text in texts] for label in (FOUND, FIX))

@@ -23,7 +23,7 @@ def typed(config: dict, given: dict, rules: dict) -> dict:
     return result
 
 
-def _value(value, rule: dict):
+def _value(value: object, rule: dict) -> object:
     """A value, or each of a list, of the kind that its schema asks for."""
     if isinstance(value, list):
         return [_value(one, rule.get("items", {})) for one in value]

@@ -50,7 +50,7 @@ class Spelled:
 @functools.cache
 def shipped() -> frozenset[str]:
     """Symbols in the tables of genes that come with tilt."""
-    names = set()
+    names: set[str] = set()
     for file, columns in SHIPPED.items():
         lines = (RESOURCES / file).read_text().splitlines()
         head, *rows = [line.split("\t") for line in lines if not line.startswith("#")]
@@ -78,7 +78,8 @@ def mend(names: Iterable[str], aliases: Mapping[str, str] | None = None) -> Spel
     """
     names = [str(name) for name in names]
     known = shipped() | set(aliases or {}) | set((aliases or {}).values())
-    done, example = Counter(), {}
+    done: Counter = Counter()
+    example: dict = {}
 
     def change(kind: str, old: str, new: str) -> str:
         if new != old:

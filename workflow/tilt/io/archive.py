@@ -45,7 +45,9 @@ def unpack(archive: Path, wanted: list[str], folder: Path) -> dict[str, dict]:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 part = target.with_name(f".{target.name}.part")
                 sha = hashlib.sha256()
-                with tar.extractfile(member) as source, shared.create(part) as sink:
+                source = tar.extractfile(member)
+                assert source is not None  # it is a file
+                with source, shared.create(part) as sink:
                     while chunk := source.read(CHUNK):
                         sha.update(chunk)
                         sink.write(chunk)

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,7 @@ def split_features(features: list[list[str]]) -> tuple[list[str], list[str], np.
     return (symbols, ids, keep) if swapped else (ids, symbols, keep)
 
 
-def tags(ids: list[str], symbols: list[str]) -> np.ndarray:
+def tags(ids: Sequence[str], symbols: Sequence[str]) -> np.ndarray:
     """Which features are antibody tags, told from their names alone (bool, one a feature).
 
     Where most features have an Ensembl id, one without it that is called like a surface protein

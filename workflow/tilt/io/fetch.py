@@ -39,7 +39,7 @@ LENGTH = re.compile(r"\d{1,15}")
 
 
 class Refused(Exception):
-    """This mirror cannot give the file; another may."""
+    """A mirror cannot give the file; another may."""
 
 
 class _Passing(Exception):
@@ -116,7 +116,7 @@ def address_fault(url: str) -> str:
     return ""
 
 
-def new_session():
+def new_session() -> "requests.Session":
     """A session of requests that is sent on to https alone."""
     import requests
 
@@ -126,7 +126,7 @@ def new_session():
     return session
 
 
-def _watch_redirect(answer, *_, **__) -> None:
+def _watch_redirect(answer: "requests.Response", *_: object, **__: object) -> None:
     """Refuse to be sent on to what is not fetched, before it is asked for anything."""
     if not answer.is_redirect:
         return

@@ -8,12 +8,16 @@ import logging
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
 
 from tilt.io import h5_parts
 from tilt.io.errors import BadSample, not_counts, split_features
+
+if TYPE_CHECKING:
+    import h5py
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +68,7 @@ def read_10x(
     return (matrix if keep is None else matrix[:, keep]), barcodes, ids, symbols
 
 
-def _genome(file, groups: list[str], wanted: str, sample: str, path: Path) -> str:
+def _genome(file: "h5py.File", groups: list[str], wanted: str, sample: str, path: Path) -> str:
     """Group of the genome to read, "" when the file is of another kind."""
     genomes = [name for name in groups if "gene_names" in file[name]]
     human = [name for name in genomes if HUMAN.match(name)]
@@ -212,7 +216,9 @@ class _Writer:
                 data[start:] = values.astype(kind)
         self.indptr.append(block.indptr[1:].astype(np.int64) + self.indptr[-1][-1])
 
-    def finish(self, barcodes: list, ids: list, symbols: list, obs: dict, kinds=None) -> None:
+    def finish(
+        self, barcodes: list, ids: list, symbols: list, obs: dict, kinds: list | None = None
+    ) -> None:
         """Write the names and give the file its name."""
         import h5py
         import pandas as pd

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import h5py
 
 # What h5py, numpy and scipy raise for parts of a wrong kind, shape or size.
+DAMAGED: tuple[type[Exception], ...]
 DAMAGED = (LookupError, ValueError, TypeError, AttributeError, MemoryError, RuntimeError)
 DAMAGED += (SystemError,)  # of h5py, when HDF5 fails inside a callback
 JOIN = "copy its parts into one file (h5repack)"
@@ -58,7 +59,7 @@ def opened(path: Path, sample: str) -> "Iterator[h5py.File]":
             yield file
         except BadSample:
             raise
-        except (*DAMAGED, OSError) as error:
+        except DAMAGED + (OSError,) as error:  # noqa: RUF005
             if getattr(error, "errno", None):
                 raise  # of the disk, not of the content
             why = error.args[0] if error.args else type(error).__name__
@@ -67,20 +68,18 @@ def opened(path: Path, sample: str) -> "Iterator[h5py.File]":
             raise BadSample(sample, path, wrong, fix) from error
 
 
-def _check_parts(file, sample: str, path: Path) -> None:
-    """Raise BadSample for parts that lie in other files, or are larger than a file of its size
-    can hold.
-    """
+def _check_parts(file: "h5py.File", sample: str, path: Path) -> None:
+    """Raise BadSample for parts in other files, or larger than a file of its size can hold."""
     import h5py
 
     most = limits.most_bytes(path.stat().st_size)
 
-    def fault_of_link(name: str, link) -> tuple[str, str] | None:
+    def fault_of_link(name: str, link: object) -> tuple[str, str] | None:
         if isinstance(link, h5py.ExternalLink):
             return f"its part {name} is a link into another file ({link.filename})", JOIN
         return None
 
-    def fault_of_part(name: str, part) -> tuple[str, str] | None:
+    def fault_of_part(name: str, part: object) -> tuple[str, str] | None:
         if not isinstance(part, h5py.Dataset):
             return None
         if part.is_virtual or part.external:
@@ -96,7 +95,9 @@ def _check_parts(file, sample: str, path: Path) -> None:
         raise BadSample(sample, path, *found)
 
 
-def sound_matrix(parts: tuple, shape: tuple, kind=sp.csr_matrix):
+def sound_matrix(
+    parts: tuple, shape: tuple, kind: type[sp.spmatrix] = sp.csr_matrix
+) -> sp.spmatrix:
     """A sparse matrix of data, indices and pointers whose indices all lie within its shape.
 
     Raises ValueError otherwise; without a look, code in C would write beyond its memory.

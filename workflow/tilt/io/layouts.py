@@ -10,12 +10,12 @@ from pathlib import Path
 FORMATS = ("10x_dir", "triplets", "10x_h5", "h5ad", "h5ad_per_sample", "table")
 WHOLE_COHORT = {"h5ad": "h5ad", "composition_table": "composition"}
 # Endings of names: 10x and STARsolo, then alevin-fry, kallisto|bustools, Parse.
-MATRIX = ("matrix.mtx.gz", "matrix.mtx", "quants_mat.mtx.gz", "quants_mat.mtx")
+MATRIX: tuple[str, ...] = ("matrix.mtx.gz", "matrix.mtx", "quants_mat.mtx.gz", "quants_mat.mtx")
 MATRIX += ("cells_x_genes.mtx.gz", "cells_x_genes.mtx", "DGE.mtx.gz", "DGE.mtx")
-BARCODES = ("barcodes.tsv.gz", "barcodes.tsv", "barcodes.txt.gz", "barcodes.txt")
+BARCODES: tuple[str, ...] = ("barcodes.tsv.gz", "barcodes.tsv", "barcodes.txt.gz", "barcodes.txt")
 BARCODES += ("quants_mat_rows.txt.gz", "quants_mat_rows.txt")
 BARCODES += ("cell_metadata.csv.gz", "cell_metadata.csv")
-FEATURES = ("features.tsv.gz", "features.tsv", "genes.tsv.gz", "genes.tsv")
+FEATURES: tuple[str, ...] = ("features.tsv.gz", "features.tsv", "genes.tsv.gz", "genes.tsv")
 FEATURES += ("quants_mat_cols.txt.gz", "quants_mat_cols.txt")
 FEATURES += ("cells_x_genes.genes.txt.gz", "cells_x_genes.genes.txt")
 FEATURES += ("all_genes.csv.gz", "all_genes.csv")

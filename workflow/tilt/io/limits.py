@@ -2,7 +2,7 @@
 
 import io
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any
 
 # Deflate can make a thousand bytes of one; tables and matrices of counts stay below a hundred.
 MOST_GROWTH = 300
@@ -25,32 +25,40 @@ class Bounded(io.RawIOBase):
     error, and an exception there would end the process.
     """
 
-    def __init__(self, source: BinaryIO, path: Path):
+    def __init__(self, source: IO[bytes], path: Path):
         self.source, self.size = source, path.stat().st_size
         self.done = 0
 
     def readable(self) -> bool:
+        """Whether it can be read: always."""
         return True
 
     def seekable(self) -> bool:
+        """Whether it can go to another place: always."""
         return True
 
     def seek(self, place: int, whence: int = io.SEEK_SET) -> int:
+        """Go to ``place``, not before the start; the new place."""
         place += self.source.tell() if whence == io.SEEK_CUR else 0
         self.done = self.source.seek(max(place, 0), whence if whence == io.SEEK_END else 0)
         return self.done
 
     def tell(self) -> int:
+        """Place in the unpacked bytes."""
         return self.source.tell()
 
-    def readinto(self, buffer) -> int:
-        read = self.source.readinto(buffer)
+    def readinto(self, buffer: Any) -> int:
+        """Fill ``buffer`` from here; the number of bytes. Raises Bomb."""
+        data = self.source.read(len(buffer))
+        read = len(data)
+        buffer[:read] = data
         self.done += read
         if self.done > most_bytes(self.size):
             raise Bomb(f"{self.size:,} bytes unpack to more than {most_bytes(self.size):,}")
         return read
 
     def close(self) -> None:
+        """Close the file, too."""
         if not self.closed:
             self.source.close()
         super().close()

@@ -14,7 +14,7 @@ import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -224,10 +224,13 @@ def _check_file(path: Path, sample: str) -> None:
         raise BadSample(sample, path, "the file is not HDF5", fix)
 
 
-def _open(path: Path) -> BinaryIO | gzip.GzipFile:
+def _packed(path: Path) -> bool:
     with open(path, "rb") as handle:
-        packed = handle.read(2) == b"\x1f\x8b"
-    source = gzip.open(path, "rb") if packed else open(path, "rb")  # noqa: SIM115
+        return handle.read(2) == b"\x1f\x8b"
+
+
+def _open(path: Path) -> io.BufferedReader:
+    source = cast("IO[bytes]", (gzip.open if _packed(path) else open)(path, "rb"))
     return io.BufferedReader(limits.Bounded(source, path), 1 << 20)
 
 
@@ -337,7 +340,7 @@ def _read_matrix(path: Path, sample: str) -> sp.coo_matrix:
         ) from error
 
 
-def _check_claim(handle, dense: bool, path: Path, sample: str) -> None:
+def _check_claim(handle: io.BufferedReader, dense: bool, path: Path, sample: str) -> None:
     """Raise BadSample for a matrix that is said to have more entries than its file can hold."""
     line = b"%"
     while line.startswith(b"%"):
@@ -348,8 +351,8 @@ def _check_claim(handle, dense: bool, path: Path, sample: str) -> None:
     numbers = [int(size) for size in sizes]
     entries = math.prod(numbers[:2]) if dense else (numbers[2] if len(numbers) > 2 else 0)
     size = path.stat().st_size
-    packed = isinstance(handle.raw.source, gzip.GzipFile)
-    if entries * (2 if dense else 6) > (limits.most_bytes(size) if packed else size + 1):
+    most = limits.most_bytes(size) if _packed(path) else size + 1
+    if entries * (2 if dense else 6) > most:
         wrong = f"the matrix is said to have {entries:,} entries, more than its file can hold"
         raise BadSample(sample, path, wrong, "delete it and fetch it again")
 

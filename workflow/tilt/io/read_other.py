@@ -4,12 +4,17 @@ What tilt cannot read is named for what it is, with the command that exports wha
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
 
 from tilt.io.errors import BadSample
+
+if TYPE_CHECKING:
+    import h5py
 
 # Matrices with a row a cell, where 10x has a row a gene.
 ROW_A_CELL = ("quants_mat.mtx", "cells_x_genes.mtx", "DGE.mtx", "count_matrix.mtx")
@@ -40,7 +45,9 @@ def row_a_cell(matrix_file: str | Path) -> bool:
     return str(matrix_file).removesuffix(".gz").endswith(ROW_A_CELL)
 
 
-def spliced(matrix, ids: list[str], symbols: list[str]):
+def spliced(
+    matrix: sp.spmatrix, ids: Sequence[str], symbols: Sequence[str]
+) -> tuple[sp.spmatrix, Sequence[str], Sequence[str], str]:
     """Genes of alevin-fry's USA mode: spliced and ambiguous counts summed, unspliced left out.
 
     As ``pyroe.load_fry(output_format="scRNA")``. ``matrix`` cells x (genes, genes-U, genes-A).
@@ -54,7 +61,8 @@ def spliced(matrix, ids: list[str], symbols: list[str]):
         return matrix, ids, symbols, ""
     place = {name: i for i, name in enumerate(n for n, k in zip(ids, kinds, strict=True) if not k)}
     rows = np.flatnonzero(kinds != "U")
-    columns = [place[parts[i][1] if kinds[i] else ids[i]] for i in rows]
+    gene = [p[1] if p else name for p, name in zip(parts, ids, strict=True)]
+    columns = [place[gene[i] if kinds[i] else ids[int(i)]] for i in rows]
     join = sp.csr_matrix((np.ones(len(rows), int), (rows, columns)), (len(ids), n_plain))
     counts = sp.csr_matrix(matrix)
     n_left = round(counts[:, np.flatnonzero(kinds == "U")].sum())
@@ -84,7 +92,7 @@ def check_kind(path: Path, sample: str) -> None:
         raise BadSample(sample, path, "the file is an object of R", FROM_R)
 
 
-def check_h5ad(file, path: Path, sample: str) -> None:
+def check_h5ad(file: "h5py.File", path: Path, sample: str) -> None:
     """Raise BadSample for an HDF5 file that is not an h5ad, by what it is."""
     if "obs" in file and "var" in file:
         return
@@ -93,6 +101,6 @@ def check_h5ad(file, path: Path, sample: str) -> None:
             raise BadSample(sample, path, f"the file is {what}, not an h5ad", fix)
 
 
-def has_genomes(ids: list[str]) -> bool:
+def has_genomes(ids: Sequence[str]) -> bool:
     """Whether ids are of man and of mouse (a mixed-species reference)."""
     return any("ENSG0" in name for name in ids) and any("ENSMUSG" in name for name in ids)

@@ -263,7 +263,7 @@ def read_lock(folder: Path) -> dict[str, dict]:
     return lock
 
 
-def _not_a_record(record) -> str:
+def _not_a_record(record: object) -> str:
     """What is wrong with an entry of the lock, in words; empty if it is sound."""
     if not isinstance(record, dict):
         return f"{json.dumps(record)[:60]} is no record"

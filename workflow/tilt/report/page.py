@@ -154,7 +154,7 @@ def noticed(samples: pd.DataFrame) -> list[tuple[str, str]]:
     """
     if samples.empty or "notes" not in samples:
         return []
-    found: dict[str, list] = {}
+    found: dict[str, tuple[str, list[str]]] = {}
     for row in samples.itertuples():
         for note in str(row.notes).split("; ") if isinstance(row.notes, str) and row.notes else []:
             _, names = found.setdefault(re.sub(r"\d+", "#", note), (note, []))
