@@ -253,6 +253,31 @@ def factors() -> pd.DataFrame:
     return table
 
 
+def mediators() -> pd.DataFrame:
+    """Interferon goes with the imbalance, AHR does not, JUN is not measured."""
+    ways = ("none", "the others", "the others and handling")
+    rows = []
+    for name, gap, slope in (("IFN1_T_CORE", 1.4, 0.6), ("AHR_T_EXT", -0.5, -0.1)):
+        for place, adjusted in enumerate(ways):
+            for question, effect in (("difference", gap), ("slope", slope)):
+                e = {"mediator": name, "question": question, "adjusted": adjusted}
+                effect -= 0.05 * place
+                e |= {"effect": effect, "ci_low": effect - 0.4, "ci_high": effect + 0.4, "q": 0.03}
+                e |= {"unit": "SD" if question == "difference" else "ln ratio per SD"}
+                if question == "slope":
+                    e |= {"e_value": 2.5, "e_value_limit": 1.4}
+                rows.append(e)
+    share = {"mediator": "IFN1_T_CORE", "question": "share", "adjusted": "none", "effect": 0.46}
+    rows.append(share | {"ci_low": 0.12, "ci_high": 0.87, "unit": "share of the difference"})
+    for question in ("difference", "slope", "share"):
+        why = {"reason": "3 of 10 genes of AP1_JUN measured; 80% are needed"}
+        rows.append({"mediator": "AP1_JUN", "question": question, "adjusted": "none"} | why)
+    table = pd.DataFrame(rows).reindex(columns=list(contracts.MEDIATORS.columns))
+    table["estimable"] = table["effect"].notna()
+    table["reason"] = table["reason"].fillna("")
+    return table.assign(cohort="demo", estimator="E1", n_case=10, n_control=8)
+
+
 def activity(people: pd.DataFrame, seed: int = 4) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     parts = []

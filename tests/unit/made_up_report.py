@@ -64,6 +64,7 @@ def results(n_control=8, n_case=10, simulated=True) -> CohortResults:
         "qc_samples": made_up.samples(people),
         "qc_waterfall": made_up.waterfall(people),
         "specifications": made_up.specifications(),
+        "mediators": made_up.mediators(),
     }
     return one
 

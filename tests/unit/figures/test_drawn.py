@@ -22,6 +22,7 @@ from tilt.figures import (
     imbalance,
     labels,
     markers,
+    mediators,
     meta,
     names,
     qc,
@@ -156,6 +157,20 @@ def test_ambient_ratio_is_that_of_geometric_means():
     assert "not in the\nmatrix" in text and "SLE (n = 10 donors)" in text
     found = table[table["panel"] == "ratios"].set_index("genes")["ratio"]
     assert found["HBB"] == pytest.approx(2, rel=0.1) and "SIGLEC1" not in found
+
+
+def test_mediators_say_effects_reasons_and_what_they_are_not():
+    fig, table = mediators.draw(made_up.mediators(), COHORT)
+    text = words(fig)
+    assert "n = 10 SLE, 8 control" in text
+    assert "+0.60 [0.20, 1.00]  q = 0.03" in text and "+0.46 [0.12, 0.87]" in text
+    assert "Type I interferon, alone" in text and "+ handling genes" in text
+    assert text.count("3 of 10 genes of AP1_JUN") == 3
+    assert "Associations between donors." in text
+    assert "Type I interferon 2.5 (limit of the interval 1.4)" in text.replace("\n", " ")
+    assert len(table) == 16
+    nothing = words(mediators.draw(made_up.mediators().iloc[:0], COHORT)[0])
+    assert "Mediators are not compared: there are no cells" in nothing
 
 
 def test_factors_say_targets_and_reasons():

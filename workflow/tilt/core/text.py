@@ -24,6 +24,11 @@ def few(values: list, n: int = 5) -> str:
     return shown + (f" and {len(values) - n} more" if len(values) > n else "")
 
 
+def listed(words: list[str]) -> str:
+    """Words of a sentence: ``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
 def safe_name(text: str) -> str:
     """``text`` turned into a name that is safe in paths."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()

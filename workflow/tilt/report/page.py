@@ -17,6 +17,7 @@ from tilt.figures.entry import Figure, load
 from tilt.figures.names import pretty
 from tilt.figures.registry import FIGURES
 from tilt.report import answer as report_text
+from tilt.report import mediators
 from tilt.report import provenance as made
 from tilt.report import svg as report_svg
 from tilt.report.answer import CohortResults
@@ -118,6 +119,8 @@ def cohort_section(results: CohortResults, cells: pd.DataFrame, config: dict) ->
         figure_block(FIGURES[key], stem, caption(FIGURES[key], results))
         for key, stem in results.figures.items()
     ]
+    said = report_text.answer(results)
+    said[2:2] = filter(None, [mediators.sentence(results)])
     scatter = ""
     if len(get("composition")) and len(get("imbalance")):
         poles = results.settings["imbalance"]["poles"]
@@ -128,7 +131,7 @@ def cohort_section(results: CohortResults, cells: pd.DataFrame, config: dict) ->
         "name": name,
         "title": results.cohort.title,
         "simulated": results.cohort.simulated,
-        "answer": report_text.answer(results),
+        "answer": said,
         "figures": figures,
         "scatter": scatter,
         "umap": report_svg.umap(cells, results.cohort, config["seed"]),

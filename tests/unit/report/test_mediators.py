@@ -1,0 +1,32 @@
+"""The sentence on mediators: what goes with the imbalance, what does not, what is missing."""
+
+import made_up
+import made_up_report
+import pandas as pd
+from tilt.report import mediators
+
+
+def said(table: pd.DataFrame) -> str:
+    results = made_up_report.results()
+    results.tables["mediators"] = table
+    return mediators.sentence(results)
+
+
+def test_slopes_shares_and_reasons_are_told():
+    assert said(made_up.mediators()) == (
+        "Within the arms, beside the other scores, the log-ratio of labeled Tph/Tfh to Th22-like "
+        "cells (E1) rose with the score of Type I interferon (+0.50 ln ratio per SD (95% CI 0.10 "
+        "to 0.90); 46% of the difference goes with it, 12 to 87); it was not shown to go with AHR "
+        "extended targets: an association: blood taken at one time cannot show what drives what. "
+        "Not compared: AP-1 / JUN (3 of 10 genes of AP1_JUN measured; 80% are needed)."
+    )
+
+
+def test_a_falling_slope_falls_and_nothing_is_made_of_nothing():
+    table = made_up.mediators()
+    ahr = table["mediator"] == "AHR_T_EXT"
+    table.loc[ahr, "ci_high"] = -0.01
+    assert "fell with the score of AHR extended targets (−0.20" in said(table)
+    none = table.assign(estimable=False, effect=float("nan"), reason="pairs: both change")
+    assert said(none) == "Mediators were not compared: pairs: both change."
+    assert said(table.iloc[:0]) == ""

@@ -1,0 +1,55 @@
+"""What was found on mediators, in one sentence a cohort."""
+
+import pandas as pd
+
+from tilt.core.terms import ESTIMATORS
+from tilt.core.text import listed
+from tilt.figures import forest
+from tilt.figures.names import pretty
+from tilt.report.answer import CohortResults, clean, interval, minus
+
+DIRECTION = "an association: blood taken at one time cannot show what drives what"
+
+
+def sentence(results: CohortResults) -> str:
+    """Slopes of the imbalance on each mediator, adjusted for the most, and what goes with one.
+
+    A slope is told with its interval where that leaves out zero; the other mediators are named as
+    not shown to go with the imbalance, or not compared, with the reason.
+    """
+    rows = results.table("mediators")
+    if rows.empty:
+        return ""
+    last = rows[rows["question"] == "slope"].drop_duplicates("mediator", keep="last")
+    good = forest.estimable(last)
+    if not good.any():
+        return f"Mediators were not compared: {clean(last['reason'].iloc[0])}."
+    clear = good & ((last["ci_low"] > 0) | (last["ci_high"] < 0))
+    found = [
+        f"{'rose' if row.effect > 0 else 'fell'} with the score of {pretty(row.mediator)} "
+        f"({interval(row)}{_share(rows, row.mediator)})"
+        for row in last[clear].itertuples()
+    ]
+    unclear = [pretty(name) for name in last.loc[good & ~clear, "mediator"]]
+    if unclear:
+        found.append(f"was not shown to go with {listed(unclear)}")
+    estimator = ESTIMATORS[rows["estimator"].iloc[0]].phrase
+    beside = "beside the other scores" if last.loc[good, "adjusted"].ne("none").any() else ""
+    where = ", ".join(filter(None, ["within the arms", beside]))
+    text = f"{where[0].upper()}{where[1:]}, {estimator} {'; it '.join(found)}: {DIRECTION}."
+    absent = last[~good]
+    if len(absent):
+        names = listed([pretty(name) for name in absent["mediator"]])
+        text += f" Not compared: {names} ({clean(absent['reason'].iloc[0])})."
+    return text
+
+
+def _share(rows: pd.DataFrame, mediator: str) -> str:
+    """Share of the difference between the arms that goes with a mediator, "" where it has none."""
+    mine = rows[(rows["question"] == "share") & (rows["mediator"] == mediator)]
+    mine = mine[forest.estimable(mine)]
+    if mine.empty:
+        return ""
+    row = next(mine.itertuples())
+    low, high = (f"{100 * value:.0f}" for value in (row.ci_low, row.ci_high))
+    return minus(f"; {100 * row.effect:.0f}% of the difference goes with it, {low} to {high}")
