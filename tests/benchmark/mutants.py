@@ -115,11 +115,11 @@ def pytest_run(copy: Path, tests: list[str], plugins=()) -> int:
     return pytest.main([*options, *tests], plugins=list(plugins))
 
 
-def reached_by(copy: Path, scratch: Path, known: dict, among: str) -> dict[str, dict]:
+def reached_by(copy: Path, scratch: Path, known: dict, among: tuple) -> dict[str, dict]:
     """Test file -> its digest and test -> (functions it enters, seconds), each in its own process.
 
     ``known``: such a table of an earlier run; test files that are as they were are taken from it.
-    Of the others only those whose path begins with ``among`` are measured.
+    Of the others only those whose path begins with one of ``among`` are measured.
     """
     found = {}
     for file in (p for folder in TESTS for p in sorted((ROOT / folder).rglob("test_*.py"))):
@@ -214,7 +214,9 @@ def main() -> None:
     parser.add_argument(
         "--map", type=Path, help="JSON of which test reaches what, kept between runs"
     )
-    parser.add_argument("--tests", default="tests/", help="only tests whose path begins so")
+    parser.add_argument(
+        "--tests", nargs="+", default=["tests/"], help="only tests whose path begins so"
+    )
     parser.add_argument("--out", type=Path, help="TSV of survivors")
     given = parser.parse_args()
     for library in LIBRARIES.split():
@@ -234,7 +236,7 @@ def main() -> None:
 
 def report(given, copy: Path, scratch: Path) -> None:
     old = json.loads(given.map.read_text()) if given.map and given.map.exists() else {}
-    by_file = reached_by(copy, scratch, old, given.tests)
+    by_file = reached_by(copy, scratch, old, tuple(given.tests))
     if given.map:
         given.map.write_text(json.dumps(old | by_file))
     reached = {test: found for file in by_file.values() for test, found in file["tests"].items()}
@@ -246,7 +248,7 @@ def report(given, copy: Path, scratch: Path) -> None:
         if reason:
             score["equivalent"] += 1
             continue
-        tests = [t for t in choose(one, reached) if t.startswith(given.tests)]
+        tests = [t for t in choose(one, reached) if t.startswith(tuple(given.tests))]
         fate = "survived"
         if tests:
             path = copy / "tilt" / one.file
