@@ -38,7 +38,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "workflow")]
 
-from scanpy_ways import N_GENES, N_NEIGHBORS, N_PCS, PARTS, SEED, TARGET  # noqa: E402
+from scanpy_inputs import N_GENES, N_NEIGHBORS, N_PCS, SEED, TARGET  # noqa: E402
+from scanpy_ways import PARTS  # noqa: E402
 
 MIXED = 4  # donors whose cells lie mixed in the simulated file
 PHASES = ["import_s", "load_s", "work_s"]

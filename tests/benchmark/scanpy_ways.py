@@ -6,194 +6,29 @@ itself (work_s) and comparisons (compared) are over, and gives a word on agreeme
 inside the functions, so that no process imports what it does not use.
 """
 
-from pathlib import Path
-
-TARGET, N_GENES, N_PCS, N_NEIGHBORS, SEED = 1e4, 2_000, 30, 15, 1
-RESOLUTIONS = [0.5, 1.0, 2.0]
-
-
-def open_inputs(folder: Path):
-    import numpy as np
-    from tilt.io import store as blocks
-
-    return blocks.open_store(folder / "counts.zarr"), np.load(folder / "n_counts.npy")
-
-
-def by_sample(store):
-    """Rows of each sample: its cells lie together."""
-    import numpy as np
-
-    name = store.obs["sample"].astype(str).to_numpy()
-    ends = np.flatnonzero(np.r_[name[1:] != name[:-1], True]) + 1
-    return zip(np.r_[0, ends[:-1]], ends, strict=True)
-
-
-def in_memory(store):
-    """The whole store as an AnnData."""
-    import anndata as ad
-
-    return ad.AnnData(store.rows(0, store.n_obs), obs=store.obs.copy(), var=store.var.copy())
-
-
-def lazy(folder: Path, store):
-    """The same with counts as a dask array of blocks of 5,000 cells."""
-    import anndata as ad
-    import dask
-    import zarr
-
-    dask.config.set(scheduler="synchronous")
-    root = zarr.open_group(folder / "counts.zarr", mode="r")
-    counts = ad.experimental.read_elem_lazy(root["X"], chunks=(5_000, store.n_vars))
-    return ad.AnnData(counts, obs=store.obs.copy(), var=store.var.copy())
-
-
-def qc_tilt(folder, clock):
-    from tilt.cells import qc
-
-    store, _ = open_inputs(folder)
-    clock.lap("import_s")
-    for start, stop in by_sample(store):
-        counts = store.rows(start, stop)
-        clock.lap("read_s")
-        qc.metrics(counts, store.var["gene_symbol"])
-        clock.lap("work_s")
-    return ""
-
-
-def qc_scanpy(folder, clock):
-    import anndata as ad
-    import numpy as np
-    import scanpy as sc
-    from tilt.cells import qc
-
-    store, _ = open_inputs(folder)
-    member = qc.families(tuple(store.var["gene_symbol"]))
-    flags = list(qc.FAMILIES)
-    clock.lap("import_s")
-    largest = 0.0
-    for start, stop in by_sample(store):
-        sample = ad.AnnData(store.rows(start, stop), var=store.var.copy())
-        sample.var[flags] = member
-        clock.lap("read_s")
-        sc.pp.calculate_qc_metrics(
-            sample, qc_vars=flags, percent_top=None, log1p=False, inplace=True
-        )
-        clock.lap("work_s")
-        ours = qc.metrics(sample.X, store.var["gene_symbol"])
-        shares = [f"pct_counts_{flag}" for flag in flags]
-        theirs = sample.obs[["total_counts", "n_genes_by_counts", *shares]]
-        largest = max(largest, float(np.nanmax(np.abs(ours.to_numpy() - theirs.to_numpy()))))
-        clock.lap("compared")
-    return f"largest difference {largest:.1g}"
-
-
-def scrublet_tilt(folder, clock):
-    from tilt.cells import doublets
-
-    store, _ = open_inputs(folder)
-    clock.lap("import_s")
-    for start, stop in by_sample(store):
-        counts = store.rows(start, stop)
-        clock.lap("read_s")
-        rate = doublets.expected_rate(stop - start, 0.008)
-        doublets.scores(counts, rate, SEED)
-        clock.lap("work_s")
-    return ""
-
-
-def scrublet_scanpy(folder, clock):
-    import anndata as ad
-    import numpy as np
-    import scanpy as sc
-    from scipy.stats import spearmanr
-    from tilt.cells import doublets
-
-    store, _ = open_inputs(folder)
-    clock.lap("import_s")
-    near = []
-    for start, stop in by_sample(store):
-        sample = ad.AnnData(store.rows(start, stop).astype(np.float32), var=store.var.copy())
-        clock.lap("read_s")
-        rate = doublets.expected_rate(stop - start, 0.008)
-        sc.pp.scrublet(
-            sample, expected_doublet_rate=rate, threshold=0.3, verbose=False, random_state=SEED
-        )
-        clock.lap("work_s")
-        if len(near) < 5:
-            ours, _ = doublets.scores(store.rows(start, stop), rate, SEED)
-            near.append(spearmanr(ours, sample.obs["doublet_score"])[0])
-        clock.lap("compared")
-    return f"rank correlation {np.median(near):.2f}"
-
-
-def normalize_tilt(folder, clock):
-    from tilt.cells import normalize
-    from tilt.io import store as blocks
-
-    store, n_counts = open_inputs(folder)
-    clock.lap("import_s")
-    for start, counts in blocks.iter_rows(store):
-        normalize.log_normalized(counts, n_counts[start : start + counts.shape[0]], TARGET)
-    clock.lap("work_s")
-    return ""
-
-
-def normalize_blocks(folder, clock):
-    import anndata as ad
-    import scanpy as sc
-    from tilt.cells import normalize
-    from tilt.io import store as blocks
-
-    store, n_counts = open_inputs(folder)
-    clock.lap("import_s")
-    largest = None
-    for _, counts in blocks.iter_rows(store):
-        block = ad.AnnData(counts)
-        sc.pp.normalize_total(block, target_sum=TARGET)
-        sc.pp.log1p(block)
-        clock.lap("work_s")
-        if largest is None:
-            ours = normalize.log_normalized(counts, n_counts[: counts.shape[0]], TARGET)
-            largest = abs(ours - block.X).max()
-            clock.lap("compared")
-    return f"largest difference {largest:.1g}"
-
-
-def _normalized(folder, clock, read):
-    import scanpy as sc
-
-    store, _ = open_inputs(folder)
-    clock.lap("import_s")
-    cells = read(store)
-    clock.lap("load_s")
-    sc.pp.normalize_total(cells, target_sum=TARGET)
-    sc.pp.log1p(cells)
-    return cells
-
-
-def normalize_scanpy(folder, clock):
-    _normalized(folder, clock, in_memory)
-    clock.lap("work_s")
-    return ""
-
-
-def normalize_dask(folder, clock):
-    cells = _normalized(folder, clock, lambda store: lazy(folder, store))
-    for block in cells.X.blocks:
-        block.compute()
-    clock.lap("work_s")
-    return ""
-
-
-def read_only(folder, clock):
-    from tilt.io import store as blocks
-
-    store, _ = open_inputs(folder)
-    clock.lap("import_s")
-    for _ in blocks.iter_rows(store):
-        pass
-    clock.lap("work_s")
-    return "part of every row that reads by blocks"
+from scanpy_inputs import (
+    N_GENES,
+    N_NEIGHBORS,
+    N_PCS,
+    RESOLUTIONS,
+    SEED,
+    TARGET,
+    in_memory,
+    lazy,
+    open_inputs,
+)
+from scanpy_samples import (
+    normalize_blocks,
+    normalize_dask,
+    normalize_scanpy,
+    normalize_tilt,
+    normalized,
+    qc_scanpy,
+    qc_tilt,
+    read_only,
+    scrublet_scanpy,
+    scrublet_tilt,
+)
 
 
 def hvg_tilt(folder, clock):
@@ -223,13 +58,13 @@ def _hvg(folder, clock, cells):
 
 
 def hvg_scanpy(folder, clock):
-    cells = _normalized(folder, clock, in_memory)
+    cells = normalized(folder, clock, in_memory)
     clock.lap("load_s")
     return _hvg(folder, clock, cells)
 
 
 def hvg_dask(folder, clock):
-    cells = _normalized(folder, clock, lambda store: lazy(folder, store))
+    cells = normalized(folder, clock, lambda store: lazy(folder, store))
     return _hvg(folder, clock, cells)
 
 
@@ -262,11 +97,11 @@ def _pca(folder, clock, cells, **options):
 
 
 def pca_scanpy(folder, clock):
-    return _pca(folder, clock, _normalized(folder, clock, in_memory), svd_solver="arpack")
+    return _pca(folder, clock, normalized(folder, clock, in_memory), svd_solver="arpack")
 
 
 def pca_dask(folder, clock):
-    cells = _normalized(folder, clock, lambda store: lazy(folder, store))
+    cells = normalized(folder, clock, lambda store: lazy(folder, store))
     return _pca(folder, clock, cells)
 
 

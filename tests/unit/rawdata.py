@@ -4,10 +4,13 @@ import gzip
 import io
 from pathlib import Path
 
+import anndata
 import h5py
 import numpy as np
 import scipy.sparse as sp
 from scipy.io import mmwrite
+from tilt.io import layouts
+from tilt.io.read import read_sample
 
 GENES = ["CD3D", "CD4", "PDCD1", "MAF", "CCR10", "B2M", "ACTB", "MT-CO1"]
 IDS = [f"ENSG{i:011d}" for i in range(1, len(GENES) + 1)]
@@ -76,3 +79,17 @@ def write_10x_h5(path: Path, matrix: np.ndarray, version: int = 3) -> Path:
         else:
             group["genes"], group["gene_names"] = np.array(IDS, "S"), np.array(GENES, "S")
     return path
+
+
+def read(cohort: dict, row: dict) -> anndata.AnnData:
+    """A sample of a cohort, read as the workflow reads it."""
+    files = layouts.sample_files(cohort, row)
+    return read_sample(cohort["format"], files, **layouts.read_options(cohort, row))
+
+
+def cohort(folder: Path, format: str = "10x_dir", **more) -> dict:
+    """What a cohort file says of a layout."""
+    return {"format": format, "folder": str(folder), **more}
+
+
+ROW = {"sample": "S1", "path": "S1"}  # of the sheet of such a cohort

@@ -15,7 +15,7 @@ from scipy import sparse
 
 from tilt.cells import groups
 from tilt.core.contracts import DETECTABILITY, LABELS, MARKER_EXPRESSION
-from tilt.core.terms import INTERFERON_SET, ISG_HIGH, POLE_SETS, UNASSIGNED
+from tilt.core.terms import BRANCH, INTERFERON_SET, ISG_HIGH, POLE_SETS, UNASSIGNED
 from tilt.genes import taxonomy
 from tilt.labels import mixture, reference, signature_scores
 from tilt.labels.lineage import lineages, look_alikes
@@ -183,7 +183,7 @@ def _call(chance: np.ndarray, names: list[str], markers: pd.DataFrame) -> pd.Dat
     compartment = row["compartment"].reindex(names).to_numpy()
     return pd.DataFrame(
         {
-            "level1": np.where(no_branch, UNASSIGNED, branch_names[best_branch].astype(object)),
+            BRANCH: np.where(no_branch, UNASSIGNED, branch_names[best_branch].astype(object)),
             "subset": np.where(no_subset, UNASSIGNED, labels[best]),
             "subset_score": chance[n, best],
             "subset_margin": chance[n, best] - runner_up,

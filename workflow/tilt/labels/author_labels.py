@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tilt.core import contracts
-from tilt.core.terms import UNASSIGNED
+from tilt.core.terms import BRANCH, LEVELS, UNASSIGNED
 from tilt.genes import taxonomy
 
 AGREEMENT = list(contracts.AGREEMENT.columns)
@@ -55,12 +55,12 @@ def lead(labels: pd.DataFrame, translated: pd.Series, markers: pd.DataFrame) -> 
     given = names != UNASSIGNED
     row = markers.set_index("label")
     table = labels.copy()
-    for column in ("level1", "subset", "compartment"):
+    for column in (BRANCH, "subset", "compartment"):
         table[f"own_{column}"] = labels[column]
     unique = sorted(set(names[given]))
     parents = set(markers["parent"])
     theirs = {
-        "level1": {name: taxonomy.branch(markers, name) for name in unique},
+        BRANCH: {name: taxonomy.branch(markers, name) for name in unique},
         "subset": {name: UNASSIGNED if name in parents else name for name in unique},
         "compartment": {name: row.at[name, "compartment"] for name in unique},
     }
@@ -76,7 +76,7 @@ def by_level(labels: pd.DataFrame, meant: pd.Series, markers: pd.DataFrame) -> p
 
     Parameters: ``labels`` as of :func:`tilt.annotate.label`; ``meant`` from :func:`translate`.
     """
-    theirs = lead(labels, meant, markers)[["level1", "subset"]].copy()
+    theirs = lead(labels, meant, markers)[list(LEVELS)].copy()
     theirs[np.asarray(meant) == UNASSIGNED] = UNASSIGNED
     lineages = markers.loc[markers["level"] == 0, "label"]
     theirs.loc[theirs["subset"].isin(lineages), "subset"] = UNASSIGNED
@@ -109,7 +109,7 @@ def compare(
     if not given.any():
         return pd.DataFrame(columns=AGREEMENT), pd.DataFrame(columns=CONFUSION)
     pairs = confusion(text[given], labels["subset"].to_numpy()[given])
-    levels = ["level1", "subset"]
+    levels = list(LEVELS)
     if meant is None:
         theirs = pd.DataFrame({level: np.where(given, text, UNASSIGNED) for level in levels})
     else:

@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 
 from tilt.core.contracts import LABEL_COVERAGE, LABEL_SCORES
-from tilt.core.terms import UNASSIGNED
+from tilt.core.terms import BRANCH, LEVELS, UNASSIGNED
 from tilt.genes import taxonomy
 
-LEVELS = ("level1", "subset")
 MEASURES = {"score": "subset_score", "margin": "subset_margin"}
 NINES = np.linspace(0, 5, 26)  # probability in nines, -log10(1 - p): most labels are near 1
 BINS = np.append(1 - 10.0 ** -NINES[:-1], 1.0)
@@ -33,12 +32,12 @@ def likeliest(labels: pd.DataFrame, scores: pd.DataFrame, markers: pd.DataFrame)
     code, branches = pd.factorize(np.array([taxonomy.branch(markers, name) for name in names]))
     by_branch = chance @ np.eye(len(branches))[code]
     found = {}
-    for level, words, values in (("level1", branches, by_branch), ("subset", names, chance)):
+    for level, words, values in ((BRANCH, branches, by_branch), ("subset", names, chance)):
         own = labels[level].to_numpy()
         best = np.asarray(words, dtype=object)[values.argmax(1)]
         found[level] = np.where(own == UNASSIGNED, best, own)
     upper = np.sort(np.pad(by_branch, ((0, 0), (1, 0))), axis=1)[:, -2:]
-    found["level1_margin"] = upper[:, 1] - upper[:, 0]
+    found[f"{BRANCH}_margin"] = upper[:, 1] - upper[:, 0]
     found["subset_margin"] = labels["subset_margin"].clip(lower=0).to_numpy()
     return pd.DataFrame(found)
 
@@ -70,7 +69,7 @@ def of_t_cells(truth: pd.DataFrame, markers: pd.DataFrame) -> pd.DataFrame:
     """``truth`` (level1, subset) without labels of other lineages, which a T cell never gets."""
     lineages = set(markers.loc[markers["level"] == 0, "label"]) - {"T"}
     kept = truth.copy()
-    kept[kept["level1"].isin(lineages)] = UNASSIGNED
+    kept[kept[BRANCH].isin(lineages)] = UNASSIGNED
     return kept
 
 
@@ -97,7 +96,7 @@ def coverage(
     """
     parts = [pd.DataFrame(columns=COVERAGE)]
     for level in LEVELS:
-        if best[level].nunique() < 2 and level == "level1":
+        if best[level].nunique() < 2 and level == BRANCH:
             continue
         part = curve(
             best[level].to_numpy(),
