@@ -303,7 +303,7 @@ def test_labels_are_those_of_two_fits_and_the_table_is_put_together(monkeypatch)
     assert first[6].tolist() == np.random.default_rng(6).integers(0, 5, 400).tolist()
     assert second[0][0] == pytest.approx((kind % 3 != 0).sum(), abs=8) and second[2] == [0, 1]
     assert second[1] == [0.2, 0.1]
-    assert second[5] == {"pseudo": np.inf, "power": 0.6, "trust": 0.3}
+    assert second[5] == {"pseudo": np.inf, "power": 0.6, "trust": 0.3, "use_map": False}
     assert found.scores[NAMES].sum(1).to_numpy() == pytest.approx(np.ones(400))
     at = [symbols.index(g) for g in ("ISG15", "MX1")]
     high, _ = signature_scores.state(

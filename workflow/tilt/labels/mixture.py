@@ -33,6 +33,7 @@ PSEUDO_CELLS = 100.0  # weight of the typical shares, in cells
 PSEUDO_COUNTS = 2.0  # weight of the first guess of a rate, in counts
 PROFILE_CELLS = 40.0  # weight of the mean profile, in median cells
 RAMP = 4  # rounds over which profiles come in, so that early errors don't settle
+MAP_WEIGHT = 0.2  # of the map: a cell's own counts decide, the map tells where they don't
 GATE_FLOOR = 0.05  # share of the map spread evenly, so that no group is shut out
 MIN_SEEDS = 5  # cells a group needs to take part in the map
 GATE_TOLERANCE = 1e-3  # the map of a round need not be exact
@@ -87,7 +88,7 @@ class Mixture:
             if gate is not None and len(rows):
                 chance = np.full((len(rows), self.n_groups), 1e-3)
                 chance[:, gate.classes] = gate.probabilities(embedding[rows] / self.scale)
-                out[rows] += np.log(chance + GATE_FLOOR / self.n_groups)
+                out[rows] += MAP_WEIGHT * np.log(chance + GATE_FLOOR / self.n_groups)
             if profile is not None and len(rows):
                 score = counts[rows] @ profile[0] - np.outer(depth[rows], profile[1])
                 out[rows] += self.power * (score - score.max(1, keepdims=True))
@@ -127,6 +128,7 @@ def fit(
     pseudo: float = PSEUDO_CELLS,
     trust: float = 1.0,
     own: np.ndarray | float = 0.0,
+    use_map: bool = True,
     rounds: int = 9,
 ) -> Mixture:
     """Fit the mixture.
@@ -164,6 +166,8 @@ def fit(
         its markers.
     own
         Log evidence from elsewhere, cells x labels.
+    use_map
+        Whether the map from the embedding takes part.
     rounds
         Rounds of expectation maximization.
     """
@@ -193,10 +197,12 @@ def fit(
         taught = model.normalized(evidence + trust * shared) @ member
         if np.isfinite(alpha):
             model.shares = (by_group.mean(0) + alpha * first) / (1 + alpha)
-        model.gates = tuple(
-            _gate(embedding[fold != part] / model.scale, taught[fold != part], model.gates[part])
-            for part in range(FOLDS)
-        )
+        if use_map:
+            others = [fold != part for part in range(FOLDS)]
+            model.gates = tuple(
+                _gate(embedding[k] / model.scale, taught[k], gate)
+                for k, gate in zip(others, model.gates, strict=True)
+            )
         model.power = power * min(1.0, max(0, step - 1) / RAMP)
         if model.power:
             model.profiles = _profiles(counts, depth, taught, fold)

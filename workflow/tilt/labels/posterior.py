@@ -21,8 +21,9 @@ COMMON = 0.05  # share of cells below which a group is not doubted
 USUAL_BRANCH = "CD4"  # most blood T cells: never doubted
 # Of the groups: one profile stands for several labels, so it counts for less.
 GROUP_POWER = 0.3
-# Within a group: typical shares stay, and rare labels are taught mostly by markers.
-WITHIN = {"pseudo": np.inf, "power": 0.6, "trust": 0.3}
+# Within a group: typical shares stay, rare labels are taught mostly by markers, and the place in
+# the embedding says nothing, so that a label does not hang on which other cells were embedded.
+WITHIN = {"pseudo": np.inf, "power": 0.6, "trust": 0.3, "use_map": False}
 
 
 @dataclasses.dataclass
