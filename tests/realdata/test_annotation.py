@@ -42,6 +42,14 @@ def test_zheng_t_subsets(tables):
     assert macro(cells.obs["truth"].to_numpy(), cases.coarse(found["subset"])) > 0.67
 
 
+def test_b_cells_alone_in_much_ambient_rna_are_b_cells(tables):
+    """They carry as much LYZ and S100A8 as the T cells of the same donors (13 in 10,000)."""
+    cells = cases.read_cells(cases.CSLE, "source_object", {"csle.bcell.small": "B"}, tables)
+    assert cells.n_obs == 500
+    found = annotate.lineages(cells, tables.markers)["lineage"]
+    assert (found == "B").mean() > 0.98
+
+
 def test_kang_lineages(tables):
     cells = cases.read_cells(cases.KANG, "cell_type", cases.KANG_LINEAGE, tables)
     found = annotate.lineages(cells, tables.markers)["lineage"].to_numpy()
@@ -76,6 +84,18 @@ def test_interferon_score_is_higher_in_lupus_t_cells(tables):
     treg = cells.obs["source_object"].astype(str).to_numpy() == "csle.treg.small"
     called = found.labels["compartment"].to_numpy() == "treg"
     assert called[treg].mean() > 5 * np.maximum(called[~treg].mean(), 0.01)
+
+
+def test_cells_sorted_for_cd8_are_not_believed_to_be_cd4(tables, caplog):
+    cells = cases.read_cells(cases.ZHENG, "celltype", cases.ZHENG_T, tables)
+    is_cd8 = cells.obs["truth"].str.endswith("CD8").to_numpy()
+    found = cases.label(cells[is_cd8].copy(), tables, 0, branch="CD4").labels
+    assert (found["level1"] == "CD4").mean() < 0.04
+    assert "277 of 602 cells (46.0 %) show CD8A or CD8B and no CD4" in caplog.text
+    caplog.clear()
+    found = cases.label(cells[~is_cd8].copy(), tables, 0, branch="CD4").labels
+    assert set(found["level1"]) == {"CD4"}
+    assert "not believed" not in caplog.text
 
 
 # Macro-F1 reached and, after it, that of the highest rank correlation with sorted bulk: .69 (.62),

@@ -37,7 +37,11 @@ def call_by_hand(chance):
         best = max((k for k in inside if HOME[k] == home), key=lambda k: p[k])
         next_best = max(p[k] for k in range(4) if k != best)
         sure_branch = by_branch[branch] >= annotate.MIN_SCORE
-        sure = sure_branch and by_home[home] >= annotate.MIN_SCORE
+        told = 0.0  # bits, beyond the shares in blood
+        for arm, place, usual in (("CD4", "naive", 3), ("CD4", "memory", 3), ("CD8", "memory", 3)):
+            own = sum(p[k] for k in range(4) if (BRANCH[k], HOME[k]) == (arm, place))
+            told += own * np.log2(own / (usual / 9))
+        sure = sure_branch and (by_home[home] >= 0.5 or told >= 1 / 3)
         rows.append(
             {
                 "level1": branch if sure_branch else "unassigned",

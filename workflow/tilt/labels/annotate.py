@@ -169,7 +169,9 @@ def _believed(counts: sparse.csr_matrix, symbols: np.ndarray) -> bool:
     }
     against = int(((shown["CD8A"] + shown["CD8B"] >= CD8_SHOWN) & (shown["CD4"] == 0)).sum())
     share = against / counts.shape[0]
-    said = f"{against} of {counts.shape[0]} cells ({100 * share:.1f} %) show CD8A or CD8B and no CD4"
+    said = (
+        f"{against} of {counts.shape[0]} cells ({100 * share:.1f} %) show CD8A or CD8B and no CD4"
+    )
     if share <= MOST_AGAINST:
         log.info("sorted for CD4: %s", said)
         return True
