@@ -154,7 +154,11 @@ def test_the_map_is_a_balanced_logistic_regression():
 
 def fit_by_hand(counts, depth, signs, prior, group, embedding, genes, fold, floor, power, **how):
     """Expectation maximization as the docstrings say, with loops where tilt has matrices."""
-    ratio, pseudo, trust = how.get("ratio", 1.0), how.get("pseudo", 100.0), how.get("trust", 1.0)
+    ratio, pseudo, shared_weight = (
+        how.get("ratio", 1.0),
+        how.get("pseudo", 100.0),
+        how.get("shared_weight", 1.0),
+    )
     n_groups, sparse_genes = group.max() + 1, sparse.csr_matrix(genes)
     first = np.array([prior[group == q].sum() for q in range(n_groups)]) / prior.sum()
     mean = counts.sum(0) / depth.sum() + 1e-9
@@ -168,7 +172,7 @@ def fit_by_hand(counts, depth, signs, prior, group, embedding, genes, fold, floo
         own = evidence(made, counts, depth)
         shared = made.shared(embedding, sparse_genes, depth, fold)[:, group]
         chance = to_chance(made, own + shared)
-        taught = to_chance(made, own + trust * shared)
+        taught = to_chance(made, own + shared_weight * shared)
         by_group, lesson = (
             np.column_stack([c[:, group == q].sum(1) for q in range(n_groups)])
             for c in (chance, taught)
@@ -198,7 +202,7 @@ def fit_by_hand(counts, depth, signs, prior, group, embedding, genes, fold, floo
         {"rounds": 1},
         {"rounds": 4},
         {"rounds": 8, "ratio": 0.05},
-        {"rounds": 3, "pseudo": np.inf, "trust": 0.3},
+        {"rounds": 3, "pseudo": np.inf, "shared_weight": 0.3},
         {"rounds": 1, "ratio": 0.05},
         {"rounds": 2, "flat": True},
     ],

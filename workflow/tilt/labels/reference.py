@@ -138,8 +138,8 @@ def fit(
         expected = (depth @ chance) @ rates
         ratio = np.log((total + 0.5) / (expected + 0.5))
         common = np.median(ratio)
-        trust = PLATFORM_SD**2 / (PLATFORM_SD**2 + TYPE_SD**2 + 1 / (expected + 0.5))
-        model.platform = np.exp(common + trust * (ratio - common))
+        shrinkage = PLATFORM_SD**2 / (PLATFORM_SD**2 + TYPE_SD**2 + 1 / (expected + 0.5))
+        model.platform = np.exp(common + shrinkage * (ratio - common))
     model.rates = (1 - AMBIENT) * model.platform * rates + AMBIENT * mean
     shares = dict(zip(table, model.shares.round(3).tolist(), strict=True))
     log.info(
@@ -186,5 +186,5 @@ def _half_depth(model: Reference, counts, depth: np.ndarray, chance: np.ndarray)
     middle = value[np.searchsorted(weight.cumsum(), weight.sum() / 2)]
     measured = np.clip(1 / max(middle, 1e-9), *HALF_DEPTHS)
     log.debug("half depth measured: %.0f", measured)
-    trust = weight.sum() / (weight.sum() + PRIOR_CELLS)
-    return float(HALF_DEPTH * (measured / HALF_DEPTH) ** trust)
+    shrinkage = weight.sum() / (weight.sum() + PRIOR_CELLS)
+    return float(HALF_DEPTH * (measured / HALF_DEPTH) ** shrinkage)
