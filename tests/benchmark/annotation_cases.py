@@ -131,11 +131,7 @@ def good_t_cells(params: dict, sheet: pd.DataFrame, tables: Tables, seed: int) -
 
 
 def coarse(subset: pd.Series) -> np.ndarray:
-    """Subsets in the words of the five sorted populations.
-
-    MAIT cells bear CD8 and so are in the sort of CD8+ cells; the cells called so there express
-    KLRB1, SLC4A10, NCR3 and CEBPD.
-    """
+    """Subsets in the words of the five sorted populations; MAIT cells are none of them."""
 
     def word(name: str) -> str:
         if "Treg" in name:
@@ -144,7 +140,7 @@ def coarse(subset: pd.Series) -> np.ndarray:
             return f"naive {name[:3]}"
         if name.startswith("CD4"):
             return "memory CD4"
-        return "cytotoxic CD8" if name.startswith("CD8") or name == "MAIT" else name
+        return "cytotoxic CD8" if name.startswith("CD8") else name
 
     return subset.astype(str).map(word).to_numpy()
 

@@ -13,7 +13,7 @@ from tilt.labels import annotate
 from tilt.simulate import cohort as simulate
 
 RESOURCES = Path(__file__).resolve().parents[2] / "resources"
-RARE = {"CD4_Tph_like": 0.7, "CD4_Th22_like": 0.5, "CD4_Tfh_circ": 0.7}  # recall
+RARE = {"CD4_Tph_like": 0.7, "CD4_Th22_like": 0.5, "CD4_Tfh_circ": 0.65}  # recall
 
 
 @pytest.fixture(scope="module")

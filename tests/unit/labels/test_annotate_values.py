@@ -37,7 +37,11 @@ def call_by_hand(chance):
         best = max((k for k in inside if HOME[k] == home), key=lambda k: p[k])
         next_best = max(p[k] for k in range(4) if k != best)
         sure_branch = by_branch[branch] >= annotate.MIN_SCORE
-        sure = sure_branch and by_home[home] >= annotate.MIN_SCORE
+        told = 0.0  # bits, beyond the shares in blood
+        for arm, place, usual in (("CD4", "naive", 3), ("CD4", "memory", 3), ("CD8", "memory", 3)):
+            own = sum(p[k] for k in range(4) if (BRANCH[k], HOME[k]) == (arm, place))
+            told += own * np.log2(own / (usual / 9))
+        sure = sure_branch and (by_home[home] >= 0.5 or told >= 1 / 3)
         rows.append(
             {
                 "level1": branch if sure_branch else "unassigned",
@@ -180,13 +184,13 @@ def test_detectability_counts_cells_and_donors_of_the_working_set():
 
 def test_cells_for_fitting_are_shared_evenly_by_donors():
     donor = np.array(["a"] * 50 + ["b"] * 6 + ["c"] * 30)
-    chosen = posterior._some_of_each(donor, 30, 0)
+    chosen = posterior._sample_by_donor(donor, 30, 0)
     assert chosen.tolist() == sorted(set(chosen))
     sizes = pd.Series(donor[chosen]).value_counts()
     assert sizes.to_dict() == {"a": 12, "b": 6, "c": 12}
-    assert posterior._some_of_each(donor, 30, 1).tolist() != chosen.tolist()
-    assert posterior._some_of_each(donor, 86, 0).tolist() == list(range(86))
-    assert len(posterior._some_of_each(donor, 85, 0)) == 85
+    assert posterior._sample_by_donor(donor, 30, 1).tolist() != chosen.tolist()
+    assert posterior._sample_by_donor(donor, 86, 0).tolist() == list(range(86))
+    assert len(posterior._sample_by_donor(donor, 85, 0)) == 85
 
 
 @pytest.mark.parametrize("block", [3, 100])
@@ -303,7 +307,7 @@ def test_labels_are_those_of_two_fits_and_the_table_is_put_together(monkeypatch)
     assert first[6].tolist() == np.random.default_rng(6).integers(0, 5, 400).tolist()
     assert second[0][0] == pytest.approx((kind % 3 != 0).sum(), abs=8) and second[2] == [0, 1]
     assert second[1] == [0.2, 0.1]
-    assert second[5] == {"pseudo": np.inf, "power": 0.6, "trust": 0.3}
+    assert second[5] == {"pseudo": np.inf, "power": 0.6, "shared_weight": 0.3, "use_map": False}
     assert found.scores[NAMES].sum(1).to_numpy() == pytest.approx(np.ones(400))
     at = [symbols.index(g) for g in ("ISG15", "MX1")]
     high, _ = signature_scores.state(

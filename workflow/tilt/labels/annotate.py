@@ -11,7 +11,7 @@ import logging
 import anndata as ad
 import numpy as np
 import pandas as pd
-from scipy import sparse
+from scipy import sparse, special
 
 from tilt.cells import groups
 from tilt.core.contracts import DETECTABILITY, LABELS, MARKER_EXPRESSION
@@ -26,7 +26,12 @@ __all__ = ["Annotation", "detectability", "label", "lineages", "marker_expressio
 log = logging.getLogger(__name__)
 
 BLOCK = 50_000  # cells a pass
-MIN_SCORE = 0.2  # probability of the branch, and of the compartment, below which none is named
+MIN_SCORE = 0.5  # probability below which a branch is not named: as likely wrong as right
+# A cell whose best group is no likelier than that is named only if more is known of its group than
+# the shares in blood: what is called "unassigned" has next to no evidence.
+MIN_BITS = 1 / 3
+CD8_SHOWN = 2  # counts of CD8A and CD8B, without one of CD4, by which a cell speaks against CD4
+MOST_AGAINST = 0.1  # share of such cells above which a sort of CD4 is not believed
 MEASURED_CELLS = 3  # cells in which a marker must be seen to be of use
 STATES = {ISG_HIGH: "state_ISG_high", "proliferating": "state_Prolif"}
 STATE_SETS = ("IFN", "HALLMARK_IFNA", "HANDLING", "COLD", "PROLIF", "GLUCOCORTICOID")
@@ -108,6 +113,8 @@ def label(
     donor = cells.obs["donor"].astype(str).to_numpy()
     seen = _detected(counts) >= min(MEASURED_CELLS, len(depth))
     measured = set(symbols[seen])
+    if branch == "CD4" and not _believed(counts, symbols):
+        branch = None
     names = taxonomy.subset_labels(markers, measured)
     if branch is not None:
         names = [name for name in names if taxonomy.branch(markers, name) == branch]
@@ -154,6 +161,28 @@ def label(
     return Annotation(table[LABELS.required], scores, found)
 
 
+def _believed(counts: sparse.csr_matrix, symbols: np.ndarray) -> bool:
+    """Whether cells said to be sorted for CD4 may be; tells how many speak against it."""
+    shown = {
+        gene: np.asarray(counts[:, np.flatnonzero(symbols == gene)].sum(1)).ravel()
+        for gene in ("CD4", "CD8A", "CD8B")
+    }
+    against = int(((shown["CD8A"] + shown["CD8B"] >= CD8_SHOWN) & (shown["CD4"] == 0)).sum())
+    share = against / counts.shape[0]
+    said = (
+        f"{against} of {counts.shape[0]} cells ({100 * share:.1f} %) show CD8A or CD8B and no CD4"
+    )
+    if share <= MOST_AGAINST:
+        log.info("sorted for CD4: %s", said)
+        return True
+    log.warning(
+        "cells: cd4 is not believed: %s. They are labeled as T cells of all branches. "
+        "Fix: cells: t_cells, or look whether samples were swapped.",
+        said,
+    )
+    return False
+
+
 def _call(chance: np.ndarray, names: list[str], markers: pd.DataFrame) -> pd.DataFrame:
     """From probabilities to calls: branch, then compartment, then subset."""
     labels = np.array(names, dtype=object)
@@ -176,7 +205,9 @@ def _call(chance: np.ndarray, names: list[str], markers: pd.DataFrame) -> pd.Dat
     member = group_code[None, :] == best_group[:, None]
     best = np.where(member, chance, -1).argmax(1)
     no_branch = by_branch[n, best_branch] < MIN_SCORE
-    no_subset = no_branch | (by_group[n, best_group] < MIN_SCORE)
+    typical = np.bincount(group_code, row["share"].reindex(names).to_numpy())
+    told = special.rel_entr(by_group, typical / typical.sum()).sum(1) / np.log(2)
+    no_subset = no_branch | ((by_group[n, best_group] < MIN_SCORE) & (told < MIN_BITS))
     others = chance.copy()
     others[n, best] = -np.inf
     runner_up = np.maximum(others.max(1), 0)

@@ -18,6 +18,10 @@ log = logging.getLogger(__name__)
 NEIGHBORS = 15  # most cells pooled to see whether a marker is on
 POOLED = 15_000  # counts that are enough to see it: deep cells are pooled less, rare ones kept
 HALF_ON = 2.0  # counts per 10,000 at which a lineage marker is half on; ambient RNA stays below
+# Genes that all cells seem to carry, because so much of their RNA is set free. In the cells that
+# make them they have a hundred counts in 10,000 and more; few speak against no lineage.
+LEAKY = ("LYZ", "HBB", "PPBP")
+LEAKY_HALF_ON = 10.0  # counts per 10,000
 SHARPNESS = 10.0  # of the softmax from scores to probabilities
 OWN_WEIGHT = 0.5  # of the markers once the map has its say
 ROUNDS = 4  # of learning the map from the embedding to lineages
@@ -54,7 +58,7 @@ def lineages(adata: ad.AnnData, markers: pd.DataFrame, seed: int = 0) -> pd.Data
     labels = taxonomy.lineage_labels(markers, symbols)
     signs = taxonomy.design(markers, labels, symbols)
     embedding = embed(counts, depth, seed)
-    score = marker_score(counts, depth, signs, embedding)
+    score = marker_score(counts, depth, signs, embedding, np.isin(symbols, LEAKY))
     chance = softmax(SHARPNESS * score)
     half = np.random.default_rng(seed).integers(0, 2, len(depth))
     for _ in range(ROUNDS):
@@ -79,9 +83,16 @@ def lineages(adata: ad.AnnData, markers: pd.DataFrame, seed: int = 0) -> pd.Data
 
 
 def marker_score(
-    counts: sparse.csr_matrix, depth: np.ndarray, signs: np.ndarray, embedding: np.ndarray
+    counts: sparse.csr_matrix,
+    depth: np.ndarray,
+    signs: np.ndarray,
+    embedding: np.ndarray,
+    leaky: np.ndarray | bool = False,
 ) -> np.ndarray:
-    """Share of positive markers on minus share of negative markers on (cells x labels)."""
+    """Share of positive markers on minus share of negative markers on (cells x labels).
+
+    ``leaky``: genes (bool) that count against a label only at the level of cells that make them.
+    """
     near = int(np.clip(POOLED / np.median(depth), 1, min(NEIGHBORS, max(1, len(depth) // 6))))
     others, _ = nearest_cells(embedding, near - 1)
     pool = np.column_stack([np.arange(len(depth)), others]).ravel()
@@ -90,11 +101,13 @@ def marker_score(
     use = np.flatnonzero((signs != 0).any(0))
     pooled = (graph @ counts[:, use].astype(float)).tocsr()
     pooled = sparse.diags(1e4 / (graph @ depth)) @ pooled
-    pooled.data /= pooled.data + HALF_ON
+    leaky = np.broadcast_to(leaky, signs.shape[1])[use]
     out = np.zeros((len(depth), len(signs)))
-    for sign in (1, -1):
+    for sign, half in ((1, HALF_ON), (-1, np.where(leaky, LEAKY_HALF_ON, HALF_ON))):
         weight = (signs[:, use] == sign).T.astype(float)
-        out += sign * (pooled @ (weight / np.maximum(weight.sum(0), 1)))
+        on = sparse.csr_matrix(pooled)
+        on.data = on.data / (on.data + np.broadcast_to(half, len(use))[on.indices])
+        out += sign * (on @ (weight / np.maximum(weight.sum(0), 1)))
     return out
 
 

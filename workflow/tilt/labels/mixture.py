@@ -32,11 +32,14 @@ APART = 1.15  # on and off stay this far from the mean rate
 PSEUDO_CELLS = 100.0  # weight of the typical shares, in cells
 PSEUDO_COUNTS = 2.0  # weight of the first guess of a rate, in counts
 PROFILE_CELLS = 40.0  # weight of the mean profile, in median cells
-RAMP = 4  # rounds over which profiles come in, so that early errors don't settle
+PROFILE_ROUNDS = 4  # rounds over which profiles come in, so that early errors don't settle
+MAP_WEIGHT = 0.2  # of the map: a cell's own counts decide, the map tells where they don't
 GATE_FLOOR = 0.05  # share of the map spread evenly, so that no group is shut out
 MIN_SEEDS = 5  # cells a group needs to take part in the map
 GATE_TOLERANCE = 1e-3  # the map of a round need not be exact
-LIVELY = 0.1  # extra-Poisson weight of highly expressed genes in profiles
+DISPERSION = (
+    0.1  # negative-binomial dispersion by which highly expressed genes weigh less in profiles
+)
 
 
 @dataclasses.dataclass
@@ -90,7 +93,7 @@ class Mixture:
             if gate is not None and len(rows):
                 chance = np.full((len(rows), self.n_groups), 1e-3)
                 chance[:, gate.classes] = gate.probabilities(embedding[rows] / self.scale)
-                out[rows] += np.log(chance + GATE_FLOOR / self.n_groups)
+                out[rows] += MAP_WEIGHT * np.log(chance + GATE_FLOOR / self.n_groups)
             if profile is not None and len(rows):
                 score = counts[rows] @ profile[0] - np.outer(depth[rows], profile[1])
                 out[rows] += self.power * (score - score.max(1, keepdims=True))
@@ -137,8 +140,9 @@ def fit(
     power: float,
     ratio: float = 1.0,
     pseudo: float = PSEUDO_CELLS,
-    trust: float = 1.0,
+    shared_weight: float = 1.0,
     own: np.ndarray | float = 0.0,
+    use_map: bool = True,
     rounds: int = 9,
 ) -> Mixture:
     """Fit the mixture.
@@ -170,12 +174,14 @@ def fit(
         or nothing, so that a sample of one kind of cell only is not split.
     pseudo
         Weight of the typical shares, in cells; infinite to keep them, which protects rare labels.
-    trust
+    shared_weight
         Weight of map and profiles, beside a cell's own markers, in what cells teach to the map
         and the profiles of the next round. Below 1 a label with few cells can't drift away from
         its markers.
     own
         Log evidence from elsewhere, cells x labels.
+    use_map
+        Whether the map from the embedding takes part.
     rounds
         Rounds of expectation maximization.
     """
@@ -202,16 +208,18 @@ def fit(
         shared = model.shared(embedding, counts, depth, fold)[:, group]
         chance = model.normalized(evidence + shared)
         by_group = chance @ member
-        taught = model.normalized(evidence + trust * shared) @ member
+        training = model.normalized(evidence + shared_weight * shared) @ member
         if np.isfinite(alpha):
             model.shares = (by_group.mean(0) + alpha * first) / (1 + alpha)
-        model.gates = tuple(
-            _gate(embedding[fold != part] / model.scale, taught[fold != part], model.gates[part])
-            for part in range(FOLDS)
-        )
-        model.power = power * min(1.0, max(0, step - 1) / RAMP)
+        if use_map:
+            others = [fold != part for part in range(FOLDS)]
+            model.gates = tuple(
+                _gate(embedding[k] / model.scale, training[k], gate)
+                for k, gate in zip(others, model.gates, strict=True)
+            )
+        model.power = power * min(1.0, max(0, step - 1) / PROFILE_ROUNDS)
         if model.power:
-            model.profiles = _profiles(counts, depth, taught, fold)
+            model.profiles = _profiles(counts, depth, training, fold)
         for name, sign, start in (("on", positive, on), ("off", negative, off)):
             weight = chance @ sign
             seen = np.asarray(marker_counts.multiply(weight).sum(0)).ravel() + PSEUDO_COUNTS
@@ -248,7 +256,7 @@ def _profiles(
     their sums (groups).
     """
     typical = np.median(depth)
-    lent = PROFILE_CELLS * typical
+    prior = PROFILE_CELLS * typical
     sums, totals, depths = [], [], []
     for part in range(FOLDS):
         rows = np.flatnonzero(fold == part)
@@ -260,8 +268,8 @@ def _profiles(
     for part in range(FOLDS):
         total, size = sum(totals) - totals[part], sum(depths) - depths[part]
         mean = total / size.sum() + 1e-9
-        rate = (sum(sums) - sums[part] + lent * mean[:, None]) / (size + lent)
-        weight = (1 / (1 + LIVELY * mean * typical))[:, None]
+        rate = (sum(sums) - sums[part] + prior * mean[:, None]) / (size + prior)
+        weight = (1 / (1 + DISPERSION * mean * typical))[:, None]
         out.append(
             (weight * np.log(rate / mean[:, None]), ((rate - mean[:, None]) * weight).sum(0))
         )

@@ -22,8 +22,9 @@ COMMON = 0.05  # share of cells below which a group is not doubted
 USUAL_BRANCH = "CD4"  # most blood T cells: never doubted
 # Of the groups: one profile stands for several labels, so it counts for less.
 GROUP_POWER = 0.3
-# Within a group: typical shares stay, and rare labels are taught mostly by markers.
-WITHIN = {"pseudo": np.inf, "power": 0.6, "trust": 0.3}
+# Within a group: typical shares stay, rare labels are taught mostly by markers, and the place in
+# the embedding says nothing, so that a label does not hang on which other cells were embedded.
+WITHIN = {"pseudo": np.inf, "power": 0.6, "shared_weight": 0.3, "use_map": False}
 
 
 @dataclasses.dataclass
@@ -56,7 +57,7 @@ class Cohort:
         signs = taxonomy.design(markers, names, self.symbols) * self.seen
         differ = (signs != signs[0]).any(0)
         use = np.flatnonzero(differ if differ.any() else (signs != 0).any(0))
-        chosen = _some_of_each(self.donor[cells], FIT_CELLS, self.seed)
+        chosen = _sample_by_donor(self.donor[cells], FIT_CELLS, self.seed)
         rows = cells[chosen]
         own = np.zeros((len(cells), len(names))) if own is None else own
         model = mixture.fit(
@@ -138,7 +139,7 @@ def _by_reference(
         share[types] += typical[[k == key for k in keys]].sum() / len(types)
     types = list(share.index[share > 0])
     genes = at[use]
-    rows = _some_of_each(cohort.donor, FIT_CELLS, cohort.seed)
+    rows = _sample_by_donor(cohort.donor, FIT_CELLS, cohort.seed)
     model = reference.fit(
         cohort.counts[rows][:, genes],
         cohort.depth[rows],
@@ -186,14 +187,14 @@ def _absent(
     cohort: Cohort, chance: np.ndarray, names: list[str], keys: list[str], markers: pd.DataFrame
 ) -> str:
     """Group whose cells show the genes of their branch hardly more than other cells, or ""."""
-    arms = {key: taxonomy.branch(markers, name) for name, key in zip(names, keys, strict=True)}
+    branch_of = {key: taxonomy.branch(markers, name) for name, key in zip(names, keys, strict=True)}
     best = np.array(keys)[chance.argmax(1)]
-    arm_of = pd.Series(best).map(arms).to_numpy()
+    called_branch = pd.Series(best).map(branch_of).to_numpy()
     lowest, absent = PRESENT_FOLD, ""
-    for key, arm in arms.items():
-        own = np.isin(cohort.symbols, list(taxonomy.signature_genes(markers, arm))) & cohort.seen
-        inside, outside = best == key, arm_of != arm
-        if own.sum() < 2 or inside.mean() < COMMON or arm == USUAL_BRANCH or not outside.any():
+    for key, branch in branch_of.items():
+        own = np.isin(cohort.symbols, list(taxonomy.signature_genes(markers, branch))) & cohort.seen
+        inside, outside = best == key, called_branch != branch
+        if own.sum() < 2 or inside.mean() < COMMON or branch == USUAL_BRANCH or not outside.any():
             continue
         total = np.asarray(cohort.counts[:, np.flatnonzero(own)].sum(1)).ravel()
         rate = total[inside].sum() / cohort.depth[inside].sum()
@@ -203,7 +204,7 @@ def _absent(
     return absent
 
 
-def _some_of_each(donor: np.ndarray, most: int, seed: int) -> np.ndarray:
+def _sample_by_donor(donor: np.ndarray, most: int, seed: int) -> np.ndarray:
     """Positions of at most ``most`` cells, as even over donors as their numbers allow."""
     if len(donor) <= most:
         return np.arange(len(donor))

@@ -1,0 +1,85 @@
+"""Evidence of sorted types, and how much it is trusted."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from tilt.labels import reference
+
+GENES = [f"g{i}" for i in range(60)] + ["CD4", "CD8A"]
+
+
+def types(seed=0):
+    """Three types of which each has twenty genes of its own, in transcripts per million."""
+    level = np.full((62, 3), 40.0)
+    for k in range(3):
+        level[20 * k : 20 * k + 20, k] = 240.0
+    level[60], level[61] = (90, 90, 0), (0, 0, 90)
+    spread = np.random.default_rng(seed).lognormal(0, 0.3, (62, 1))
+    return pd.DataFrame(level * spread, index=GENES, columns=["one", "two", "three"])
+
+
+def draw(table, kind, depth, program, rng):
+    """Counts; ``program``: spread of what the genes of a type share in a cell (log scale)."""
+    rate = table.to_numpy().T[kind] / 1e6
+    own = table.to_numpy().T[kind] > 100
+    moved = rate * np.where(own, np.exp(rng.normal(-(program**2) / 2, program, (len(kind), 1))), 1)
+    return sparse.csr_matrix(rng.poisson(depth[:, None] * moved))
+
+
+def cohort(program, depth, n=1500, seed=1):
+    rng = np.random.default_rng(seed)
+    kind = rng.choice(3, n, p=[0.5, 0.3, 0.2])
+    depths = depth * np.exp(rng.normal(0, 0.3, n))
+    counts = draw(types(), kind, depths, program, rng)
+    return kind, counts, depths, reference.fit(counts, depths, types(), np.array([5.0, 3.0, 2.0]))
+
+
+def test_genes_that_move_together_make_the_evidence_weigh_less():
+    found = {program: cohort(program, 4000)[3].half_depth for program in (0.0, 0.4, 0.8)}
+    assert found[0.0] > 2500
+    assert found[0.0] > 1.5 * found[0.4] > 2 * found[0.8]
+    again = cohort(0.4, 4000)[3].half_depth
+    assert again == found[0.4]
+
+
+def test_mistakes_between_types_in_shallow_cells_are_not_taken_for_spread():
+    kind, counts, depth, model = cohort(0.0, 300)
+    chance = np.exp(model.evidence(counts, depth)) * model.shares
+    right = chance.argmax(1) == kind
+    assert 0.5 < right.mean() < 0.97  # there are mistakes
+    assert model.half_depth > 600
+    chance /= chance.sum(1, keepdims=True)
+    assert chance.max(1).mean() == pytest.approx(right.mean(), abs=0.06)
+
+
+def test_evidence_is_divided_by_its_spread_but_for_the_coreceptors():
+    table = types()
+    rates = (table.to_numpy().T + 1) / 1e6
+    weight = np.where(np.isin(GENES, ["CD4", "CD8A"]), 0.0, 0.7)
+    own = 1.0 * np.isin(GENES, ["CD4", "CD8A"])
+    shares = np.array([0.5, 0.3, 0.2])
+    model = reference.Reference(list(table), np.ones(62), weight, own, rates, shares, 500.0)
+    counts = np.random.default_rng(3).poisson(0.3, (4, 62))
+    depth = np.array([500.0, 1500.0, 4500.0, 250.0])
+    found = model.evidence(sparse.csr_matrix(counts), depth)
+    for i, temper in enumerate((1 / 2, 1 / 4, 1 / 10, 2 / 3)):
+        per_gene = counts[i] * np.log(rates) - depth[i] * rates
+        expected = (per_gene * (temper * weight + own)).sum(1)
+        assert found[i] == pytest.approx(expected - expected.max())
+
+
+def test_shares_and_platform_factors_are_learned_and_held():
+    rng = np.random.default_rng(5)
+    table = types()
+    factor = np.exp(rng.normal(0, 0.6, 62))
+    kind = rng.choice(3, 2000, p=[0.1, 0.2, 0.7])
+    depth = np.full(2000, 3000.0)
+    counts = draw(table.mul(factor, axis=0), kind, depth, 0.0, rng)
+    model = reference.fit(counts, depth, table, np.array([5.0, 3.0, 2.0]))
+    assert model.shares == pytest.approx([0.1, 0.2, 0.7], abs=0.05)
+    assert np.corrcoef(np.log(model.platform), np.log(factor))[0, 1] > 0.9
+    assert np.log(model.platform).std() < np.log(factor).std()
+    few = reference.fit(counts[:5], depth[:5], table, np.array([5.0, 3.0, 2.0]))
+    assert few.shares == pytest.approx([0.5, 0.3, 0.2], abs=0.06)
+    assert few.half_depth == reference.HALF_DEPTH
