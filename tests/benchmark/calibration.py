@@ -59,7 +59,7 @@ def measure(scenario: made.Scenario, seed: int) -> dict[str, dict]:
     values = counts.assign(
         value=imbalance.log_ratio(counts["n_tph"], counts["n_th22"]), estimable=True, reason=""
     )
-    for row in [*contrast.value(designs, values, "ln ratio"), contrast.ratio(designs, counts)]:
+    for row in [*contrast.value(designs, values, "ln ratio"), methods.ratio(designs, counts)]:
         rows[f"E1 {row['method']}"] = row
     return rows
 
@@ -230,7 +230,7 @@ def uniform(table: Table) -> None:
         )
         plan = contrast.Plan(design.Contrast("SLE", "control"), (), None, 999, 200, seed + OTHER)
         designs = contrast.DesignCache(shuffled, plan)
-        for row in [*contrast.value(designs, values, ""), contrast.ratio(designs, values)]:
+        for row in [*contrast.value(designs, values, ""), methods.ratio(designs, values)]:
             if np.isfinite(row.get("p", np.nan)):
                 found[row["method"]].append(row["p"])
     for name, p in found.items():
