@@ -28,7 +28,15 @@ from calibration_table import Table  # noqa: E402
 from scipy import stats  # noqa: E402
 from tilt.config import check  # noqa: E402
 from tilt.donors import activity, composition, imbalance, pseudobulk  # noqa: E402
-from tilt.stats import contrast, design, expression, meta, overdispersed, specifications  # noqa: E402
+from tilt.stats import (  # noqa: E402
+    contrast,
+    design,
+    expression,
+    meta,
+    methods,
+    overdispersed,
+    specifications,
+)
 from tilt.stats import plan as plans  # noqa: E402
 
 OTHER = 10**8  # permutations and replicates don't share the numbers the cohort was drawn with
@@ -59,7 +67,7 @@ def measure(scenario: made.Scenario, seed: int) -> dict[str, dict]:
     values = counts.assign(
         value=imbalance.log_ratio(counts["n_tph"], counts["n_th22"]), estimable=True, reason=""
     )
-    for row in [*contrast.value(designs, values, "ln ratio"), contrast.ratio(designs, counts)]:
+    for row in [*contrast.value(designs, values, "ln ratio"), methods.ratio(designs, counts)]:
         rows[f"E1 {row['method']}"] = row
     return rows
 
@@ -230,7 +238,7 @@ def uniform(table: Table) -> None:
         )
         plan = contrast.Plan(design.Contrast("SLE", "control"), (), None, 999, 200, seed + OTHER)
         designs = contrast.DesignCache(shuffled, plan)
-        for row in [*contrast.value(designs, values, ""), contrast.ratio(designs, values)]:
+        for row in [*contrast.value(designs, values, ""), methods.ratio(designs, values)]:
             if np.isfinite(row.get("p", np.nan)):
                 found[row["method"]].append(row["p"])
     for name, p in found.items():

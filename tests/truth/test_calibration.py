@@ -14,7 +14,7 @@ import pytest
 from scipy import stats
 from tilt.config import check
 from tilt.donors import composition, imbalance, pseudobulk
-from tilt.stats import contrast, design, inference, overdispersed, plan
+from tilt.stats import contrast, design, inference, overdispersed, plan, resampling
 
 COHORTS = 120
 LOG_RATIO = np.log(made.STRONG[0] / made.TPH) - np.log(made.STRONG[1] / made.TH22)
@@ -39,10 +39,10 @@ def measure(scenario, seed):
         given = counts["n_tph"][some], poles[some], built.matrix[some], "normal"
         out["normal"] = overdispersed.fit(*given)[0]
     orders, complete = built.orders(299, seed)
-    p, _ = inference.permutation_p(ratio, built.fit, orders, complete)
+    p, _ = resampling.permutation_p(ratio, built.fit, orders, complete)
     nothing = [np.nan] * 4
     out["permutation"] = inference.Estimate(out["ratio"].effect, *nothing, p)
-    low, high = inference.bootstrap_t(ratio, built.fit, 299, np.random.default_rng(seed))
+    low, high = resampling.bootstrap_t(ratio, built.fit, 299, np.random.default_rng(seed))
     out["bootstrap"] = replace(out["permutation"], ci_low=low, ci_high=high, p=np.nan)
     return out
 
@@ -139,9 +139,9 @@ def test_permuted_labels_of_a_cohort_with_an_effect_give_uniform_p():
         p["normal"].append(overdispersed.fit(counts["n_tph"], poles, matrix, "normal")[0].p)
         draws = np.random.default_rng(seed)
         one = np.zeros(len(case), int)
-        orders, complete = inference.permutations(label, one, 199, draws, exact=False)
+        orders, complete = resampling.permutations(label, one, 199, draws, exact=False)
         fit = inference.project(matrix)
-        p["permutation"].append(inference.permutation_p(value, fit, orders, complete)[0])
+        p["permutation"].append(resampling.permutation_p(value, fit, orders, complete)[0])
         of_arm = [[counts["n_tph"][label == i].sum(), poles[label == i].sum()] for i in (0, 1)]
         cells = [[k, n - k] for k, n in of_arm]
         p["cells"].append(stats.chi2_contingency(cells).pvalue)

@@ -13,9 +13,9 @@ IMBALANCE = {
     "poles": {"tph": ["CD4_Tph_like", "CD4_Tfh_circ"], "th22": ["CD4_Th22_like"]},
     "tph_set": "TPH_BLOOD",
     "th22_set": "TH22_BLOOD",
-    "min_memory_cells": 200,
+    "min_memory_cells": 1,
     "min_pseudobulk_cells": 20,
-    "min_median_th22": 5,
+    "min_median_th22": 2,
 }
 SETTINGS = {
     "format": "10x_dir",

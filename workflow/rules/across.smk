@@ -4,6 +4,7 @@
 rule combine_cohorts:
     input:
         tests=expand("results/{cohort}/tests.tsv", cohort=COHORTS),
+        methods=expand("results/{cohort}/methods.tsv", cohort=COHORTS),
         composition=expand("results/{cohort}/composition.tsv", cohort=COHORTS),
         imbalance=expand("results/{cohort}/imbalance.tsv", cohort=COHORTS),
         activity=expand("results/{cohort}/activity.tsv", cohort=CELLS),

@@ -39,6 +39,7 @@ rule compare_donors:
         imbalance="results/{cohort}/imbalance.tsv",
     output:
         "results/{cohort}/tests.tsv",
+        methods="results/{cohort}/methods.tsv",
         permuted="results/{cohort}/permuted.tsv",
     log:
         "logs/{cohort}/compare_donors.log",

@@ -13,7 +13,7 @@ def main(snakemake: Any) -> None:
     from tilt.core.terms import PRIMARY
     from tilt.donors import units
     from tilt.stages import comparison
-    from tilt.stats import null_effects, plan
+    from tilt.stats import contrast, null_effects, plan
 
     about, given = snakemake.params.cohort, snakemake.input.get
     donors = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
@@ -30,7 +30,9 @@ def main(snakemake: Any) -> None:
     for row in tests[tests["role"] == PRIMARY].itertuples():
         said = f"{row.effect:.3g} [{row.ci_low:.3g}, {row.ci_high:.3g}], p {row.p:.3g}"
         log.info("primary: %s: %s", row.quantity, said if row.estimable else row.reason)
-    tables.write(tests, snakemake.output[0])
+    main_rows = contrast.main_rows(tests)
+    tables.write(tests[main_rows], snakemake.output[0])
+    tables.write(tests[~main_rows], snakemake.output.methods)
     permuted = null_effects.histograms(donors, planned, imbalances)
     tables.write(permuted, snakemake.output.permuted)
 

@@ -203,7 +203,7 @@ def test_imbalance_not_estimable_is_text():
     assert "Not estimable: median of 2" in text.replace("\n", " ")
 
 
-def test_permutation_p_is_preferred_to_the_parametric_one():
+def test_interval_and_p_are_those_of_the_declared_method():
     rows = pd.DataFrame(
         {
             "quantity": "E3",
@@ -220,7 +220,7 @@ def test_permutation_p_is_preferred_to_the_parametric_one():
     )
     best = forest.main(rows)
     assert len(best) == 1 and best["effect"].iloc[0] == 1.0
-    assert forest.effect_text(next(best.itertuples())) == "+1.00 [0.50, 1.50]  permutation p = 0.03"
+    assert forest.effect_text(next(best.itertuples())) == "+1.00 [0.50, 1.50]  p = 0.04"
 
 
 def test_narrowest_denominator_is_drawn_and_named():

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 from tilt.core import contracts
 from tilt.donors import composition
-from tilt.stats import contrast, design, inference, overdispersed
+from tilt.stats import contrast, design, inference, methods, overdispersed, resampling
 
 UNIT = ["cohort", "donor", "condition"]
 CONTRAST = design.Contrast("SLE", "control")
@@ -76,16 +76,18 @@ def test_every_row_has_the_role_declared_for_its_quantity_and_method():
         expected["E3", "memory_cd4", method] = "sensitivity"
     del expected["E3", "memory_cd4", "logit_normal"]
     for subset in "xyz":
-        for method in ("arcsine_ols_hc2", "beta_binomial"):
-            expected[subset, "cd4", method] = "secondary"
-        for method in EXTRA:
+        expected[subset, "cd4", "arcsine_ols_hc2"] = "secondary"
+        for method in ("beta_binomial", *EXTRA):
             expected[subset, "cd4", method] = "sensitivity"
     for key in (("w", "cd4"), ("x", "memory_cd4")):
-        for method in ("arcsine_ols_hc2", "permutation", "mann_whitney", "beta_binomial"):
-            expected[(*key, method)] = "exploratory"
-    for method in ("ols_hc2", "permutation", "bootstrap_t", "mann_whitney"):
-        expected["IFN", "cd4", method] = "exploratory"
+        expected[(*key, "arcsine_ols_hc2")] = "exploratory"
+    expected["IFN", "cd4", "ols_hc2"] = "exploratory"
     assert roles.to_dict() == expected
+    # one row a statement: the declared method, with the interval and the p of one test
+    main = made[contrast.main_rows(made)]
+    assert not main.duplicated(["quantity", "denominator"]).any()
+    assert len(main) == len(made.drop_duplicates(["quantity", "denominator"]))
+    assert set(made.loc[~contrast.main_rows(made), "role"]) == {"sensitivity"}
     order = ["primary", "secondary", "sensitivity", "exploratory"]
     assert made["role"].drop_duplicates().tolist() == order
 
@@ -113,15 +115,36 @@ def test_where_no_estimator_leads_the_first_is_the_primary_one():
     assert row["reason"] == "no such quantity in this cohort"
 
 
-def test_each_family_of_secondary_tests_is_adjusted_by_itself():
+def test_the_family_of_secondary_tests_is_adjusted_together():
     table = people()
     made = contrast.run(table, plan(), counted(table)).set_index(["method", "quantity"])
-    for method in ("arcsine_ols_hc2", "beta_binomial"):
-        rows = made.loc[method]
-        rows = rows[rows["role"] == "secondary"]
-        assert len(rows) == 3
-        assert rows["q"].to_numpy() == pytest.approx(stats.false_discovery_control(rows["p"]))
+    rows = made.loc["arcsine_ols_hc2"]
+    rows = rows[rows["role"] == "secondary"]
+    assert len(rows) == 3
+    assert rows["q"].to_numpy() == pytest.approx(stats.false_discovery_control(rows["p"]))
     assert made.loc[made["role"] != "secondary", "q"].isna().all()
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_no_interval_contradicts_the_p_of_its_row(paired):
+    """Every method, p on either side of 0.05: zero lies outside just where p is below it."""
+    table = paired_people() if paired else people()
+    by = {"pair": "donor"} if paired else {}
+    given = plan(contrast=design.Contrast("SLE", "control", **by))
+    seen = set()
+    for seed in range(12):
+        made = contrast.run(table, given, counted(table, seed))
+        known = made[made["estimable"] & made["ci_low"].notna()]
+        assert known["p"].notna().all()
+        outside = (known["ci_low"] > 0) | (known["ci_high"] < 0)
+        ranks = known["method"].isin(["mann_whitney", "wilcoxon"])  # discrete: an end can be 0
+        assert (outside == (known["p"] < 0.05))[~ranks].all()
+        fold = known[known["fold"].notna()]
+        told = (fold["fold_low"] > 1) | (fold["fold_high"] < 1)
+        assert (told == outside.loc[fold.index]).all() and len(fold)
+        seen |= set(zip(known["method"], outside, strict=True))
+    for method in ("permutation", "bootstrap_t", "paired_t" if paired else "arcsine_ols_hc2"):
+        assert {(method, True), (method, False)} <= seen
 
 
 def by_angle(comp, subset, home):
@@ -158,7 +181,8 @@ def test_numbers_of_a_share_are_those_of_its_methods():
     assert found["unit"] == "ln odds ratio" and found["n_case"] == 10
     points = made.loc[("x", "cd4", "points_ols_hc2")]
     assert points["effect"] == pytest.approx(inference.ols(percent, matrix).effect)
-    assert np.isnan(points["p"]) and points["unit"] == "percentage points"
+    assert points["p"] == pytest.approx(inference.ols(percent, matrix).p)
+    assert points["unit"] == "percentage points"
     clr = composition.clr(comp, "x", "cd4").set_index("donor")["value"]
     ratio = made.loc[("x", "cd4", "clr_ols_hc2")]
     expected = inference.ols(clr.reindex(rows["donor"]).to_numpy(), matrix)
@@ -166,16 +190,16 @@ def test_numbers_of_a_share_are_those_of_its_methods():
     assert ratio["unit"] == "CLR"
     permuted = made.loc[("x", "cd4", "permutation")]
     fit = inference.project(matrix)
-    orders, _ = inference.permutations(
+    orders, _ = resampling.permutations(
         case, np.zeros(16, int), 199, np.random.default_rng(3), exact=False
     )
-    assert permuted["p"] == pytest.approx(inference.permutation_p(angle, fit, orders, False)[0])
+    assert permuted["p"] == pytest.approx(resampling.permutation_p(angle, fit, orders, False)[0])
     assert permuted["reason"] == "199 permutations" and permuted["effect"] == main["effect"]
-    assert np.isnan(permuted["ci_low"])
+    assert permuted["ci_low"] < main["effect"] < permuted["ci_high"]
     boot = made.loc[("x", "cd4", "bootstrap_t")]
-    expected = inference.bootstrap_t(angle, fit, 100, np.random.default_rng(3))
-    assert (boot["ci_low"], boot["ci_high"]) == pytest.approx(expected)
-    assert np.isnan(boot["p"])
+    expected = resampling.bootstrap_t(angle, fit, 100, np.random.default_rng(3))
+    assert (boot["ci_low"], boot["ci_high"]) == pytest.approx((expected.ci_low, expected.ci_high))
+    assert boot["p"] == expected.p
     rank = made.loc[("x", "cd4", "mann_whitney")]
     check = stats.mannwhitneyu(percent[case == 1], percent[case == 0])
     assert rank["p"] == pytest.approx(check.pvalue)
@@ -212,8 +236,8 @@ def test_numbers_of_pairs_are_those_of_their_differences():
     assert main["median_case"] == pytest.approx(np.median(percent[7:]))
     assert main["median_control"] == pytest.approx(np.median(percent[:6]))
     flips = made.loc[("x", "cd4", "permutation")]
-    expected, _ = inference.sign_flip_p(d, 199, np.random.default_rng(3))
-    assert flips["p"] == pytest.approx(expected)
+    expected, _ = resampling.sign_flip(d, 199, np.random.default_rng(3))
+    assert flips["p"] == pytest.approx(expected.p)
     assert flips["reason"].endswith("all 64 sign flips of the pairs")
     rank = made.loc[("x", "cd4", "wilcoxon")]
     gap = percent[7:] - percent[:6]
@@ -236,7 +260,9 @@ def test_pairs_with_one_difference_and_too_few_pairs_are_marked():
     same = table.assign(value=1.0 * (table["condition"] == "SLE"), estimable=True, reason="")
     paired = plan(contrast=design.Contrast("SLE", "control", pair="donor"))
     rows = contrast.value(contrast.DesignCache(table, paired), same, "SD")
-    assert [r["reason"] for r in rows] == ["the same difference in every pair"]
+    assert [r["reason"] for r in rows] == [
+        "the same difference in every pair; 1 without a partner left out: P6"
+    ]
     assert rows[0]["method"] == "paired_t" and not rows[0]["estimable"]
     few = table[table["donor"].isin(["P0", "P1"])].reset_index(drop=True)
     rows = contrast.value(contrast.DesignCache(few, paired), same[same["donor"] < "P2"], "SD")
@@ -266,7 +292,7 @@ def test_the_ratio_without_a_pseudocount_is_the_logit_normal_model():
     rng = np.random.default_rng(5)
     poles = table[UNIT].assign(n_tph=rng.poisson(20, 16), n_th22=rng.poisson(10, 16))
     poles.loc[0, ["n_tph", "n_th22"]] = 0
-    row = contrast.ratio(contrast.DesignCache(table, plan()), poles)
+    row = methods.ratio(contrast.DesignCache(table, plan()), poles)
     kept = poles.iloc[1:]
     case = (kept["condition"] == "SLE").to_numpy(float)
     fit, _ = overdispersed.fit(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 from scipy import stats
-from tilt.stats import inference
+from tilt.stats import inference, resampling
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_few_arrangements_are_enumerated_once_each():
     case = np.array([1, 1, 0, 0, 0, 1, 0])
     strata = np.array([0, 0, 0, 0, 0, 1, 1])
     rng = np.random.default_rng(0)
-    orders, complete = inference.permutations(case, strata, 10_000, rng, exact=True)
+    orders, complete = resampling.permutations(case, strata, 10_000, rng, exact=True)
     assert complete
     assert len(orders) == 10 * 2
     labels = {tuple(case[np.argsort(order)]) for order in orders}
@@ -117,7 +117,7 @@ def test_random_permutations_stay_within_strata():
     strata = np.repeat([0, 1, 2], [4, 9, 7])
     case = np.arange(20) % 2
     rng = np.random.default_rng(0)
-    orders, complete = inference.permutations(case, strata, 500, rng, exact=True)
+    orders, complete = resampling.permutations(case, strata, 500, rng, exact=True)
     assert not complete
     assert (strata[orders] == strata).all()
     assert np.abs((orders[:, 4:13] == 4).mean(axis=0) - 1 / 9).max() < 0.06
@@ -127,10 +127,10 @@ def test_exact_permutation_p_agrees_with_scipy():
     y = np.array([3.1, 2.2, 4.0, 3.7, 1.1, 0.4, 2.0, 1.9])
     case = np.repeat([1, 0], 4)
     design = np.column_stack([np.ones(8), case])
-    orders, complete = inference.permutations(
+    orders, complete = resampling.permutations(
         case, np.zeros(8, int), 10_000, np.random.default_rng(0), exact=True
     )
-    p, effects = inference.permutation_p(y, inference.project(design), orders, complete)
+    p, effects = resampling.permutation_p(y, inference.project(design), orders, complete)
 
     def welch(a, b):
         out = inference.ols(np.r_[a, b], design)
@@ -149,8 +149,8 @@ def test_random_permutations_beside_a_covariate_are_those_of_statsmodels():
     case = np.repeat([1, 0], [33, 11])
     design = np.column_stack([np.ones(44), rng.normal(size=44), case])
     y = rng.normal(size=44) + 0.9 * design[:, 1] + 0.8 * case
-    orders, complete = inference.permutations(case, np.zeros(44, int), 299, rng, exact=False)
-    p, effects = inference.permutation_p(y, inference.project(design), orders, complete)
+    orders, complete = resampling.permutations(case, np.zeros(44, int), 299, rng, exact=False)
+    p, effects = resampling.permutation_p(y, inference.project(design), orders, complete)
     left = np.asarray(sm.OLS(y, design[:, :-1]).fit().resid)
     fits = [sm.OLS(left[order], design).fit(cov_type="HC2") for order in orders]
     seen = abs(sm.OLS(left, design).fit(cov_type="HC2").tvalues[-1])
@@ -162,8 +162,8 @@ def test_random_permutations_beside_a_covariate_are_those_of_statsmodels():
 
 def test_sign_flips_are_exact_for_few_pairs():
     d = np.array([0.5, 0.2, 0.9, 0.4, 0.7, 0.1, 0.3, 0.6])
-    p, kind = inference.sign_flip_p(d, 10_000, np.random.default_rng(0))
-    assert p == pytest.approx(2 / 256)
+    found, kind = resampling.sign_flip(d, 10_000, np.random.default_rng(0))
+    assert found.p == pytest.approx(2 / 256)
     assert kind.startswith("all 256")
 
 
@@ -173,12 +173,13 @@ def test_bootstrap_interval_holds_the_effect_and_is_near_the_t_interval():
     y = case + rng.normal(size=60)
     design = np.column_stack([np.ones(60), case])
     fit = inference.project(design)
-    low, high = inference.bootstrap_t(y, fit, 4000, np.random.default_rng(0))
+    found = resampling.bootstrap_t(y, fit, 4000, np.random.default_rng(0))
     t = inference.ols(y, design)
-    assert low == pytest.approx(t.ci_low, abs=0.08)
-    assert high == pytest.approx(t.ci_high, abs=0.08)
-    again = inference.bootstrap_t(y, fit, 4000, np.random.default_rng(0))
-    assert (low, high) == again
+    assert found.ci_low == pytest.approx(t.ci_low, abs=0.08)
+    assert found.ci_high == pytest.approx(t.ci_high, abs=0.08)
+    assert found.p == pytest.approx(t.p, abs=0.01)
+    again = resampling.bootstrap_t(y, fit, 4000, np.random.default_rng(0))
+    assert found.ci_low == again.ci_low and found.p == again.p
 
 
 def test_hodges_lehmann_and_rank_p():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 from scipy import stats
-from tilt.stats import inference
+from tilt.stats import inference, resampling
 
 
 def arms(n_case, n_control, seed=0, covariate=True):
@@ -91,7 +91,7 @@ def test_arrangements_are_counted():
         for order in permutations(range(7))
         if all(strata[a] == strata[b] for a, b in enumerate(order))
     }
-    assert inference.arrangements(case, strata) == len(ways) == 3 * 6
+    assert resampling.arrangements(case, strata) == len(ways) == 3 * 6
 
 
 @pytest.mark.parametrize(("limit", "complete"), [(18, True), (17, False)])
@@ -99,9 +99,9 @@ def test_all_arrangements_are_made_up_to_the_number_asked_for(limit, complete):
     case = np.array([1, 0, 0, 1, 1, 0, 0])
     strata = np.array([0, 0, 0, 1, 1, 1, 1])
     rng = np.random.default_rng(0)
-    orders, found = inference.permutations(case, strata, limit, rng, exact=True)
+    orders, found = resampling.permutations(case, strata, limit, rng, exact=True)
     assert found == complete and len(orders) == limit
-    orders, found = inference.permutations(case, strata, 1000, rng, exact=False)
+    orders, found = resampling.permutations(case, strata, 1000, rng, exact=False)
     assert not found and len(orders) == 1000
     assert (np.sort(orders, axis=1) == np.arange(7)).all()
     assert (strata[orders] == strata).all()
@@ -111,7 +111,7 @@ def test_all_arrangements_are_made_up_to_the_number_asked_for(limit, complete):
 def test_all_arrangements_put_every_choice_of_cases_in_the_places_of_cases():
     case = np.array([0, 1, 0, 1, 1])
     strata = np.zeros(5, int)
-    orders, _ = inference.permutations(case, strata, 10, np.random.default_rng(0), exact=True)
+    orders, _ = resampling.permutations(case, strata, 10, np.random.default_rng(0), exact=True)
     chosen = {tuple(sorted(row[case == 1])) for row in orders}
     assert len(chosen) == 10
 
@@ -120,11 +120,11 @@ def test_all_arrangements_put_every_choice_of_cases_in_the_places_of_cases():
 def test_permutation_p_is_that_of_a_loop(complete):
     y, design = arms(5, 4, seed=2, covariate=not complete)
     rng = np.random.default_rng(1)
-    orders, whole = inference.permutations(
+    orders, whole = resampling.permutations(
         design[:, -1], np.zeros(9, int), 300, rng, exact=complete
     )
     assert whole == complete
-    p, effects = inference.permutation_p(y, inference.project(design), orders, whole)
+    p, effects = resampling.permutation_p(y, inference.project(design), orders, whole)
     residual = sm.OLS(y, design[:, :-1]).fit().resid
     made = [hc2_t(residual[order], design) for order in orders]
     assert effects == pytest.approx([effect for effect, _ in made])
@@ -136,11 +136,11 @@ def test_permutation_p_is_that_of_a_loop(complete):
 def test_p_of_random_permutations_is_never_zero():
     y = np.r_[np.arange(8.0) + 100, np.arange(8.0)]
     design = np.column_stack([np.ones(16), np.repeat([1.0, 0.0], 8)])
-    orders, whole = inference.permutations(
+    orders, whole = resampling.permutations(
         design[:, -1], np.zeros(16, int), 199, np.random.default_rng(0), exact=True
     )
     assert not whole
-    p, effects = inference.permutation_p(y, inference.project(design), orders, whole)
+    p, effects = resampling.permutation_p(y, inference.project(design), orders, whole)
     assert np.abs(effects).max() < 100
     assert p == pytest.approx(1 / 200)
 
@@ -148,58 +148,60 @@ def test_p_of_random_permutations_is_never_zero():
 def test_permutation_of_an_outcome_without_spread_has_no_p():
     design = np.column_stack([np.ones(8), np.repeat([1.0, 0.0], 4)])
     orders = np.tile(np.arange(8), (3, 1))
-    p, _ = inference.permutation_p(np.zeros(8), inference.project(design), orders, True)
+    p, _ = resampling.permutation_p(np.zeros(8), inference.project(design), orders, True)
     assert np.isnan(p)
 
 
 def test_a_permutation_that_parts_the_arms_without_spread_counts_as_extreme():
     y = np.array([1.0, 1, 0, 1, 0, 0])
     design = np.column_stack([np.ones(6), np.repeat([1.0, 0.0], 3)])
-    orders, whole = inference.permutations(
+    orders, whole = resampling.permutations(
         design[:, -1], np.zeros(6, int), 20, np.random.default_rng(0), exact=True
     )
-    p, _ = inference.permutation_p(y, inference.project(design), orders, whole)
+    p, _ = resampling.permutation_p(y, inference.project(design), orders, whole)
     # 2 of 20 arrangements part the ones from the zeros; 9 + 9 are as far apart as the observed
     assert whole and p == pytest.approx(1.0)
 
 
 def test_sign_flips_by_hand():
     d = np.array([1.0, 2.0, 4.0])
-    means, complete = inference.sign_flips(d, 8, np.random.default_rng(0))
+    means, complete = resampling.sign_flips(d, 8, np.random.default_rng(0))
     assert complete
     assert sorted(means * 3) == pytest.approx([-7, -5, -3, -1, 1, 3, 5, 7])
-    means, complete = inference.sign_flips(d, 7, np.random.default_rng(0))
+    means, complete = resampling.sign_flips(d, 7, np.random.default_rng(0))
     assert not complete and len(means) == 7
     assert set(np.round(np.abs(means) * 3)) <= {1, 3, 5, 7}
-    p, said = inference.sign_flip_p(np.array([1.0, 2.0, -4.0]), 8, np.random.default_rng(0))
-    assert p == pytest.approx(1.0) and said == "all 8 sign flips of the pairs"
-    p, said = inference.sign_flip_p(np.arange(1.0, 21), 499, np.random.default_rng(0))
-    assert p == pytest.approx(1 / 500) and said == "499 sign flips of the pairs"
+    found, said = resampling.sign_flip(np.array([1.0, 2.0, -4.0]), 8, np.random.default_rng(0))
+    assert found.p == pytest.approx(1.0) and said == "all 8 sign flips of the pairs"
+    found, said = resampling.sign_flip(np.arange(1.0, 21), 499, np.random.default_rng(0))
+    assert found.p == pytest.approx(1 / 500) and said == "499 sign flips of the pairs"
 
 
 def test_random_sign_flips_are_even():
-    means, _ = inference.sign_flips(np.r_[1.0, np.zeros(19)], 4000, np.random.default_rng(0))
+    means, _ = resampling.sign_flips(np.r_[1.0, np.zeros(19)], 4000, np.random.default_rng(0))
     assert np.mean(means > 0) == pytest.approx(0.5, abs=0.03)
     assert np.abs(means) == pytest.approx(np.full(4000, 1 / 20))
 
 
 def test_the_bootstrap_interval_is_that_of_a_loop():
     y, design = arms(9, 7, seed=3)
-    low, high = inference.bootstrap_t(y, inference.project(design), 400, np.random.default_rng(5))
+    found = resampling.bootstrap_t(y, inference.project(design), 400, np.random.default_rng(5))
     ols = sm.OLS(y, design).fit()
     leverage = ols.get_influence().hat_matrix_diag
     residual = ols.resid / np.sqrt(1 - leverage)
     signs = np.random.default_rng(5).choice([-1.0, 1.0], (400, 16))
     t = [abs(hc2_t(residual * row, design)[1]) for row in signs]
     effect, observed = hc2_t(y, design)
-    half = np.quantile(t, 0.95) * effect / observed
-    assert (low, high) == pytest.approx((effect - half, effect + half))
+    half = np.sort(t)[-20] * effect / observed  # p is at most 20 / 401 beyond it
+    assert (found.ci_low, found.ci_high) == pytest.approx((effect - half, effect + half))
+    assert found.p == pytest.approx((1 + np.sum(np.array(t) >= abs(observed))) / 401)
 
 
 def test_no_spread_no_bootstrap():
     design = np.column_stack([np.ones(8), np.repeat([1.0, 0.0], 4)])
     fit = inference.project(design)
-    assert np.isnan(inference.bootstrap_t(np.zeros(8), fit, 50, np.random.default_rng(0))).all()
+    found = resampling.bootstrap_t(np.zeros(8), fit, 50, np.random.default_rng(0))
+    assert np.isnan([found.ci_low, found.ci_high, found.p]).all()
 
 
 def stratified_z(y, case, strata):

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from tilt.config import check
-from tilt.donors import activity, imbalance, pseudobulk
-from tilt.stats import contrast, design, inference, plan, specifications
+from tilt.donors import activity, imbalance, pseudobulk, sampling
+from tilt.stats import contrast, design, inference, methods, plan, precision, specifications
 
 UNIT = ["cohort", "donor", "condition"]
 KEY = ["donor", "condition"]
@@ -84,13 +84,20 @@ def counts_of(study, subset, home="memory_cd4"):
 
 
 def effect(study, value, covariates=("age",), donors=None):
-    """OLS with HC2 of a value per donor (nan: left out), adjusted as declared."""
+    """Least squares with HC2 of a value per donor (nan: left out), adjusted as declared.
+
+    ``value``: values, or a pair of them and their variances, by whose precision donors weigh.
+    """
+    value, variance = value if isinstance(value, tuple) else (value, None)
     table = study.donors if donors is None else donors
     kept = ~np.isnan(value) & study.donors["donor"].isin(table["donor"]).to_numpy()
     made = design.Contrast("SLE", "control", covariates, ("batch",))
     built = design.build(study.donors[kept].reset_index(drop=True), made)
     assert not built.problem
-    return inference.ols(value[kept], built.matrix)
+    root = np.ones(kept.sum())
+    if variance is not None:
+        root, _ = precision.root_weights(value[kept], variance[kept], built.matrix)
+    return inference.ols(value[kept] * root, built.matrix * root[:, None])
 
 
 def same(row, expected):
@@ -98,8 +105,17 @@ def same(row, expected):
         assert row[name] == pytest.approx(getattr(expected, name)), name
 
 
-def log_ratio(a, b, enough=True):
-    return np.where(enough, np.log((a + 0.5) / (b + 0.5)), np.nan)
+def log_ratio(a, b, cells, least=1):
+    """Ratio less what half a cell is expected to bend it, and its expected variance."""
+    weight = np.sqrt(cells)
+    some = cells > 0
+    expected = [cells * np.average(n[some] / cells[some], weights=weight[some]) for n in (a, b)]
+    bend = sampling.bend(np.maximum(expected[0], 1e-9)) - sampling.bend(
+        np.maximum(expected[1], 1e-9)
+    )
+    value = np.where(cells >= least, np.log((a + 0.5) / (b + 0.5)) - bend, np.nan)
+    with np.errstate(divide="ignore"):
+        return value, 1 / expected[0] + 1 / expected[1]
 
 
 def test_every_choice_of_labels_is_the_log_ratio_it_names(study, curve):
@@ -108,23 +124,24 @@ def test_every_choice_of_labels_is_the_log_ratio_it_names(study, curve):
     treg, many = counts_of(study, "CD4_Treg_eff", "cd4"), counts_of(study, "CD4_Tph_like") * 0
     rows = study.composition.query("subset == 'CD4_Th17'").set_index(KEY)["n_denominator"]
     many = rows.reindex(pd.MultiIndex.from_frame(study.donors[KEY])).to_numpy()
-    declared = log_ratio(tph + tfh, th22, many >= 200)
-    same(curve.loc[("E1", "main", "as declared")], effect(study, declared))
-    low = log_ratio(tph + tfh, th22, many >= 100)
-    row = curve.loc[("E1", "minimum of cells", "donors with 100 memory CD4 cells")]
-    same(row, effect(study, low))
-    high = log_ratio(tph + tfh, th22, many >= 500)
-    row = curve.loc[("E1", "minimum of cells", "donors with 500 memory CD4 cells")]
-    if row["estimable"]:
-        same(row, effect(study, high))
-    alone = log_ratio(tph, th22, many >= 200)
+    same(curve.loc[("E1", "main", "as declared")], effect(study, log_ratio(tph + tfh, th22, many)))
+    for least in (100, 200):
+        row = curve.loc[("E1", "minimum of cells", f"donors with {least} memory CD4 cells")]
+        same(row, effect(study, log_ratio(tph + tfh, th22, many, least)))
+    assert ("E1", "minimum of cells", "donors with 500 memory CD4 cells") in curve.index
+    alone = log_ratio(tph, th22, many)
     same(curve.loc[("E1", "poles", "CD4_Tph_like alone")], effect(study, alone))
-    swapped = log_ratio(tph + tfh, th17, many >= 200)
+    swapped = log_ratio(tph + tfh, th17, many)
     same(curve.loc[("E1", "specificity", "Th17 in place of Th22")], effect(study, swapped))
-    swapped = log_ratio(tph + tfh, treg, many >= 200)  # counted once, not per denominator
+    swapped = log_ratio(tph + tfh, treg, many)  # counted once, not per denominator
     same(curve.loc[("E1", "specificity", "Treg in place of Th22")], effect(study, swapped))
     flags = counts_of(study, "tph_high"), counts_of(study, "th22_high")
-    same(curve.loc[("E2", "main", "as declared")], effect(study, log_ratio(*flags, many >= 200)))
+    same(curve.loc[("E2", "main", "as declared")], effect(study, log_ratio(*flags, many)))
+    plain = log_ratio(tph + tfh, th22, many)[0]
+    same(curve.loc[("E1", "model", "donors unweighted")], effect(study, plain))
+    permuted = curve.loc[("E1", "method", "by permutation")]
+    assert permuted["effect"] == curve.loc[("E1", "main", "as declared"), "effect"]
+    assert permuted["ci_low"] < permuted["effect"] < permuted["ci_high"]
 
 
 def test_a_unit_without_rows_of_the_other_label_has_none_of_its_cells(study):
@@ -136,7 +153,8 @@ def test_a_unit_without_rows_of_the_other_label_has_none_of_its_cells(study):
         "donor"
     )
     n = counts_of(study, "CD4_Tph_like") + counts_of(study, "CD4_Tfh_circ")
-    assert table.loc["D03", "value"] == pytest.approx(np.log((n[3] + 0.5) / 0.5))
+    bend = np.log((n[3] + 0.5) / 0.5) - table.loc["D03", "value"]
+    assert abs(bend) < 0.1  # no cell of the other label: half a one
 
 
 @pytest.mark.parametrize("quantile", [0.9, 0.975])
@@ -152,7 +170,7 @@ def test_a_threshold_is_the_quantile_of_donors_weighing_alike(study, curve, quan
         n[pole] = n[pole].fillna(0).to_numpy()
     found = specifications.threshold_table(study, quantile, 45).set_index("donor")
     size = cells.groupby("donor").size().reindex(study.donors["donor"]).to_numpy()
-    expected = log_ratio(n["tph"], n["th22"], size >= 45)
+    expected = log_ratio(n["tph"], n["th22"], size, 45)[0]
     assert found["value"].reindex(study.donors["donor"]).to_numpy() == pytest.approx(
         expected, nan_ok=True
     )
@@ -243,7 +261,7 @@ def test_rows_name_cohort_contrast_and_leader(study, curve):
     model = curve.loc[("E1", "model", "logit-normal, no pseudocount")]
     designs = contrast.DesignCache(study.donors, study.plan)
     n = imbalance.pole_counts(study.composition, USUAL.poles)
-    expected = contrast.ratio(designs, n[n["n_cells"] >= 200])
+    expected = methods.ratio(designs, n)
     assert model["effect"] == pytest.approx(expected["effect"])
 
 

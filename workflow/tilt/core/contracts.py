@@ -183,7 +183,7 @@ IMBALANCE = _table(
     "imbalance.tsv",
     """
     text cohort donor condition estimator
-    number value
+    number value variance
     count n_cells
     flag estimable
     text reason
@@ -210,21 +210,21 @@ AMBIENT = _table(  # kept in memory: the table of a figure has it
 
 # ------------------------------------------------------------------ statistics
 
-TESTS = _table(
-    "tests.tsv",
-    """
-    text cohort contrast quantity denominator role
-    count_or_na n_case n_control
-    number effect
-    text unit
-    number ci_low ci_high p q
-    text method covariates
-    flag estimable
-    text reason
-    number se df smd smd_se median_case median_control
-    count_or_na n_case_informative n_control_informative
-    """,
-)
+TESTS_COLUMNS = """
+text cohort contrast quantity denominator role
+count_or_na n_case n_control
+number effect
+text unit
+number ci_low ci_high p q p_family
+text method covariates
+flag estimable
+text reason
+number fold fold_low fold_high points points_low points_high
+number se df smd smd_se median_case median_control
+count_or_na n_case_informative n_control_informative
+"""
+TESTS = _table("tests.tsv", TESTS_COLUMNS)  # a row a quantity and denominator
+METHODS = _table("methods.tsv", TESTS_COLUMNS)  # the same comparisons by other methods
 PERMUTED = _table("permuted.tsv", "text cohort estimator; number bin_low bin_high; count n")
 SPECIFICATIONS = _table(
     "specifications.tsv",

@@ -38,6 +38,7 @@ class Estimator:
     axis: str
     phrase: str
     unit: str  # of its value and effect
+    fold: str = ""  # what there are times as many of, where the effect is a fold
 
 
 ESTIMATORS = {
@@ -46,12 +47,14 @@ ESTIMATORS = {
         "ln(Tph + Tfh / Th22-like)",
         "the log-ratio of labeled Tph/Tfh to Th22-like cells (E1)",
         "ln ratio",
+        "Tph/Tfh per Th22-like cell",
     ),
     "E2": Estimator(
         "E2 score-high cells",
         "ln(Tph-high / Th22-high)",
         "the log-ratio of Tph-score-high to Th22-score-high cells (E2)",
         "ln ratio",
+        "Tph-high per Th22-high cell",
     ),
     "E3": Estimator(
         "E3 pseudobulk axis",
@@ -70,4 +73,9 @@ PRIMARY, SECONDARY, SENSITIVITY, EXPLORATORY = (
     "exploratory",
 )
 ROLES = (PRIMARY, SECONDARY, SENSITIVITY, EXPLORATORY)
-MAIN_METHODS = ("arcsine_ols_hc2", "ols_hc2", "paired_t")  # one of them is the test of a quantity
+# One of them is the declared method of a quantity: its interval, its p, its verdict.
+MODERATED = "_moderated"  # behind the method whose variance other subsets taught
+MAIN_METHODS = (
+    *("arcsine_ols_hc2", "wls_hc2", "ols_hc2", "paired_t"),
+    *(f"{method}{MODERATED}" for method in ("arcsine_ols_hc2", "paired_t")),
+)

@@ -170,6 +170,9 @@ def _chances(scores: pd.DataFrame | None, markers: pd.DataFrame) -> pd.DataFrame
     return out
 
 
+ANGLE = "arcsine root"  # unit of a share after :func:`arcsine`
+
+
 def arcsine(n: np.ndarray, total: np.ndarray) -> np.ndarray:
     """Arcsine of the square root of a share (radians): variance nearly free of the share.
 
@@ -178,6 +181,11 @@ def arcsine(n: np.ndarray, total: np.ndarray) -> np.ndarray:
     table.
     """
     return np.arcsin(np.sqrt(np.asarray(n, float) / np.asarray(total, float)))
+
+
+def share_of_angle(angle: np.ndarray) -> np.ndarray:
+    """Share (0 to 1) of an arcsine root; angles beyond the ends are taken as the ends."""
+    return np.square(np.sin(np.clip(angle, 0, np.pi / 2)))
 
 
 def clr(composition: pd.DataFrame, subset: str, denominator: str) -> pd.DataFrame:

@@ -1,10 +1,14 @@
 """The imbalance of each donor: three estimators agreed beforehand, and which of them leads.
 
-E1  ln((n_Tph/Tfh + 0.5) / (n_Th22-like + 0.5)) of labeled memory CD4 cells
+E1  ln((n_Tph/Tfh + 0.5) / (n_Th22-like + 0.5)) of labeled memory CD4 cells, summed probabilities
+    where the labels have them, less the bend that half a cell makes
 E2  the same ratio of cells above a label-blind score threshold (tph_high, th22_high)
 E3  donor pseudobulk axis: mean(w z | TPH) - mean(w z | TH22) over the working set
 
-Which one leads follows from detectability alone (SCIENCE 1.4): the condition is never read here.
+Of a ratio every donor is kept: its ``variance`` is what its number of cells leaves to chance, and
+the comparison weights by it (:mod:`tilt.stats.precision`). Which one leads follows from how many
+cells are *expected*, never from how many were found (SCIENCE 1.4): neither the condition nor the
+effect is read here.
 "not estimable", with its reason, is a value like any other.
 """
 
@@ -17,9 +21,9 @@ import numpy as np
 import pandas as pd
 
 from tilt.core.contracts import IMBALANCE
-from tilt.core.terms import POLE_FLAGS, RATIOS, UNIT, UNIT_KEY, WORKING_SET
+from tilt.core.terms import POLE_FLAGS, POLES, RATIOS, UNIT, UNIT_KEY, WORKING_SET
 from tilt.core.text import count
-from tilt.donors import pseudobulk
+from tilt.donors import pseudobulk, sampling
 from tilt.donors.activity import weighted_mean, weights
 from tilt.genes import tables as gene_tables
 
@@ -27,6 +31,7 @@ log = logging.getLogger(__name__)
 
 TH22_MARKERS = ("IL22", "CCR10")
 ORDER = ("E1", "E3", "E2")  # E3 is the headline where E1 can't be had; E2 where both can't
+NAMES = {"tph": "Tph", "th22": "Th22"}
 MIN_FREE = 3  # degrees of freedom that strata must leave for the SD of a gene
 SHARE_ESTIMABLE = 0.5  # an estimator leads only when it exists for half of the donors
 
@@ -47,16 +52,21 @@ class Settings:
 def pole_counts(composition: pd.DataFrame, poles: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:
     """Cells of both poles per unit: UNIT columns, n_tph, n_th22, n_cells (the working set).
 
-    A label that the composition does not have counts as zero cells and is logged.
+    Sums of the cells' probabilities where the composition has them (``n_expected``), else labeled
+    cells. A label that the composition does not have counts as zero cells and is logged.
     """
     rows = composition[composition["denominator"] == WORKING_SET]
     out = rows.groupby(UNIT, sort=False)["n_denominator"].first().rename("n_cells").to_frame()
+    sure = rows["n"].astype(float)
+    if "n_expected" in rows:
+        sure = rows["n_expected"].astype(float).fillna(sure)
+    rows = rows.assign(sure=sure)
     for pole, labels in poles.items():
         absent = sorted(set(labels) - set(rows["subset"]))
         if absent:
             log.warning("no rows for %s: counted as zero", ", ".join(absent))
-        n = rows[rows["subset"].isin(labels)].groupby(UNIT)["n"].sum()
-        out[f"n_{pole}"] = n.reindex(out.index).fillna(0).astype(int)
+        n = rows[rows["subset"].isin(labels)].groupby(UNIT)["sure"].sum()
+        out[f"n_{pole}"] = n.reindex(out.index).fillna(0.0)
     return out.reset_index()
 
 
@@ -64,35 +74,67 @@ def log_ratio(n_tph: np.ndarray, n_th22: np.ndarray) -> np.ndarray:
     """ln((n_tph + 0.5) / (n_th22 + 0.5)); 0.5 is the usual correction for zeros.
 
     Haldane 1956 (doi:10.1111/j.1469-1809.1955.tb01285.x). The test that needs no such correction
-    is the logit-normal one of :mod:`tilt.contrast`.
+    is the logit-normal one of :mod:`tilt.stats.methods`.
     """
     return np.log((np.asarray(n_tph, float) + 0.5) / (np.asarray(n_th22, float) + 0.5))
 
 
 def ratio_rows(counts: pd.DataFrame, estimator: str, min_cells: int, reason: str) -> pd.DataFrame:
-    """Rows of E1 or E2; ``reason`` (if not empty) makes the whole cohort not estimable."""
+    """Rows of E1 or E2; ``reason`` (if not empty) makes the whole cohort not estimable.
+
+    ``value``: the log-ratio less the bend that is expected of half a cell in the donor's number of
+    cells (:func:`tilt.donors.sampling.bend`), so that donors with few cells do not lean toward
+    equal poles; ``variance``: what sampling leaves to chance. Both follow from the donor's cells
+    and the shares of all donors. A donor with fewer than ``min_cells`` (at least one) has none.
+    """
     table = counts[[*UNIT, "n_cells"]].assign(estimator=estimator)
+    min_cells = max(min_cells, 1)
     few = (counts["n_cells"] < min_cells).to_numpy()
-    table["value"] = log_ratio(counts["n_tph"], counts["n_th22"])
-    table["reason"] = reason or np.where(few, f"fewer than {min_cells} memory CD4 cells", "")
-    table["estimable"] = ~few & (reason == "")
-    table.loc[~table["estimable"], "value"] = np.nan
+    expected = {pole: expected_cells(counts, pole) for pole in POLES}
+    none = [pole for pole, n in expected.items() if not n.any()]
+    if none and not reason:
+        reason = f"not a cell of the {' and the '.join(NAMES[p] for p in none)} pole in any donor"
+    good = ~few & (reason == "")
+    table["value"] = table["variance"] = np.nan
+    if good.any():
+        cells = {pole: n[good] for pole, n in expected.items()}
+        bend = sampling.bend(cells["tph"]) - sampling.bend(cells["th22"])
+        ratio = log_ratio(counts.loc[good, "n_tph"], counts.loc[good, "n_th22"])
+        table.loc[good, "value"] = ratio - bend
+        table.loc[good, "variance"] = 1 / cells["tph"] + 1 / cells["th22"]
+    short = f"fewer than {min_cells} memory CD4 {'cell' if min_cells == 1 else 'cells'}"
+    table["reason"] = reason or np.where(few, short, "")
+    table["estimable"] = good
     return table
+
+
+def expected_cells(counts: pd.DataFrame, pole: str) -> np.ndarray:
+    """Cells of a pole that a donor of so many memory cells would have with the typical share.
+
+    The typical share is the mean of donors' shares, blind to the condition; donors with few cells,
+    whose shares are mostly chance, count for less (by the root of their cells).
+    """
+    cells = counts["n_cells"].to_numpy(float)
+    some = cells > 0
+    if not some.any():
+        return np.zeros(len(cells))
+    share = counts[f"n_{pole}"].to_numpy(float)[some] / cells[some]
+    return cells * float(np.average(share, weights=np.sqrt(cells[some])))
 
 
 def e1_problem(counts: pd.DataFrame, detectability: pd.DataFrame | None, settings: Settings) -> str:
     """Why labeled counts can't carry the ratio in this cohort; "" when they can.
 
-    Median Th22-like cells per donor below 5, or neither IL22 nor CCR10 seen in any cell of the
-    working set (SCIENCE 1.4).
+    Th22-like cells expected in the median donor below the limit, or neither IL22 nor CCR10 seen
+    in any cell of the working set (SCIENCE 1.4).
     """
-    enough = counts[counts["n_cells"] >= settings.min_memory_cells]
+    enough = counts[counts["n_cells"] >= max(settings.min_memory_cells, 1)]
     if enough.empty:
-        return f"no donor has {settings.min_memory_cells} memory CD4 cells"
-    median = float(enough["n_th22"].median())
+        return f"no donor has {count(max(settings.min_memory_cells, 1), 'memory CD4 cell')}"
+    median = float(np.median(expected_cells(enough, "th22")))
     needed = settings.min_median_th22
     if median < needed:
-        return f"median of {median:g} Th22-like cells per donor; {needed:g} are needed"
+        return f"{median:.2g} Th22-like cells expected in the median donor; {needed:g} are needed"
     if detectability is not None:
         seen = detectability.set_index("gene")["n_cells"].reindex(list(TH22_MARKERS)).fillna(0)
         if seen.sum() == 0:
@@ -272,9 +314,7 @@ def estimate(
     if labeled.empty:
         none = f"the composition has no denominator {WORKING_SET}"
         for name in RATIOS:
-            tables.append(
-                units.assign(estimator=name, value=np.nan, n_cells=0, estimable=False, reason=none)
-            )
+            tables.append(units.assign(estimator=name, n_cells=0, estimable=False, reason=none))
     else:
         problem = e1_problem(labeled, detectability, settings)
         tables.append(ratio_rows(labeled, "E1", settings.min_memory_cells, problem))
@@ -292,4 +332,4 @@ def estimate(
     lead, sentence = leading(table)
     table["leads"] = table["estimator"] == lead
     log.info("%s", sentence)
-    return table[list(IMBALANCE.columns)], sentence
+    return table.reindex(columns=list(IMBALANCE.columns)), sentence

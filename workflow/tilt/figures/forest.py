@@ -17,12 +17,19 @@ FILLED = {PRIMARY: "D", SECONDARY: "o"}
 
 
 def effect_text(row: Any) -> str:
-    """Effect, interval and (adjusted) p value of one row of the tests table, in words."""
+    """Effect, interval and (adjusted) p value of one row of the tests table, in words.
+
+    As a fold with its interval and in percentage points, where the row has them.
+    """
     text = f"{signed(row.effect)} [{signed(row.ci_low, '')}, {signed(row.ci_high, '')}]"
-    for name, word in (("q", "q"), ("p_permutation", "permutation p"), ("p", "p")):
+    if getattr(row, "fold", np.nan) == getattr(row, "fold", np.nan):
+        text = f"×{row.fold:.2g} [{row.fold_low:.2g}, {row.fold_high:.2g}]".replace("inf", "∞")
+        points = getattr(row, "points", np.nan)
+        text += f", {signed(points, digits=1)} pp" if points == points else ""
+    for name in ("q", "p"):
         p = getattr(row, name, np.nan)
         if p == p:
-            return f"{text}  {word} {p_text(p)}"
+            return f"{text}  {name} {p_text(p)}"
     return text
 
 
@@ -33,16 +40,11 @@ def signed(value: float, sign: str = "+", digits: int = 2) -> str:
 
 
 def main(tests: pd.DataFrame) -> pd.DataFrame:
-    """The main test of every quantity and denominator: by method, else its first row.
-
-    The p value of the permutation test is added as ``p_permutation`` where there is one.
-    """
-    keys = ["quantity", "denominator"]
+    """The main test of every quantity and denominator: by method, else its first row."""
     rank = (~tests["method"].isin(MAIN_METHODS)).astype(int)
-    rows = tests.assign(rank=rank).sort_values("rank", kind="stable").drop_duplicates(keys)
-    shuffled = tests[tests["method"] == "permutation"].drop_duplicates(keys)
-    shuffled = shuffled[[*keys, "p"]].rename(columns={"p": "p_permutation"})
-    return rows.drop(columns="rank").merge(shuffled, on=keys, how="left")
+    rows = tests.assign(rank=rank).sort_values("rank", kind="stable")
+    rows = rows.drop_duplicates(["quantity", "denominator"])
+    return rows.drop(columns="rank").reset_index(drop=True)
 
 
 def missing_text(reason: str, width: int = 42) -> str:

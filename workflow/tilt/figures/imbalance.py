@@ -180,12 +180,10 @@ def draw_effects(
     rows["reason"] = [reason_of(row, values) for row in rows.itertuples()]
     good = forest.estimable(rows)
     bars = rows[good].copy()
-    half = 1.96 * bars["smd_se"].astype(float)
-    bars["effect"], bars["ci_low"], bars["ci_high"] = (
-        bars["smd"],
-        bars["smd"] - half,
-        bars["smd"] + half,
-    )
+    # the interval of the test in standard deviations: it leaves out 0 just where the test does
+    scale = (bars["smd"] / bars["effect"]).astype(float)
+    bars["ci_low"], bars["ci_high"] = bars["ci_low"] * scale, bars["ci_high"] * scale
+    bars["effect"] = bars["smd"]
     forest.draw(ax, None, bars[bars["effect"].notna()])
     null = [draw_null(ax, row, permuted) for row in rows[good].itertuples()]
     null = pd.concat([pd.DataFrame(), *null], ignore_index=True)
@@ -194,7 +192,8 @@ def draw_effects(
     names = []
     for row, fine in zip(rows.itertuples(), good, strict=True):
         names.append(pretty(row.quantity) + ("\n(leads)" if row.role == PRIMARY else ""))
-        unit = f" {row.unit}" if fine and isinstance(row.unit, str) else ""
+        own = fine and isinstance(row.unit, str) and not getattr(row, "fold", np.nan) > 0
+        unit = f" {row.unit}" if own else ""
         text = forest.effect_text(row).replace("]  ", f"]{unit}\n") if fine else ""
         ax.text(
             0.0, row.y - 0.14, text or forest.missing_text(row.reason, 48), va="bottom",

@@ -45,7 +45,7 @@ ENTRIES = (
         "donors permuted within strata. (c to e) E1 (log-ratio of labeled cells), E2 "
         "(log-ratio of score-high cells) and E3 (pseudobulk axis) by condition with mean and "
         "95% t interval. (f) The leading estimator against the interferon score or SLEDAI: an "
-        "association. OLS with HC2, permutation within strata. n stands in the figure.",
+        "association. least squares with HC2. n stands in the figure.",
         caption="report.captions.imbalance",
         draw="figures.imbalance.draw_cohort",
         needs={

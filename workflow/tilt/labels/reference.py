@@ -98,7 +98,9 @@ class Reference:
         out += self._log_likelihood(counts, depth, self.own)
         return out - out.max(1, keepdims=True)
 
-    def _log_likelihood(self, counts, depth, weight) -> np.ndarray:
+    def _log_likelihood(
+        self, counts: sparse.csr_matrix, depth: np.ndarray, weight: np.ndarray
+    ) -> np.ndarray:
         return counts @ (weight * np.log(self.rates)).T - np.outer(depth, self.rates @ weight)
 
     def of_groups(self, evidence: np.ndarray, groups: Sequence[Sequence[str]]) -> np.ndarray:
@@ -144,17 +146,19 @@ def fit(
         shrinkage = PLATFORM_SD**2 / (PLATFORM_SD**2 + TYPE_SD**2 + 1 / (expected + 0.5))
         model.platform = np.exp(common + shrinkage * (ratio - common))
     model.rates = (1 - AMBIENT) * model.platform * rates + AMBIENT * mean
-    shares = dict(zip(table, model.shares.round(3).tolist(), strict=True))
+    learned = dict(zip(table, model.shares.round(3).tolist(), strict=True))
     log.info(
         "reference: %d genes, half weight at %.0f counts, shares of types %s",
         len(mean),
         model.half_depth,
-        shares,
+        learned,
     )
     return model
 
 
-def _half_depth(model: Reference, counts, depth: np.ndarray, chance: np.ndarray) -> float:
+def _half_depth(
+    model: Reference, counts: sparse.csr_matrix, depth: np.ndarray, chance: np.ndarray
+) -> float:
     """Depth at which the log likelihood of a cell should weigh half, from its spread in the cohort.
 
     Of each type, the log likelihood ratio to the type it is most often confused with is set against

@@ -47,23 +47,42 @@ def find_test(tests: pd.DataFrame, quantity: str, denominator: str | None = None
     return next(rows.itertuples(), None)
 
 
-def permutation_p(tests: pd.DataFrame, quantity: str, denominator: str) -> float:
-    """P value of the permutation test of a quantity, NaN when there is none."""
-    rows = tests[
-        (tests["quantity"] == quantity)
-        & (tests["denominator"] == denominator)
-        & (tests["method"] == "permutation")
-    ]["p"].dropna()
-    return float(rows.iloc[0]) if len(rows) else float("nan")
+def p_words(row: Any) -> str:
+    """P of the row that gives effect and interval, and of an estimator its joint p."""
+    words = f"p {p_text(row.p)}"
+    joint = getattr(row, "p_family", float("nan"))
+    return words + (
+        f", joint with the other estimators p {p_text(joint)}" if joint == joint else ""
+    )
 
 
 def interval(row: Any) -> str:
-    """Effect with its unit and interval: ``+0.81 ln ratio (95% CI 0.35 to 1.27)``."""
+    """Effect with its interval, as a fold and in points where it is one.
+
+    ``2.9 times as many Tph/Tfh per Th22-like cell (95% CI 1.2 to 6.7; +1.06 ln ratio)``; without a
+    fold ``+0.81 SD (95% CI 0.35 to 1.27)``.
+    """
     unit = f" {row.unit}" if isinstance(getattr(row, "unit", None), str) and row.unit else ""
-    text = f"{row.effect:+.2f}{unit}"
-    if row.ci_low == row.ci_low:
-        text += f" (95% CI {row.ci_low:.2f} to {row.ci_high:.2f})"
-    return text.replace("-", "−")
+    own = minus(f"{row.effect:+.2f}{unit}")
+    fold, points = getattr(row, "fold", float("nan")), getattr(row, "points", float("nan"))
+    if fold != fold:
+        limits = f" (95% CI {row.ci_low:.2f} to {row.ci_high:.2f})"
+        return own + minus(limits if row.ci_low == row.ci_low else "")
+    limits = f"95% CI {times(row.fold_low)} to {times(row.fold_high)}"
+    if points == points:
+        width = f"{row.points_low:.1f} to {row.points_high:.1f}"
+        return minus(
+            f"{points:+.1f} percentage points (95% CI {width}), {times(fold)} times as many "
+            f"({limits})"
+        )
+    known = ESTIMATORS.get(row.quantity)
+    what = f"times as many {known.fold}" if known else "times as high"
+    return f"{times(fold)} {what} ({limits}; {own})"
+
+
+def times(fold: float) -> str:
+    """A fold to two figures."""
+    return "any number" if fold == float("inf") else f"{fold:.2f}" if fold < 1 else f"{fold:.1f}"
 
 
 def direction(row: Any, case: str, control: str) -> str:
@@ -102,12 +121,10 @@ def headline(results: CohortResults) -> str:
     name = phrase(row.quantity)
     if not row.estimable or row.effect != row.effect:
         return f"With {people}, the imbalance could not be compared: {clean(row.reason)}."
-    p = permutation_p(tests, row.quantity, row.denominator)
-    p_words = f", permutation p {p_text(p)}" if p == p else f", p {p_text(row.p)}"
     used = f"{int(row.n_case)} {cohort.case} and {int(row.n_control)} {cohort.control} donors"
     return (
         f"In {used}, the Tph/Th22 imbalance, measured by {name}, was "
-        f"{direction(row, cohort.case, cohort.control)}: {interval(row)}{p_words}."
+        f"{direction(row, cohort.case, cohort.control)}: {interval(row)}, {p_words(row)}."
     )
 
 
@@ -125,7 +142,8 @@ def support(results: CohortResults) -> str:
             words.append(f"{name} {interval(row)}")
         else:
             words.append(f"{name} not estimable ({clean(why_not(tests, values, name))})")
-    sentence = ("The other estimators: " if lead else "By estimator: ") + "; ".join(words)
+    start = "Sensitivity, the other estimators: " if lead else "By estimator: "
+    sentence = start + "; ".join(words)
     for subset in GROUPS:
         row = find_test(tests, INTERFERON_SET, subset)
         if row is not None:

@@ -5,13 +5,13 @@ import pandas as pd
 from tilt.core.terms import ESTIMATORS, GROUPS, INTERFERON_SET, LEVELS, SECONDARY
 from tilt.core.text import count, number
 from tilt.figures.entry import Figure, load
-from tilt.figures.names import p_text, pretty
+from tilt.figures.names import pretty
 from tilt.report.answer import (
     CohortResults,
     arms,
     find_test,
     interval,
-    permutation_p,
+    p_words,
     used_covariates,
 )
 
@@ -35,7 +35,7 @@ def caption(figure: Figure, results: CohortResults) -> str:
 
 
 def imbalance(results: CohortResults) -> str:
-    """Donors, the three estimators with their interval and permutation p, and the model."""
+    """Donors, the three estimators with interval and p of one method, and the model."""
     tests = results.table("tests")
     parts = []
     for name in ESTIMATORS:
@@ -43,10 +43,8 @@ def imbalance(results: CohortResults) -> str:
         if row is None:
             parts.append(f"{name} not estimable")
             continue
-        p = permutation_p(tests, name, row.denominator)
-        more = f", permutation p {p_text(p)}" if p == p else ""
         n = f"n = {int(row.n_case)} + {int(row.n_control)}"
-        parts.append(f"{name} {interval(row)}{more}, {n}")
+        parts.append(f"{name} {interval(row)}, {p_words(row)}, {n}")
     return (
         f"{donors_text(results)}. (a) Each dot a donor: share of memory CD4 T cells (naive and "
         "regulatory T cells left out) at the two poles, half a cell added; lines of equal ratio. "
@@ -54,8 +52,11 @@ def imbalance(results: CohortResults) -> str:
         "gray, the same with the labels of donors permuted. "
         "(c–e) Each estimator by condition, mean with 95% t interval. (f) Leading estimator "
         "against "
-        "interferon score or SLEDAI, Spearman's rho: an association. OLS with HC2 standard errors, "
-        f"{adjustment(results)}; permutation within strata. " + "; ".join(parts) + "."
+        "interferon score or SLEDAI, Spearman's rho: an association. Least squares with HC2 "
+        "standard errors and Bell-McCaffrey degrees of freedom, donors of a ratio weighted by "
+        f"precision, {adjustment(results)}; joint p by max-T over the estimators. "
+        + "; ".join(parts)
+        + "."
     )
 
 
@@ -69,6 +70,7 @@ def composition(results: CohortResults) -> str:
         f"{donors_text(results)}. (a) Share of each subset among the denominator named in bold, "
         "each "
         "dot a donor, bar the median, square-root axis. (b) Difference on the arcsine-root scale, "
+        "beside it as fold (×) and percentage points (pp) of the typical donor, "
         f"OLS with HC2, 95% CI, {adjustment(results)}; q is Benjamini-Hochberg over the secondary "
         f"family ({count(family, 'test')}), the other p values are exploratory and not adjusted."
     )

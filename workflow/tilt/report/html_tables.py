@@ -78,8 +78,9 @@ def html_table(
 
 def effects_table(tests: pd.DataFrame, pretty: Callable[[str], str]) -> pd.DataFrame:
     """The tests table in the order of its roles with readable names, for the report."""
-    columns = ["role", "quantity", "denominator", "method", "effect", "unit", "ci_low", "ci_high"]
-    columns += ["p", "q", "n_case", "n_control", "n_case_informative"]
+    columns = ["role", "quantity", "denominator", "fold", "fold_low", "fold_high", "points"]
+    columns += ["points_low", "points_high", "effect", "unit", "ci_low", "ci_high", "p", "q"]
+    columns += ["p_family", "method", "n_case", "n_control", "n_case_informative"]
     columns += ["n_control_informative", "covariates", "estimable", "reason"]
     table = tests[[c for c in columns if c in tests]].copy()
     for column in ("quantity", "denominator"):

@@ -26,6 +26,7 @@ CITATIONS = {
     "J Econom 1985;29:305. doi:10.1016/0304-4076(85)90158-7",
     "bm": "Imbens GW, Kolesár M. Robust standard errors in small samples. Rev Econ Stat "
     "2016;98:701. doi:10.1162/REST_a_00552",
+    "maxt": "Westfall PH, Young SS. Resampling-Based Multiple Testing. Wiley 1993.",
     "bh": "Benjamini Y, Hochberg Y. Controlling the false discovery rate. J R Stat Soc B "
     "1995;57:289. "
     "doi:10.1111/j.2517-6161.1995.tb02031.x",
@@ -159,10 +160,16 @@ def imbalance_text(config: dict, cohorts: list[CohortResults]) -> str:
         told.append(
             f"{'In published tables' if with_cells else 'The imbalance was measured per donor as'} "
             f"{'the imbalance was ' if with_cells else ''}E1, the natural log-ratio of the "
-            f"published counts of {poles_text(tables, str)}, 0.5 added to each, in donors with "
-            f"{config['imbalance']['min_memory_cells']} cells of the denominator."
+            f"published counts of {poles_text(tables, str)}, 0.5 added to each and its expected "
+            f"pull toward equal poles taken out{floor_text(config['imbalance'])}."
         )
     return " ".join(told)
+
+
+def floor_text(imbalance: dict) -> str:
+    """The least number of cells of a donor, where one was asked for."""
+    least = imbalance["min_memory_cells"]
+    return f", in donors with {least} such cells" if least > 1 else ""
 
 
 def estimators_text(imbalance: dict, poles: str) -> str:
@@ -171,11 +178,10 @@ def estimators_text(imbalance: dict, poles: str) -> str:
         "The imbalance was measured per donor among memory CD4 T cells (not naive, not regulatory) "
         "in "
         "three ways agreed beforehand: E1, the natural log-ratio of labeled "
-        f"{poles}, 0.5 added "
-        f"to each count, in donors with {imbalance['min_memory_cells']} such cells, and only where "
-        "the "
-        f"median donor has {imbalance['min_median_th22']:g} Th22-like cells; E2, the same ratio of "
-        "cells "
+        f"{poles}, 0.5 added to each count and its expected pull toward equal poles taken "
+        f"out{floor_text(imbalance)}, only where {imbalance['min_median_th22']:g} Th22-like cells "
+        "are expected in the median donor from its cells and the shares of all; E2, the same "
+        "ratio of cells "
         "above a score threshold set without sight of the condition, every donor weighing the "
         "same; "
         f"E3, the mean weighted z of {imbalance['tph_set']} minus that of {imbalance['th22_set']} "
@@ -210,17 +216,18 @@ def statistics_text(config: dict, cohorts: list[CohortResults]) -> str:
             "on). Cohorts were never pooled at the level of cells. "
         )
     return (
-        "The donor is the unit. Values were compared by ordinary least squares with HC2 standard "
-        "errors, the degrees of freedom of Bell and McCaffrey "
-        "and the covariates of each cohort (shares after the arcsine square root, with a "
-        "beta-binomial "
-        f"model beside it); p values also by {stats['permutations']:,} permutations within strata, "
-        "and "
-        f"intervals by {stats['bootstraps']:,} bootstrap samples. At least {stats['min_donors']} "
-        "donors "
-        "an arm were required. One endpoint a cohort is primary; the secondary family is adjusted "
-        "by "
-        "Benjamini-Hochberg; all else is exploratory. "
+        "The donor is the unit. Effect, interval and p of a statement come from one method: least "
+        "squares with HC2 standard errors, the degrees of freedom of Bell and McCaffrey and the "
+        "covariates of each cohort (shares after the arcsine square root; ratios of cells with "
+        "donors weighted by precision, the variance between donors by Paule and Mandel). Folds "
+        "and percentage points are that effect and interval carried over. As sensitivity, in "
+        "methods.tsv and the robustness figure: "
+        f"{stats['permutations']:,} permutations within strata, {stats['bootstraps']:,} bootstrap "
+        "samples, ranks, and models of counts, each with its own interval and p. At least "
+        f"{stats['min_donors']} donors an arm were required. One endpoint a cohort is primary; the "
+        "other estimators are sensitivity, with a joint p over all of them (max-T of permuted "
+        "labels); the secondary family is adjusted by Benjamini-Hochberg; all else is "
+        "exploratory. "
         f"{genes}{combined}All tests are two-sided. Seed {config['seed']}."
     )
 
@@ -242,7 +249,7 @@ def citations(config: dict, cohorts: list[CohortResults]) -> list[str]:
     with_cells = [c for c in cohorts if has_cells(c)]
     keys = ["law", "snakemake", "scanpy", "anndata"]
     keys += ["leiden", "umap"] if with_cells else []
-    keys += ["hc2", "bm", "bh"]
+    keys += ["hc2", "bm", "pm", "maxt", "bh"]
     if any(c.settings["qc"]["doublets"]["method"] == "scrublet" for c in with_cells):
         keys.append("scrublet")
     if with_cells and config["embed"]["harmony"]:
@@ -252,7 +259,7 @@ def citations(config: dict, cohorts: list[CohortResults]) -> list[str]:
     if with_cells and config["stats"]["regulon"]:
         keys.append("decoupler")
     if len(cohorts) > 1:
-        keys += ["bayesmeta", "friede", "pm", "hksj"]
+        keys += ["bayesmeta", "friede", "hksj"]
     data = [
         f"{c.cohort.title}: {c.settings['citation']}"
         + (f" License: {c.settings['licence']}." if c.settings.get("licence") else "")

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 MOST_SVG = 160_000  # bytes; a larger SVG is embedded as a palette PNG instead
 PNG_WIDTH = 1_400
 TABLES = (
-    *("donors", "composition", "imbalance", "tests", "specifications", "random_sets"),
+    *("donors", "composition", "imbalance", "tests", "methods", "specifications", "random_sets"),
     *("qc_samples", "qc_waterfall", "markers_found", "marker_expression", "detectability"),
     *("activity", "mediators", "lineages", "inputs", "label_scores", "label_coverage"),
 )
@@ -177,6 +177,10 @@ def cohort_tables(results: CohortResults) -> list[tuple[str, str]]:
     if len(get("tests")):
         tests = effects_table(get("tests"), pretty)
         out.append(("Tests", html_table(tests, f"All tests of {title}", most=400)))
+    if len(get("methods")):
+        others = effects_table(get("methods"), pretty)
+        said = f"The same comparisons of {title} by other methods (sensitivity)"
+        out.append(("Other methods", html_table(others, said, most=400)))
     if len(get("imbalance")):
         columns = ["donor", "condition", "estimator", "value", "n_cells", "estimable", "reason"]
         table = get("imbalance")[columns].fillna({"reason": ""})

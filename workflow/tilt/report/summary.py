@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tilt.core.text import count, number
-from tilt.figures.names import CohortLabel, describe, p_text, pretty
+from tilt.figures.names import CohortLabel, describe, pretty
 from tilt.report import answer, provenance
 from tilt.report.answer import CohortResults
 
@@ -58,8 +58,6 @@ def headline(results: CohortResults) -> str:
     name = pretty(row.quantity)
     if not row.estimable or row.effect != row.effect:
         return f"{name}: not estimable, {answer.clean(row.reason)}"
-    p = answer.permutation_p(tests, row.quantity, row.denominator)
-    p_words = f"permutation p {p_text(p)}" if p == p else f"p {p_text(row.p)}"
     n = f"{int(row.n_case)} {cohort.case}, {int(row.n_control)} {cohort.control} donors"
     told = answer.direction(row, cohort.case, cohort.control)
-    return f"{name}: {answer.interval(row)}, {p_words}, {n}: {told}"
+    return f"{name}: {answer.interval(row)}, {answer.p_words(row)}, {n}: {told}"

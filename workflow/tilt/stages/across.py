@@ -10,7 +10,7 @@ from tilt.core.terms import MAIN_METHODS, POLE_FLAGS, WORKING_SET
 from tilt.core.text import count
 from tilt.donors import composition, units
 from tilt.donors.imbalance import pole_counts
-from tilt.stats import contrast, design, meta, meta_table, plan
+from tilt.stats import contrast, meta, meta_table, methods, plan
 
 
 @dataclass
@@ -98,7 +98,7 @@ def _with_ratios(
         table = counts[row.quantity]
         if not (table["n_tph"] + table["n_th22"]).any():
             continue
-        made = contrast.ratio(designs, table)
+        made = methods.ratio(designs, table)
         why = f"does not lead here ({row.reason}); combined with the other cohorts"
         made["reason"] = "; ".join(text for text in (made["reason"], why) if text)
         named = {"quantity": row.quantity, "denominator": row.denominator, "cohort": row.cohort}
@@ -131,12 +131,9 @@ def _donors(study: Study, designs: contrast.DesignCache) -> dict[tuple[str, str]
 def _outcome(
     designs: contrast.DesignCache, table: pd.DataFrame
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Values and design (condition last); of pairs their differences and a column of ones."""
-    table = table.reset_index(drop=True)
-    values = table["value"].to_numpy(float)
-    if designs.plan.contrast.pair:
-        pairs, problem, _ = design.pairs(designs.with_pair(table), designs.plan.contrast)
-        gaps = values[pairs["case"]] - values[pairs["control"]]
-        return None if problem else (gaps, np.ones((len(gaps), 1)))
-    built, rows = designs.design(table)
-    return None if built.problem else (values[rows], built.matrix)
+    """Values and design (condition last), weighted; of pairs their differences."""
+    table = table.reset_index(drop=True).assign(estimable=True, reason="")
+    found = contrast.of_values(designs, table, "")
+    if found.problem:
+        return None
+    return found.scaled, found.matrix * found.root[:, None]

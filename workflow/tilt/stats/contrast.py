@@ -1,298 +1,110 @@
 """Tests of every donor quantity: case against control, with roles declared beforehand.
 
-One quantity gives several rows, told apart by ``method``:
+A quantity out of a denominator has one main row. Its effect, interval, p and verdict come from one
+method: least squares with HC2 standard errors and the degrees of freedom of Bell & McCaffrey. In
+simulations (docs/numbers.md) it holds its level where the studentized permutation does not (arms
+of 3 against 8 or 4 against 8 where the small arm spreads wider: .04-.07 against .08-.10), can speak
+with three donors an arm, where no permutation can, and has the same power. ``method`` tells what
+goes in:
 
-arcsine_ols_hc2   arcsine-root share, OLS with covariates, HC2 (co-primary for composition), with
-                  the degrees of freedom of Bell & McCaffrey
-beta_binomial     counts out of their denominator, overdispersed (co-primary)
-logit_normal      E1, E2: Tph out of Tph + Th22 cells, donors' log odds normal: the mean log-ratio
-                  without a pseudocount (the tie-breaker)
-ols_hc2           the same of a value per donor (E1, E2, E3, signature)
-paired_t          mean within-donor difference (paired designs, in place of the two above)
-permutation       p of the studentized effect, labels permuted within strata
-bootstrap_t       studentized (wild) bootstrap interval, donors keeping arm and stratum
-mann_whitney      Hodges-Lehmann shift, rank p (van Elteren within strata)
-wilcoxon          the same for pairs (signed ranks)
-clr_*             centered log-ratio, the compositional sensitivity
-points_*          difference in percentage points (effect and interval only)
+arcsine_ols_hc2   arcsine-root share; where five or more subsets of a denominator can be compared,
+                  with moderated variances (``*_moderated``, :mod:`tilt.stats.moderate`)
+wls_hc2           a ratio of cells per donor (E1, E2), donors weighted by precision
+ols_hc2           any other value per donor (E3, signature)
+paired_t          within-donor differences (paired designs), weighted where they are ratios
+
+Estimators of the imbalance, primary and secondary quantities get the same comparison by other
+methods, as sensitivity (:mod:`tilt.stats.methods`).
 """
 
 import logging
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tilt.core.contracts import TESTS
-from tilt.core.terms import ESTIMATORS, MAIN_METHODS, ROLES, UNIT, UNIT_KEY, WORKING_SET
-from tilt.core.text import count
-from tilt.donors import composition
-from tilt.stats import design, inference, overdispersed
+from tilt.core.terms import (
+    ESTIMATORS,
+    EXPLORATORY,
+    MAIN_METHODS,
+    MODERATED,
+    PRIMARY,
+    ROLES,
+    SECONDARY,
+    SENSITIVITY,
+    UNIT,
+    WORKING_SET,
+)
+from tilt.donors.composition import ANGLE
+from tilt.stats import compared, design, family, inference, methods, moderate, readable
+from tilt.stats.compared import Compared, DesignCache, Plan
+from tilt.stats.methods import LOG_ODDS
+from tilt.stats.readable import LOG2
 
 log = logging.getLogger(__name__)
 
-MODELS = {"beta_binomial": "beta", "logit_normal": "normal"}  # of tilt.overdispersed
-POINTS = "percentage points"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is declared before the data are seen."""
-
-    contrast: design.Contrast
-    secondary: tuple[tuple[str, str], ...] = ()  # (quantity, denominator)
-    primary: tuple[str, str] | None = None  # where no imbalance estimator leads
-    permutations: int = 10_000
-    bootstraps: int = 2_000
-    seed: int = 0
-
-
-@dataclass
-class DesignCache:
-    """Designs already made for a set of donors: permutations are drawn once for each."""
-
-    donors: pd.DataFrame
-    plan: Plan
-    made: dict = field(default_factory=dict)
-
-    def with_pair(self, table: pd.DataFrame) -> pd.DataFrame:
-        """``table`` with the column that names its pairs."""
-        pair = self.plan.contrast.pair
-        if pair in table:
-            return table
-        key = UNIT_KEY
-        return table.merge(self.donors[[*key, pair]].astype(str), on=key, how="left")
-
-    def design(self, table: pd.DataFrame) -> tuple[design.Design, np.ndarray]:
-        """Design of the units in ``table`` and the positions of its rows in ``table``."""
-        key = UNIT_KEY
-        have = pd.MultiIndex.from_frame(table[key].astype(str))
-        units = self.donors[pd.MultiIndex.from_frame(self.donors[key].astype(str)).isin(have)]
-        name = tuple(units.index)
-        if name not in self.made:
-            self.made[name] = design.build(units, self.plan.contrast)
-        built = self.made[name]
-        rows = have.get_indexer(pd.MultiIndex.from_frame(built.units[key].astype(str)))
-        return built, rows
-
-
-def _left_out(n: int, why: str) -> tuple[str, ...]:
-    return (f"{count(n, 'donor')} left out: {why}",) if n else ()
-
-
-def _compare(
-    designs: DesignCache,
-    table: pd.DataFrame,
-    method: str,
-    unit: str,
-    ranks: str = "",
-    notes: tuple = (),
-    full: bool = True,
-) -> list[dict]:
-    """Rows of all methods for one value per unit (column ``value``, none missing).
-
-    ``ranks``: another column for the rank test (the share in percent), else ``value``. Without
-    ``full`` only the main row is made.
-    """
-    plan = designs.plan
-    if plan.contrast.pair:
-        return _compare_paired(designs, table, unit, ranks, notes, full)
-    built, rows = designs.design(table)
-    base = {
-        **built.donors,
-        "covariates": built.label,
-        "unit": unit,
-        "reason": "; ".join([*notes, *built.notes]),
-        "estimable": True,
-    }
-    if built.problem:
-        return [_not_estimable(base, method, "; ".join([built.problem, *notes]))]
-    y = table["value"].to_numpy(float)[rows]
-    if np.ptp(y) < 1e-12:
-        why = "no such cell in any donor" if ranks and not y.any() else "the same in every donor"
-        return [_not_estimable(base, method, why)]
-    ranked = table[ranks].to_numpy(float)[rows] if ranks else y
-    base |= _medians(ranked[built.case == 1], ranked[built.case == 0])
-    estimate = inference.ols(y, built.matrix)
-    if not np.isfinite(estimate.p):
-        return [_not_estimable(base, method, "no spread within the arms")]
-    sd = float(np.sqrt(np.square(y @ built.fit.annihilator).sum() / built.fit.df))
-    g, g_se = inference.standardized(estimate.effect, estimate.se, sd, built.fit.df)
-    out = [_row(base, method, estimate, smd=g, smd_se=g_se)]
-    if not full:
-        return out
-    orders, complete = built.orders(plan.permutations, plan.seed)
-    p, _ = inference.permutation_p(y, built.fit, orders, complete)
-    blocks = ", ".join(s for s in plan.contrast.strata if s in built.used)
-    said = f"{'all ' if complete else ''}{len(orders)} permutations"
-    said += f" within {blocks}" if blocks else ""
-    out.append(_only(base, "permutation", estimate.effect, p=p, reason=said))
-    rng = np.random.default_rng(plan.seed)
-    low, high = inference.bootstrap_t(y, built.fit, plan.bootstraps, rng)
-    if np.isfinite(low):
-        out.append(_only(base, "bootstrap_t", estimate.effect, ci_low=low, ci_high=high))
-    shift = inference.hodges_lehmann(ranked, built.case, built.strata)
-    named = {"covariates": blocks or "none", "unit": POINTS if ranks else unit}
-    return [*out, _row(base, "mann_whitney", shift) | named]
-
-
-def _compare_paired(
-    designs: DesignCache, table: pd.DataFrame, unit: str, ranks: str, notes: tuple, full: bool
-) -> list[dict]:
-    plan = designs.plan
-    pairs, problem, more = design.pairs(designs.with_pair(table), plan.contrast)
-    base = _pairs_used(len(pairs)) | {"covariates": plan.contrast.pair}
-    base |= {"unit": unit, "reason": "; ".join([*notes, *more]), "estimable": True}
-    if problem:
-        return [_not_estimable(base, "paired_t", problem)]
-
-    def gap(column: str) -> np.ndarray:
-        values = table[column].to_numpy(float)
-        return values[pairs["case"]] - values[pairs["control"]]
-
-    difference = gap("value")
-    if np.ptp(difference) < 1e-12:
-        return [_not_estimable(base, "paired_t", "the same difference in every pair")]
-    column = table[ranks or "value"].to_numpy(float)
-    base |= _medians(column[pairs["case"]], column[pairs["control"]])
-    estimate = inference.paired_t(difference)
-    sd = float(np.std(difference, ddof=1))
-    g, g_se = inference.standardized(estimate.effect, estimate.se, sd, len(pairs) - 1)
-    out = [_row(base, "paired_t", estimate, smd=g, smd_se=g_se)]
-    if not full:
-        return out
-    rng = np.random.default_rng(plan.seed)
-    p, kind = inference.sign_flip_p(difference, plan.permutations, rng)
-    out.append(_only(base, "permutation", estimate.effect, p=p, reason=kind))
-    fit = inference.project(np.ones((len(pairs), 1)))
-    low, high = inference.bootstrap_t(difference, fit, plan.bootstraps, rng)
-    if np.isfinite(low):
-        out.append(_only(base, "bootstrap_t", estimate.effect, ci_low=low, ci_high=high))
-    ranked = gap(ranks) if ranks else difference
-    shift = inference.walsh(ranked)
-    return [*out, _row(base, "wilcoxon", shift) | {"unit": POINTS if ranks else unit}]
-
-
-def _pairs_used(n: int) -> dict[str, int]:
-    """Donors of each arm where ``n`` pairs are compared: each tells of the difference."""
-    arms = ("n_case", "n_control", "n_case_informative", "n_control_informative")
-    return dict.fromkeys(arms, n)
-
-
-def _medians(case: np.ndarray, control: np.ndarray) -> dict:
-    return {"median_case": float(np.median(case)), "median_control": float(np.median(control))}
-
-
-def _only(base: dict, method: str, effect: float, reason: str = "", **more: Any) -> dict:
-    """A row that shares the effect of the main one and adds one thing (p, or an interval)."""
-    said = "; ".join(text for text in (base["reason"], reason) if text)
-    return base | {"method": method, "effect": effect, "reason": said} | more
-
-
-def _row(base: dict, method: str, e: inference.Estimate, **more: Any) -> dict:
-    found = {"effect": e.effect, "se": e.se, "df": e.df, "ci_low": e.ci_low, "ci_high": e.ci_high}
-    return base | found | {"p": e.p, "method": method} | more
-
-
-def _not_estimable(base: dict, method: str, reason: str) -> dict:
-    return base | {"method": method, "estimable": False, "reason": reason}
-
-
-def _counts_model(
-    designs: DesignCache, table: pd.DataFrame, method: str, unit: str, notes: tuple = ()
-) -> dict:
-    """Row of an overdispersed model of columns ``n`` out of ``total`` (> 0)."""
-    contrast = designs.plan.contrast
-    if contrast.pair:
-        pairs, problem, more = design.pairs(designs.with_pair(table), contrast)
-        rows = np.r_[pairs["case"], pairs["control"]]
-        blocks = np.tile(np.eye(len(pairs)), (2, 1))
-        matrix = np.column_stack([blocks, np.repeat([1.0, 0.0], len(pairs))])
-        notes, label = (*notes, *more), contrast.pair
-        used = _pairs_used(len(pairs))
-    else:
-        built, rows = designs.design(table)
-        problem, matrix, label = built.problem, built.matrix, built.label
-        notes = (*notes, *built.notes)
-        used = built.donors
-    base = used | {"covariates": label, "unit": unit}
-    base |= {"reason": "; ".join(notes), "estimable": True}
-    if problem:
-        return _not_estimable(base, method, problem)
-    n, total = (table[c].to_numpy(float)[rows] for c in ("n", "total"))
-    try:
-        estimate, _ = overdispersed.fit(n, total, matrix, MODELS[method])
-    except ValueError as error:
-        return _not_estimable(base, method, str(error))
-    if not np.isfinite([estimate.effect, estimate.p]).all():
-        return _not_estimable(base, method, "the model did not converge")
-    return _row(base, method, estimate)
+NOT_TESTED = "not_tested"  # method of a declared quantity that the cohort does not have
 
 
 def share(designs: DesignCache, rows: pd.DataFrame, whole: pd.DataFrame, full: bool) -> list[dict]:
-    """All tests of one subset out of one denominator.
+    """Main row of one subset out of one denominator; with ``full`` also the other methods'.
 
-    ``rows``: its rows of the composition; ``whole``: the composition (for the CLR). ``full``
-    adds CLR, percentage points, permutation, bootstrap and ranks to the co-primary pair.
+    ``rows``: its rows of the composition; ``whole``: the composition (for the CLR).
     """
-    empty = rows["n_denominator"] == 0
-    gone = rows.loc[empty, "donor"].tolist()
-    shown = ", ".join(gone[:8]) + (" ..." if len(gone) > 8 else "")
-    notes = _left_out(len(gone), f"no {rows['denominator'].iloc[0]} cells ({shown})")
-    table = rows[~empty].rename(columns={"n_denominator": "total"})
-    table = table.assign(value=composition.arcsine(table["n"], table["total"]))
-    table["percent"] = 100 * table["n"] / table["total"]
-    unit = "arcsine root"
-    out = _compare(designs, table, "arcsine_ols_hc2", unit, "percent", notes)
-    brief = (*MAIN_METHODS, "permutation", "mann_whitney", "wilcoxon")
-    out = out if full else [r for r in out if r["method"] in brief]
-    out.append(_counts_model(designs, table, "beta_binomial", "ln odds ratio", notes))
-    if full and out[0]["estimable"]:
-        points = table.assign(value=table["percent"])
-        main = _compare(designs, points, "ols_hc2", POINTS, "", notes, full=False)[0]
-        out.append(main | {"method": f"points_{main['method']}", "p": np.nan})
-        subset, home = rows["subset"].iloc[0], rows["denominator"].iloc[0]
-        ratio = composition.clr(whole, subset, home)
-        main = _compare(designs, ratio, "ols_hc2", "CLR", "", notes, full=False)[0]
-        out.append(main | {"method": f"clr_{main['method']}"})
-    return out
+    table, notes = compared.share_table(rows)
+    found = compared.prepare(designs, table, "arcsine_ols_hc2", ANGLE, "percent", notes)
+    main = compared.main_row(found)
+    if main["estimable"]:
+        main["chance"], main["biology"] = compared.chance_and_biology(found, table)
+    if not full:
+        return [main]
+    if not main["estimable"]:
+        return [main, methods.counts_model(designs, table, "beta_binomial", LOG_ODDS, notes)]
+    return [main, *methods.of_share(designs, found, table, rows, whole, notes)]
 
 
 def value(designs: DesignCache, rows: pd.DataFrame, unit: str, full: bool = True) -> list[dict]:
-    """All tests of a value per unit; units that are not estimable are named by their reason."""
+    """Main row of a value per unit, and with ``full`` the other methods'.
+
+    Units that are not estimable are named by their reason. With a column ``variance`` donors are
+    weighted by precision.
+    """
+    found = of_values(designs, rows, unit)
+    main = compared.main_row(found)
+    if not full or not main["estimable"]:
+        return [main]
+    return [main, *methods.resampled(designs, found), methods.ranked(designs, found)]
+
+
+def of_values(designs: DesignCache, rows: pd.DataFrame, unit: str) -> Compared:
+    """Values per unit ready for comparison; those not estimable are counted with their reason."""
     usable = rows[rows["estimable"]]
     why = rows.loc[~rows["estimable"], "reason"]
-    notes = _left_out(len(why), why.mode().iloc[0]) if len(why) else ()
+    notes = compared.left_out(len(why), why.mode().iloc[0]) if len(why) else ()
+    weighted = "variance" in usable and bool(usable["variance"].notna().all()) and len(usable) > 0
+    method = "wls_hc2" if weighted else "ols_hc2"
     if usable.empty:
-        base = _pairs_used(0) | {"covariates": "none", "unit": unit}
-        method = "paired_t" if designs.plan.contrast.pair else "ols_hc2"
-        return [_not_estimable(base, method, why.mode().iloc[0] if len(why) else "no donors")]
-    return _compare(designs, usable, "ols_hc2", unit, "", notes, full)
+        base = compared.pairs_used(0) | {"covariates": "none", "unit": unit, "reason": ""}
+        method = "paired_t" if designs.plan.contrast.pair else method
+        return Compared(base, method, (why.mode().iloc[0] if len(why) else "") or "no donors")
+    usable = usable if weighted else usable.drop(columns="variance", errors="ignore")
+    return compared.prepare(designs, usable, method, unit, "", notes)
 
 
 def main_effect(designs: DesignCache, rows: pd.DataFrame, unit: str) -> dict:
-    """Only the main row of :func:`value` (OLS with HC2, or the paired t)."""
+    """Only the main row of :func:`value`."""
     return value(designs, rows, unit, full=False)[0]
-
-
-def ratio(designs: DesignCache, counts: pd.DataFrame) -> dict:
-    """Pseudocount-free test of the ratio: ``n_tph`` out of ``n_tph + n_th22`` per unit."""
-    table = counts.assign(n=counts["n_tph"], total=counts["n_tph"] + counts["n_th22"])
-    gone = int((table["total"] == 0).sum())
-    notes = _left_out(gone, "not a cell of either pole")
-    return _counts_model(designs, table[table["total"] > 0], "logit_normal", "ln ratio", notes)
 
 
 def _role(
     quantity: str, denominator: str, method: str, plan: Plan, primary: tuple[str, str] | None
 ) -> str:
-    main = method in MAIN_METHODS or method in MODELS
-    if primary == (quantity, denominator):
-        return "primary" if method in MAIN_METHODS else "sensitivity"
-    if (quantity, denominator) in plan.secondary:
-        return "secondary" if main else "sensitivity"
-    return "exploratory"
+    declared = (quantity, denominator)
+    if declared != primary and declared not in plan.secondary:
+        return EXPLORATORY
+    if method not in MAIN_METHODS:
+        return SENSITIVITY
+    return PRIMARY if declared == primary else SECONDARY
 
 
 def run(
@@ -316,9 +128,12 @@ def run(
 
     Returns
     -------
-    Table of :data:`tilt.core.contracts.TESTS`. Exactly one row has the role primary where there is
-    a pre-declared endpoint, even when it is not estimable (the reason says why); q is
-    Benjamini-Hochberg within the secondary family of the same method class.
+    Table of :data:`tilt.core.contracts.TESTS`, main rows and those of other methods
+    (:func:`main_rows` tells them apart). Exactly one row has the role primary where there is a
+    pre-declared endpoint, even when it is not estimable (the reason says why); the other
+    estimators and all other methods are sensitivity. q is Benjamini-Hochberg within the secondary
+    family; fold and points are the same effect on other scales (:mod:`tilt.stats.readable`);
+    ``p_family`` of the estimators is joint (:mod:`tilt.stats.family`).
     """
     design.check_donors(donors, plan.contrast)
     cohort = str(donors["cohort"].iloc[0])
@@ -336,35 +151,85 @@ def run(
             out.append(row | named | {"role": got})
 
     if imbalances is not None:
-        for estimator, rows in imbalances.groupby("estimator", sort=True):
+        for estimator, rows in estimators(designs, imbalances, pole_counts or {}).items():
             key = (estimator, WORKING_SET)
-            role = "" if key == primary else "sensitivity"
-            keep(value(designs, rows, ESTIMATORS[estimator].unit), *key, role)
-            if pole_counts and estimator in pole_counts and rows["estimable"].any():
-                inside = rows.loc[rows["estimable"], UNIT].astype(str)
-                counts = inside.merge(
-                    pole_counts[estimator].astype(dict.fromkeys(UNIT, str)), on=UNIT
-                )
-                keep([ratio(designs, counts)], *key, role)
+            keep(rows, *key, "" if key == primary else SENSITIVITY)
     for (denominator, subset), rows in compositions.groupby(["denominator", "subset"], sort=True):
-        declared = (subset, denominator) in plan.secondary or (subset, denominator) == primary
+        declared = (subset, denominator) in (*plan.secondary, primary)
         keep(share(designs, rows, compositions, declared), subset, denominator)
     if activities is not None:
         for (subset, name), rows in activities.groupby(["subset", "signature"], sort=True):
-            keep(value(designs, rows, "log2 CPM"), name, subset)
+            declared = (name, subset) in (*plan.secondary, primary)
+            keep(value(designs, rows, LOG2, declared), name, subset)
     found = {(r["quantity"], r["denominator"]) for r in out}
     for quantity, denominator in [*plan.secondary, *([primary] if primary else [])]:
         if (quantity, denominator) not in found:
-            absent = _not_estimable({}, "not_tested", "no such quantity in this cohort")
-            role = "primary" if (quantity, denominator) == primary else "secondary"
+            absent = compared.not_estimable({}, NOT_TESTED, "no such quantity in this cohort")
+            role = PRIMARY if (quantity, denominator) == primary else SECONDARY
             keep([absent], quantity, denominator, role)
+    moderated(out, compositions)
+    for row in out:
+        if row["estimable"] and row["method"] in MAIN_METHODS:
+            row |= readable.columns(row)
     table = pd.DataFrame(out).reindex(columns=list(TESTS.columns))
     table["cohort"], table["contrast"] = cohort, plan.contrast.name
     table["covariates"] = table["covariates"].fillna("none")
-    secondary = table["role"] == "secondary"
-    for family in (table["method"].isin(MAIN_METHODS), table["method"] == "beta_binomial"):
-        rows = secondary & family
-        table.loc[rows, "q"] = inference.benjamini_hochberg(table.loc[rows, "p"].to_numpy(float))
+    secondary = table["role"] == SECONDARY
+    p = table.loc[secondary, "p"].to_numpy(float)
+    table.loc[secondary, "q"] = inference.benjamini_hochberg(p)
     return table.sort_values("role", key=lambda r: r.map(ROLES.index), kind="stable").reset_index(
         drop=True
     )
+
+
+def estimators(
+    designs: DesignCache, imbalances: pd.DataFrame, pole_counts: dict[str, pd.DataFrame]
+) -> dict[str, list[dict]]:
+    """Rows of every estimator: the main one, with its p in the family, and other methods'."""
+    out, ready = {}, {}
+    for estimator, rows in imbalances.groupby("estimator", sort=True):
+        unit = ESTIMATORS[estimator].unit
+        ready[estimator] = of_values(designs, rows, unit)
+        out[estimator] = value(designs, rows, unit)
+        if not rows["estimable"].any():
+            continue
+        if out[estimator][0]["method"] == "wls_hc2":
+            out[estimator].append(methods.unweighted(designs, rows, unit))
+        if estimator in pole_counts:
+            inside = rows.loc[rows["estimable"], UNIT].astype(str)
+            counts = inside.merge(pole_counts[estimator].astype(dict.fromkeys(UNIT, str)), on=UNIT)
+            out[estimator].append(methods.ratio(designs, counts))
+    good = {name: ready[name] for name, rows in out.items() if rows[0]["estimable"]}
+    joint = family.joint_p(designs, good, {name: out[name][0]["p"] for name in good})
+    for name, p in joint.items():
+        out[name][0]["p_family"] = p
+    return out
+
+
+def moderated(rows: list[dict], compositions: pd.DataFrame) -> None:
+    """Moderate the variances of the main rows of subsets, in place, denominator by denominator.
+
+    Subsets are the parts of a denominator (kind subset); groups and poles, which overlap them, and
+    denominators with fewer than ``moderate.FEWEST`` estimable ones keep their own variances.
+    """
+    parts = compositions[compositions["kind"] == "subset"]
+    for home, names in parts.groupby("denominator")["subset"]:
+        mine = [
+            row
+            for row in rows
+            if row["denominator"] == home and row["quantity"] in set(names) and "chance" in row
+        ]
+        if len(mine) < moderate.FEWEST:
+            continue
+        se, df, chance, biology = (
+            np.array([row[k] for row in mine], float) for k in ("se", "df", "chance", "biology")
+        )
+        variance, free = moderate.squeeze(se**2, df, chance, biology)
+        for row, v, d in zip(mine, variance, free, strict=True):
+            estimate = inference.from_t(row["effect"], float(np.sqrt(v)), float(d))
+            row |= compared.row_of({}, row["method"] + MODERATED, estimate)
+
+
+def main_rows(table: pd.DataFrame) -> pd.Series:
+    """Rows (bool) of the declared method, one a quantity and denominator; the others check it."""
+    return table["method"].isin((*MAIN_METHODS, NOT_TESTED))

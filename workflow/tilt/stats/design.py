@@ -14,7 +14,7 @@ import pandas as pd
 from tilt.core import numerals
 from tilt.core.terms import UNIT_KEY
 from tilt.core.text import count
-from tilt.stats import inference
+from tilt.stats import inference, resampling
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +101,11 @@ class Design:
         """Covariates in the matrix, in words."""
         return ", ".join(self.used) if self.used else "none"
 
+    @property
+    def blocks(self) -> str:
+        """Strata within which labels are permuted, "" without any."""
+        return ", ".join(s for s in self.contrast.strata if s in self.used)
+
     @cached_property
     def fit(self) -> inference.Projection:
         """Least squares of the matrix, made once."""
@@ -111,7 +116,7 @@ class Design:
         if (n, seed) not in self.cache:
             only_strata = set(self.used) <= set(self.contrast.strata)
             rng = np.random.default_rng(seed)
-            made = inference.permutations(self.case, self.strata, n, rng, exact=only_strata)
+            made = resampling.permutations(self.case, self.strata, n, rng, exact=only_strata)
             self.cache[n, seed] = made
         return self.cache[n, seed]
 

@@ -1,13 +1,11 @@
-"""Inference on one number a donor: OLS with HC2, permutation, bootstrap, rank tests, FDR.
+"""Inference on one number a donor: OLS with HC2, rank tests, FDR.
 
-Everything here is vectorised over permutations or replicates and takes plain arrays. The
+Everything here takes plain arrays; :mod:`tilt.stats.resampling` has permutation and bootstrap. The
 effect is always the coefficient of the last column of the design matrix (case minus control).
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations, product
-from math import comb, prod
 
 import numpy as np
 from scipy import stats
@@ -135,120 +133,6 @@ def standardized(effect: float, se: float, residual_sd: float, df: float) -> tup
     shrink = 1 - 3 / (4 * df - 1)
     g = shrink * effect / residual_sd
     return g, float(np.sqrt((shrink * se / residual_sd) ** 2 + g**2 / (2 * df)))
-
-
-# --- permutation ------------------------------------------------------------------------------
-
-
-def arrangements(case: np.ndarray, strata: np.ndarray) -> int:
-    """How many distinct ways there are to give out the labels within strata."""
-    return prod(
-        comb(int((strata == s).sum()), int(case[strata == s].sum())) for s in np.unique(strata)
-    )
-
-
-def permutations(
-    case: np.ndarray, strata: np.ndarray, n_random: int, rng: np.random.Generator, exact: bool
-) -> tuple[np.ndarray, bool]:
-    """Reorderings of donors within strata, (m x n) indices, and whether they are all there are.
-
-    With ``exact`` and at most ``n_random`` distinct arrangements of the labels each one is
-    given once (the observed one included); otherwise ``n_random`` random reorderings.
-    """
-    n = len(case)
-    if exact and arrangements(case, strata) <= n_random:
-        per_stratum = []
-        for s in np.unique(strata):
-            places = np.flatnonzero(strata == s)
-            cases, controls = places[case[places] == 1], places[case[places] == 0]
-            ways = []
-            for chosen in combinations(places, len(cases)):
-                rest = np.setdiff1d(places, chosen)
-                ways.append((np.r_[cases, controls], np.r_[np.array(chosen, int), rest]))
-            per_stratum.append(ways)
-        orders = np.tile(np.arange(n), (prod(map(len, per_stratum)), 1))
-        for row, way in zip(orders, product(*per_stratum), strict=True):
-            for places, source in way:
-                row[places] = source
-        return orders, True
-    codes = np.unique(strata, return_inverse=True)[1]
-    shuffled = np.argsort(rng.random((n_random, n)) + codes, axis=1)
-    orders = np.empty_like(shuffled)
-    orders[:, np.argsort(codes, kind="stable")] = shuffled
-    return orders, False
-
-
-def _tail(observed: float, null: np.ndarray, complete: bool) -> float:
-    extreme = int(np.sum(np.abs(null) >= abs(observed) * (1 - 1e-10)))
-    return extreme / len(null) if complete else (extreme + 1) / (len(null) + 1)
-
-
-def permutation_p(
-    outcome: np.ndarray, fit: Projection, orders: np.ndarray, complete: bool
-) -> tuple[float, np.ndarray]:
-    """Permutation p of the HC2-studentized effect and the permuted effects (m,).
-
-    Residuals of the nuisance model are reordered (Freedman & Lane 1983,
-    doi:10.1080/07350015.1983.10509354); with strata as the only covariates this is exactly
-    the permutation of labels within strata. The studentized statistic keeps the level when
-    the arms differ in size and variance (Janssen 1997, doi:10.1016/S0167-7152(97)00043-6).
-    """
-    residual = fit.nuisance @ np.asarray(outcome, float)
-    shuffled = residual[orders]
-    effect, se = hc2(shuffled, fit)
-    observed, observed_se = hc2(residual[None, :], fit)
-    if not observed_se[0] > 0:
-        return np.nan, effect
-    with np.errstate(divide="ignore", invalid="ignore"):
-        null = np.where(se > 0, effect / se, np.where(effect == 0, 0, np.inf))
-    return _tail(float(observed[0] / observed_se[0]), null, complete), effect
-
-
-def sign_flips(
-    difference: np.ndarray, n_random: int, rng: np.random.Generator
-) -> tuple[np.ndarray, bool]:
-    """Means of paired differences under flipped signs (m,), and whether they are all there are."""
-    n = len(difference)
-    complete = 2**n <= n_random
-    if complete:
-        bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
-    else:
-        bits = rng.integers(0, 2, (n_random, n))
-    return (1 - 2 * bits) @ difference / n, complete
-
-
-def sign_flip_p(
-    difference: np.ndarray, n_random: int, rng: np.random.Generator
-) -> tuple[float, str]:
-    """Permutation p of a paired design (signs are flipped, exact if few) and how it was made."""
-    null, complete = sign_flips(difference, n_random, rng)
-    kind = f"{'all ' if complete else ''}{len(null)} sign flips of the pairs"
-    return _tail(float(np.mean(difference)), null, complete), kind
-
-
-# --- bootstrap --------------------------------------------------------------------------------
-
-
-def bootstrap_t(
-    outcome: np.ndarray, fit: Projection, replicates: int, rng: np.random.Generator
-) -> tuple[float, float]:
-    """Studentized bootstrap interval of the effect, symmetric around it.
-
-    Wild bootstrap: each donor keeps its place in arm and stratum, its HC2 residual gets a random
-    sign, and the HC2-studentized effects give the quantile (Davidson & Flachaire 2008,
-    doi:10.1016/j.jeconom.2008.08.003). Drawing donors anew within arm x stratum covers only
-    88 % where strata hold two or three donors of an arm; this covers 94 to 97 %.
-    Gives (nan, nan) where residuals have no spread.
-    """
-    effect, se = hc2(np.asarray(outcome, float)[None, :], fit)
-    if not se[0] > 0:
-        return np.nan, np.nan
-    residual = outcome @ fit.annihilator / np.sqrt(fit.one_minus_leverage)
-    signs = rng.choice([-1.0, 1.0], (replicates, len(outcome)))
-    drawn, errors = hc2(residual * signs, fit)
-    t = np.abs(drawn[errors > 0] / errors[errors > 0])
-    half = float(np.quantile(t, LEVEL) * se[0])
-    return float(effect[0]) - half, float(effect[0]) + half
 
 
 # --- ranks ------------------------------------------------------------------------------------

@@ -7,9 +7,9 @@ import pandas as pd
 from scipy import stats
 
 from tilt.core.contracts import META
-from tilt.core.terms import MAIN_METHODS, RATIOS
+from tilt.core.terms import MAIN_METHODS, MODERATED, RATIOS
 from tilt.core.text import count
-from tilt.stats import contrast, meta
+from tilt.stats import meta, methods
 
 COLUMNS = list(META.columns)
 RATIO_MODEL = "logit_normal"
@@ -64,8 +64,9 @@ def across(
     model in front. Quantities of a single cohort keep their row and say so.
     """
     tests = _with_absent(tests)
+    tests = tests.assign(method=tests["method"].str.removesuffix(MODERATED))
     paired = set(tests.loc[tests["method"].str.contains("paired_t"), "cohort"])
-    wanted = tests[tests["method"].isin((*MAIN_METHODS, *contrast.MODELS))]
+    wanted = tests[tests["method"].isin((*MAIN_METHODS, *methods.MODELS))]
     wanted = wanted.assign(pairs=wanted["cohort"].isin(paired))
     tables = []
     for (quantity, home, method, pairs), rows in wanted.groupby(

@@ -4,37 +4,29 @@ import numpy as np
 import pandas as pd
 
 from tilt.core.contracts import PERMUTED
-from tilt.stats import design, inference
-from tilt.stats.contrast import DesignCache, Plan
+from tilt.stats import resampling
+from tilt.stats.compared import DesignCache, Plan
+from tilt.stats.contrast import of_values
 
 BINS = 40  # of the histogram: enough to see its shape in a figure
 
 
 def effects(designs: DesignCache, rows: pd.DataFrame) -> np.ndarray:
-    """Effects (m,) of one estimator over the permutations from which its p comes.
+    """Effects (m,) of one estimator with the labels of donors permuted.
 
     ``rows``: the units of one estimator in imbalance.tsv. Labels are permuted within strata, with
-    covariates as in :func:`tilt.inference.permutation_p`; signs of pairs are flipped in a paired
-    design. Empty where there is no test.
+    covariates and weights as in :func:`tilt.stats.resampling.permutation`; signs of
+    pairs are flipped in a paired design. Empty where there is no test.
     """
     plan = designs.plan
-    table = rows[rows["estimable"]]
-    if table.empty:
+    found = of_values(designs, rows, "")
+    if found.problem:
         return np.empty(0)
-    if plan.contrast.pair:
-        pairs, problem, _ = design.pairs(designs.with_pair(table), plan.contrast)
-        if problem:
-            return np.empty(0)
-        value = table["value"].to_numpy(float)
-        difference = value[pairs["case"]] - value[pairs["control"]]
+    if found.pairs is not None:
         rng = np.random.default_rng(plan.seed)
-        return inference.sign_flips(difference, plan.permutations, rng)[0]
-    built, order = designs.design(table)
-    if built.problem:
-        return np.empty(0)
-    value = table["value"].to_numpy(float)[order]
-    orders, complete = built.orders(plan.permutations, plan.seed)
-    return inference.permutation_p(value, built.fit, orders, complete)[1]
+        return resampling.sign_flips(found.value, plan.permutations, rng)[0]
+    orders, complete = found.built.orders(plan.permutations, plan.seed)
+    return resampling.permutation_p(found.scaled, found.fit, orders, complete)[1]
 
 
 def histograms(donors: pd.DataFrame, plan: Plan, imbalances: pd.DataFrame) -> pd.DataFrame:

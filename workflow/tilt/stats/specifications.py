@@ -27,13 +27,20 @@ from tilt.core.terms import (
     WORKING_SET,
 )
 from tilt.donors import activity, imbalance, pseudobulk
-from tilt.stats import contrast, design, inference
+from tilt.stats import contrast, design, inference, methods
 
 log = logging.getLogger(__name__)
 
 SWAPS = {"Th17": ("TH17", ("CD4_Th17",)), "Treg": ("TREG", ("CD4_Treg_naive", "CD4_Treg_eff"))}
 STATES = (INTERFERON_SET, "HANDLING_IEG", "GLUCOCORTICOID_PROXY")
 ANTIGEN_PRESENTING = ("HLA-DRA", "CD74")  # doublets with B cells or monocytes carry them
+METHODS = {  # how the other methods of :mod:`tilt.stats.methods` are called here
+    "permutation": "by permutation",
+    "bootstrap_t": "by bootstrap",
+    "mann_whitney": "by ranks",
+    "wilcoxon": "by ranks",
+}
+FLOORS = (100, 200, 500)  # memory CD4 cells, of donors that stay
 WOMEN = ("f", "female", "woman")
 
 
@@ -131,8 +138,7 @@ def _choices(cohort: CohortInputs) -> list[tuple[str, str, str, str, Maker]]:
         for estimator in RATIOS:
             as_declared = partial(ratio_table, estimator=estimator, settings=settings)
             add(estimator, "main", "as declared", as_declared)
-            for factor in (0.5, 2.5):
-                cells = round(settings.min_memory_cells * factor)
+            for cells in FLOORS:
                 other = replace(settings, min_memory_cells=cells)
                 name = f"donors with {cells} memory CD4 cells"
                 made = partial(ratio_table, estimator=estimator, settings=other)
@@ -262,6 +268,9 @@ def curve(cohort: CohortInputs, lead: str) -> pd.DataFrame:
     for estimator, (table, unit) in main.items():
         if not table["estimable"].any():
             continue
+        designs = contrast.DesignCache(cohort.donors.reset_index(drop=True), cohort.plan)
+        for row in contrast.value(designs, table, unit)[1:]:
+            keep(estimator, "method", METHODS.get(row["method"], row["method"]), row)
         for family, name, donors in _subsets_of_donors(cohort):
             kept = table[table["donor"].isin(set(donors["donor"]))]
             keep(estimator, family, name, _effect(replace(cohort, donors=donors), kept, unit))
@@ -271,10 +280,8 @@ def curve(cohort: CohortInputs, lead: str) -> pd.DataFrame:
             poles = cohort.settings.poles if estimator == "E1" else POLE_FLAGS
             counts = imbalance.pole_counts(cohort.composition, poles)
             counts = counts[table["estimable"].to_numpy()]
-            designs = contrast.DesignCache(cohort.donors.reset_index(drop=True), cohort.plan)
-            keep(
-                estimator, "model", "logit-normal, no pseudocount", contrast.ratio(designs, counts)
-            )
+            keep(estimator, "model", "logit-normal, no pseudocount", methods.ratio(designs, counts))
+            keep(estimator, "model", "donors unweighted", methods.unweighted(designs, table, unit))
     out = pd.DataFrame(rows).reindex(columns=list(SPECIFICATIONS.columns))
     out["cohort"] = str(cohort.donors["cohort"].iloc[0])
     out["contrast"] = cohort.plan.contrast.name
