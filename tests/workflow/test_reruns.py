@@ -116,7 +116,8 @@ def nothing(folder):
 
 
 PLOTS = {"plot_quality", "plot_cells", "plot_markers", "plot_donors", "plot_specifications"}
-COMPARED = {"compare_mediators", "compare_donors", "explore_specifications", "plot_donors", "plot_specifications"}
+COMPARED = {"compare_donors", "compare_mediators", "explore_specifications"}
+COMPARED |= {"plot_donors", "plot_specifications"}
 GENES = PLOTS - {"plot_quality"} | COMPARED
 GENES |= {"select_genes", "embed_cells", "map_cells", "cluster_cells", "annotate_cells"}
 GENES |= {"assemble_tcells", "count_composition", "sum_pseudobulk", "score_activity"}
@@ -130,7 +131,7 @@ ACROSS = REPORT | {"combine_cohorts", "plot_across"}
 # Change -> the rules that run again for cohort one, for the others, and for all together.
 CHANGES = {
     "nothing": (nothing, {}, {}, {}),
-    "title": (one(title="Another"), PLOTS, {}, REPORT | {"plot_across"}),
+    "title": (one(title="Another"), PLOTS | {"assemble_tcells"}, {}, REPORT | {"plot_across"}),
     "citation": (one(citation="Somebody else, 2021"), {}, {}, REPORT),
     "covariates": (one(covariates=["sex"]), COMPARED | {"compare_expression"}, {}, ACROSS),
     "strata": (
@@ -142,19 +143,20 @@ CHANGES = {
     "qc of a cohort": (one(qc={"min_genes": 300}), READ, {}, ACROSS),
     "note": (
         cells(2, "note", "y"),
-        {"list_donors", "plot_quality", "plot_donors"},
+        {"list_donors", "assemble_tcells", "plot_quality", "plot_donors"},
         {},
         REPORT,
     ),
     "sex": (
         cells(2, "sex", "M"),
-        {"list_donors", "explore_specifications", *PLOTS} - {"plot_cells", "plot_markers"},
+        {"list_donors", "assemble_tcells", "explore_specifications"}
+        | (PLOTS - {"plot_cells", "plot_markers"}),
         {},
         REPORT,
     ),
     "age, a covariate": (
         cells(2, "age", "55"),
-        COMPARED | {"compare_expression", "list_donors", "plot_quality"},
+        COMPARED | {"compare_expression", "list_donors", "assemble_tcells", "plot_quality"},
         {},
         ACROSS,
     ),

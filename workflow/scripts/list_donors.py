@@ -1,9 +1,13 @@
 """The table of donors, from the sheet and from which of its samples could be used."""
 
+from typing import Any
+
 from tilt.core import logs
 
+snakemake: Any  # set by Snakemake
 
-def main(snakemake) -> None:
+
+def main(snakemake: Any) -> None:
     logs.begin(snakemake.log[0])  # before numpy is imported
     from tilt.core import tables
     from tilt.donors import units

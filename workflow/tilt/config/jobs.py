@@ -30,8 +30,10 @@ def has_cells(cohort: Mapping) -> bool:
 
 
 def row_of(cohort: Mapping, sample: str) -> dict[str, str]:
-    """Row of a sample in the sheet with what reading it hangs on; the file of a split sample is
-    named after it."""
+    """Row of a sample in the sheet with what reading it hangs on.
+
+    The file of a split sample is named after it.
+    """
     row = next(row for row in cohort["samples"] if row["sample"] == sample)
     match = (cohort.get("cell_table") or {}).get("match") or {}
     used = {*UNIT, *FILE_COLUMNS, cohort.get("batch"), *match.values()}
@@ -103,8 +105,10 @@ def units(cohort: Mapping) -> list[dict[str, str]]:
 
 
 def compared(cohort: Mapping, *more: str) -> list[dict[str, str]]:
-    """Rows of the sheet with what the comparison uses, and columns named in ``more``: an edit of
-    others changes nothing."""
+    """Rows of the sheet with what the comparison uses, and columns named in ``more``.
+
+    An edit of other columns changes nothing.
+    """
     used = [*(cohort.get("covariates") or ()), *(cohort.get("strata") or ())]
     return _columns(cohort, (*UNIT, *used, *more))
 
