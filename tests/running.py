@@ -24,13 +24,17 @@ class Workflow:
         return path
 
     def snakemake(
-        self, *words: str, check: bool = True, before=None
+        self,
+        *words: str,
+        check: bool = True,
+        before=None,
+        snakefile: Path = ROOT / "Snakefile",
     ) -> subprocess.CompletedProcess:
         """Run ``snakemake`` here; its standard error is part of ``stdout``.
 
         ``before`` is a function that the new process calls first, to limit what it may do.
         """
-        command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile")]
+        command = [sys.executable, "-m", "snakemake", "-s", str(snakefile)]
         config = self.folder / "config.yaml"
         command += ["--configfile", str(config)] if config.exists() else []
         done = subprocess.run(

@@ -22,10 +22,10 @@ rule combine_cohorts:
         runtime=20,
     params:
         cohorts=[
-            jobs.declared(cohort) | {"samples": cohort["samples"]}
+            jobs.declared(cohort) | {"samples": jobs.compared(cohort)}
             for cohort in COHORTS.values()
         ],
-        stats=CONFIG["stats"],
+        stats=jobs.plan(CONFIG["stats"], "tau_scale"),
         seed=CONFIG["seed"],
         code=code("combine_cohorts"),
     script:

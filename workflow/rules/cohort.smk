@@ -164,11 +164,11 @@ rule assemble_tcells:
         mem_mb=jobs.memory(1200, per_mb=1),
         runtime=120,
     params:
-        samples=of_cohort("samples"),
+        samples=of_cohort(jobs.people),
         cohort=of_cohort(names.describe),
         target_sum=CONFIG["normalize"]["target_sum"],
         min_dist=CONFIG["embed"]["min_dist"],
-        config=CONFIG,
+        config={key: CONFIG[key] for key in jobs.OF_CELLS},
         code=code("assemble_tcells"),
     script:
         "../scripts/assemble_tcells.py"

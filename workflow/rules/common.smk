@@ -38,10 +38,17 @@ if workflow.is_main_process:
 CELLS = [name for name, cohort in COHORTS.items() if jobs.has_cells(cohort)]
 TABLES = [name for name in COHORTS if name not in CELLS]
 
+
+def own_table(name):
+    """A table of tilt's own; as other files, by its place in the working directory if it is there,
+    so that a checkout may be moved."""
+    return check.find(f"resources/{name}", [TILT.parent])
+
+
 # The marker table and the typical shares of its labels.
 MARKERS = [CONFIG["resources"]["markers"], CONFIG["resources"]["shares"]]
 # What sorted T cells express; not the user's to change, but labels are made anew when it does.
-REFERENCE = str(TILT.parent / "resources" / "reference.tsv")
+REFERENCE = own_table("reference.tsv")
 
 
 # On a machine of its own a run may use its memory and no more, unless `--resources mem_mb` says so:

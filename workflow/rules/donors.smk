@@ -23,7 +23,7 @@ rule count_composition:
         mem_mb=jobs.memory(800, per_mb=0.6),
         runtime=30,
     params:
-        samples=of_cohort("samples"),
+        samples=of_cohort(jobs.units),
         sort=of_cohort("cells"),
         code=code("count_composition"),
     script:
@@ -73,7 +73,7 @@ rule sum_pseudobulk:
         mem_mb=jobs.memory(1000, per_mb=1.6),
         runtime=60,
     params:
-        samples=of_cohort("samples"),
+        samples=of_cohort(jobs.units),
         min_cells=CONFIG["imbalance"]["min_pseudobulk_cells"],
         min_whole=min(
             CONFIG["imbalance"]["min_pseudobulk_cells"],
@@ -101,7 +101,7 @@ rule score_activity:
         mem_mb=jobs.memory(800, per_mb=1.5),
         runtime=20,
     params:
-        samples=of_cohort("samples"),
+        samples=of_cohort(jobs.units),
         subsets=jobs.scored_subsets(CONFIG["stats"]),
         sets=jobs.scored_sets(CONFIG["stats"]),
         min_cells=CONFIG["stats"]["min_activity_cells"],

@@ -24,8 +24,8 @@ rule estimate_imbalance:
         mem_mb=jobs.memory(800, per_mb=1.5),
         runtime=20,
     params:
-        samples=of_cohort("samples"),
-        cohort=of_cohort(jobs.declared),
+        samples=of_cohort(jobs.stratified),
+        cohort=of_cohort(jobs.measured),
         min_donors=CONFIG["stats"]["min_donors"],
         code=code("estimate_imbalance"),
     script:
@@ -52,9 +52,9 @@ rule compare_donors:
         mem_mb=jobs.memory(900),
         runtime=30,
     params:
-        samples=of_cohort("samples"),
+        samples=of_cohort(jobs.compared),
         cohort=of_cohort(jobs.declared),
-        stats=CONFIG["stats"],
+        stats=jobs.plan(CONFIG["stats"]),
         seed=CONFIG["seed"],
         code=code("compare_donors"),
     script:
@@ -78,9 +78,9 @@ rule compare_mediators:
         mem_mb=jobs.memory(800),
         runtime=20,
     params:
-        samples=of_cohort("samples"),
+        samples=of_cohort(jobs.compared),
         cohort=of_cohort(jobs.declared),
-        stats=CONFIG["stats"],
+        stats=jobs.plan(CONFIG["stats"], "mediators", "handling_sets"),
         seed=CONFIG["seed"],
         code=code("compare_mediators"),
     script:
@@ -115,9 +115,9 @@ rule explore_specifications:
         mem_mb=jobs.memory(800, per_mb=1),
         runtime=60,
     params:
-        samples=of_cohort("samples"),
+        samples=of_cohort(jobs.explored),
         cohort=of_cohort(jobs.declared),
-        stats=CONFIG["stats"],
+        stats=jobs.plan(CONFIG["stats"]),
         random_sets=CONFIG["stats"]["random_sets"],
         seed=CONFIG["seed"],
         code=code("explore_specifications"),
@@ -142,8 +142,8 @@ rule compare_expression:
         mem_mb=jobs.memory(900, per_mb=4),
         runtime=60,
     params:
-        samples=of_cohort("samples"),
-        cohort=of_cohort(jobs.declared),
+        samples=of_cohort(jobs.compared),
+        cohort=of_cohort(jobs.contrast),
         min_donors=CONFIG["stats"]["min_donors"],
         min_cells=CONFIG["imbalance"]["min_pseudobulk_cells"],
         code=code("compare_expression"),

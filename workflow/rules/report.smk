@@ -27,8 +27,8 @@ rule write_report:
         ),
         umaps=expand("results/{cohort}/umap.tsv.gz", cohort=CELLS),
         labels=expand("results/{cohort}/labels.tsv.gz", cohort=CELLS),
-        template=workflow.source_path("../report/report.html.j2"),
-        calibration=str(TILT.parent / "resources" / "calibration.tsv"),
+        template=check.find("report/report.html.j2", [TILT]),
+        calibration=own_table("calibration.tsv"),
     output:
         "results/report.html",
     log:

@@ -97,7 +97,12 @@ for job in jobs.sample_jobs({name: COHORTS[name] for name in CELLS}):
             source=job.of(lambda cohort, samples: jobs.source(cohort)),
             batch=job.of(lambda cohort, samples: cohort["batch"]),
             qc=job.of(lambda cohort, samples: cohort["qc"]),
-            on_bad_sample=CONFIG["on_bad_sample"],
+            # Kept out of the params, so that good samples are not made again for it.
+            skipped_before=job.of(
+                lambda cohort, samples: jobs.skipped_before(
+                    cohort, samples, CONFIG["on_bad_sample"]
+                )
+            ),
             seed=CONFIG["seed"],
             code=code("process_samples"),
         script:
@@ -115,7 +120,6 @@ rule gather_cohort:
         waterfall="results/{cohort}/qc_waterfall.tsv",
         samples="results/{cohort}/qc_samples.tsv",
         lineages="results/{cohort}/lineages.tsv",
-        donors="results/{cohort}/donors.tsv",
         inputs="results/{cohort}/inputs.tsv",
     log:
         "logs/{cohort}/gather_cohort.log",
@@ -130,7 +134,31 @@ rule gather_cohort:
         mem_mb=jobs.memory(900, per_mb=0.35),
         runtime=120,
     params:
-        rows=of_cohort("samples"),
+        rows=of_cohort(jobs.units),
         code=code("gather_cohort"),
     script:
         "../scripts/gather_cohort.py"
+
+
+rule list_donors:
+    input:
+        "results/{cohort}/qc_samples.tsv",
+    output:
+        "results/{cohort}/donors.tsv",
+    log:
+        "logs/{cohort}/list_donors.log",
+    benchmark:
+        "benchmarks/{cohort}/list_donors.tsv"
+    wildcard_constraints:
+        cohort=one_of(CELLS),
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=jobs.memory(800),
+        runtime=10,
+    params:
+        rows=of_cohort(jobs.people),
+        code=code("list_donors"),
+    script:
+        "../scripts/list_donors.py"

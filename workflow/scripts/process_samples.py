@@ -32,7 +32,7 @@ def main(snakemake: Any) -> None:
             made = sample.run(row, about, params.source, params.qc, markers, aliases, params.seed)
         except ValueError as wrong:  # BadSample, TooFewCells, or names that are no genes
             error = sample.named(wrong, row["sample"])
-            if params.on_bad_sample != "skip":
+            if snakemake.config.get("on_bad_sample") != "skip":
                 stopped.append(error)
                 continue
             log.warning("skipped: %s", error)

@@ -3,19 +3,25 @@
 Everything here is a function of the settings of a cohort (:func:`tilt.config.check.check`).
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
 from tilt.config.user_files import read_yaml
 from tilt.core import machine
-from tilt.core.terms import WORKING_SET
+from tilt.core.terms import FILE_COLUMNS, WORKING_SET
 from tilt.io import layouts
 
 SHARED_FROM = 32  # samples of a cohort from which on they share jobs
 MOST = 8  # samples in a job, and jobs that there are at the least, to run beside each other
 SOURCE = ("format", "folder", "genes_file", "genome", "file", "h5ad", "cell_table", "author_labels")
 DECLARED = ("name", "format", "cells", "contrast", "covariates", "strata", "composition")
+CONTRAST = ("contrast", "covariates", "strata")
+PLAN = ("secondary", "min_donors", "permutations", "bootstraps")  # settings of the tests
+# Settings that shape the cells of a cohort.
+OF_CELLS = ("seed", "qc", "normalize", "embed", "resources")
+UNIT = ("sample", "donor", "condition")
 
 
 def has_cells(cohort: Mapping) -> bool:
@@ -24,8 +30,14 @@ def has_cells(cohort: Mapping) -> bool:
 
 
 def row_of(cohort: Mapping, sample: str) -> dict[str, str]:
-    """Row of a sample in the sheet; the file of a split sample is named after it."""
+    """Row of a sample in the sheet with what reading it hangs on.
+
+    The file of a split sample is named after it.
+    """
     row = next(row for row in cohort["samples"] if row["sample"] == sample)
+    match = (cohort.get("cell_table") or {}).get("match") or {}
+    used = {*UNIT, *FILE_COLUMNS, cohort.get("batch"), *match.values()}
+    row = {name: value for name, value in row.items() if name in used}
     return row | {"path": f"{sample}.h5ad"} if cohort["format"] == "h5ad" else row
 
 
@@ -70,6 +82,73 @@ def simulated_world(cohort: Mapping) -> list[str]:
 def declared(cohort: Mapping) -> dict:
     """What the comparison of a cohort's arms hangs on, and nothing else, for params of rules."""
     return {key: cohort.get(key) for key in (*DECLARED, "imbalance")}
+
+
+def measured(cohort: Mapping) -> dict:
+    """What the imbalance of each donor hangs on: covariates come with the comparison."""
+    return declared(cohort) | {"covariates": []}
+
+
+def contrast(cohort: Mapping) -> dict:
+    """What the comparison of expression hangs on."""
+    return {key: cohort.get(key) for key in CONTRAST}
+
+
+def plan(stats: Mapping, *more: str) -> dict:
+    """Settings of the tests, and ``more`` by name."""
+    return {key: stats[key] for key in (*PLAN, *more)}
+
+
+def units(cohort: Mapping) -> list[dict[str, str]]:
+    """Rows of the sheet with whose each sample is, and in which condition."""
+    return _columns(cohort, UNIT)
+
+
+def compared(cohort: Mapping, *more: str) -> list[dict[str, str]]:
+    """Rows of the sheet with what the comparison uses, and columns named in ``more``.
+
+    An edit of other columns changes nothing.
+    """
+    used = [*(cohort.get("covariates") or ()), *(cohort.get("strata") or ())]
+    return _columns(cohort, (*UNIT, *used, *more))
+
+
+def stratified(cohort: Mapping) -> list[dict[str, str]]:
+    """Rows of the sheet with what the imbalance of each donor hangs on."""
+    return _columns(cohort, (*UNIT, *(cohort.get("strata") or ())))
+
+
+def explored(cohort: Mapping) -> list[dict[str, str]]:
+    """Rows of the sheet with what the other specifications use: women alone are one of them."""
+    return compared(cohort, "sex")
+
+
+def people(cohort: Mapping) -> list[dict[str, str]]:
+    """Rows of the sheet with all that it says of the donors."""
+    named = cohort["samples"][0] if cohort["samples"] else {}
+    return _columns(cohort, ("sample", *(c for c in named if c not in FILE_COLUMNS)))
+
+
+def _columns(cohort: Mapping, names: Iterable[str]) -> list[dict[str, str]]:
+    """Rows of the sheet with some of its columns, in the order of the sheet."""
+    rows, wanted = cohort["samples"], set(names)
+    return [{name: value for name, value in row.items() if name in wanted} for row in rows]
+
+
+def skipped_before(cohort: Mapping, samples: list[str], on_bad_sample: str) -> list[str]:
+    """Samples that an earlier run skipped and this one stops at; others are not made again."""
+    if on_bad_sample == "skip":
+        return []
+    folder = Path(f"results/{cohort['name']}/samples")
+    told = {s: folder / f"{s}.qc.json" for s in samples}
+    return [s for s, path in told.items() if path.is_file() and _skipped(path.read_text())]
+
+
+def _skipped(summary: str) -> bool:
+    try:
+        return json.loads(summary).get("status") == "skipped"
+    except (ValueError, AttributeError):
+        return False  # not a whole file: made again for that
 
 
 class OneSample:

@@ -7,14 +7,13 @@ import pandas as pd
 
 from tilt.cells import gather
 from tilt.core.terms import ABOUT_SAMPLE
-from tilt.donors import units
 from tilt.labels import annotate, author_labels, label_quality
 
 
 def sample_tables(
     rows: pd.DataFrame, summaries: list[dict], cells: pd.DataFrame, cohort: str
 ) -> dict[str, pd.DataFrame]:
-    """Tables of the samples and donors of a cohort.
+    """Tables of the samples of a cohort.
 
     Parameters
     ----------
@@ -29,17 +28,15 @@ def sample_tables(
 
     Returns
     -------
-    By name: waterfall, samples, lineages, donors (of usable samples), inputs (raw files).
+    By name: waterfall, samples, lineages, inputs (raw files).
     """
     about = rows.assign(cohort=cohort)[ABOUT_SAMPLE]
-    usable = rows["sample"].isin([s["sample"] for s in summaries if s["status"] == "ok"])
     inputs = [{"sample": s["sample"], **file} for s in summaries for file in s.get("inputs", [])]
     return {
         "waterfall": gather.waterfall(summaries, about),
         "lineages": gather.lineage_counts(cells),
         "samples": gather.sample_table(summaries, about),
         "inputs": pd.DataFrame(inputs),
-        "donors": units.donors_table(rows[usable].to_dict("records"), cohort),
     }
 
 

@@ -1,0 +1,259 @@
+"""One change, and exactly the rules that hang on it run again; a moved checkout runs none."""
+
+import shutil
+from pathlib import Path
+
+import planning
+import pytest
+import yaml
+from running import ROOT, Workflow
+
+HEAD = ["sample", "donor", "condition", "batch", "age", "sex", "note", "path"]
+RAW = ("matrix.mtx.gz", "barcodes.tsv.gz", "features.tsv.gz")
+TABLES = ("markers.tsv", "signatures.tsv")
+
+
+def cohort(workflow: Workflow, name: str, **more) -> None:
+    rows = [HEAD]
+    for i in range(6):
+        arm, sample = ("SLE", "control")[i % 2], f"{name}S{i}"
+        rows.append([sample, f"{name}D{i}", arm, f"B{i % 3}", str(30 + i), "F", "x", sample])
+        for file in RAW:
+            workflow.write(f"raw/{sample}/{file}", "x")
+    workflow.write(f"{name}.tsv", "".join("\t".join(row) + "\n" for row in rows))
+    about = {
+        "name": name,
+        "title": f"Cohort {name}",
+        "format": "10x_dir",
+        "folder": "raw",
+        "samples": f"{name}.tsv",
+        "cells": "pbmc",
+        "contrast": {"case": "SLE", "control": "control"},
+        "covariates": ["age"],
+        "strata": ["batch"],
+        "citation": "Somebody, 2020",
+    }
+    workflow.write(f"{name}.yaml", about | more)
+
+
+def project(folder: Path) -> Workflow:
+    """Three cohorts, of which a run has made one and two; the second is fetched."""
+    workflow = Workflow(folder)
+    for name in ("one", "three"):
+        cohort(workflow, name)
+    fetched = [{"name": f"twoS{i}.h5", "urls": ["https://example.org/x"]} for i in range(6)]
+    cohort(workflow, "two", format="10x_h5", folder="two", retrieve=fetched)
+    for name in TABLES:
+        shutil.copy(ROOT / "resources" / name, folder / name)
+    tables = {"markers": "markers.tsv", "signatures": "signatures.tsv"}
+    stats = {"de_subsets": ["memory_cd4"]}
+    config = {"cohorts": ["one.yaml", "two.yaml"], "resources": tables, "stats": stats}
+    workflow.write("config.yaml", config)
+    return workflow
+
+
+def config(folder: Path, **change) -> None:
+    """Change the configuration; dicts are changed key by key."""
+    edited(folder / "config.yaml", change)
+
+
+def edited(path: Path, change: dict) -> None:
+    content = yaml.safe_load(path.read_text())
+    for key, value in change.items():
+        old = content.get(key)
+        content[key] = old | value if isinstance(value, dict) and old else value
+    path.write_text(yaml.safe_dump(content))
+
+
+def cell(folder: Path, row: int, column: str, value: str) -> None:
+    """Change a cell of the sheet of the first cohort."""
+    path = folder / "one.tsv"
+    rows = [line.split("\t") for line in path.read_text().splitlines()]
+    rows[row][rows[0].index(column)] = value
+    path.write_text("".join("\t".join(row) + "\n" for row in rows))
+
+
+def one(**change):
+    return lambda folder: edited(folder / "one.yaml", change)
+
+
+def cells(row, column, value):
+    return lambda folder: cell(folder, row, column, value)
+
+
+def settings(**change):
+    return lambda folder: config(folder, **change)
+
+
+def line_of(name, old, new):
+    def change(folder):
+        path = folder / name
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new, 1))
+
+    return change
+
+
+def removed_row(folder):
+    path = folder / "one.tsv"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+
+
+def added_donor(folder):
+    path = folder / "one.tsv"
+    last = path.read_text().splitlines()[-1] + "\n"
+    new = last.replace("oneS5", "oneS6").replace("oneD5", "oneD6")
+    path.write_text(path.read_text() + new)
+    shutil.copytree(folder / "raw/oneS5", folder / "raw/oneS6")
+
+
+def other_counts(folder):
+    (folder / "raw/oneS3/matrix.mtx.gz").write_text("other")
+
+
+def nothing(folder):
+    pass
+
+
+PLOTS = {"plot_quality", "plot_cells", "plot_markers", "plot_donors", "plot_specifications"}
+COMPARED = {"compare_donors", "compare_mediators", "explore_specifications"}
+COMPARED |= {"plot_donors", "plot_specifications"}
+GENES = PLOTS - {"plot_quality"} | COMPARED
+GENES |= {"select_genes", "embed_cells", "map_cells", "cluster_cells", "annotate_cells"}
+GENES |= {"assemble_tcells", "count_composition", "sum_pseudobulk", "score_activity"}
+GENES |= {"estimate_imbalance", "compare_expression"}
+LABELS = GENES - {"select_genes", "embed_cells", "map_cells", "cluster_cells"}
+GATHERED = GENES | {"gather_cohort", "list_donors", "plot_quality"}
+READ = GATHERED | {"process_sample"}
+REPORT = {"write_report"}
+ACROSS = REPORT | {"combine_cohorts", "plot_across"}
+
+# Change -> the rules that run again for cohort one, for the others, and for all together.
+CHANGES = {
+    "nothing": (nothing, {}, {}, {}),
+    "title": (one(title="Another"), PLOTS | {"assemble_tcells"}, {}, REPORT | {"plot_across"}),
+    "citation": (one(citation="Somebody else, 2021"), {}, {}, REPORT),
+    "covariates": (one(covariates=["sex"]), COMPARED | {"compare_expression"}, {}, ACROSS),
+    "strata": (
+        one(strata=[]),
+        COMPARED | {"compare_expression", "estimate_imbalance"},
+        {},
+        ACROSS,
+    ),
+    "qc of a cohort": (one(qc={"min_genes": 300}), READ, {}, ACROSS),
+    "note": (
+        cells(2, "note", "y"),
+        {"list_donors", "assemble_tcells", "plot_quality", "plot_donors"},
+        {},
+        REPORT,
+    ),
+    "sex": (
+        cells(2, "sex", "M"),
+        {"list_donors", "assemble_tcells", "explore_specifications"}
+        | (PLOTS - {"plot_cells", "plot_markers"}),
+        {},
+        REPORT,
+    ),
+    "age, a covariate": (
+        cells(2, "age", "55"),
+        COMPARED | {"compare_expression", "list_donors", "assemble_tcells", "plot_quality"},
+        {},
+        ACROSS,
+    ),
+    "condition": (cells(1, "condition", "control"), READ, {}, ACROSS),
+    "removed row": (removed_row, GATHERED, {}, ACROSS),
+    "added donor": (added_donor, READ, {}, ACROSS),
+    "counts of a sample": (other_counts, READ, {}, ACROSS),
+    "another cohort": (settings(cohorts=["one.yaml", "two.yaml", "three.yaml"]), {}, READ, ACROSS),
+    "a cohort less": (settings(cohorts=["one.yaml"]), {}, {}, ACROSS),
+    "order of cohorts": (settings(cohorts=["two.yaml", "one.yaml"]), {}, {}, ACROSS),
+    "downloads": (settings(downloads="elsewhere"), {}, READ | {"retrieve_cohort"}, ACROSS),
+    "seed": (settings(seed=7), READ, READ, ACROSS),
+    "bad samples": (settings(on_bad_sample="skip"), {}, {}, REPORT),
+    "qc": (settings(qc={"max_pct_mito": 11}), READ, READ, ACROSS),
+    "variable genes": (settings(normalize={"n_hvgs": 900}), GENES, GENES, ACROSS),
+    "resolutions": (
+        settings(embed={"resolutions": [1.0]}),
+        *[{"cluster_cells", "assemble_tcells"}] * 2,
+        REPORT,
+    ),
+    "map": (
+        settings(embed={"min_dist": 0.2}),
+        *[{"map_cells", "assemble_tcells", "plot_cells"}] * 2,
+        REPORT,
+    ),
+    "poles": (
+        settings(imbalance={"poles": {"tph": ["CD4_Tph_like"], "th22": ["CD4_Th22_like"]}}),
+        *[COMPARED | {"estimate_imbalance"}] * 2,
+        ACROSS,
+    ),
+    "cells of a donor": (
+        settings(imbalance={"min_memory_cells": 30}),
+        *[COMPARED | {"estimate_imbalance"}] * 2,
+        ACROSS,
+    ),
+    "permutations": (settings(stats={"permutations": 2000}), *[COMPARED] * 2, ACROSS),
+    "random sets": (
+        settings(stats={"random_sets": 200}),
+        *[{"explore_specifications", "plot_specifications"}] * 2,
+        REPORT,
+    ),
+    "one more subset": (
+        settings(stats={"de_subsets": ["memory_cd4", "cd4"]}),
+        *[{"compare_expression", "plot_specifications"}] * 2,
+        REPORT,
+    ),
+    "prior": (settings(stats={"tau_scale": 0.4}), {}, {}, ACROSS),
+    "a marker": (line_of("markers.tsv", "PTGDR2", "IL5"), READ, READ, ACROSS),
+    "a signature": (
+        line_of("signatures.tsv", "IFI44L", "PARP9"),
+        LABELS,
+        LABELS,
+        ACROSS | {"compare_signatures"},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def plans(tmp_path_factory):
+    """What would be done after each change."""
+    base = tmp_path_factory.mktemp("base")
+    planning.finished_without_work(project(base))
+    folders = []
+    for change, *_ in CHANGES.values():
+        folder = tmp_path_factory.mktemp("changed") / "run"
+        shutil.copytree(base, folder)
+        change(folder)
+        folders.append(folder)
+    found = planning.asked(folders, snakefile=ROOT / "Snakefile")
+    return dict(zip(CHANGES, found, strict=True))
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_runs_again(plans, name):
+    _, of_one, of_others, across = CHANGES[name]
+    rules = {"one": set(of_one), "others": set(of_others), "across": set(across)}
+    found = {"one": set(), "others": set(), "across": set()}
+    for job in plans[name]:
+        if job["rule"] != "everything":
+            found[{"one": "one", "": "across"}.get(job["cohort"], "others")].add(job["rule"])
+    assert found == rules
+
+
+@pytest.mark.parametrize(
+    ("name", "n"), [("added donor", 1), ("counts of a sample", 1), ("qc of a cohort", 6)]
+)
+def test_samples_that_are_read_again(plans, name, n):
+    assert sum(job["rule"] == "process_sample" for job in plans[name]) == n
+
+
+def test_a_moved_checkout_runs_nothing(tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    for name in ("workflow", "resources", "config", "envs"):
+        shutil.copytree(ROOT / name, here / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Snakefile", here / "Snakefile")
+    project(here)
+    config(here, resources={"markers": "resources/markers.tsv"})
+    planning.finished_without_work(Workflow(here), here / "Snakefile")
+    here.rename(there)
+    assert planning.asked([there], snakefile=there / "Snakefile") == [[]]
