@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import rawdata as raw
 import scipy.sparse as sp
-from tilt.io import layouts
+from tilt.io import layouts, read_checks
 from tilt.io import read as readers
 from tilt.io.errors import BadSample
 
@@ -371,7 +371,7 @@ def test_file_that_may_not_be_read(tmp_path, monkeypatch):
     def refuse(*args, **options):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(readers, "open", refuse, raising=False)
+    monkeypatch.setattr(read_checks, "open", refuse, raising=False)
     wrong = failure(tmp_path)
     assert "sample S1: matrix.mtx.gz: the file cannot be read (Permission denied). Fix: " in wrong
 
