@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import made_up
+import numpy as np
+import pandas as pd
 from tilt.figures import composition, imbalance, style
+from tilt.figures.names import CohortLabel
 from tilt.report import page
 from tilt.report.answer import CohortResults
 
 ROOT = Path(__file__).parents[2]
-TEMPLATE = (ROOT / "workflow" / "report" / "report.html.j2").read_text()
+TEMPLATE = {name: (ROOT / "workflow/report" / name).read_text() for name in page.PARTS}
 IMBALANCE = {
     "poles": {"tph": ["CD4_Tph_like", "CD4_Tfh_circ"], "th22": ["CD4_Th22_like"]},
     "tph_set": "TPH_BLOOD",
@@ -69,8 +72,11 @@ def results(n_control=8, n_case=10, simulated=True) -> CohortResults:
     return one
 
 
-def build_page(folder: Path) -> Path:
-    """Write ``report.html``, two figures and one sentence in ``folder``, as the workflow would."""
+def build_page(folder: Path, two: bool = False) -> Path:
+    """Write ``report.html``, two figures and one sentence in ``folder``, as the workflow would.
+
+    ``two``: with a second cohort that has no results.
+    """
     one = results()
     get, cohort = one.table, one.cohort
     people = get("donors")
@@ -94,8 +100,20 @@ def build_page(folder: Path) -> Path:
     for name, table in one.tables.items():
         made_up.write(table, folder / "demo" / f"{name}.tsv")
     one = page.load_cohort(folder / "demo", CohortResults(cohort, SETTINGS))
-    cells = {"demo": made_up.umap(people, 400)[["x", "y", "subset"]]}
-    text = page.build([one], cells, made_up.meta(), folder, CONFIG, folder / "benchmarks", TEMPLATE)
+    cells = {"demo": cells_of(people)}
     target = folder / "report.html"
-    target.write_text(text)
+    second = CohortResults(CohortLabel("second", "Second", "SLE", "control"), SETTINGS)
+    others = [one, second] if two else [one]
+    given = (others, cells, made_up.meta(), folder, CONFIG, folder / "benchmarks", TEMPLATE)
+    target.write_text(page.build(*given))
     return target
+
+
+def cells_of(people, n: int = 1200) -> dict:
+    """Cells of a map: 300 drawn of ``n``, with donors, conditions, states and two genes."""
+    cells = made_up.umap(people, 300 // len(people) + 1).head(300)
+    random = np.random.default_rng(1)
+    cells["state"] = np.where(random.random(len(cells)) < 0.2, "ISG high", "none")
+    values = pd.DataFrame({"PDCD1": random.gamma(1, 1, len(cells)), "tph_score": 0.1})
+    values["tph_score"] = random.normal(0, 1, len(cells))
+    return {"n": n, "cells": cells, "values": values.set_index(cells.index)}

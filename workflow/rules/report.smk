@@ -25,9 +25,15 @@ rule write_report:
                 *("mediators", "label_scores", "label_coverage"),
             ],
         ),
-        umaps=expand("results/{cohort}/umap.tsv.gz", cohort=CELLS),
-        labels=expand("results/{cohort}/labels.tsv.gz", cohort=CELLS),
-        template=check.find("report/report.html.j2", [TILT]),
+        cells=expand(
+            "results/{cohort}/{file}",
+            cohort=CELLS,
+            file=["umap.tsv.gz", "labels.tsv.gz", "scores.tsv.gz", "counts.zarr"],
+        ),
+        template=[
+            check.find(f"report/{file}", [TILT])
+            for file in ("report.html.j2", "page.css", "page.js")
+        ],
         calibration=own_table("calibration.tsv"),
     output:
         "results/report.html",
@@ -39,11 +45,12 @@ rule write_report:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(900, per_mb=4),
+        mem_mb=jobs.memory(1200, per_mb=0.5),
         runtime=30,
     params:
         config=CONFIG,
         cohorts=COHORTS,
+        with_cells=CELLS,
         results=lambda wildcards, output: str(Path(output[0]).parent),
         benchmarks="benchmarks",
         code=code("write_report", *plots.caption_modules()),

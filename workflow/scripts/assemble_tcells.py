@@ -27,7 +27,8 @@ def main(snakemake: Any) -> None:
         snakemake.params.samples,
         {kind: tables.read(snakemake.input[kind]) for kind in kinds},
     )
-    umap = tables.read(snakemake.input.umap).set_index("cell").loc[obs.index]
+    umap = tables.read(snakemake.input.umap, columns=["cell", "umap1", "umap2"])
+    umap = umap.set_index("cell").loc[obs.index]
     obsm = {name: embedding.obsm[name] for name in ("X_pca", "X_harmony")}
     slots = {
         "obs": obs,

@@ -12,7 +12,7 @@ def main(snakemake: Any) -> None:
     import anndata as ad
     import pandas as pd
 
-    from tilt.cells import embed
+    from tilt.cells import embed, mixing
     from tilt.core import tables
 
     cells = ad.read_h5ad(snakemake.input[0])
@@ -20,6 +20,7 @@ def main(snakemake: Any) -> None:
     embed.umap(cells, snakemake.params.min_dist, snakemake.params.seed, snakemake.threads)
     table = pd.DataFrame(cells.obsm["X_umap"], columns=["umap1", "umap2"])
     table.insert(0, "cell", cells.obs_names)
+    table["donors_near"] = mixing.groups_near(cells.obsp["distances"], cells.obs["donor"])
     tables.write(table, snakemake.output[0])
 
 

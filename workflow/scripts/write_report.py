@@ -14,6 +14,7 @@ def main(snakemake: Any) -> None:
     from tilt.report import page as report
     from tilt.stats import calibration
     from tilt.figures.names import CohortLabel, describe
+    from tilt.report import cell_map
     from tilt.report.answer import CohortResults
 
     folder = Path(snakemake.params.results)
@@ -21,8 +22,9 @@ def main(snakemake: Any) -> None:
     for name, settings in snakemake.params.cohorts.items():
         one = CohortResults(CohortLabel(**describe(settings)), settings)
         results.append(report.load_cohort(folder / name, one))
-    for umap, labels in zip(snakemake.input.umaps, snakemake.input.labels, strict=True):
-        cells[Path(umap).parent.name] = report.load_cells(Path(umap), Path(labels))
+        if name in snakemake.params.with_cells:
+            conditions = {row["sample"]: row["condition"] for row in settings["samples"]}
+            cells[name] = cell_map.load(folder / name, conditions, snakemake.params.config["seed"])
     page = report.build(
         results,
         cells,
@@ -30,7 +32,7 @@ def main(snakemake: Any) -> None:
         folder,
         snakemake.params.config,
         Path(snakemake.params.benchmarks),
-        Path(snakemake.input.template).read_text(),
+        {Path(part).name: Path(part).read_text() for part in snakemake.input.template},
         calibration.read(snakemake.input.calibration),
     )
     with tables.atomic(snakemake.output[0]) as part:

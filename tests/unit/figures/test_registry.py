@@ -118,8 +118,8 @@ def test_memory_and_settings_of_a_job_are_those_of_its_figures():
     assert jobs.memory("plot_quality") == (900, 10)
     assert jobs.memory("plot_cells") == (1000, 0.8)
     assert jobs.memory("plot_markers") == (900, 2)
-    config = {"seed": 7, "imbalance": {"poles": {"tph": ["a"]}}}
-    assert jobs.settings("plot_cells", config) == {"seed": 7}
+    config = {"seed": 7, "imbalance": {"poles": {"tph": ["a"]}}, "embed": {"n_neighbors": 15}}
+    assert jobs.settings("plot_cells", config) == {"seed": 7, "embed.n_neighbors": 15}
     assert jobs.settings("plot_donors", config) == {"imbalance.poles": {"tph": ["a"]}}
     assert jobs.settings("plot_quality", config) == {}
     with pytest.raises(KeyError, match="no figure is drawn by plot_nothing"):

@@ -7,6 +7,7 @@ import pytest
 import rawdata as raw
 from rawdata import ROW, cohort, read
 from tilt.io import read as readers
+from tilt.io import read_checks
 from tilt.io.errors import BadSample
 
 
@@ -172,7 +173,7 @@ def test_file_that_may_not_be_read(tmp_path, monkeypatch):
     def refuse(*args, **options):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(readers, "open", refuse, raising=False)
+    monkeypatch.setattr(read_checks, "open", refuse, raising=False)
     wrong = failure(tmp_path)
     assert "sample S1: matrix.mtx.gz: the file cannot be read (Permission denied). Fix: " in wrong
 

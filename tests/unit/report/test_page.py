@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,13 +11,13 @@ import made_up
 import numpy as np
 import pandas as pd
 import pytest
-from made_up_report import CONFIG, SETTINGS, build_page, results
+from made_up_report import CONFIG, SETTINGS, build_page, cells_of, results
 from PIL import Image
 from tilt.figures import composition, embedding, style
 from tilt.figures.names import p_text, subset_color
 from tilt.figures.registry import FIGURES
 from tilt.report import answer as report_text
-from tilt.report import captions, html_tables, provenance, svg
+from tilt.report import captions, cell_map, glossary, html_tables, opening, provenance, svg
 from tilt.report import methods as report_methods
 from tilt.report import page as report
 from tilt.report.answer import CohortResults
@@ -95,7 +96,8 @@ def test_page_says_that_data_are_simulated(page):
 
 
 def test_sentence_figure_is_text_not_an_image(page, outline):
-    assert "Lineages and groups per donor is not shown." in page[0]
+    left_out = page[0].split("<h3>Figures left out</h3>")[1].split("</ul>")[0]
+    assert "<strong>Lineages and groups per donor</strong>: The cohort holds sorted" in left_out
     assert len(outline.images) == 2
 
 
@@ -244,14 +246,127 @@ def test_scatter_tells_every_donor():
     assert "S01 (SLE); Tph side" in text and one.cohort.color("SLE") in text
 
 
-def test_umap_is_thinned_but_keeps_rare_subsets():
-    cells = pd.DataFrame({"x": np.arange(40000.0), "y": 0.0, "subset": "CD4_CM"})
-    cells.loc[:4, "subset"] = "CD4_Th22_like"
-    text = svg.umap(cells, made_up.cohort(), 1)
-    assert 4000 < text.count("h0") < 6000
-    rare = re.search(r'data-set="CD4_Th22_like" d="([^"]*)"', text)[1]
-    assert rare.count("M") == 5
-    assert "39,995" in text
+def test_donors_are_reached_by_keyboard_and_screen_reader():
+    one = results()
+    text = svg.donor_scatter(
+        one.table("composition"), one.table("imbalance"), one.cohort, made_up.LABELS
+    )
+    assert len(re.findall(r'tabindex="0" role="img" aria-label="[CS]\d\d \(', text)) == 18
+
+
+def decoded(text, kind):
+    return np.frombuffer(base64.b64decode(text), kind)
+
+
+def test_map_holds_what_was_drawn():
+    made = cells_of(made_up.donors(3, 3))
+    found = json.loads(cell_map.payload(made, made_up.cohort()))
+    cells = made["cells"]
+    assert found["said"] == f"{len(cells)} of 1,200 cells drawn"
+    assert list(found["groups"]) == ["subset", "condition", "donor", "batch", "state"]
+    for name, group in found["groups"].items():
+        keys = np.array(group["keys"])[decoded(group["codes"], np.uint8)]
+        assert (keys == cells[name].astype(str)).all()
+        assert sum(group["sizes"]) == len(cells)
+    x = decoded(found["x"], "<u2").astype(float)
+    assert np.corrcoef(x, cells["x"])[0, 1] > 0.9999
+    gene = found["numbers"]["PDCD1"]
+    assert gene["low"] == 0 and decoded(gene["codes"], np.uint8).max() == 255
+    order = np.argsort(made["values"]["PDCD1"].to_numpy(), kind="stable")
+    assert (np.diff(decoded(gene["codes"], np.uint8)[order].astype(int)) >= 0).all()
+    whole = cell_map.payload(made | {"n": len(cells)}, made_up.cohort())
+    assert f"all {len(cells)} cells drawn" in whole
+
+
+def test_map_text_cannot_leave_its_script():
+    made = cells_of(made_up.donors(2, 2))
+    made["cells"]["donor"] = "</script><b>"
+    text = cell_map.payload(made, made_up.cohort())
+    assert "<" not in text
+    assert json.loads(text)["groups"]["donor"]["keys"] == ["</script><b>"]
+
+
+def test_cells_are_drawn_in_proportion():
+    rows = cell_map.chosen(40_000, 5_000, 1)
+    assert len(rows) == len(set(rows)) == 5_000 and (np.diff(rows) > 0).all()
+    assert abs((rows < 4_000).mean() - 0.1) < 0.02
+    assert list(cell_map.chosen(10, 5_000, 1)) == list(range(10))
+    flags = pd.DataFrame({"tph_high": [True, False, True], "isg_high": [True, False, False]})
+    assert list(cell_map.states(flags)) == ["Tph-score high + ISG high", "none", "Tph-score high"]
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (
+            {"effect": np.log(2.9), "ci_low": np.log(1.2), "ci_high": np.log(6.7)},
+            "About 2.9 times as many Tph/Tfh cells per Th22-like cell in SLE as in control (95% CI "
+            "1.2 to 6.7; 10 + 8 donors).",
+        ),
+        (
+            {"effect": np.log(0.5), "ci_low": np.log(0.1), "ci_high": np.log(25)},
+            "About 0.5 times as many Tph/Tfh cells per Th22-like cell in SLE as in control (95% CI "
+            "0.1 to 25; 10 + 8 donors): too wide to say which way, so this cohort alone leaves it "
+            "open.",
+        ),
+        (
+            {"quantity": "E3", "unit": "SD", "effect": -0.6, "ci_low": -0.9, "ci_high": -0.3},
+            "The balance of SLE lies 0.6 SD further to the Th22 side than that of control (95% CI "
+            "0.3 to 0.9; 10 + 8 donors).",
+        ),
+        (
+            {"quantity": "E3", "unit": "SD", "effect": 0.5, "ci_low": -0.3, "ci_high": 1.3},
+            "The balance of SLE lies 0.5 SD further to the Tph side than that of control (95% CI "
+            "−0.3 to 1.3; 10 + 8 donors): too wide to say which way, so this cohort alone leaves "
+            "it open.",
+        ),
+        ({"estimable": False, "reason": "too few."}, "The balance could not be compared: too few."),
+    ],
+)
+def test_opening_is_one_plain_sentence(change, text):
+    one = results()
+    row = {"role": "primary", "method": "ols_hc2", "quantity": "E1", "unit": "ln ratio"}
+    row |= {"estimable": True, "reason": "", "n_case": 10, "n_control": 8}
+    row |= dict.fromkeys(("effect", "ci_low", "ci_high"), np.nan)
+    one.tables["tests"] = pd.DataFrame([row | change])
+    assert opening.sentence(one) == text
+
+
+def test_opening_without_a_comparison():
+    one = results()
+    one.tables["tests"] = pd.DataFrame()
+    assert "No comparison" in opening.sentence(one) and opening.dots(one) == ""
+
+
+def test_opening_shows_every_donor():
+    one = results()
+    values = one.table("imbalance")
+    lead = report_text.primary_row(one.table("tests")).quantity
+    rows = values[(values["estimator"] == lead) & values["value"].notna()]
+    text = opening.dots(one)
+    assert text.count("<circle") == len(rows) > 10
+    assert text.count(f'fill="{one.cohort.color("SLE")}"') == (rows["condition"] == "SLE").sum()
+
+
+def test_terms_carry_their_meaning_once_and_text_is_escaped():
+    text = str(glossary.marked("E1 & <b> by E1, I² 60%; PE1 and E1x; Hedges g"))
+    assert text.count('<dfn tabindex="0"') == 3 and text.count("E1</dfn>") == 1
+    assert "&amp; &lt;b&gt; by E1," in text and "PE1 and E1x" in text
+
+
+def test_genes_that_are_not_measured_are_named_and_never_nan():
+    one = results()
+    found = one.table("detectability").copy()
+    found.loc[found["gene"] == "CXCL13", ["pct_cells", "n_cells"]] = np.nan
+    one.tables["detectability"] = found
+    text = report_text.cannot_show(one)
+    assert "nan" not in text and "CXCL13 was not measured" in text
+
+
+def test_cross_cohort_part_only_with_cohorts_to_combine(tmp_path, page):
+    assert 'id="across"' not in page[0] and "Across cohorts" not in page[0]
+    two = build_page(tmp_path, two=True).read_text()
+    assert 'id="across"' in two and "<h3>Across cohorts</h3>" in two
 
 
 def test_methods_follow_the_config():

@@ -106,7 +106,7 @@ HVG = _table(
     """,
 )
 CLUSTERS = _table("clusters.tsv.gz", "text cell", others=COUNT)
-UMAP = _table("umap.tsv.gz", "text cell; number umap1 umap2")
+UMAP = _table("umap.tsv.gz", "text cell; number umap1 umap2 donors_near", "donors_near")
 
 # ------------------------------------------------------------------ labels
 

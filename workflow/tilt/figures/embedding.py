@@ -1,4 +1,4 @@
-"""UMAP of T cells: by subset, condition (density, donors of equal weight), batch and donor."""
+"""UMAP of T cells: by subset, condition (density, donors of equal weight), batch; do donors mix."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from tilt.cells import mixing
 from tilt.core.terms import UNASSIGNED
 from tilt.core.text import count, number
 from tilt.figures import style
@@ -29,6 +30,8 @@ OBS_COLUMNS = ("sample", "donor", "batch", "author_label")
 MOST_POINTS = 60_000  # cells drawn; more add bytes, not information, at column width
 RARE = 300  # a subset of at most so many cells is drawn whole and on top
 GRID = 90
+GAP = 0.052  # of the width of the map, between numbers of subsets
+MIXED = LinearSegmentedColormap.from_list("mixed", ["#B2182B", "#F4E3D7", "#3F6B4C"])
 TITLE_LETTERS = 31  # of a line above a quarter panel
 
 
@@ -90,16 +93,27 @@ def draw_subsets(ax: Axes, cells: pd.DataFrame, drawn: pd.DataFrame, side: Axes)
     order = subset_order(sizes.index)
     number_of = {subset: n + 1 for n, subset in enumerate(order)}
     named = [subset for subset in order if subset != UNASSIGNED]
-    gap = 0.034 * max(np.ptp(drawn["x"]), np.ptp(drawn["y"]), 1e-9)
-    for subset, place in zip(named, part(centers.loc[named].to_numpy(), gap), strict=True):
+    width = max(np.ptp(drawn["x"]), np.ptp(drawn["y"]), 1e-9)
+    middles = centers.loc[named].to_numpy()
+    for subset, middle, place in zip(named, middles, part(middles, GAP * width), strict=True):
+        moved = np.hypot(*(place - middle)) > 0.3 * GAP * width
+        line = {"arrowstyle": "-", "lw": 0.5, "color": DARK, "shrinkA": 0, "shrinkB": 0}
         ax.annotate(
             str(number_of[subset]),
+            middle,
             place,
+            arrowprops=line if moved else None,
             fontsize=6,
             ha="center",
             va="center",
             color=DARK,
-            bbox={"boxstyle": "circle,pad=0.12", "fc": "white", "ec": "none", "alpha": 0.75},
+            bbox={
+                "boxstyle": "circle,pad=0.15",
+                "fc": "white",
+                "ec": subset_color(subset),
+                "lw": 0.8,
+                "alpha": 0.9,
+            },
         )
     side.set_axis_off()
     side.set_xlim(0, 1)
@@ -181,10 +195,43 @@ def draw_groups(ax: Axes, letter: str, drawn: pd.DataFrame, column: str, seed: i
         ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(-0.05, 0), ncols=3, fontsize=6)
 
 
-def draw(cells: pd.DataFrame, cohort: CohortLabel, seed: int = 0) -> tuple[Figure, pd.DataFrame]:
-    """UMAP by subset, the density of each condition, batches where there are several, and donors.
+def draw_mixing(
+    ax: Axes, letter: str, cells: pd.DataFrame, drawn: pd.DataFrame, n_near: int
+) -> None:
+    """Cells by how many donors there are among their nearest cells, against a draw from all.
 
-    ``cells``: one row a T cell with cell, x, y, subset, donor, condition, batch.
+    ``cells``, ``drawn``: with donors_near (:mod:`tilt.cells.mixing`); ``n_near`` nearest cells.
+    """
+    n = cells["donor"].nunique()
+    if "donors_near" not in cells or cells["donors_near"].isna().all() or n < 2:
+        style.say(ax, "One donor: there is nothing to mix." if n < 2 else "Not measured.", 28)
+        return
+    mixed = mixing.expected(cells["donor"], n_near)
+    order = drawn["donors_near"].sort_values(kind="stable", ascending=False).index
+    rows = drawn.loc[order]
+    area = point_size(len(drawn)) / 3
+    dots = ax.scatter(
+        rows["x"], rows["y"], s=area, c=rows["donors_near"] / mixed, cmap=MIXED, vmin=0, vmax=1,
+        lw=0, rasterized=True,
+    )  # fmt: skip
+    bare(ax, drawn["x"], drawn["y"])
+    median = cells["donors_near"].median()
+    style.mark(ax, letter, f"donors mix: {median:.1f} of {mixed:.1f} nearby")
+    ax.set_xlabel("")
+    place = ax.inset_axes((0.1, -0.1, 0.8, 0.035))  # so that the maps stay of one size
+    bar = ax.figure.colorbar(dots, cax=place, orientation="horizontal")
+    bar.set_ticks([0, 0.5, 1], labels=["one donor", "half", "as if mixed"])
+    bar.ax.tick_params(labelsize=5.5, length=0)
+    bar.outline.set_visible(False)
+
+
+def draw(
+    cells: pd.DataFrame, cohort: CohortLabel, seed: int = 0, n_neighbors: int = 15
+) -> tuple[Figure, pd.DataFrame]:
+    """UMAP by subset, the density of each condition, batches if several, and how donors mix.
+
+    ``cells``: one row a T cell with cell, x, y, subset, donor, condition, batch and, where
+    measured, donors_near; ``n_neighbors`` as of the graph, the cell itself counted.
     """
     if cells.empty:
         return style.sentence(cohort, TITLE, "No T cells were found in this cohort.")
@@ -197,13 +244,18 @@ def draw(cells: pd.DataFrame, cohort: CohortLabel, seed: int = 0) -> tuple[Figur
     shown = f" ({number(len(drawn))} drawn)" if len(drawn) < len(cells) else ""
     donors = count(cells["donor"].nunique(), "donor")
     style.mark(ax, "a", f"by subset: {number(len(cells))} T cells{shown}, {donors}")
-    groups = [*(["batch"] if drawn["batch"].nunique() > 1 else []), "donor"]
-    axes = lower.subplots(1, 2 + len(groups))
+    batches = ["batch"] if drawn["batch"].nunique() > 1 else []
+    axes = lower.subplots(1, 3 + len(batches))
     draw_conditions(axes[:2], cells, drawn, cohort)
-    for ax, letter, column in zip(axes[2:], "de", groups, strict=False):
-        draw_groups(ax, letter, drawn, column, seed)
-    columns = ["cell", "donor", "condition", "batch", "subset", "x", "y"]
-    table = drawn[columns].sort_values("cell", kind="stable").round({"x": 3, "y": 3})
+    for ax, column in zip(axes[2:-1], batches, strict=True):
+        draw_groups(ax, "d", drawn, column, seed)
+    draw_mixing(axes[-1], "de"[len(batches)], cells, drawn, n_neighbors - 1)
+    columns = ["cell", "donor", "condition", "batch", "subset", "x", "y", "donors_near"]
+    table = (
+        drawn.reindex(columns=columns)
+        .sort_values("cell", kind="stable")
+        .round({"x": 3, "y": 3, "donors_near": 2})
+    )
     return fig, table
 
 
@@ -231,6 +283,7 @@ def draw_cohort(
     samples: pd.DataFrame,
     cohort: CohortLabel,
     seed: int,
+    n_neighbors: int,
 ) -> tuple[Figure, pd.DataFrame]:
     """:func:`draw` from the files of a cohort (:func:`cells_of`)."""
-    return draw(cells_of(places, labels, obs, samples), cohort, seed)
+    return draw(cells_of(places, labels, obs, samples), cohort, seed, n_neighbors)

@@ -11,12 +11,13 @@ from matplotlib.lines import Line2D
 
 from tilt.core.text import count, number
 from tilt.figures import style
-from tilt.figures.names import DARK, GRAY, CohortLabel, pretty, subset_order
+from tilt.figures.names import DARK, GRAY, LIGHT, CohortLabel, pretty, subset_order
 from tilt.figures.registry import title
 
 DOTS_TITLE, DETECTED_TITLE = title("markers"), title("detectability")
 ACROSS_TITLE = title("across/detectability")
 GENES_A_ROW = 46  # gene names that stay readable side by side on a double column
+FEW = 10  # cells of a subset below which shares and means say nothing and are muted
 MEANS = LinearSegmentedColormap.from_list("means", ["#EEF2F6", "#6BAED6", "#08306B"])
 SHARES = LinearSegmentedColormap.from_list("shares", ["#FFFFFF", "#A1C9B8", "#00686F"])
 
@@ -26,7 +27,7 @@ def draw_dots(expression: pd.DataFrame, cohort: CohortLabel) -> tuple[Figure, pd
 
     ``expression``: columns subset, n_cells, gene, sign (``+`` or ``-`` where the gene is a
     marker of that subset), fraction, mean. A ring marks a subset's own positive marker, a cross
-    its negative marker.
+    its negative marker. Subsets of fewer than ``FEW`` cells are light gray.
     """
     if expression.empty:
         reason = "No T cells were labeled, so there is no marker to show."
@@ -47,10 +48,15 @@ def draw_dots(expression: pd.DataFrame, cohort: CohortLabel) -> tuple[Figure, pd
         x = rows["gene"].map({gene: n for n, gene in enumerate(block)})
         y = rows["subset"].map({subset: n for n, subset in enumerate(order)})
         area = 26 * short * rows["fraction"].clip(0, 1)
-        dots = ax.scatter(x, y, s=area, c=rows["mean"], cmap=MEANS, vmin=0, vmax=top, lw=0)
+        few = rows["n_cells"] < FEW
+        dots = ax.scatter(
+            x[~few], y[~few], s=area[~few], c=rows["mean"][~few], cmap=MEANS, vmin=0, vmax=top, lw=0
+        )
+        ax.scatter(x[few], y[few], s=area[few], c=LIGHT, lw=0)
         own, against = rows["sign"].isin(["+", "positive"]), rows["sign"].isin(["-", "negative"])
         ring = {"s": 26 * short, "facecolors": "none", "edgecolors": DARK, "lw": 0.4}
-        ax.scatter(x[own], y[own], **ring)
+        ax.scatter(x[own & ~few], y[own & ~few], **ring)
+        ax.scatter(x[own & few], y[own & few], **ring | {"edgecolors": LIGHT})
         cross = {"marker": "x", "s": 5 * short}
         ax.scatter(x[against], y[against], **cross, c="white", lw=1.3)  # seen on dark dots too
         ax.scatter(x[against], y[against], **cross, c="#B2182B", lw=0.5)
@@ -59,6 +65,8 @@ def draw_dots(expression: pd.DataFrame, cohort: CohortLabel) -> tuple[Figure, pd
         ax.set_xticks(range(len(block)), block, rotation=90, fontsize=5.5, style="italic")
         names = [f"{pretty(s)} ({number(sizes[s])})" for s in order]
         ax.set_yticks(range(len(order)), names, fontsize=6 if short > 0.95 else 5)
+        for name, subset in zip(ax.get_yticklabels(), order, strict=True):
+            name.set_color(GRAY if sizes[subset] < FEW else DARK)
         ax.tick_params(length=0)
         ax.grid(color="#F0F0F0", lw=0.4)
         ax.set_axisbelow(True)
@@ -98,7 +106,8 @@ def draw_dots(expression: pd.DataFrame, cohort: CohortLabel) -> tuple[Figure, pd
         handles=handles,
         loc="outside lower left",
         ncols=5,
-        title=f"n of cells in brackets, {total} T cells in all; area: cells with at least one UMI",
+        title=f"n of cells in brackets, {total} T cells in all; area: cells with at least one UMI"
+        + (f"; gray: fewer than {FEW} cells" if (sizes < FEW).any() else ""),
         title_fontsize=6.5,
         alignment="left",
     )

@@ -50,15 +50,15 @@ def draw(table: pd.DataFrame, labels: dict[str, str]) -> tuple[Figure, pd.DataFr
     fig = style.figure(None, TITLE, "double", height)
     parts = np.ravel(fig.subfigures(lines, columns, squeeze=False))
     for part, letter, quantity, group in zip(parts, "abcdefgh", quantities, groups, strict=False):
-        ax = part.subplots()
-        panel(ax, group.reset_index(drop=True), labels)
+        ax, side = part.subplots(1, 2, width_ratios=(1.35, 1), sharey=True)
+        panel(ax, side, group.reset_index(drop=True), labels)
         what = f"{pretty(quantity)} of {pretty(WORKING_SET)}" if quantity[0] == "C" else ""
         style.mark(ax, letter, what or pretty(quantity))
     return fig, table
 
 
-def panel(ax: Axes, group: pd.DataFrame, labels: dict[str, str]) -> None:
-    """One quantity: a row a cohort, then their average and the mean of random effects."""
+def panel(ax: Axes, side: Axes, group: pd.DataFrame, labels: dict[str, str]) -> None:
+    """One quantity: a row a cohort, then their average and the mean; numbers in ``side``."""
     total = group["cohort"] == "all"
     last = group["leads"].astype(bool)
     rows = pd.concat([group[~total], group[total & ~last], group[last]], ignore_index=True)
@@ -71,12 +71,13 @@ def panel(ax: Axes, group: pd.DataFrame, labels: dict[str, str]) -> None:
         names.append(mean_name(row) if mean else cohort_name(row, labels))
         if mean and good:
             draw_mean(ax, row)
-        text = row_text(row) if good else forest.missing_text(row.reason, 40)
-        ax.text(
-            0.0, row.y - 0.17, text, va="bottom", fontsize=5.5, color=DARK if good else style.GRAY,
-            transform=ax.get_yaxis_transform(), style="normal" if good else "italic", zorder=3,
-            linespacing=1.1, bbox={"fc": "white", "ec": "none", "pad": 0.5, "alpha": 0.8},
+        text = row_text(row) if good else forest.missing_text(row.reason, 30)
+        side.text(
+            0.0, row.y, text, va="center", fontsize=5.5, color=DARK if good else style.GRAY,
+            transform=side.get_yaxis_transform(), style="normal" if good else "italic",
+            linespacing=1.15,
         )  # fmt: skip
+    side.set_axis_off()
     ax.set_yticks(rows["y"], names, fontsize=6)
     ax.set_ylim(rows["y"].max() + 0.45, -0.75)
     scale = [text for text in group["scale"].dropna().astype(str) if text]
@@ -117,9 +118,9 @@ def tau2_text(value: float) -> str:
 
 def row_text(row: Any) -> str:
     """Effect, interval, p (of a posterior: the other sign) and the prediction interval."""
-    text = forest.effect_text(row)
+    text = forest.effect_text(row).replace("  ", "\n")
     if str(row.model).startswith(meta.HALF_NORMAL):
-        text = f"{forest.effect_text(row._replace(p=np.nan))}  P(other sign) {p_text(row.p / 2)}"
+        text = f"{forest.effect_text(row._replace(p=np.nan))}\nP(other sign) {p_text(row.p / 2)}"
     if row.cohort == "all" and row.pi_low == row.pi_low:
         text += f"\nprediction [{row.pi_low:.2f}, {row.pi_high:.2f}]".replace("-", "−")
     return text

@@ -187,11 +187,12 @@ ENTRIES = (
         job="plot_cells",
         title="UMAP of T cells",
         category="4 Cells",
-        alt="UMAP of T cells by subset, density by condition, batch and donor",
+        alt="UMAP of T cells by subset, density by condition, batch, and mixing of donors",
         words="T cells after batch correction. (a) By subset, the rarest drawn last. (b, c) "
-        "Density of each condition on one scale, every donor weighing the same. (d, e) By "
-        "batch, where there are several, and by donor. Distances in a UMAP are no measure of "
-        "anything; it is shown to find faults.",
+        "Density of each condition on one scale, every donor weighing the same. (d) By batch, "
+        "where there are several. Last: effective number of donors among each cell's nearest "
+        "cells (median; inverse Simpson index, as LISI), against that of cells drawn from all. "
+        "Distances in a UMAP are no measure of anything; it is shown to find faults.",
         draw="figures.embedding.draw_cohort",
         needs={
             "places": "umap.tsv.gz",
@@ -200,7 +201,7 @@ ENTRIES = (
             "samples": "qc_samples.tsv",
         },
         columns=OF_CELLS,
-        settings={"seed": "seed"},
+        settings={"seed": "seed", "n_neighbors": "embed.n_neighbors"},
         memory=(1000, 0.8),
     ),
     Figure(

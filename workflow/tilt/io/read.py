@@ -20,14 +20,13 @@ import numpy as np
 import scipy.sparse as sp
 
 from tilt.genes import spelling
-from tilt.io import h5, layouts, limits, read_other
-from tilt.io.errors import ENSEMBL, BadSample, not_counts, split_features, tags
+from tilt.io import h5, layouts, limits, read_checks, read_other
+from tilt.io.errors import ENSEMBL, BadSample, not_counts, split_features
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 log = logging.getLogger(__name__)
-MOUSE_ID = re.compile(r"^(mm10_+|mm9_+|GRCm3[89]_+)|^ENSMUSG")
 HOUSEKEEPING = {"ACTB", "B2M", "GAPDH", "MALAT1", "RPL13", "TMSB4X", "EEF1A1", "FTL"}
 # Counts (cells x genes), barcodes, gene ids, gene symbols of one file.
 Found = tuple[sp.csr_matrix, list[str], list[str], list[str]]
@@ -64,7 +63,7 @@ def read_sample(
         raise ValueError(f"unknown format {format!r}; known: {', '.join(layouts.FORMATS)}")
     found: tuple  # what is in Found, and columns of obs where the format has them
     for file in files.values():
-        _check_file(Path(file), sample)
+        read_checks.file(Path(file), sample)
     if format in ("10x_dir", "triplets"):
         found = _read_triplet(files, sample)
     elif format == "table":
@@ -99,21 +98,8 @@ def to_anndata(
     if not barcodes:
         fix = "correct the sample's name in the sheet, or take the row out"
         raise BadSample(sample, file, "has no cells of this sample", fix)
-    check_names(barcodes, ids, symbols, sample, file)
-    notes = []
-    if read_other.row_a_cell(file):
-        matrix, ids, symbols, note = read_other.spliced(matrix, ids, symbols)
-        notes += [note] if note else []
-    tag = tags(ids, symbols)
-    if tag.any():
-        first = symbols[int(np.flatnonzero(tag)[0])]
-        notes.append(
-            f"{tag.sum()} of {len(ids)} features are antibody tags by their names (first {first}) "
-            "and are left out: they are no genes"
-        )
-        matrix = sp.csr_matrix(matrix)[:, ~tag]
-        ids = [name for name, out in zip(ids, tag, strict=True) if not out]
-        symbols = [name for name, out in zip(symbols, tag, strict=True) if not out]
+    read_checks.names(barcodes, ids, symbols, sample, file)
+    matrix, ids, symbols, notes = read_other.genes_only(matrix, ids, symbols, file)
     for note in notes:
         log.warning("sample %s: %s", sample, note)
     matrix = as_counts(matrix, sample, file)
@@ -142,86 +128,6 @@ def as_counts(matrix: sp.spmatrix, sample: str, file: str | Path) -> sp.csr_matr
     matrix.sum_duplicates()
     matrix.eliminate_zeros()
     return matrix
-
-
-def check_names(
-    barcodes: Sequence[str],
-    ids: Sequence[str],
-    symbols: Sequence[str],
-    sample: str,
-    file: str | Path,
-) -> None:
-    """Raise BadSample for repeated barcodes and for genes that are not human."""
-    seen, twice = set(), []
-    for name in barcodes:
-        if name in seen:
-            twice.append(name)
-        seen.add(name)
-    if twice:
-        raise BadSample(
-            sample,
-            file,
-            f"{len(twice)} barcodes occur more than once (first {twice[0]})",
-            "two libraries were probably joined: give each its own row in the sample sheet, or "
-            "make the barcodes differ",
-        )
-    mouse = sum(bool(MOUSE_ID.match(name)) for name in ids)
-    if not mouse and not any(ENSEMBL.match(name) for name in ids):
-        titled = sum(bool(re.match(r"^[A-Z][a-z]{2,}\d*$", name)) for name in symbols)
-        mouse = titled if titled > 0.3 * len(symbols) else 0
-    if mouse and read_other.has_genomes(ids):
-        raise BadSample(
-            sample,
-            file,
-            f"{mouse} of {len(ids)} genes are of another genome (a reference of two species)",
-            "write the human part once, cells and genes: share = counts of human genes / all "
-            "counts of a cell; adata[share > 0.9, human].write_h5ad(path); then format: "
-            "h5ad_per_sample",
-        )
-    if mouse:
-        raise BadSample(
-            sample,
-            file,
-            f"{mouse} of {len(ids)} genes are mouse genes",
-            "tilt knows human genes only: keep the human genes and cells, or take the sample out",
-        )
-
-
-def _check_file(path: Path, sample: str) -> None:
-    read_other.check_kind(path, sample)
-    if not path.is_file():
-        raise BadSample(
-            sample,
-            path,
-            "the file does not exist",
-            "correct the sample sheet or the folder of the cohort file",
-        )
-    if path.stat().st_size == 0:
-        raise BadSample(sample, path, "the file is empty", "fetch it again")
-    try:
-        with open(path, "rb") as handle:
-            head = handle.read(512)
-    except OSError as error:
-        wrong = f"the file cannot be read ({error.strerror})"
-        raise BadSample(sample, path, wrong, "give yourself the right to read it") from error
-    packed = head[:2] == b"\x1f\x8b"
-    if head.lstrip()[:14].lower().startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise BadSample(
-            sample, path, "the file is a web page, not data", "delete it and fetch it again"
-        )
-    if head[:4] == b"PK\x03\x04":
-        fix = "save an Excel table as tab-separated text (TSV); unpack a zip archive"
-        raise BadSample(sample, path, "the file is an Excel table or a zip archive", fix)
-    if path.suffix == ".gz" and not packed:
-        raise BadSample(
-            sample,
-            path,
-            "the file is named .gz but is not compressed by gzip",
-            f"rename it to {path.name[:-3]} if it is plain text, else fetch it again",
-        )
-    if path.suffix in (".h5", ".h5ad", ".hdf5") and head[:8] != b"\x89HDF\r\n\x1a\n":
-        fix = "unpack it with gunzip" if packed else "fetch it again"
-        raise BadSample(sample, path, "the file is not HDF5", fix)
 
 
 def _packed(path: Path) -> bool:

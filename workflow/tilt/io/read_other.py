@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
-from tilt.io.errors import BadSample
+from tilt.io.errors import BadSample, tags
 
 if TYPE_CHECKING:
     import h5py
@@ -72,6 +72,30 @@ def spliced(
     )
     plain = [i for i, kind in enumerate(kinds) if not kind]
     return counts @ join, [ids[i] for i in plain], [symbols[i] for i in plain], note
+
+
+def genes_only(
+    matrix: sp.spmatrix, ids: Sequence[str], symbols: Sequence[str], file: str | Path
+) -> tuple[sp.spmatrix, Sequence[str], Sequence[str], list[str]]:
+    """The counts (cells x features) without antibody tags and unspliced molecules.
+
+    Returns matrix, ids, symbols, and sentences on what was left out.
+    """
+    notes = []
+    if row_a_cell(file):
+        matrix, ids, symbols, note = spliced(matrix, ids, symbols)
+        notes += [note] if note else []
+    tag = tags(ids, symbols)
+    if tag.any():
+        first = symbols[int(np.flatnonzero(tag)[0])]
+        notes.append(
+            f"{tag.sum()} of {len(ids)} features are antibody tags by their names (first {first}) "
+            "and are left out: they are no genes"
+        )
+        matrix = sp.csr_matrix(matrix)[:, ~tag]
+        ids = [name for name, out in zip(ids, tag, strict=True) if not out]
+        symbols = [name for name, out in zip(symbols, tag, strict=True) if not out]
+    return matrix, ids, symbols, notes
 
 
 def check_kind(path: Path, sample: str) -> None:

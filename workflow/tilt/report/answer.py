@@ -177,6 +177,7 @@ def cannot_show(results: CohortResults) -> str:
     cohort = results.cohort
     found = results.table("detectability")
     seen = found.set_index("gene")["pct_cells"] if len(found) else pd.Series(dtype=float)
+    seen = seen.dropna()  # a gene that is not in the matrix has no share
     genes = [f"{gene} in {share(seen[gene])}" for gene in SILENT if gene in seen]
     absent = [gene for gene in SILENT if len(found) and gene not in seen]
     words = "cytokine secretion, tissue, or cause and effect, as this is resting blood"

@@ -17,7 +17,7 @@ from tilt.figures.entry import Figure, load
 from tilt.figures.names import pretty
 from tilt.figures.registry import FIGURES
 from tilt.report import answer as report_text
-from tilt.report import mediators
+from tilt.report import cell_map, glossary, mediators, opening
 from tilt.report import provenance as made
 from tilt.report import svg as report_svg
 from tilt.report.answer import CohortResults
@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 
 MOST_SVG = 160_000  # bytes; a larger SVG is embedded as a palette PNG instead
 PNG_WIDTH = 1_400
+MOST_TABLE = 60_000  # bytes of the table of a figure that is kept in the page
+TEMPLATE = "report.html.j2"
+PARTS = (TEMPLATE, "page.css", "page.js")
 TABLES = (
     *("donors", "composition", "imbalance", "tests", "methods", "specifications", "random_sets"),
     *("qc_samples", "qc_waterfall", "markers_found", "marker_expression", "detectability"),
@@ -43,13 +46,6 @@ def load_cohort(folder: Path, results: CohortResults) -> CohortResults:
     names = [name for name, figure in FIGURES.items() if not figure.across]
     results.figures = {n: figures / n for n in names if (figures / f"{n}.png").exists()}
     return results
-
-
-def load_cells(umap: Path, labels: Path) -> pd.DataFrame:
-    """Places and subsets of a cohort's T cells: x, y, subset."""
-    cells = tables.read(umap).rename(columns={"umap1": "x", "umap2": "y"})
-    subsets = tables.read(labels, columns=["cell", "subset"])
-    return cells.merge(subsets, on="cell", validate="1:1")[["x", "y", "subset"]]
 
 
 def data_uri(stem: Path) -> str:
@@ -109,13 +105,22 @@ def figure_block(figure: Figure, stem: Path, text: str) -> dict:
         "narrow": narrow,
         "links": links,
         "anchor": f"{stem.parent.name}-{figure.key}",
+        "file": f"{stem.parent.name}_{figure.key}",
+        "table": "" if reason else plotted(stem.with_suffix(".tsv")),
     }
 
 
-def cohort_section(results: CohortResults, cells: pd.DataFrame, config: dict) -> dict:
-    """Everything the page shows of one cohort."""
+def plotted(path: Path) -> str:
+    """Table of what a figure shows, as text to be kept in the page; "" when it is large."""
+    if not path.exists() or path.stat().st_size > MOST_TABLE:
+        return ""
+    return path.read_text(encoding="utf-8")
+
+
+def cohort_section(results: CohortResults, cells: dict | None) -> dict:
+    """Everything the page shows of one cohort; ``cells`` from :func:`cell_map.load`."""
     name, get = results.cohort.name, results.table
-    figures = [
+    drawn = [
         figure_block(FIGURES[key], stem, caption(FIGURES[key], results))
         for key, stem in results.figures.items()
     ]
@@ -131,10 +136,13 @@ def cohort_section(results: CohortResults, cells: pd.DataFrame, config: dict) ->
         "name": name,
         "title": results.cohort.title,
         "simulated": results.cohort.simulated,
+        "opening": opening.sentence(results),
+        "dots": opening.dots(results),
         "answer": said,
-        "figures": figures,
+        "figures": [figure for figure in drawn if not figure["reason"]],
+        "not_shown": [figure for figure in drawn if figure["reason"]],
         "scatter": scatter,
-        "umap": report_svg.umap(cells, results.cohort, config["seed"]),
+        "map": cell_map.payload(cells, results.cohort) if cells else "",
         "legend": [(a, results.cohort.color(a)) for a in results.cohort.arms],
         "tables": cohort_tables(results),
         "skipped": skipped(get("qc_samples")),
@@ -209,12 +217,12 @@ def cohort_tables(results: CohortResults) -> list[tuple[str, str]]:
 
 def build(
     results: list[CohortResults],
-    cells: dict[str, pd.DataFrame],
+    cells: dict[str, dict],
     meta: pd.DataFrame,
     folder: Path,
     config: dict,
     benchmarks: Path,
-    template: str,
+    template: dict[str, str],
     calibration: tuple[pd.DataFrame, str] | None = None,
 ) -> str:
     """The page as one string of HTML that needs no other file.
@@ -224,7 +232,7 @@ def build(
     results
         Cohorts with tables and figures (:func:`load_cohort`).
     cells
-        By cohort, x, y, subset of its T cells (:func:`load_cells`); absent for table cohorts.
+        By cohort, its T cells (:func:`tilt.report.cell_map.load`); absent for table cohorts.
     meta
         Effects over cohorts.
     folder
@@ -234,7 +242,7 @@ def build(
     benchmarks
         Folder of benchmark files; may be absent.
     template
-        Text of the Jinja template.
+        Texts of report.html.j2, page.css and page.js by these names.
     calibration
         The calibration table and how it was made (:func:`tilt.calibration.read`).
     """
@@ -243,15 +251,16 @@ def build(
         for one in FIGURES.values()
         if one.across and (stem := folder / "figures" / one.name).with_suffix(".png").exists()
     ]
-    empty = pd.DataFrame(columns=["x", "y", "subset"])
-    sections = [cohort_section(r, cells.get(r.cohort.name, empty), config) for r in results]
+    sections = [cohort_section(r, cells.get(r.cohort.name)) for r in results]
     settings = {r.cohort.name: r.settings for r in results}
     cost = made.costs(Path(benchmarks))
     page = {
         "simulated": any(r.cohort.simulated for r in results),
         "all_simulated": all(r.cohort.simulated for r in results),
-        "across": report_text.across(meta, results),
-        "across_figures": across_figures,
+        "across": report_text.across(meta, results) if len(results) > 1 else [],
+        "across_figures": [figure for figure in across_figures if not figure["reason"]],
+        "across_not_shown": [figure for figure in across_figures if figure["reason"]],
+        "glossary": glossary.TERMS,
         "cohorts": sections,
         "meta_table": html_table(meta_shown(meta), "Effects combined over cohorts"),
         "methods": methods(config, results),
@@ -265,9 +274,14 @@ def build(
         "config": made.config_text(config),
     }
     environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.DictLoader(template),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
-    text = environment.from_string(template).render(**page)
+    environment.filters["terms"] = glossary.marked
+    text = environment.get_template(TEMPLATE).render(**page)
     log.info("report: %d cohorts, %.1f MB", len(results), len(text) / 1e6)
     return text
 

@@ -1,18 +1,16 @@
-"""Inline SVG that can be zoomed: donors with tooltips, and a thinned UMAP."""
+"""Inline SVG that can be zoomed: donors that tell their numbers to pointer and keyboard."""
 
 import html
 
 import numpy as np
 import pandas as pd
 
-from tilt.core.terms import POLE_FLAGS, UNASSIGNED, UNIT_KEY
-from tilt.core.text import number
+from tilt.core.terms import POLE_FLAGS, UNIT_KEY
 from tilt.figures.imbalance import count_poles
-from tilt.figures.names import CohortLabel, pretty, subset_color, subset_order
+from tilt.figures.names import CohortLabel
 
 SIZE = 460
 EDGE = 46
-MOST_CELLS = 5_000
 
 
 def _frame(inside: str, label: str, extra: str = "") -> str:
@@ -23,7 +21,7 @@ def _frame(inside: str, label: str, extra: str = "") -> str:
     )
     return (
         f'<div class="zoom"><div class="zoom-buttons">{buttons}</div>'
-        f'<svg viewBox="0 0 {SIZE} {SIZE}" role="img" aria-label="{html.escape(label)}">'
+        f'<svg viewBox="0 0 {SIZE} {SIZE}" role="group" aria-label="{html.escape(label)}">'
         f"{inside}</svg>{extra}</div>"
     )
 
@@ -61,7 +59,8 @@ def donor_scatter(
         text = html.escape("; ".join(told))
         points.append(
             f'<circle cx="{px:.1f}" cy="{py:.1f}" r="5.5" fill="{cohort.color(row.condition)}" '
-            f'fill-opacity=".8"><title>{text}</title></circle>'
+            f'fill-opacity=".8" tabindex="0" role="img" aria-label="{text}" '
+            f'data-donor="{html.escape(str(row.donor))}"><title>{text}</title></circle>'
         )
     what = ("Th22-like", "Tph-like + Tfh") if labeled else ("Th22-score high", "Tph-score high")
     axes = (
@@ -99,42 +98,3 @@ def _ticks(low: np.ndarray, high: np.ndarray, span: float) -> str:
                         f'<text x="{EDGE - 7}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
                     )
     return "".join(out)
-
-
-def umap(cells: pd.DataFrame, cohort: CohortLabel, seed: int) -> str:
-    """T cells by subset (thinned to some thousands); names in the legend pick out a subset.
-
-    ``cells``: x, y, subset. "" without cells.
-    """
-    if cells.empty:
-        return ""
-    sizes = cells["subset"].value_counts()
-    drawn = cells
-    if len(cells) > MOST_CELLS:
-        random = np.random.default_rng(seed)
-        share = np.maximum(MOST_CELLS / len(cells), 30 / cells["subset"].map(sizes))
-        drawn = cells[random.random(len(cells)) < share]
-    xy = drawn[["x", "y"]].to_numpy()
-    low, high = cells[["x", "y"]].min().to_numpy(), cells[["x", "y"]].max().to_numpy()
-    place = (xy - low) / np.maximum(high - low, 1e-9) * (SIZE - 20) + 10
-    place[:, 1] = SIZE - place[:, 1]
-    groups, legend = [], []
-    order = sorted(sizes.index, key=lambda s: (s != UNASSIGNED, -sizes[s], s))
-    for subset in order:
-        spots = place[(drawn["subset"] == subset).to_numpy()]
-        path = "".join(f"M{x:.0f} {y:.0f}h0" for x, y in spots)
-        name = html.escape(pretty(subset))
-        groups.append(
-            f'<path data-set="{html.escape(subset)}" d="{path}" stroke="{subset_color(subset)}">'
-            f"<title>{name}: {number(sizes[subset])} cells</title></path>"
-        )
-    for subset in subset_order(sizes.index):
-        name = html.escape(pretty(subset))
-        legend.append(
-            f'<li><button type="button" aria-pressed="false" data-pick="{html.escape(subset)}">'
-            f'<i style="background:{subset_color(subset)}"></i>{name} ({number(sizes[subset])})'
-            "</button></li>"
-        )
-    label = f"UMAP of {number(len(cells))} T cells of {cohort.label} by subset"
-    inside = f'<g class="cells">{"".join(groups)}</g>'
-    return _frame(inside, label, f'<ul class="legend">{"".join(legend)}</ul>')
