@@ -1,6 +1,7 @@
 """A first cohort file and sheet from a look at the data, good enough to pass validation."""
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -115,7 +116,8 @@ def test_the_command_writes_files_that_pass_validation(tmp_path, monkeypatch):
     command = [sys.executable, REPO / "workflow/scripts/new_cohort.py", "data", "mine"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert run.returncode == 0 and "2 samples found. Guessed:" in run.stdout, run.stderr
-    advice = f"  snakemake -s {REPO / 'Snakefile'} --config 'cohorts=[mine]' -n\n"
+    cores = f"--cores {os.cpu_count()}"
+    advice = f"  snakemake -s {REPO / 'Snakefile'} {cores} --config 'cohorts=[mine]' -n\n"
     assert "  config/samples/mine.tsv\n  config/cohorts/mine.yaml\n" in run.stdout
     assert advice in run.stdout
     monkeypatch.chdir(tmp_path)

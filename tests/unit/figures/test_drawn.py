@@ -1,17 +1,13 @@
 """Figures from made-up tables: what they show, the sentences for what cannot be shown, bytes."""
 
-import subprocess
-import sys
-import xml.etree.ElementTree as ET
 from itertools import pairwise
 
 import made_up
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 from matplotlib.text import Text
-from tilt.core import contracts, tables
+from tilt.core import contracts
 from tilt.figures import (
     activity,
     ambient,
@@ -27,7 +23,6 @@ from tilt.figures import (
     names,
     qc,
     robustness,
-    strips,
     study,
     style,
     volcano,
@@ -302,42 +297,6 @@ def test_detectability_keeps_zero_and_missing_apart():
     assert text.count("no gene") == 2 and "0.02" in text
 
 
-def test_zero_variance_and_nan_do_not_break_strips():
-    rows = pd.DataFrame(
-        {"condition": ["control"] * 3 + ["SLE"] * 3, "value": [1.0] * 3 + [np.nan] * 3}
-    )
-    ax = style.figure(COHORT, "t").subplots()
-    strips.two_arms(ax, rows, COHORT)
-    assert [t.get_text() for t in ax.get_xticklabels()] == ["control\nn = 3"]
-    assert np.isnan(style.mean_interval(np.array([np.nan, 1.0]))[1])
-    assert strips.spearman(np.ones(9), np.arange(9.0)) == pytest.approx([np.nan] * 3, nan_ok=True)
-
-
-def test_spearman_matches_fisher_by_hand():
-    x = np.arange(20.0)
-    y = x.copy()
-    y[:5] = y[:5][::-1]
-    rho, low, high = strips.spearman(x, y)
-    assert rho == pytest.approx(1 - 6 * 40 / (20 * 399))
-    half = 1.96 * np.sqrt(1.06 / 17)
-    assert (low, high) == pytest.approx(
-        (np.tanh(np.arctanh(rho) - half), np.tanh(np.arctanh(rho) + half))
-    )
-
-
-def test_swarm_spreads_equal_values_within_its_width():
-    offsets = style.swarm(np.repeat(2.0, 7), 0.3)
-    assert len(set(offsets.round(6))) == 7 and np.abs(offsets).max() <= 0.3
-    many = style.swarm(np.random.default_rng(1).normal(size=500), 0.2)
-    assert np.abs(many).max() <= 0.2
-
-
-@pytest.mark.parametrize("low,high", [(1, 9), (120, 4000), (0.02, 60)])
-def test_log_ticks_lie_inside_and_are_few(low, high):
-    ticks = style.log_ticks(low, high)
-    assert 2 <= len(ticks) <= 6 and min(ticks) >= low and max(ticks) <= high
-
-
 def test_volcano_names_are_apart():
     places = volcano.apart(np.array([0.0, 0.1, 0.2, 9.9, 10.0]), gap=1.0, low=0.0, high=10.0)
     assert np.diff(places).min() >= 1 - 1e-9 and places.min() >= 0 and places.max() <= 10
@@ -356,86 +315,6 @@ def test_confusion_rows_sum_to_hundred():
     )
     _, table = labels.draw(cells, COHORT)
     assert table.groupby("author_label")["percent"].sum().tolist() == pytest.approx([100, 100])
-
-
-def test_condition_and_subset_colors_are_fixed_and_differ():
-    assert COHORT.color("control") == names.CONTROL_COLOR
-    assert COHORT.color("SLE") == names.CASE_COLOR
-    own = [names.subset_color(s) for s in made_up.SUBSETS]
-    assert len(set(own)) == len(own)
-    assert names.subset_color("something_new") == names.subset_color("something_new")
-
-
-def test_the_last_bits_of_a_layout_do_not_show(tmp_path):
-    """The solver of the layout leaves them open, for panels of nested figures above all."""
-    for shift in (0.0, 1e-12):
-        fig = Figure()
-        upper, _ = fig.subfigures(2, 1)
-        upper.bbox_relative.set_points(upper.bbox_relative.get_points() + shift)
-        ax = upper.subplots()
-        ax.set_position((0.2 + shift, 0.3, 0.5, 0.4 - shift))
-        ax.plot([1, 2], [1, 2])
-        style.save(fig, pd.DataFrame({"x": [1]}), tmp_path / f"by{shift}" / "one")
-    one, two = (tmp_path / f"by{shift}" / "one.svg" for shift in (0.0, 1e-12))
-    assert "clip-path" in one.read_text()
-    assert one.read_bytes() == two.read_bytes()
-
-
-def test_saved_files_are_the_same_twice_and_text_is_vector(tmp_path):
-    people = made_up.donors(3, 3)
-    for folder in ("one", "two"):
-        shares = made_up.composition(people, made_up.SUBSETS[:4])
-        style.save(
-            *composition.draw(shares, made_up.tests(people, shares), COHORT),
-            tmp_path / folder / "composition",
-        )
-        style.save(*embedding.draw(made_up.umap(people, 50), COHORT), tmp_path / folder / "umap")
-    for one in sorted((tmp_path / "one").iterdir()):
-        assert one.read_bytes() == (tmp_path / "two" / one.name).read_bytes(), one.name
-    assert len(list((tmp_path / "one").iterdir())) == 8
-    namespace = "{http://www.w3.org/2000/svg}"
-    images = {
-        name: len(ET.parse(tmp_path / "one" / f"{name}.svg").findall(f".//{namespace}image"))
-        for name in ("composition", "umap")
-    }
-    assert images["composition"] == 0 and images["umap"] > 0
-    back = tables.read(tmp_path / "one" / "composition.tsv", contracts.FREE)
-    assert (back["panel"] == "a").sum() == 24
-
-
-def test_figures_do_not_import_scanpy():
-    code = (
-        "import sys, tilt.report.page;"
-        "import tilt.figures.qc, tilt.figures.imbalance, tilt.figures.embedding;"
-        "print([m for m in ('scanpy', 'numba', 'seaborn', 'anndata') if m in sys.modules])"
-    )
-    path = str(style.__file__).rsplit("/tilt/", 1)[0]
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": path}
-    )
-    assert done.stdout.strip() == "[]", done.stderr
-
-
-def lab(color: str) -> np.ndarray:
-    """CIE L*a*b* (D65) of a hexadecimal color."""
-    rgb = np.array([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-    linear = np.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)
-    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
-    xyz = np.array(to_xyz) @ linear / [0.95047, 1, 1.08883]
-    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
-    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
-
-
-def test_colors_of_subsets_can_be_told_apart():
-    """At least 20 apart in CIE L*a*b* (2 is just seen side by side; dots of 1 mm need more)."""
-    kinds = ("CD4_", "CD8_", "MAIT", "Vd")
-    places = {n: lab(c) for n, c in names.SUBSET_COLORS.items() if n.startswith(kinds)}
-    near = {
-        (one, other): round(float(np.linalg.norm(places[one] - places[other])), 1)
-        for i, one in enumerate(places)
-        for other in list(places)[:i]
-    }
-    assert {pair: d for pair, d in near.items() if d < 20} == {}
 
 
 def test_mixing_of_donors_is_a_number_and_a_color():

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tilt.config.messages import as_yaml, nearest, problem
+from tilt.config.messages import as_yaml, problem
 from tilt.core.terms import UNASSIGNED
 from tilt.core.text import count, few
 
@@ -29,8 +29,9 @@ def unmapped(cohort: dict, known: set[str]) -> list[str]:
     n = sum(found[label] for label in lost)
     wrong = f"{count(len(lost), 'label')} of {count(n, 'cell')} in `{column}` is not in the map"
     wrong = wrong if len(lost) == 1 else wrong.replace(" is not ", " are not ")
+    same = {name.lower(): name for name in known}
     fix = "\n".join(
-        as_yaml([], {label: nearest(label, known) or UNASSIGNED})[1:-1] for label in lost[:20]
+        as_yaml([], {label: same.get(label.lower(), UNASSIGNED)})[1:-1] for label in lost[:20]
     )
     return [problem(cohort["path"], "label_map", wrong, few(lost, 20), fix=f"add\n{fix}")]
 

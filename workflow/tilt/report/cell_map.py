@@ -4,16 +4,18 @@ import base64
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from tilt.cells.normalize import log_normalized
 from tilt.core import tables
 from tilt.core.terms import ISG_HIGH, UNASSIGNED
 from tilt.core.text import number
 from tilt.figures.names import SPARE_COLORS, CohortLabel, pretty, subset_color, subset_order
-from tilt.io import store as blocks
+
+if TYPE_CHECKING:
+    from tilt.io.store import Store
 
 MOST_CELLS = 5_000
 MOST_GENES = 40
@@ -34,6 +36,8 @@ def load(folder: Path, conditions: dict[str, str], seed: int, most: int = MOST_C
     rows = chosen(len(places), most, seed)
     drawn = places.iloc[rows].rename(columns={"umap1": "x", "umap2": "y"}).set_index("cell")
     labels = labels.loc[drawn.index]
+    from tilt.io import store as blocks
+
     counts = blocks.open_store(folder / "counts.zarr")
     at = counts.obs.index.get_indexer(drawn.index)
     obs = counts.obs.iloc[at]
@@ -74,8 +78,11 @@ def genes_of(folder: Path, measured: Iterable[str]) -> list[str]:
     return [gene for gene in dict.fromkeys(wanted) if gene in there][:MOST_GENES]
 
 
-def expression(counts: blocks.Store, rows: np.ndarray, genes: list[str]) -> pd.DataFrame:
+def expression(counts: "Store", rows: np.ndarray, genes: list[str]) -> pd.DataFrame:
     """Log-normalized expression (CP10k) of ``genes`` in the cells ``rows``, block by block."""
+    from tilt.cells.normalize import log_normalized
+    from tilt.io import store as blocks
+
     symbols = pd.Index(counts.var["gene_symbol"])
     columns = symbols.get_indexer(genes)
     depth = counts.obs["n_counts"].to_numpy()
