@@ -217,6 +217,7 @@ def main() -> None:
     parser.add_argument(
         "--tests", nargs="+", default=["tests/"], help="only tests whose path begins so"
     )
+    parser.add_argument("--quick", type=float, default=1e9, help="only tests of fewer seconds")
     parser.add_argument("--out", type=Path, help="TSV of survivors")
     given = parser.parse_args()
     for library in LIBRARIES.split():
@@ -249,6 +250,7 @@ def report(given, copy: Path, scratch: Path) -> None:
             score["equivalent"] += 1
             continue
         tests = [t for t in choose(one, reached) if t.startswith(tuple(given.tests))]
+        tests = [t for t in tests if reached[t][1] < given.quick]
         fate = "survived"
         if tests:
             path = copy / "tilt" / one.file

@@ -172,7 +172,7 @@ def test_a_regulon_that_cannot_be_used_is_refused(tmp_path):
     path.write_text("source\ttarget\tweight\nAHR\tCXCL13\t1\nAHR\tIL22\t1\n")
     with pytest.raises(ValueError, match="no edge left without CXCL13, IL22"):
         activity.read_regulon(path)
-    path.write_text("source\ttarget\tweight\nAHR\tFOS\t1\nJUN\tFOS\t1\nAHR\tFOS\t2\n")
+    path.write_text("source\ttarget\tweight\nAHR\tFOS\t1\nJUN\tFOS\t1\nAHR\tFOS\t2\nJUN\tFOS\t1\n")
     with pytest.raises(ValueError, match="edge AHR -> FOS is there twice"):
         activity.read_regulon(path)
     path.write_text("# a comment\nsource\ttarget\tweight\nAHR\tFOS\t1\nJUN\tFOS\t1\n")
