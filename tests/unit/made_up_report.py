@@ -5,6 +5,8 @@ from pathlib import Path
 import made_up
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from tilt.figures import composition, imbalance, style
 from tilt.figures.names import CohortLabel
 from tilt.report import page
@@ -117,3 +119,8 @@ def cells_of(people, n: int = 1200) -> dict:
     values = pd.DataFrame({"PDCD1": random.gamma(1, 1, len(cells)), "tph_score": 0.1})
     values["tph_score"] = random.normal(0, 1, len(cells))
     return {"n": n, "cells": cells, "values": values.set_index(cells.index)}
+
+
+def words(fig: Figure) -> str:
+    """Every text of a figure."""
+    return "\n".join(t.get_text() for t in fig.findobj(Text))

@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,9 @@ from tilt.core import tables
 from tilt.core.terms import ISG_HIGH, UNASSIGNED
 from tilt.core.text import number
 from tilt.figures.names import SPARE_COLORS, CohortLabel, pretty, subset_color, subset_order
-from tilt.io import store as blocks
+
+if TYPE_CHECKING:
+    from tilt.io import store as blocks
 
 MOST_CELLS = 5_000
 MOST_GENES = 40
@@ -29,6 +32,8 @@ def load(folder: Path, conditions: dict[str, str], seed: int, most: int = MOST_C
     ``conditions``: of each sample. Returns ``n`` (T cells in all), ``cells`` (x, y, subset,
     donor, condition, batch, state) and ``values`` (genes and scores, columns by name).
     """
+    from tilt.io import store as blocks  # imports anndata: only where there are cells
+
     places = tables.read(folder / "umap.tsv.gz", columns=["cell", "umap1", "umap2"])
     labels = tables.read(folder / "labels.tsv.gz").set_index("cell")
     rows = chosen(len(places), most, seed)
@@ -74,8 +79,10 @@ def genes_of(folder: Path, measured: Iterable[str]) -> list[str]:
     return [gene for gene in dict.fromkeys(wanted) if gene in there][:MOST_GENES]
 
 
-def expression(counts: blocks.Store, rows: np.ndarray, genes: list[str]) -> pd.DataFrame:
+def expression(counts: "blocks.Store", rows: np.ndarray, genes: list[str]) -> pd.DataFrame:
     """Log-normalized expression (CP10k) of ``genes`` in the cells ``rows``, block by block."""
+    from tilt.io import store as blocks
+
     symbols = pd.Index(counts.var["gene_symbol"])
     columns = symbols.get_indexer(genes)
     depth = counts.obs["n_counts"].to_numpy()
