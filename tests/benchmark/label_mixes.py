@@ -182,13 +182,16 @@ def draw(table: pd.DataFrame):
         style.mark(ax, letter, f"{task}, error {error(part):.2f}")
         ax.plot([0, 1], [0, 1], color=GRAY, lw=0.6, ls=(0, (3, 1.2)))
         ax.plot(part["said"], part["right"], color=DARK, lw=0.8)
-        ax.scatter(part["said"], part["right"], s=120 * part["n"] / part["n"].sum(), color=DARK)
+        area = 120 * part["n"] / part["n"].sum()
+        ax.scatter(part["said"], part["right"], s=area, color=DARK, clip_on=False, zorder=3)
         ax.set_xlim(0, 1.02)
         ax.set_ylim(0, 1.02)
     for ax in axes.flat[len(tasks) :]:
         ax.set_axis_off()
-    for ax in axes[-1]:
-        ax.set_xlabel("probability said")
+    for column in axes.T:
+        lowest = [ax for ax in column if ax.axison][-1]
+        lowest.set_xlabel("probability said")
+        lowest.tick_params(labelbottom=True)
     for ax in axes[:, 0]:
         ax.set_ylabel("share right")
     return fig, table[["task", "bin", "n", "said", "right"]]
