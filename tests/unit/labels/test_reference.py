@@ -83,3 +83,24 @@ def test_shares_and_platform_factors_are_learned_and_held():
     few = reference.fit(counts[:5], depth[:5], table, np.array([5.0, 3.0, 2.0]))
     assert few.shares == pytest.approx([0.5, 0.3, 0.2], abs=0.06)
     assert few.half_depth == reference.HALF_DEPTH
+
+
+def test_a_type_whose_label_cannot_be_called_stays_in_its_compartment():
+    rows = [
+        ("CD4", 1, "T", ""),
+        ("CD8", 1, "T", ""),
+        ("CD4_Naive", 2, "CD4", "naive"),
+        ("CD4_Th1", 2, "CD4", "memory"),
+        ("CD4_Tfh", 2, "CD4", "memory"),
+        ("CD4_Treg_eff", 2, "CD4", "treg"),
+        ("CD8_EM", 2, "CD8", "memory"),
+        ("MAIT", 1, "T", ""),
+    ]
+    markers = pd.DataFrame(rows, columns=["label", "level", "parent", "compartment"])
+    markers["positive"] = [[name] for name in markers["label"]]
+    table = pd.DataFrame(columns=["CD4_Naive", "CD4_Th1", "CD4_Tfh", "CD4_Treg", "CD8_EM", "MAIT"])
+    found = reference.columns_of(markers, ["CD4_Naive", "CD4_Th1", "CD8_EM"], table)
+    assert found["CD4/naive"] == ["CD4_Naive", "CD4_Treg"]  # no Treg can be called: any CD4 group
+    assert found["CD4/memory"] == ["CD4_Th1", "CD4_Tfh", "CD4_Treg"]
+    assert found["CD8/memory"] == ["CD8_EM"]
+    assert sum("MAIT" in types for types in found.values()) == 0

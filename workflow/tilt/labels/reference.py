@@ -38,7 +38,7 @@ HALF_DEPTHS = (100.0, 5000.0)  # least and most that a cohort may say of it
 FEW_CELLS = 20.0  # cells of a type from which nothing can be said of its spread
 SIMULATED_CELLS = 4000  # cells drawn to learn what mistakes add to the spread
 PRIOR_CELLS = 300.0  # weight of the first guess of half depth, in cells
-PLATFORM_SD = 0.7  # of the log platform factors: bulk and droplets of the same cells
+PLATFORM_SD = 0.6  # of the log platform factors: bulk and droplets of the same cells
 TYPE_SD = 0.3  # of log rates of a type from donor to donor, not to be taken for platform
 AMBIENT = 0.03  # share of counts from the other cells of the cohort
 PSEUDO_CELLS = 100.0  # weight of the shares in blood, in cells
@@ -59,17 +59,20 @@ def columns_of(markers: pd.DataFrame, names: Sequence[str], table: pd.DataFrame)
     """Sorted types that stand for each group of labels: group -> columns of ``table``.
 
     ``names``: the labels that can be called. A type belongs to the group of its labels, or, where
-    none of them can be called, to the groups of its branch; types of branches that are not among
-    ``names`` stand for nothing. A group for which no type stands has none.
+    none of them can be called, to the groups of its branch and compartment, or else of its branch;
+    types of branches that are not among ``names`` stand for nothing. A group for which no type
+    stands has none.
     """
     keys = dict(zip(names, taxonomy.groups(markers, names), strict=True))
     branch = {name: taxonomy.branch(markers, name) for name in markers["label"]}
+    place = markers.set_index("label")["compartment"].to_dict()
     found: dict[str, list] = {key: [] for key in keys.values()}
     for column in table:
         own = [x for x in markers["label"] if x == column or x.startswith(column + "_")]
         called = {keys[x] for x in own if x in keys}
-        arm = {branch[x] for x in own}
-        for key in called or {keys[x] for x in names if branch[x] in arm}:
+        mates = [x for x in names if branch[x] in {branch[y] for y in own}]
+        near = [x for x in mates if place[x] in {place[y] for y in own}]
+        for key in called or dict.fromkeys(keys[x] for x in near or mates):
             found[key].append(column)
     return found
 
