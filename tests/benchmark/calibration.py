@@ -21,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests" / "truth")]
 
+import calibration_donors as many  # noqa: E402
 import donor_cohorts as made  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
@@ -32,9 +33,9 @@ from tilt.stats import (  # noqa: E402
     contrast,
     design,
     expression,
+    inference,
     meta,
     methods,
-    overdispersed,
     specifications,
 )
 from tilt.stats import plan as plans  # noqa: E402
@@ -52,111 +53,64 @@ POWER = {  # SCIENCE section 6: (strong, weak, Th22 alone strong) at SD 0.5 / 0.
 }
 
 
-def measure(scenario: made.Scenario, seed: int) -> dict[str, dict]:
-    """All rows of the statistics for one cohort: "quantity method" -> row."""
-    donors, counts = made.draw(scenario, np.random.default_rng(seed))
-    strata = ("batch",) if len(scenario.batches) > 1 else ()
-    declared = design.Contrast("SLE", "control", strata=strata)
-    plan = contrast.Plan(declared, permutations=499, bootstraps=399, seed=seed + OTHER)
-    designs = contrast.DesignCache(donors, plan)
-    whole = made.composition(counts)
-    rows = {}
-    own = whole[whole["subset"] == "CD4_Tph_like"]
-    for row in contrast.share(designs, own, whole, True):
-        rows[f"Tph share {row['method']}"] = row
-    values = counts.assign(
-        value=imbalance.log_ratio(counts["n_tph"], counts["n_th22"]), estimable=True, reason=""
-    )
-    for row in [*contrast.value(designs, values, "ln ratio"), methods.ratio(designs, counts)]:
-        rows[f"E1 {row['method']}"] = row
-    return rows
-
-
 def error_rates(table: Table) -> None:
     """Share of null cohorts with p < 0.05, and of intervals that hold zero."""
-    for scenario in made.NULLS:
-        p, holds = defaultdict(list), defaultdict(list)
+    for scenario in [*made.NULLS, *made.HARD]:
         first, n = table.seeds.start, table.n
-        # HC3 is close to the edge of the target in batches: more cohorts tell on which side
-        for seed in range(first, first + (3 * n if len(scenario.batches) > 1 else n)):
-            for name, row in measure(scenario, seed).items():
-                if row["estimable"] and np.isfinite(row.get("p", np.nan)):
-                    p[name].append(row["p"] < 0.05)
-                if row["estimable"] and np.isfinite(row.get("ci_low", np.nan)):
-                    holds[name].append(row["ci_low"] <= 0 <= row["ci_high"])
-        for name, found in p.items():
-            table.add(f"false positives, {scenario.name}", name, np.mean(found), RATE, len(found))
-        for name, found in holds.items():
-            table.add(f"coverage of 0, {scenario.name}", name, np.mean(found), COVER, len(found))
-
-
-def truths(scenario: made.Scenario) -> dict[str, float]:
-    """What each method estimates, from 200,000 donors."""
-    many = ((100_000, 100_000),)
-    _, counts = made.draw(replace(scenario, batches=many), np.random.default_rng(10**6))
-    case = (counts["condition"] == "SLE").to_numpy()
-
-    def gap(values) -> float:
-        values = np.asarray(values)
-        return float(values[case].mean() - values[~case].mean())
-
-    def shift(values) -> float:
-        """Median difference over pairs of donors, 2,000 of each arm at a time."""
-        arms = np.asarray(values)[case], np.asarray(values)[~case]
-        parts = [slice(i, i + 2000) for i in range(0, 100_000, 2000)]
-        return float(np.mean([np.median(np.subtract.outer(arms[0][p], arms[1][p])) for p in parts]))
-
-    share = (counts["n_tph"] / counts["n_cells"]).to_numpy()
-    angle = composition.arcsine(counts["n_tph"], counts["n_cells"])
-    rest = counts["n_cells"] - counts["n_tph"] - counts["n_th22"]
-    logs = np.log(np.column_stack([counts["n_tph"], counts["n_th22"], rest]) + 0.5)
-    ratio = imbalance.log_ratio(counts["n_tph"], counts["n_th22"])
-    model = overdispersed._Model(
-        overdispersed.FAMILIES["beta"],
-        counts["n_tph"].to_numpy(float),
-        counts["n_cells"].to_numpy(float),
-    )
-    design_ = np.column_stack([np.ones(len(case)), case])
-    beta = model.maximize(design_, np.array([np.log(share.mean()), 0.0, -4.0]))[1][1]
-    return {
-        "Tph share arcsine_ols_hc2": gap(angle),
-        "Tph share bootstrap_t": gap(angle),
-        "Tph share points_ols_hc2": gap(100 * share),
-        "Tph share mann_whitney": shift(100 * share),
-        "Tph share clr_ols_hc2": gap(logs[:, 0] - logs.mean(axis=1)),
-        "Tph share beta_binomial": float(beta),
-        "E1 ols_hc2": gap(ratio),
-        "E1 bootstrap_t": gap(ratio),
-        "E1 mann_whitney": shift(ratio),
-        "E1 logit_normal": LOG_RATIO,
-    }
+        found = many.measured(scenario, range(first, first + n))
+        for name, estimates in found.items():
+            value, k = many.rate(estimates)
+            if k:
+                table.add(f"false positives, {scenario.name}", name, value, RATE, k)
+            value, k = many.held(estimates, 0.0)
+            if k:
+                table.add(f"coverage of 0, {scenario.name}", name, value, COVER, k)
 
 
 def coverage(table: Table) -> None:
     """Intervals that hold the truth of the strong effect, and the bias of the estimates."""
+    rare = made.RARE | {"case": (0.03, 0.0012)}
     scenarios = [
         made.Scenario("balanced", made.DESIGNS["12+12"], case=made.STRONG),
         made.Scenario("16+10, SD 0.8", made.DESIGNS["16+10"], 0.8, case=made.STRONG),
         made.Scenario("33+11", made.DESIGNS["33+11"], case=made.STRONG),
-    ]
+        made.Scenario("10+8, cells of 60 to 6,000", ((10, 8),), cells=600, cells_sd=1.2,
+                      case=made.STRONG),
+        made.Scenario("10+8, lymphopenia 3000 to 300", ((10, 8),), case_cells=300,
+                      case=made.STRONG),
+        made.Scenario("8+32, SLE spread x2", ((8, 32),), case_spread=2.0, case=made.STRONG),
+        made.Scenario("16+10, rare Th22", ((16, 10),), cells=1200, **rare),
+    ]  # fmt: skip
     for scenario in scenarios:
-        truth = truths(scenario)
-        holds, effects = defaultdict(list), defaultdict(list)
-        for seed in table.seeds:
-            for name, row in measure(scenario, seed).items():
-                if not row["estimable"]:
-                    continue
-                if np.isfinite(row.get("ci_low", np.nan)):
-                    holds[name].append(row["ci_low"] <= truth[name] <= row["ci_high"])
-                    effects[name].append(row["effect"])
-        for name, found in holds.items():
-            table.add(f"coverage, {scenario.name}", name, np.mean(found), COVER, len(found))
-        for name, found in effects.items():
-            ratio = np.mean(found) / truth[name]
-            table.add(f"effect / truth, {scenario.name}", name, ratio, BIAS, len(found))
-        for name in ("E1 ols_hc2", "E1 logit_normal"):
-            ratio = np.mean(effects[name]) / LOG_RATIO
-            table.add(f"effect / planted, {scenario.name}", name, ratio, BIAS, len(effects[name]))
+        truth = many.truths(scenario)
+        for name, found in many.measured(scenario, table.seeds).items():
+            if name not in truth:
+                continue
+            value, k = many.held(found, truth[name])
+            if k:
+                table.add(f"coverage, {scenario.name}", name, value, COVER, k)
+                ratio = float(np.mean([e.effect for e in found]) / truth[name])
+                table.add(f"effect / truth, {scenario.name}", name, ratio, BIAS, k)
+
+
+def subsets(table: Table) -> None:
+    """Moderated variances of twelve null subsets: over all of them, and the worst of them."""
+    for (arms, paired), how in {
+        ((8, 8), True): "8 pairs",
+        ((10, 8), False): "10+8",
+        ((5, 4), False): "5+4",
+    }.items():
+        for spread in (0.0, 0.3):
+            p = many.moderated(arms, paired, spread, table.n, table.seed)
+            said = (
+                f"{how}, biology alike" if not spread else f"{how}, biology differs by {spread:.0%}"
+            )
+            below = p < 0.05
+            table.add("false positives, moderated subsets", said, below.mean(), RATE, table.n)
+            worst = float(below.mean(axis=0).max())
+            table.add(
+                "false positives, moderated subsets", f"{said}, worst subset", worst, RATE, table.n
+            )
 
 
 def power(table: Table) -> None:
@@ -180,19 +134,19 @@ def power(table: Table) -> None:
 
 
 def measure_power(scenario: made.Scenario, seed: int) -> dict[tuple[str, str], float]:
-    """p of the log-ratio and of the share of Th22-like cells, by ranks and by OLS."""
-    donors, counts = made.draw(scenario, np.random.default_rng(seed))
-    case = (donors["condition"] == "SLE").to_numpy().astype(float)
+    """p of the log-ratio and of the share of Th22-like cells, by ranks and by least squares."""
+    cases, controls = scenario.batches[0]
+    case = np.arange(cases + controls) < cases
+    counts = made.draw_counts(scenario, np.random.default_rng(seed), case, 0 * case)
     matrix = np.column_stack([np.ones(len(case)), case])
-    values = {
-        "ratio": np.asarray(imbalance.log_ratio(counts["n_tph"], counts["n_th22"])),
-        "Th22 alone": composition.arcsine(counts["n_th22"], counts["n_cells"]),
+    share = np.asarray(composition.arcsine(counts[2], counts[0]))
+    plain = np.asarray(imbalance.log_ratio(counts[1], counts[2]))
+    return {
+        ("ratio", "wls_hc2"): inference.ols(*many.weighted(counts, matrix)).p,
+        ("ratio", "mann_whitney"): stats.mannwhitneyu(plain[case], plain[~case]).pvalue,
+        ("Th22 alone", "arcsine_ols_hc2"): inference.ols(share, matrix).p,
+        ("Th22 alone", "mann_whitney"): stats.mannwhitneyu(share[case], share[~case]).pvalue,
     }
-    found = {}
-    for what, y in values.items():
-        found[what, "mann_whitney"] = stats.mannwhitneyu(y[case == 1], y[case == 0]).pvalue
-        found[what, "ols_hc2"] = contrast.inference.ols(y, matrix).p
-    return found
 
 
 def pairs(table: Table) -> None:
@@ -362,6 +316,7 @@ def across(table: Table) -> None:
 TASKS = {
     "fpr": error_rates,
     "coverage": coverage,
+    "subsets": subsets,
     "power": power,
     "pairs": pairs,
     "uniform": uniform,

@@ -16,17 +16,38 @@ NOTES = (
     ),
     (
         r"coverage.*beta_binomial",
-        "wide, not narrow: donors of these cohorts spread log-normally, further than a beta "
-        "distribution does, and the score interval is made to hold its level there",
+        "donors of these cohorts spread log-normally, not as a beta distribution: sensitivity only",
     ),
     (
-        r"points_ols_hc2",
-        "wide, not narrow: HC3 is conservative where percentages are skewed and a batch holds two "
-        "or three donors of an arm; no test is made on this scale",
+        r"(x2|3\+8|8\+3|one-armed).*beta_binomial",
+        "the common dispersion bends the mean share of the wider arm: sensitivity only",
     ),
     (
-        r"batch imbalance.*ols_hc2",
-        "conservative: HC3 where a batch holds two or three donors of an arm",
+        r"x2 .*(arcsine|points|clr|Tph share)",
+        "an arm that spreads wider has a larger mean share where its median is the same: on these "
+        "scales the arms do differ",
+    ),
+    (
+        r"lymphopenia.*(arcsine|points|clr|Tph share)",
+        "on this scale cells that are few bend the mean share",
+    ),
+    (
+        r"rare Th22.*(E1)",
+        "one expected cell: half a cell flattens what is left after its mean pull is taken out",
+    ),
+    (
+        r"(t3|outliers|3\+3|3\+8|8\+3)",
+        "few donors or far-out ones: conservative where the value is low, as few degrees of freedom "
+        "carry the comparison; read an interval of so few donors with care where it is high",
+    ),
+    (
+        r"worst subset",
+        "the subset whose biology varies most borrows a variance too small; over all subsets the "
+        "level is kept",
+    ),
+    (
+        r"permutation.*",
+        "labels permuted in few donors, or in arms that spread differently: sensitivity only",
     ),
     (
         r"meta-analysis, coverage (half-normal|modified)",

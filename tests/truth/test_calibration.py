@@ -5,7 +5,6 @@ standard error of 0.02: limits here are three standard errors wide and catch wha
 """
 
 from collections import defaultdict
-from dataclasses import replace
 
 import donor_cohorts as made
 import numpy as np
@@ -14,7 +13,7 @@ import pytest
 from scipy import stats
 from tilt.config import check
 from tilt.donors import composition, imbalance, pseudobulk
-from tilt.stats import contrast, design, inference, overdispersed, plan, resampling
+from tilt.stats import contrast, design, inference, overdispersed, plan, precision, resampling
 
 COHORTS = 120
 LOG_RATIO = np.log(made.STRONG[0] / made.TPH) - np.log(made.STRONG[1] / made.TH22)
@@ -26,11 +25,14 @@ def measure(scenario, seed):
     strata = ("batch",) if len(scenario.batches) > 1 else ()
     built = design.build(donors, design.Contrast("SLE", "control", strata=strata))
     share = composition.arcsine(counts["n_tph"], counts["n_cells"])
-    ratio = np.asarray(imbalance.log_ratio(counts["n_tph"], counts["n_th22"]))
+    ratio, spread = imbalance.ratio_values(
+        *(counts[c].to_numpy(float) for c in ("n_cells", "n_tph", "n_th22"))
+    )
+    root, _ = precision.root_weights(ratio, spread, built.matrix)
     poles = (counts["n_tph"] + counts["n_th22"]).to_numpy()
     out = {
         "arcsine": inference.ols(share, built.matrix),
-        "ratio": inference.ols(ratio, built.matrix),
+        "ratio": inference.ols(ratio * root, built.matrix * root[:, None]),
         "ranks": inference.hodges_lehmann(ratio, built.case, built.strata),
     }
     some = poles > 0
@@ -39,11 +41,9 @@ def measure(scenario, seed):
         given = counts["n_tph"][some], poles[some], built.matrix[some], "normal"
         out["normal"] = overdispersed.fit(*given)[0]
     orders, complete = built.orders(299, seed)
-    p, _ = resampling.permutation_p(ratio, built.fit, orders, complete)
-    nothing = [np.nan] * 4
-    out["permutation"] = inference.Estimate(out["ratio"].effect, *nothing, p)
-    low, high = resampling.bootstrap_t(ratio, built.fit, 299, np.random.default_rng(seed))
-    out["bootstrap"] = replace(out["permutation"], ci_low=low, ci_high=high, p=np.nan)
+    out["permutation"] = resampling.permutation(ratio, built.fit, orders, complete)
+    drawn = np.random.default_rng(seed)
+    out["bootstrap"] = resampling.bootstrap_t(ratio, built.fit, 299, drawn)
     return out
 
 
@@ -53,6 +53,10 @@ def collect(scenario):
         for name, estimate in measure(scenario, seed).items():
             rows[name].append(estimate)
     return rows
+
+
+HARD = {s.name: s for s in made.HARD}
+LYMPHOPENIA = "lymphopenia 3000 to 300, rare Th22, 20+20"
 
 
 @pytest.mark.parametrize("scenario", made.NULLS[1:], ids=lambda s: s.name)
@@ -166,3 +170,38 @@ def test_a_batch_effect_is_not_taken_for_the_condition():
     blind = contrast.Plan(design.Contrast("SLE", "control"), permutations=99, bootstraps=99)
     naive = contrast.value(contrast.DesignCache(donors, blind), table, "")[0]
     assert naive["p"] < rows["ols_hc2"]["p"]
+
+
+def quick(scenario, cohorts=300):
+    """p and effect of E1 as it is tested, and of the plain log-ratio in donors of 200 cells."""
+    donors = made.people(scenario)
+    strata = ("batch",) if len(scenario.batches) > 1 else ()
+    built = design.build(donors, design.Contrast("SLE", "control", strata=strata))
+    batch = donors["batch"].str[1:].astype(int).to_numpy()
+    found = []
+    for seed in range(cohorts):
+        rng = np.random.default_rng((seed, 3))
+        counts = made.draw_counts(scenario, rng, built.case == 1, batch)
+        cells, tph, th22 = (n.astype(float) for n in counts)
+        value, spread = imbalance.ratio_values(cells, tph, th22)
+        root, _ = precision.root_weights(value, spread, built.matrix)
+        made_ = inference.ols(value * root, built.matrix * root[:, None])
+        plain = inference.ols(imbalance.log_ratio(tph, th22), built.matrix)
+        found.append((made_.p, made_.effect, plain.p, plain.effect))
+    return np.array(found).T
+
+
+@pytest.mark.parametrize(
+    "name", [LYMPHOPENIA, "cells track the ratio 16+10", "SLE spread x2 8+32", "arms of 3+3"]
+)
+def test_weights_do_not_follow_the_ratio(name):
+    p, effect, _, _ = quick(HARD[name])
+    error = np.sqrt(0.05 * 0.95 / len(p))
+    assert np.mean(p < 0.05) < 0.05 + 3 * error
+    assert abs(effect.mean()) < 4 * effect.std() / np.sqrt(len(p)) + 0.05
+
+
+def test_lymphopenia_alone_is_called_where_half_a_cell_pulls():
+    p, effect, plain_p, plain_effect = quick(HARD[LYMPHOPENIA])
+    assert plain_effect.mean() < -0.1 < effect.mean()
+    assert np.mean(plain_p < 0.05) > np.mean(p < 0.05)

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from tilt.core.contracts import IMBALANCE
-from tilt.core.terms import POLE_FLAGS, POLES, RATIOS, UNIT, UNIT_KEY, WORKING_SET
+from tilt.core.terms import POLE_FLAGS, RATIOS, UNIT, UNIT_KEY, WORKING_SET
 from tilt.core.text import count
 from tilt.donors import pseudobulk, sampling
 from tilt.donors.activity import weighted_mean, weights
@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 
 TH22_MARKERS = ("IL22", "CCR10")
 ORDER = ("E1", "E3", "E2")  # E3 is the headline where E1 can't be had; E2 where both can't
-NAMES = {"tph": "Tph", "th22": "Th22"}
 MIN_FREE = 3  # degrees of freedom that strata must leave for the SD of a gene
 SHARE_ESTIMABLE = 0.5  # an estimator leads only when it exists for half of the donors
 
@@ -82,44 +81,52 @@ def log_ratio(n_tph: np.ndarray, n_th22: np.ndarray) -> np.ndarray:
 def ratio_rows(counts: pd.DataFrame, estimator: str, min_cells: int, reason: str) -> pd.DataFrame:
     """Rows of E1 or E2; ``reason`` (if not empty) makes the whole cohort not estimable.
 
-    ``value``: the log-ratio less the bend that is expected of half a cell in the donor's number of
-    cells (:func:`tilt.donors.sampling.bend`), so that donors with few cells do not lean toward
-    equal poles; ``variance``: what sampling leaves to chance. Both follow from the donor's cells
-    and the shares of all donors. A donor with fewer than ``min_cells`` (at least one) has none.
+    ``value`` and ``variance`` of :func:`ratio_values`. A donor with fewer than ``min_cells`` (at
+    least one) has none.
     """
     table = counts[[*UNIT, "n_cells"]].assign(estimator=estimator)
     min_cells = max(min_cells, 1)
-    few = (counts["n_cells"] < min_cells).to_numpy()
-    expected = {pole: expected_cells(counts, pole) for pole in POLES}
-    none = [pole for pole, n in expected.items() if not n.any()]
+    cells, n_tph, n_th22 = (counts[c].to_numpy(float) for c in ("n_cells", "n_tph", "n_th22"))
+    few = cells < min_cells
+    none = [name for name, n in (("Tph", n_tph), ("Th22", n_th22)) if not n.any()]
     if none and not reason:
-        reason = f"not a cell of the {' and the '.join(NAMES[p] for p in none)} pole in any donor"
+        reason = f"not a cell of the {' and the '.join(none)} pole in any donor"
     good = ~few & (reason == "")
     table["value"] = table["variance"] = np.nan
     if good.any():
-        cells = {pole: n[good] for pole, n in expected.items()}
-        bend = sampling.bend(cells["tph"]) - sampling.bend(cells["th22"])
-        ratio = log_ratio(counts.loc[good, "n_tph"], counts.loc[good, "n_th22"])
-        table.loc[good, "value"] = ratio - bend
-        table.loc[good, "variance"] = 1 / cells["tph"] + 1 / cells["th22"]
+        value, variance = ratio_values(cells, n_tph, n_th22)
+        table.loc[good, "value"], table.loc[good, "variance"] = value[good], variance[good]
     short = f"fewer than {min_cells} memory CD4 {'cell' if min_cells == 1 else 'cells'}"
     table["reason"] = reason or np.where(few, short, "")
     table["estimable"] = good
     return table
 
 
-def expected_cells(counts: pd.DataFrame, pole: str) -> np.ndarray:
+def ratio_values(
+    cells: np.ndarray, n_tph: np.ndarray, n_th22: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Log-ratio of each donor and what sampling leaves to chance in it, both (donors,).
+
+    The value is :func:`log_ratio` less the bend that half a cell is expected to make in so many
+    cells (:func:`tilt.donors.sampling.bend`), so that donors with few cells do not lean toward
+    equal poles. Bend and variance follow from the donor's cells and the shares of all donors. A
+    donor without cells has an infinite variance.
+    """
+    expected = [np.maximum(expected_cells(cells, n), 1e-9) for n in (n_tph, n_th22)]
+    bend = sampling.bend(expected[0]) - sampling.bend(expected[1])
+    return log_ratio(n_tph, n_th22) - bend, 1 / expected[0] + 1 / expected[1]
+
+
+def expected_cells(cells: np.ndarray, n: np.ndarray) -> np.ndarray:
     """Cells of a pole that a donor of so many memory cells would have with the typical share.
 
     The typical share is the mean of donors' shares, blind to the condition; donors with few cells,
     whose shares are mostly chance, count for less (by the root of their cells).
     """
-    cells = counts["n_cells"].to_numpy(float)
     some = cells > 0
     if not some.any():
         return np.zeros(len(cells))
-    share = counts[f"n_{pole}"].to_numpy(float)[some] / cells[some]
-    return cells * float(np.average(share, weights=np.sqrt(cells[some])))
+    return cells * float(np.average(n[some] / cells[some], weights=np.sqrt(cells[some])))
 
 
 def e1_problem(counts: pd.DataFrame, detectability: pd.DataFrame | None, settings: Settings) -> str:
@@ -131,7 +138,8 @@ def e1_problem(counts: pd.DataFrame, detectability: pd.DataFrame | None, setting
     enough = counts[counts["n_cells"] >= max(settings.min_memory_cells, 1)]
     if enough.empty:
         return f"no donor has {count(max(settings.min_memory_cells, 1), 'memory CD4 cell')}"
-    median = float(np.median(expected_cells(enough, "th22")))
+    cells, n = (enough[c].to_numpy(float) for c in ("n_cells", "n_th22"))
+    median = float(np.median(expected_cells(cells, n)))
     needed = settings.min_median_th22
     if median < needed:
         return f"{median:.2g} Th22-like cells expected in the median donor; {needed:g} are needed"

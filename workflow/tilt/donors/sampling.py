@@ -5,7 +5,8 @@ from scipy import special
 
 DONOR_SD = 0.5  # of log shares between donors (SCIENCE 6: 0.5 to 0.8)
 MANY = 60.0  # expected cells beyond which half a cell bends nothing (by less than 0.0002)
-NODES = 15  # of the Gauss-Hermite rule over donors
+STEPS, WEIGHTS = np.polynomial.hermite_e.hermegauss(15)  # over donors
+WEIGHTS = WEIGHTS / WEIGHTS.sum()
 
 
 def bend(expected: np.ndarray) -> np.ndarray:
@@ -21,12 +22,9 @@ def bend(expected: np.ndarray) -> np.ndarray:
         Cells expected in each donor (> 0).
     """
     expected = np.asarray(expected, float)
-    step, weight = np.polynomial.hermite_e.hermegauss(NODES)
-    weight = weight / weight.sum()
-    shift = DONOR_SD * step
-    mean = expected[:, None] * np.exp(shift)
+    mean = expected[:, None] * np.exp(DONOR_SD * STEPS)
     few = np.minimum(mean, MANY)
     n = np.arange(int(MANY + 12 * np.sqrt(MANY)))
     log_p = n * np.log(few[..., None]) - few[..., None] - special.gammaln(n + 1)
     found = np.exp(log_p) @ np.log(n + 0.5) - np.log(few)
-    return np.where(mean < MANY, found, 0.0) @ weight
+    return np.where(mean < MANY, found, 0.0) @ WEIGHTS
