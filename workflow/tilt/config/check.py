@@ -65,12 +65,14 @@ def check(
         cohort, found, told = load_cohort(path, roots, settings)
         problems += found
         notes += told
-        if cohort.get("name") in cohorts:
-            other = cohorts[cohort["name"]]["path"]
-            wrong = f"two cohorts are named {cohort['name']} (the other is {other})"
+        called = cohort.get("name")
+        if not isinstance(called, str):
+            continue  # told
+        if called in cohorts:
+            wrong = f"two cohorts are named {called} (the other is {cohorts[called]['path']})"
             problems.append(problem(path, "name", wrong, fix="give each cohort its own name"))
-        elif cohort.get("name"):
-            cohorts[cohort["name"]] = cohort
+        elif called:
+            cohorts[called] = cohort
     found, told = checks.between_cohorts(cohorts)
     problems += found
     notes += told

@@ -145,9 +145,9 @@ def _columns(cohort: dict, columns: list[str], path: Path) -> list[str]:
         fix = f"add a column `{name}` with the files of each sample"
         found.append(problem(path, "", wrong, ", ".join(columns), fix=fix))
     for key in ("covariates", "strata", "batch"):
-        wanted = cohort.get(key) or []
-        for name in [wanted] if isinstance(wanted, str) else wanted:
-            if not isinstance(name, str) or name in columns or name == "batch":
+        wanted = cohort.get(key)
+        for name in [wanted] if isinstance(wanted, str) else covariates.names(wanted):
+            if name in columns or name == "batch":
                 continue
             near = nearest(name, columns)
             wrong = f"`{name}` is not a column of the sample sheet {path}"
