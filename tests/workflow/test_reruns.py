@@ -107,6 +107,11 @@ def added_donor(folder):
     shutil.copytree(folder / "raw/oneS5", folder / "raw/oneS6")
 
 
+def shuffled(folder):
+    head, *rows = (folder / "one.tsv").read_text().splitlines(keepends=True)
+    (folder / "one.tsv").write_text("".join([head, *rows[3:], *rows[2::-1]]))
+
+
 def other_counts(folder):
     (folder / "raw/oneS3/matrix.mtx.gz").write_text("other")
 
@@ -166,7 +171,8 @@ CHANGES = {
     "counts of a sample": (other_counts, READ, {}, ACROSS),
     "another cohort": (settings(cohorts=["one.yaml", "two.yaml", "three.yaml"]), {}, READ, ACROSS),
     "a cohort less": (settings(cohorts=["one.yaml"]), {}, {}, ACROSS),
-    "order of cohorts": (settings(cohorts=["two.yaml", "one.yaml"]), {}, {}, ACROSS),
+    "order of cohorts": (settings(cohorts=["two.yaml", "one.yaml"]), {}, {}, REPORT),
+    "order of rows": (shuffled, {}, {}, REPORT),
     "downloads": (settings(downloads="elsewhere"), {}, READ | {"retrieve_cohort"}, ACROSS),
     "seed": (settings(seed=7), READ, READ, ACROSS),
     "bad samples": (settings(on_bad_sample="skip"), {}, {}, REPORT),

@@ -33,7 +33,9 @@ def check(
         config   the configuration with every default filled in; resources as paths (str)
         cohorts  name -> cohort file with defaults, resolved paths, the settings that it may
                  change (`qc`, `imbalance`) as they hold for it, its own path in `path`, and
-                 `samples` = rows of the sheet as dicts of text (missing = ""), `sheet` = its path
+                 `samples` = rows of the sheet as dicts of text (missing = ""), `sheet` = its path,
+                 `sheet_order` = names of its samples as they stand there. Cohorts and samples
+                 are in the order of their names: no result hangs on how they were listed
         notes    things worth knowing that stop nothing (list of str)
 
     Problems are texts; an empty list means that the run can start.
@@ -84,7 +86,11 @@ def check(
         problems += resources.names_used(settings, source)
         for cohort in cohorts.values():
             problems += resources.label_map(cohort, settings["resources"])
-    return {"config": settings, "cohorts": cohorts, "notes": notes}, alike.collapsed(problems)
+    return {
+        "config": settings,
+        "cohorts": dict(sorted(cohorts.items())),
+        "notes": notes,
+    }, alike.collapsed(problems)
 
 
 def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, list[str], list[str]]:
@@ -139,7 +145,9 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
     notes: list[str] = []
     if isinstance(sheet, str):
         cohort["sheet"] = sheet
-        cohort["samples"], found, notes = checks.sample_sheet(cohort, Path(sheet))
+        rows, found, notes = checks.sample_sheet(cohort, Path(sheet))
+        cohort["sheet_order"] = [row.get("sample", "") for row in rows]
+        cohort["samples"] = sorted(rows, key=lambda row: row.get("sample", ""))
         problems += found
     if sound:
         problems += contradictions.of_pairs(cohort)
