@@ -19,7 +19,7 @@ def cohort(workflow: Workflow, name: str, **more) -> None:
         arm, sample = ("SLE", "control")[i % 2], f"{name}S{i}"
         rows.append([sample, f"{name}D{i}", arm, f"B{i % 3}", str(30 + i), "F", "x", sample])
         for file in RAW:
-            workflow.write(f"raw/{sample}/{file}", "x")
+            workflow.write(f"raw/{sample}/{file}", sample)
     workflow.write(f"{name}.tsv", "".join("\t".join(row) + "\n" for row in rows))
     about = {
         "name": name,
@@ -105,6 +105,7 @@ def added_donor(folder):
     new = last.replace("oneS5", "oneS6").replace("oneD5", "oneD6")
     path.write_text(path.read_text() + new)
     shutil.copytree(folder / "raw/oneS5", folder / "raw/oneS6")
+    (folder / "raw/oneS6/matrix.mtx.gz").write_text("oneS6")
 
 
 def shuffled(folder):

@@ -9,7 +9,7 @@ import copy
 import os
 from pathlib import Path
 
-from tilt.config import alike, command_line, contradictions, gene_files, resources
+from tilt.config import alike, command_line, contradictions, gene_files, resources, unused
 from tilt.config import cohorts as checks
 from tilt.config.messages import problem, schema, violations
 from tilt.config.names import shown
@@ -151,6 +151,7 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
         problems += found
     if sound:
         problems += contradictions.of_pairs(cohort)
+        told += unused.notes(cohort, content, settings)
     if isinstance(cohort.get("simulated"), str) and not Path(cohort["simulated"]).is_file():
         wrong = "the parameter file does not exist"
         problems.append(problem(path, "simulated", wrong, cohort["simulated"]))

@@ -5,7 +5,7 @@ import shutil
 from collections import defaultdict
 from pathlib import Path
 
-from tilt.config import covariates, names
+from tilt.config import covariates, names, unused
 from tilt.config.messages import nearest, problem
 from tilt.config.user_files import check_cells, read_table
 from tilt.core import numerals
@@ -95,6 +95,8 @@ def sample_sheet(cohort: dict, path: Path) -> tuple[list[dict], list[str], list[
     if typed and not layouts.columns_needed(cohort, columns):
         found += _same_files(cohort, path, numbered) + _raw_files(cohort, path, numbered)
         found += _fetched_files(cohort, path, numbered)
+        if not ({"simulated", "retrieve"} & set(cohort)):
+            found += unused.matrices(cohort, path, numbered) + unused.copies(cohort, path, numbered)
     return rows, found, notes
 
 
