@@ -40,6 +40,7 @@ class Project:
         self.config = {"cohorts": ["mine"], "resources": {}}
         self.cohort = copy.deepcopy(COHORT)
         self.sheet: str | bytes = SHEET
+        self.written: bytes | None = None  # the cohort file, where it is not YAML of a dict
         self.tables = {}
         for sample in ("S1", "S2", "S3"):
             (folder / "raw" / sample).mkdir(parents=True)
@@ -49,11 +50,11 @@ class Project:
         (folder / "config/samples").mkdir(parents=True)
 
     def write(self, name: str, text: str | bytes) -> None:
-        data = text if isinstance(text, bytes) else text.encode()
+        data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
         (self.folder / name).write_bytes(data)
 
     def check(self, **more):
-        self.write("config/cohorts/mine.yaml", yaml.safe_dump(self.cohort))
+        self.write("config/cohorts/mine.yaml", self.written or yaml.safe_dump(self.cohort))
         self.write("config/samples/mine.tsv", self.sheet)
         for name, text in self.tables.items():
             self.write(f"{name}.tsv", text)

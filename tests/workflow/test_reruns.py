@@ -19,7 +19,7 @@ def cohort(workflow: Workflow, name: str, **more) -> None:
         arm, sample = ("SLE", "control")[i % 2], f"{name}S{i}"
         rows.append([sample, f"{name}D{i}", arm, f"B{i % 3}", str(30 + i), "F", "x", sample])
         for file in RAW:
-            workflow.write(f"raw/{sample}/{file}", "x")
+            workflow.write(f"raw/{sample}/{file}", sample)
     workflow.write(f"{name}.tsv", "".join("\t".join(row) + "\n" for row in rows))
     about = {
         "name": name,
@@ -105,6 +105,12 @@ def added_donor(folder):
     new = last.replace("oneS5", "oneS6").replace("oneD5", "oneD6")
     path.write_text(path.read_text() + new)
     shutil.copytree(folder / "raw/oneS5", folder / "raw/oneS6")
+    (folder / "raw/oneS6/matrix.mtx.gz").write_text("oneS6")
+
+
+def shuffled(folder):
+    head, *rows = (folder / "one.tsv").read_text().splitlines(keepends=True)
+    (folder / "one.tsv").write_text("".join([head, *rows[3:], *rows[2::-1]]))
 
 
 def other_counts(folder):
@@ -166,7 +172,8 @@ CHANGES = {
     "counts of a sample": (other_counts, READ, {}, ACROSS),
     "another cohort": (settings(cohorts=["one.yaml", "two.yaml", "three.yaml"]), {}, READ, ACROSS),
     "a cohort less": (settings(cohorts=["one.yaml"]), {}, {}, ACROSS),
-    "order of cohorts": (settings(cohorts=["two.yaml", "one.yaml"]), {}, {}, ACROSS),
+    "order of cohorts": (settings(cohorts=["two.yaml", "one.yaml"]), {}, {}, REPORT),
+    "order of rows": (shuffled, {}, {}, REPORT),
     "downloads": (settings(downloads="elsewhere"), {}, READ | {"retrieve_cohort"}, ACROSS),
     "seed": (settings(seed=7), READ, READ, ACROSS),
     "bad samples": (settings(on_bad_sample="skip"), {}, {}, REPORT),

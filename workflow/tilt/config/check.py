@@ -9,7 +9,7 @@ import copy
 import os
 from pathlib import Path
 
-from tilt.config import alike, command_line, contradictions, gene_files, resources
+from tilt.config import alike, command_line, contradictions, gene_files, resources, unused
 from tilt.config import cohorts as checks
 from tilt.config.messages import problem, schema, violations
 from tilt.config.names import shown
@@ -33,7 +33,9 @@ def check(
         config   the configuration with every default filled in; resources as paths (str)
         cohorts  name -> cohort file with defaults, resolved paths, the settings that it may
                  change (`qc`, `imbalance`) as they hold for it, its own path in `path`, and
-                 `samples` = rows of the sheet as dicts of text (missing = ""), `sheet` = its path
+                 `samples` = rows of the sheet as dicts of text (missing = ""), `sheet` = its path,
+                 `sheet_order` = names of its samples as they stand there. Cohorts and samples
+                 are in the order of their names: no result hangs on how they were listed
         notes    things worth knowing that stop nothing (list of str)
 
     Problems are texts; an empty list means that the run can start.
@@ -65,12 +67,14 @@ def check(
         cohort, found, told = load_cohort(path, roots, settings)
         problems += found
         notes += told
-        if cohort.get("name") in cohorts:
-            other = cohorts[cohort["name"]]["path"]
-            wrong = f"two cohorts are named {cohort['name']} (the other is {other})"
+        called = cohort.get("name")
+        if not isinstance(called, str):
+            continue  # told
+        if called in cohorts:
+            wrong = f"two cohorts are named {called} (the other is {cohorts[called]['path']})"
             problems.append(problem(path, "name", wrong, fix="give each cohort its own name"))
-        elif cohort.get("name"):
-            cohorts[cohort["name"]] = cohort
+        elif called:
+            cohorts[called] = cohort
     found, told = checks.between_cohorts(cohorts)
     problems += found
     notes += told
@@ -82,7 +86,11 @@ def check(
         problems += resources.names_used(settings, source)
         for cohort in cohorts.values():
             problems += resources.label_map(cohort, settings["resources"])
-    return {"config": settings, "cohorts": cohorts, "notes": notes}, alike.collapsed(problems)
+    return {
+        "config": settings,
+        "cohorts": dict(sorted(cohorts.items())),
+        "notes": notes,
+    }, alike.collapsed(problems)
 
 
 def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, list[str], list[str]]:
@@ -137,10 +145,13 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
     notes: list[str] = []
     if isinstance(sheet, str):
         cohort["sheet"] = sheet
-        cohort["samples"], found, notes = checks.sample_sheet(cohort, Path(sheet))
+        rows, found, notes = checks.sample_sheet(cohort, Path(sheet))
+        cohort["sheet_order"] = [row.get("sample", "") for row in rows]
+        cohort["samples"] = sorted(rows, key=lambda row: row.get("sample", ""))
         problems += found
     if sound:
         problems += contradictions.of_pairs(cohort)
+        told += unused.notes(cohort, content, settings)
     if isinstance(cohort.get("simulated"), str) and not Path(cohort["simulated"]).is_file():
         wrong = "the parameter file does not exist"
         problems.append(problem(path, "simulated", wrong, cohort["simulated"]))

@@ -5,7 +5,7 @@ import shutil
 from collections import defaultdict
 from pathlib import Path
 
-from tilt.config import covariates, names
+from tilt.config import covariates, names, unused
 from tilt.config.messages import nearest, problem
 from tilt.config.user_files import check_cells, read_table
 from tilt.core import numerals
@@ -95,6 +95,8 @@ def sample_sheet(cohort: dict, path: Path) -> tuple[list[dict], list[str], list[
     if typed and not layouts.columns_needed(cohort, columns):
         found += _same_files(cohort, path, numbered) + _raw_files(cohort, path, numbered)
         found += _fetched_files(cohort, path, numbered)
+        if not ({"simulated", "retrieve"} & set(cohort)):
+            found += unused.matrices(cohort, path, numbered) + unused.copies(cohort, path, numbered)
     return rows, found, notes
 
 
@@ -145,9 +147,9 @@ def _columns(cohort: dict, columns: list[str], path: Path) -> list[str]:
         fix = f"add a column `{name}` with the files of each sample"
         found.append(problem(path, "", wrong, ", ".join(columns), fix=fix))
     for key in ("covariates", "strata", "batch"):
-        wanted = cohort.get(key) or []
-        for name in [wanted] if isinstance(wanted, str) else wanted:
-            if not isinstance(name, str) or name in columns or name == "batch":
+        wanted = cohort.get(key)
+        for name in [wanted] if isinstance(wanted, str) else covariates.names(wanted):
+            if name in columns or name == "batch":
                 continue
             near = nearest(name, columns)
             wrong = f"`{name}` is not a column of the sample sheet {path}"

@@ -199,7 +199,8 @@ def sample_jobs(cohorts: Mapping[str, Mapping]) -> Iterable[OneSample | SharedJo
     shared = [c for c in cohorts.values() if len(c["samples"]) >= SHARED_FROM]
     yield OneSample(cohorts, "|".join(c["name"] for c in cohorts.values() if c not in shared))
     for cohort in shared:
-        names = [row["sample"] for row in cohort["samples"]]
+        # In the order of the sheet, so that samples added at its end change no other job.
+        names = cohort.get("sheet_order") or [row["sample"] for row in cohort["samples"]]
         size = min(MOST, len(names) // MOST)
         for number, first in enumerate(range(0, len(names), size), start=1):
             yield SharedJob(cohort, number, names[first : first + size])

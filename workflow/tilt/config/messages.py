@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from tilt.core.text import SAFE_NAME, safe_name
+from tilt.core.text import SAFE_NAME, safe_name, visible
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
+LONGEST_LINE = 1000  # characters of a message
 KINDS = {
     "string": "text",
     "integer": "a whole number",
@@ -30,14 +31,17 @@ KINDS = {
 def problem(
     file: str | Path, where: str, wrong: str, found: object = None, allowed: str = "", fix: str = ""
 ) -> str:
-    """One problem as a few lines of text: file, place, what is wrong; found, allowed, fix."""
+    """One problem as a few lines of text: file, place, what is wrong; found, allowed, fix.
+
+    Characters that are not printed, or that control a terminal, are written as their codes.
+    """
     lines = [f"{file}: {where}: {wrong}" if where else f"{file}: {wrong}"]
     for label, text in (("found", found), ("allowed", allowed), ("fix", fix)):
         if text not in (None, ""):
-            first, *rest = str(text).splitlines()
+            first, *rest = str(text).split("\n")
             lines.append(f"    {label + ':':<9}{first}")
             lines += [f"    {'':<9}{line}" for line in rest]
-    return "\n".join(lines)
+    return "\n".join(visible(line, LONGEST_LINE) for line in lines)
 
 
 @functools.cache

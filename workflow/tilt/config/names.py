@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tilt.config.messages import problem
-from tilt.core.text import UNSEEN
+from tilt.core.text import visible
 
 LONGEST = 100  # characters of a name; files and figures carry it
 # Controls, line and paragraph separators, marks that turn the direction of writing.
@@ -20,9 +20,8 @@ LOOK_ALIKE = str.maketrans(
 
 
 def shown(text: str, most: int = 60) -> str:
-    """Text as it may be shown in a terminal: what is not printed as its code, long ones cut."""
-    safe = "".join(c if c.isprintable() and not UNSEEN.match(c) else ascii(c)[1:-1] for c in text)
-    return safe if len(safe) <= most else f"{safe[:most]}... ({len(text)} characters)"
+    """Text of a name as it may be shown: what is not printed as its code, long ones cut."""
+    return visible(text, most)
 
 
 def unprintable(path: Path, rows: Iterable[tuple[int, dict]]) -> list[str]:

@@ -47,6 +47,13 @@ def cells_of(line: str, separator: str) -> list[str]:
         raise ValueError('a quote (") that is not closed in its cell') from None
 
 
+def visible(text: str, most: int) -> str:
+    """Text as it may be shown in a terminal: what is not printed as its code, long ones cut."""
+    seen = (c == "\t" or (c.isprintable() and not UNSEEN.match(c)) for c in text)
+    safe = "".join(c if good else ascii(c)[1:-1] for c, good in zip(text, seen, strict=True))
+    return safe if len(safe) <= most else f"{safe[:most]}... ({len(text)} characters)"
+
+
 def plain(text: str) -> str:
     """The same text in composed characters, with usual blanks, and without what is not seen."""
     text = unicodedata.normalize("NFC", UNSEEN.sub("", text))
