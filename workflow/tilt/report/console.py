@@ -97,7 +97,7 @@ class Story:
         """Line of a stage: time gone, stage, jobs, what came out, time left."""
         parts = [count(self.total[stage], "job"), self.so_far(stage), self.remaining()]
         told = "; ".join(part for part in parts if part)
-        return f"{span(self.clock() - self.began):>7}  {stage:<16} {told}"
+        return f"{span(self.clock() - self.began):>9}  {stage:<16} {told}"
 
     def status(self) -> str:
         """How far the whole run is, for a line that is written over."""
