@@ -19,6 +19,7 @@ STAGES: dict[str, dict[str, float]] = {
     "embedding": {"select_genes": 1.5, "embed_cells": 7, "cluster_cells": 13, "map_cells": 15},
     "labels": {"annotate_cells": 10, "celltypist_cells": 15, "assemble_tcells": 3},
     "donors": {
+        "list_donors": 1,
         "count_composition": 1.5,
         "sum_pseudobulk": 2,
         "score_activity": 2,
