@@ -1,6 +1,7 @@
 """The whole road on small simulated cohorts: outputs, reruns, and failures that are told."""
 
 import json
+import re
 
 import anndata as ad
 import numpy as np
@@ -19,8 +20,9 @@ def table(run, cohort, name):
 def test_the_console_has_a_line_a_stage_and_the_log_has_everything(small_run):
     lines = small_run.output.splitlines()
     assert len(lines) < 30, small_run.output
-    stages = [line.split("  ")[1] for line in lines if line[:7].strip().endswith("min")]
-    assert {"quality control", "embedding", "figures", "report"} <= {s.strip() for s in stages}
+    found = [re.match(r" *[0-9:]+ (?:min|h)  (\S.*?) {2,}", line) for line in lines]
+    stages = {match[1] for match in found if match}
+    assert {"quality control", "embedding", "figures", "report"} <= stages
     told = next(line for line in lines if "quality control" in line)
     n_t = len(table(small_run, "small_cd4", "labels.tsv.gz"))
     assert "small_cd4: " in told and f"{n_t:,} T cells of 7 donors" in told

@@ -24,7 +24,7 @@ def main(snakemake: Any) -> None:
     bulk = pseudobulk.assemble(sums, groups, store.var)
     log.info("%d cells summed into %d groups of %d genes", len(cells), *bulk.shape)
     with tables.atomic(snakemake.output[0]) as part:
-        bulk.write_h5ad(part, compression="lzf")
+        bulk.write_h5ad(part, compression="gzip")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from tilt.figures import (
     markers,
     mediators,
     meta,
-    names,
     qc,
     robustness,
     study,
@@ -250,36 +249,6 @@ def test_what_cannot_be_shown_is_a_sentence():
         assert "reason" in table and len(words(fig)) > 40
 
 
-def test_umap_draws_rare_cells_whole_and_last():
-    people = made_up.donors(3, 3)
-    cells = made_up.umap(people, 300, ["CD4_CM"])
-    cells.loc[:6, "subset"] = "CD4_Th22_like"
-    thinned = embedding.thin(cells, seed=0, most=200)
-    assert (thinned["subset"] == "CD4_Th22_like").sum() == 7
-    assert 120 < len(thinned) < 300
-    fig, _ = embedding.draw(cells, COHORT)
-    assert "CD4 Th22-like (n = 7)" in words(fig)
-    last = fig.axes[0].collections[-1].get_facecolor()[0]
-    assert np.allclose(
-        last[:3],
-        [int(names.subset_color("CD4_Th22_like")[i : i + 2], 16) / 255 for i in (1, 3, 5)],
-    )
-
-
-def test_density_gives_donors_equal_weight():
-    cells = pd.DataFrame({"donor": ["a"] * 99 + ["b"], "x": [0.0] * 99 + [9.0], "y": 0.0})
-    edges = [np.linspace(-5, 15, 91), np.linspace(-5, 5, 91)]
-    grid = embedding.density(cells, edges)
-    assert grid.sum() == pytest.approx(1)
-    assert grid[:45].sum() == pytest.approx(0.5, abs=0.01)
-
-
-def test_labels_are_parted():
-    moved = embedding.part(np.zeros((6, 2)), gap=1.0)
-    apart = np.hypot(*(moved[:, None] - moved[None]).transpose(2, 0, 1))
-    assert apart[np.triu_indices(6, 1)].min() > 0.9
-
-
 def test_dot_plot_marks_negatives():
     table = made_up.expression(n_genes=120)
     fig, _ = markers.draw_dots(table, COHORT)
@@ -315,39 +284,3 @@ def test_confusion_rows_sum_to_hundred():
     )
     _, table = labels.draw(cells, COHORT)
     assert table.groupby("author_label")["percent"].sum().tolist() == pytest.approx([100, 100])
-
-
-def test_mixing_of_donors_is_a_number_and_a_color():
-    cells = made_up.umap(made_up.donors(4, 4), 100)
-    cells["donors_near"] = 2.0
-    fig, table = embedding.draw(cells, COHORT)
-    expected = embedding.mixing.expected(cells["donor"], 14)
-    assert f"donors mix: 2.0 of {expected:.1f} nearby" in words(fig)
-    assert (table["donors_near"] == 2).all()
-    fig, _ = embedding.draw(cells.drop(columns="donors_near"), COHORT)
-    assert "Not measured." in words(fig)
-    fig, _ = embedding.draw(made_up.umap(made_up.donors(1, 0), 100), COHORT)
-    assert "nothing to mix" in words(fig).replace("\n", " ")
-
-
-def test_numbers_stand_beside_the_effects_across_cohorts():
-    """No text lies over the zero line or an interval."""
-    fig, _ = meta.draw(made_up.meta(), {name: name for name in ("demo", "pbmc", "third")})
-    fig.draw_without_rendering()
-    panels = [ax for ax in fig.axes if ax.axison]
-    assert panels
-    for ax in panels:
-        inside = ax.get_window_extent()
-        for text in fig.findobj(Text):
-            if "[" in text.get_text():
-                assert not inside.overlaps(text.get_window_extent())
-
-
-def test_subsets_of_few_cells_are_muted():
-    table = made_up.expression(n_genes=30)
-    table.loc[table["subset"] == "CD4_Th1", "n_cells"] = 9
-    fig, _ = markers.draw_dots(table, COHORT)
-    named = {t.get_text(): t.get_color() for t in fig.axes[0].get_yticklabels()}
-    muted = [name for name, color in named.items() if color == names.GRAY]
-    assert muted == ["CD4 Th1 (9)"]
-    assert "gray: fewer than 10 cells" in words(fig)

@@ -113,25 +113,3 @@ def test_figures_do_not_import_scanpy():
         [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": path}
     )
     assert done.stdout.strip() == "[]", done.stderr
-
-
-def lab(color: str) -> np.ndarray:
-    """CIE L*a*b* (D65) of a hexadecimal color."""
-    rgb = np.array([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-    linear = np.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)
-    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
-    xyz = np.array(to_xyz) @ linear / [0.95047, 1, 1.08883]
-    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
-    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
-
-
-def test_colors_of_subsets_can_be_told_apart():
-    """At least 20 apart in CIE L*a*b* (2 is just seen side by side; dots of 1 mm need more)."""
-    kinds = ("CD4_", "CD8_", "MAIT", "Vd")
-    places = {n: lab(c) for n, c in names.SUBSET_COLORS.items() if n.startswith(kinds)}
-    near = {
-        (one, other): round(float(np.linalg.norm(places[one] - places[other])), 1)
-        for i, one in enumerate(places)
-        for other in list(places)[:i]
-    }
-    assert {pair: d for pair, d in near.items() if d < 20} == {}

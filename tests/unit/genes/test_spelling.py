@@ -56,6 +56,7 @@ def test_symbol_and_id_joined(form):
         ["AL627309.1", "ABCF2", "ABCF2.1", "Y_RNA", "7SK", "5S_rRNA"],  # make.unique, Rfam
         ["ENSG00000167286", "ENSG00000167286.9", "ENSG00000002586.20_PAR_Y"],
         ["Cd3d", "Hla.dra", "Gapdh"],  # mouse
+        ["CD3D", "ABCF2.1", "AKAP2.CD3D"],  # no hyphen, but none is known to be lost
         ["CD3D", "CD4", "cd8a", "GFP"],  # one small name among others is its own
         [],
     ],

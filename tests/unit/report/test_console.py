@@ -42,14 +42,14 @@ def test_a_stage_is_told_when_its_last_job_is_done(results):
     work = 3 * 2.1 + 3
     left = 93 * 16 / work
     assert story.finished("gather_cohort") == (
-        "1:33 min  quality control  4 jobs; c1: 2,000 barcodes, 1,800 cells, 1,500 T cells of 2 "
+        " 1:33 min  quality control  4 jobs; c1: 2,000 barcodes, 1,800 cells, 1,500 T cells of 2 "
         f"donors; about {console.span(left)} left"
     )
     assert story.finished("all") == ""
     assert story.finished("plot_cells") == ""
     clock.now += 7
     assert story.status().startswith("5 of 6 jobs, about ")
-    assert story.finished("plot_cells") == "1:40 min  figures          2 jobs"
+    assert story.finished("plot_cells") == " 1:40 min  figures          2 jobs"
     assert story.remaining() == ""
 
 
@@ -100,7 +100,7 @@ def test_the_handler_turns_events_into_lines(results):
     handler.emit(record(LogEvent.JOB_INFO, jobid=7, rule_name="process_sample"))
     assert handler.stream.getvalue() == "1 job for 1 cohort\n"
     handler.emit(record(LogEvent.JOB_FINISHED, job_id=7))
-    assert handler.stream.getvalue().splitlines()[1].startswith("0:00 min  quality control")
+    assert handler.stream.getvalue().splitlines()[1].startswith(" 0:00 min  quality control")
     assert "\r" not in handler.stream.getvalue()  # no terminal
 
 

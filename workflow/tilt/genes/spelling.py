@@ -6,6 +6,7 @@ case. A name is changed only where the rest says how; the number of changes is t
 """
 
 import functools
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -31,6 +32,7 @@ TRANSCRIPT = re.compile(r"[._]((?:AS|IT|OT|DT)\d*)$")
 ACCESSION = re.compile(r"^[A-Z]{1,4}\d{5,}\.\d+$")  # AC004381.6: a dot by right
 NUMBERED = re.compile(r"^([A-Z][A-Z0-9]*\d)[._](\d+[A-Z]?\d*)$")  # NKX2-1, KRTAP5-1
 OPEN_FRAME = re.compile(r"^(C(?:\d+|X|Y))ORF(\d+)")  # C1orf112: the one family with small letters
+LOST = 3  # known genes that lack their hyphen, from which on a table is taken to have lost all
 MOSTLY = 0.5  # share of names in small letters above which all are taken for human symbols
 DATES = re.compile(r"^\d{1,2}-(?:Mar|Sep|Dec)$|^(?:Mar|Sep|Dec)-\d{1,2}$", re.IGNORECASE)
 
@@ -89,8 +91,7 @@ def mend(names: Iterable[str], aliases: Mapping[str, str] | None = None) -> Spel
 
     small = _all_small(names)
     hyphened, upper = _lookup(known)
-    # A table without any hyphen lost them all; then genes of which no table knows get theirs too.
-    present = frozenset() if any("-" in PREFIX.sub("", n) for n in names) else frozenset(names)
+    present = frozenset(names) if _lost_all(names, hyphened) else frozenset()
     symbols, ids = [], []
     for found in names:
         name = found
@@ -121,6 +122,19 @@ def _all_small(names: list[str]) -> bool:
     """Whether the symbols among the names are in small letters throughout."""
     lettered = [PREFIX.sub("", name) for name in names if re.search(r"[A-Za-z]{2}", name)]
     return bool(lettered) and sum(n == n.lower() for n in lettered) > MOSTLY * len(lettered)
+
+
+def _lost_all(names: list[str], hyphened: dict[str, str]) -> bool:
+    """Whether a table lost all its hyphens; then genes of which no table knows get theirs too.
+
+    It has none, and ``LOST`` of its names or more are known genes once they have one.
+    """
+    bare = [PREFIX.sub("", name).upper() for name in names]
+    if any("-" in name for name in bare):
+        return False
+    marked = (name for name in bare if "." in name or "_" in name)
+    found = (name for name in marked if _dotted(name) in hyphened or FAMILY.match(name))
+    return len(list(itertools.islice(found, LOST))) == LOST
 
 
 @functools.lru_cache(maxsize=4)

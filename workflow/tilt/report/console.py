@@ -19,6 +19,7 @@ STAGES: dict[str, dict[str, float]] = {
     "embedding": {"select_genes": 1.5, "embed_cells": 7, "cluster_cells": 13, "map_cells": 15},
     "labels": {"annotate_cells": 10, "celltypist_cells": 15, "assemble_tcells": 3},
     "donors": {
+        "list_donors": 1,
         "count_composition": 1.5,
         "sum_pseudobulk": 2,
         "score_activity": 2,
@@ -97,7 +98,7 @@ class Story:
         """Line of a stage: time gone, stage, jobs, what came out, time left."""
         parts = [count(self.total[stage], "job"), self.so_far(stage), self.remaining()]
         told = "; ".join(part for part in parts if part)
-        return f"{span(self.clock() - self.began):>7}  {stage:<16} {told}"
+        return f"{span(self.clock() - self.began):>9}  {stage:<16} {told}"
 
     def status(self) -> str:
         """How far the whole run is, for a line that is written over."""
