@@ -38,7 +38,8 @@ NOTES = (
     (
         r"(t3|outliers|3\+3|3\+8|8\+3)",
         "few donors or far-out ones: conservative where the value is low, as few degrees of "
-        "freedom carry the comparison; read an interval of so few donors with care where it is high",
+        "freedom carry the comparison; read an interval of so few donors with care where it is "
+        "high",
     ),
     (
         r"worst subset",
