@@ -193,6 +193,8 @@ def test_factors_need_their_least_number_of_measured_targets():
     assert table.loc["F", "reason"] == ""
     assert table.loc["G", "reason"] == "4 targets measured; 5 are needed"
     assert np.isnan(table.loc["G", "p"])
+    usual = activity.factor_activity(repeated, net, ["F", "G"])  # five are the default
+    assert usual["estimable"].tolist() == [True, False]
     known = statistic.dropna()
     from scipy import stats
 

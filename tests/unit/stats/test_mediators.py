@@ -151,3 +151,12 @@ def test_intervals_of_shares_cover_what_was_planted():
             held.append(part.ci_low <= 0.6 / 1.1 <= part.ci_high)
     assert len(held) > 100
     assert 0.88 <= np.mean(held) <= 0.99
+
+
+def test_an_outcome_without_spread_has_a_reason_and_no_effect():
+    case = np.repeat([1.0, 0.0], 6)
+    columns = [np.ones((12, 1)), case[:, None]]
+    found = mediators._fit(2 * case, columns)
+    assert found == {"method": "ols_hc2", "reason": "no spread within the arms"}
+    spread = mediators._fit(2 * case + np.tile([0.0, 1.0], 6), columns)
+    assert spread["effect"] == pytest.approx(2) and "reason" not in spread

@@ -57,3 +57,12 @@ def test_error_and_degrees_of_freedom_are_those_of_influence_and_leverage(family
     plain = inference.project(design)
     assert abs(plain.df_effect - found.df) > 0.5
     assert np.abs(plain.one_minus_leverage - (1 - leverage)).max() > 0.05
+
+
+def test_donors_of_nearly_all_or_none_have_a_rho_beyond_a_half():
+    rng = np.random.default_rng(8)
+    share = rng.beta(0.12, 0.28, 40)  # rho = 1 / (1 + 0.4)
+    n = np.full(40, 300)
+    case = np.repeat([1.0, 0.0], 20)
+    _, rho = overdispersed.fit(rng.binomial(n, share), n, np.column_stack([np.ones(40), case]))
+    assert 0.55 < rho < 0.85
