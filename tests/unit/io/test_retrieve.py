@@ -11,6 +11,7 @@ import time
 import loopback
 import numpy as np
 import pytest
+import requests
 from tilt.io import fetch, retrieve
 from tilt.io.fetch import RetrievalError
 
@@ -307,6 +308,25 @@ def test_cellxgene_names_the_current_version(server, tmp_path):
     server.answers[about] = {"detail": "gone"}
     with pytest.raises(RetrievalError, match="does not name an h5ad of this dataset"):
         retrieve.retrieve(entries, tmp_path / "e", ["perez.h5ad"])
+
+
+def test_nothing_is_asked_without_a_limit_of_patience(server, tmp_path, monkeypatch):
+    data, asked, plain = b"\x89HDF\r\n\x1a\n" + content(1000), [], requests.Session.get
+    offer(server, "v1.h5ad", data)
+    asset = {"filetype": "H5AD", "filesize": len(data), "url": server.url("v1.h5ad")}
+    server.answers["curation/collections/C/datasets/D"] = {
+        "dataset_version_id": "v1", "assets": [asset],
+    }  # fmt: skip
+
+    def get_(self, url, **how):
+        asked.append(how.get("timeout"))
+        return plain(self, url, **how)
+
+    monkeypatch.setattr(requests.Session, "get", get_)
+    source = {"collection": "C", "dataset": "D", "api": server.url("curation")}
+    entries = [{"name": "perez.h5ad", "cellxgene": source}]
+    retrieve.retrieve(entries, tmp_path / "d", ["perez.h5ad"])
+    assert len(asked) == 2 and set(asked) == {fetch.TIMEOUT}
 
 
 def test_a_full_disk_is_told(server, tmp_path, monkeypatch):

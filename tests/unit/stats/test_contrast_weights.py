@@ -1,0 +1,39 @@
+"""Which donors' values are weighed by their precision, and that the weights reach the row."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from tilt.stats import contrast, design, inference, precision
+
+VALUE = np.array([1.2, 0.4, 2.1, 0.9, 1.7, 0.2, -0.3, 0.6, -1.1, 0.1])
+VARIANCE = np.array([0.10, 0.40, 0.05, 0.90, 0.20, 0.15, 0.60, 0.08, 0.30, 1.5])
+CASE = np.repeat([1.0, 0.0], 5)
+MATRIX = np.column_stack([np.ones(10), CASE])
+
+
+def row(variance) -> dict:
+    donors = pd.DataFrame({"cohort": "c", "donor": [f"D{i}" for i in range(10)]})
+    donors["condition"] = np.where(CASE == 1, "SLE", "control")
+    table = donors.assign(value=VALUE, estimable=True, reason="")
+    if variance is not None:
+        table["variance"] = variance
+    plan = contrast.Plan(design.Contrast("SLE", "control"), (), None, 99, 0, 1)
+    return contrast.main_effect(contrast.DesignCache(donors, plan), table, "ln ratio")
+
+
+def test_known_variances_weigh_donors():
+    found = row(VARIANCE)
+    root, _ = precision.root_weights(VALUE, VARIANCE, MATRIX)
+    expected = inference.ols(VALUE * root, MATRIX * root[:, None])
+    assert found["method"] == "wls_hc2" and found["unit"] == "ln ratio"
+    for name in ("effect", "se", "df", "p"):
+        assert found[name] == pytest.approx(getattr(expected, name)), name
+
+
+@pytest.mark.parametrize("variance", [None, np.where(np.arange(10) == 3, np.nan, VARIANCE)])
+def test_without_all_variances_every_donor_weighs_the_same(variance):
+    found, expected = row(variance), inference.ols(VALUE, MATRIX)
+    assert found["method"] == "ols_hc2"
+    assert found["effect"] == pytest.approx(1.26 + 0.1)
+    for name in ("effect", "se", "df", "p"):
+        assert found[name] == pytest.approx(getattr(expected, name)), name
