@@ -53,6 +53,8 @@ def test_small_groups_are_not_made_but_wholes_have_their_own_limit():
         *[("B", whole) for whole in GROUPS],
     }
     assert codes.max() == len(obs) - 1
+    for position, size in enumerate(obs["n_cells"]):  # cells of small groups are in none of these
+        assert (codes == position).sum() == size
 
 
 def test_a_pseudobulk_is_assembled_and_selected():

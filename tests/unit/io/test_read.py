@@ -8,6 +8,7 @@ import rawdata as raw
 import scipy.sparse as sp
 from rawdata import ROW, cohort, read
 from tilt.io.errors import BadSample
+from tilt.io.read import as_counts
 
 
 @pytest.fixture
@@ -191,3 +192,10 @@ def test_half_of_the_barcodes_of_a_lane_must_be_in_the_matrix(tmp_path, there, f
     else:
         with pytest.raises(BadSample, match="only 2 of 5 barcodes of the sample are in the"):
             read(series, row)
+
+
+def test_a_compressed_matrix_with_an_entry_twice_holds_their_sum_once():
+    parts = (np.array([2, 3, 0]), np.array([1, 1, 0]), np.array([0, 2, 3]))
+    found = as_counts(sp.csr_matrix(parts, shape=(2, 2)), "S1", "a.h5")
+    assert found.data.tolist() == [5] and found.indices.tolist() == [1]
+    assert found.indptr.tolist() == [0, 1, 1] and found.dtype == np.int32
