@@ -104,3 +104,14 @@ def test_a_type_whose_label_cannot_be_called_stays_in_its_compartment():
     assert found["CD4/memory"] == ["CD4_Th1", "CD4_Tfh", "CD4_Treg"]
     assert found["CD8/memory"] == ["CD8_EM"]
     assert sum("MAIT" in types for types in found.values()) == 0
+
+
+def test_groups_have_the_shares_and_likelihoods_of_their_types():
+    shares = np.array([0.5, 0.3, 0.2])
+    flat = np.ones(62)
+    rates = np.full((3, 62), 1e-4)
+    names = ["one", "two", "three"]
+    model = reference.Reference(names, flat, flat, 0 * flat, rates, shares, 500.0)
+    likelihood = np.array([[1.0, 0.5, 0.25], [0.1, 1.0, 1.0]])
+    found = np.exp(model.of_groups(np.log(likelihood), [["three", "one"], ["two"]]))
+    assert found == pytest.approx(np.array([[0.55, 0.15], [0.25, 0.3]]))

@@ -125,6 +125,17 @@ def test_a_state_is_called_as_by_hand(monkeypatch, n_genes, prior, rounds):
     assert rounds != 20 or 20 < high.sum() < 60
 
 
+@pytest.mark.parametrize("n", [5, 60])
+def test_few_cells_lean_on_the_typical_share(n):
+    rng = np.random.default_rng(n)
+    depth = rng.integers(1000, 6000, n).astype(float)
+    counts = rng.poisson((depth * np.where(np.arange(n) < n / 3, 2e-3, 8e-5))[:, None] * [1, 1, 1])
+    high, chance = signature_scores.state(sparse.csr_matrix(counts), depth, 0.1)
+    expected, p = state_by_hand(counts, depth, 0.1, signature_scores.STATE_ROUNDS)
+    assert np.isfinite(p).all() and chance == pytest.approx(p, abs=1e-6)
+    assert high.tolist() == expected.tolist()
+
+
 def test_one_gene_alone_is_no_state_of_several():
     depth = np.full(200, 2000.0)
     counts = np.zeros((200, 3), int)
