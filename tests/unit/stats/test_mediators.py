@@ -160,3 +160,5 @@ def test_an_outcome_without_spread_has_a_reason_and_no_effect():
     assert found == {"method": "ols_hc2", "reason": "no spread within the arms"}
     spread = mediators._fit(2 * case + np.tile([0.0, 1.0], 6), columns)
     assert spread["effect"] == pytest.approx(2) and "reason" not in spread
+    twice = mediators._fit(2 * case + np.tile([0.0, 1.0], 6), [*columns, case[:, None]])
+    assert twice == {"method": "ols_hc2", "reason": "cannot be told from what it is adjusted for"}

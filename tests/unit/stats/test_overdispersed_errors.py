@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import special
+from scipy import integrate, optimize, special
 from tilt.stats import inference, overdispersed
 
 
@@ -66,3 +66,19 @@ def test_donors_of_nearly_all_or_none_have_a_rho_beyond_a_half():
     case = np.repeat([1.0, 0.0], 20)
     _, rho = overdispersed.fit(rng.binomial(n, share), n, np.column_stack([np.ones(40), case]))
     assert 0.55 < rho < 0.85
+
+
+@pytest.mark.parametrize(("k", "n"), [(3.0, 10.0), (900.0, 4000.0), (30_000.0, 120_000.0)])
+def test_the_normal_is_integrated_exactly_also_over_narrow_donors(k, n):
+    eta, sd = -1.3, 0.8
+
+    def log(z):
+        return k * (eta + sd * z) - n * np.logaddexp(0, eta + sd * z) - z**2 / 2
+
+    top = optimize.minimize_scalar(lambda z: -log(z), bounds=(-6, 6), method="bounded").x
+    wide = min(6.0, 40 / np.sqrt(1 + sd**2 * k * (n - k) / n))
+    area = integrate.quad(
+        lambda z: np.exp(log(z) - log(top)), top - wide, top + wide, epsabs=0, epsrel=1e-11
+    )[0]
+    found = overdispersed.Normal().parts(np.array([eta]), np.log(sd), np.array([k]), np.array([n]))
+    assert found[0][0] == pytest.approx(log(top) + np.log(area), abs=1e-7)
