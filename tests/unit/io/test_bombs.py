@@ -140,6 +140,7 @@ def folder_for_data(group, _):
         (absurd, "matrix/data is said to have 4,000,000,000,000 bytes, more than the file can"),
         (wide, "matrix/barcodes is said to have 1,000,000,000,000 bytes"),
         (elsewhere, "matrix/data is a link into another file"),
+        (elsewhere, "Fix: copy its parts into one file (h5repack)"),
         (raw_bytes, "matrix/data lies in another file"),
         (virtual, "matrix/data lies in another file"),
         (out_of_range, "a part of the file is missing or damaged"),

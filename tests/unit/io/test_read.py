@@ -199,3 +199,15 @@ def test_a_compressed_matrix_with_an_entry_twice_holds_their_sum_once():
     found = as_counts(sp.csr_matrix(parts, shape=(2, 2)), "S1", "a.h5")
     assert found.data.tolist() == [5] and found.indices.tolist() == [1]
     assert found.indptr.tolist() == [0, 1, 1] and found.dtype == np.int32
+
+
+def test_features_of_other_types_are_left_out_whatever_they_are_called(tmp_path):
+    rows = raw.features()
+    rows[2] = [*rows[2][:2], "CRISPR Guide Capture"]
+    rows[5] = [*rows[5][:2], "Custom"]
+    raw.write_10x(tmp_path / "S1", raw.counts())
+    raw.save(tmp_path / "S1/features.tsv.gz", raw.lines(rows))
+    adata = read(cohort(tmp_path), ROW)
+    kept = [i for i in range(len(raw.IDS)) if i not in (2, 5)]
+    assert list(adata.var_names) == [raw.IDS[i] for i in kept]
+    np.testing.assert_array_equal(adata.X.toarray(), raw.counts()[:, kept])
