@@ -264,3 +264,10 @@ def test_limits_where_nothing_is_said():
     assert (made.min_memory_cells, made.min_pseudobulk_cells) == (1, 20)
     assert (made.min_median_th22, made.min_genes) == (2, 0.8)
     assert (made.tph_set, made.th22_set) == ("TPH_BLOOD", "TH22_BLOOD")
+
+
+def test_units_keep_their_order_in_the_counts_of_poles():
+    rows = [("c", d, "SLE", "Tph", n, "memory_cd4", 50) for d, n in (("D9", 4), ("D1", 7))]
+    names = ["cohort", "donor", "condition", "subset", "n", "denominator", "n_denominator"]
+    found = imbalance.pole_counts(pd.DataFrame(rows, columns=names), {"tph": ("Tph",)})
+    assert found[["donor", "n_tph", "n_cells"]].values.tolist() == [["D9", 4, 50], ["D1", 7, 50]]

@@ -243,13 +243,15 @@ def test_a_group_is_absent_where_its_genes_are_hardly_higher(inside, outside, n_
 
 def test_the_panel_is_listed_genes_background_and_variable_genes():
     rng = np.random.default_rng(3)
-    symbols = ["CD4", "CCR7", "SIG", *[f"B{i}" for i in range(1500)]]
+    symbols = ["CD4", "CCR7", "SIG", *[f"B{i}" for i in range(6000)]]
     stats = pd.DataFrame({"gene_symbol": symbols, "mean": rng.lognormal(-4, 2, len(symbols))})
     stats.index = [f"id{i}" for i in range(len(symbols))]
     stats["excluded"] = [None if i % 3 else "tcr" for i in range(len(symbols))]
     stats["highly_variable"] = np.arange(len(symbols)) % 2 == 0
     signatures = pd.DataFrame({"set": ["X"], "gene": ["SIG"]})
     chosen = annotate.panel(stats, MARKERS, signatures, 5)
+    without = annotate.panel(stats.drop(columns="highly_variable"), MARKERS, signatures, 5)
+    assert len(set(chosen) - set(without)) > 500 and set(without) < set(chosen)
     wanted = np.isin(symbols, ["CD4", "CCR7", "SIG"])
     excluded = np.array([i % 3 == 0 for i in range(len(symbols))])
     background = signature_scores.controls(stats["mean"].to_numpy(), wanted | excluded, 5)

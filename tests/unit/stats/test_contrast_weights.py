@@ -37,3 +37,14 @@ def test_without_all_variances_every_donor_weighs_the_same(variance):
     assert found["effect"] == pytest.approx(1.26 + 0.1)
     for name in ("effect", "se", "df", "p"):
         assert found[name] == pytest.approx(getattr(expected, name)), name
+
+
+@pytest.mark.parametrize(("pair", "method"), [("", "ols_hc2"), ("donor", "paired_t")])
+def test_a_value_that_no_donor_has_keeps_the_method_and_the_reason_most_have(pair, method):
+    donors = pd.DataFrame({"cohort": "c", "donor": [f"D{i}" for i in range(4)] * 2})
+    donors["condition"] = np.repeat(["SLE", "control"], 4)
+    table = donors.assign(value=np.nan, estimable=False, reason=["few cells"] * 5 + ["none"] * 3)
+    plan = contrast.Plan(design.Contrast("SLE", "control", pair=pair), (), None, 99, 0, 1)
+    found = contrast.main_effect(contrast.DesignCache(donors, plan), table, "SD")
+    assert found["method"] == method and not found["estimable"]
+    assert "few cells" in found["reason"]
