@@ -84,7 +84,7 @@ def test_interferon_score_is_higher_in_lupus_t_cells(tables):
     assert score[lupus].mean() > score[~lupus].mean() + 0.3
     treg = cells.obs["source_object"].astype(str).to_numpy() == "csle.treg.small"
     called = found.labels["compartment"].to_numpy() == "treg"
-    assert called[treg].mean() > 4 * np.maximum(called[~treg].mean(), 0.01)  # reached .93 and .19
+    assert called[treg].mean() > 5 * np.maximum(called[~treg].mean(), 0.01)
 
 
 def test_cells_sorted_for_cd8_are_not_believed_to_be_cd4(tables, caplog):
@@ -100,7 +100,7 @@ def test_cells_sorted_for_cd8_are_not_believed_to_be_cd4(tables, caplog):
 
 
 # Macro-F1 reached and, after it, that of the highest rank correlation with sorted bulk: .69 (.62),
-# .54 (.54), .65 (.57), .64 (.55), .69 (.73). A MAIT cell counts as wrong. In CD8 alone they are 72
+# .53 (.54), .65 (.57), .64 (.55), .70 (.73). A MAIT cell counts as wrong. In CD8 alone they are 72
 # of 602 cells (KLRB1 6 in 10,000, none in the others); the correlation is given no MAIT profile.
 LEAST = {
     "as sorted": 0.67,
@@ -124,7 +124,7 @@ def test_labels_do_not_hang_on_the_mix_of_cells_and_probabilities_are_true(table
     assert reached > simple - (0.05 if mix == "CD8 alone" else 0.015)
     chance = label_mixes.probabilities(found, tables)
     best, top = chance.columns.to_numpy()[chance.to_numpy().argmax(1)], chance.to_numpy().max(1)
-    # the sort of CD8+ cells holds naive and MAIT cells; error reached: .04, .04, .07, .03, .01
+    # the sort of CD8+ cells holds naive and MAIT cells; error reached: .04, .05, .07, .04, .02
     of_sort = (truth == "cytotoxic CD8") & np.isin(best, ["MAIT", "naive CD8"])
     assert label_mixes.error(label_mixes.reliability(top, (best == truth) | of_sort)) < 0.09
 
