@@ -4,11 +4,19 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from tilt import __version__ as version
 
+RATE, COVER = (0.03, 0.07), (0.93, 0.97)  # of p below 0.05, and of 95% intervals; two-sided
+
 # Why a row can lie outside its target; written beside it only where it does.
 NOTES = (
+    (
+        r"coverage, .*x2 Tph share",
+        "shares of eight donors that spread widely are skewed: too narrow on the scale of shares; "
+        "the ratio, whose logarithm is tested, keeps its interval",
+    ),
     (
         r"coverage.*mann_whitney",
         "wide, not narrow: the larger arm spreads wider, and rank tests, which suppose arms that "
@@ -37,9 +45,8 @@ NOTES = (
     ),
     (
         r"(t3|outliers|3\+3|3\+8|8\+3)",
-        "few donors or far-out ones: conservative where the value is low, as few degrees of "
-        "freedom carry the comparison; read an interval of so few donors with care where it is "
-        "high",
+        "few donors or far-out ones: few degrees of freedom carry the comparison, which makes it "
+        "conservative; where a rate is high read an interval of so few donors with care",
     ),
     (
         r"worst subset",
@@ -87,6 +94,10 @@ class Table:
         """Take a row and write the file: a run that is stopped keeps what it has."""
         value = float(f"{value:.4g}")
         note = "" if target[0] <= value <= target[1] else note_of(task, metric)
+        error = float(np.sqrt(0.05 * 0.95 / max(n, 1)))
+        away = max(target[0] - value, value - target[1])
+        if note and target in (RATE, COVER) and away <= 2 * error:
+            note = f"within two standard errors ({error:.3f}) of the target"
         self.rows[task, metric] = (task, metric, value, *target, n, self.seed, note)
         self.write()
 

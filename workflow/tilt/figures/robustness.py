@@ -89,6 +89,11 @@ def panel(ax: Axes, side: Axes, rows: list, name: str, cohort: CohortLabel, size
         color = DARK if main else COLORS[name]
         ax.plot(row["effect"], [y] * len(row), ls="", color=color, zorder=3, **marks)
     style.zero_line(ax)
+    # an interval by permutation of few donors can be endless: others give the limits
+    own = pd.concat([row for row in rows if row["family"].iloc[0] != "method"] or rows)
+    ends = own[["ci_low", "ci_high", "effect"]].to_numpy(float)
+    low, high = min(0.0, np.nanmin(ends)), max(0.0, np.nanmax(ends))
+    ax.set_xlim(low - 0.05 * (high - low), high + 0.05 * (high - low))
     ax.set_ylim(len(rows) - 0.3, -0.7)
     ax.set_yticks(range(len(rows)), labels, fontsize=size)
     for label in ax.get_yticklabels():

@@ -192,6 +192,26 @@ def _upper(outcome: np.ndarray, case: np.ndarray, strata: np.ndarray) -> float:
     return float(gaps[low])
 
 
+def _agreeing(shifts: np.ndarray, low: float, high: float, p: float) -> tuple[float, float]:
+    """Interval of a rank test, zero inside just where p is 0.05 or more.
+
+    Ranks change at the ``shifts`` (sorted) only, so that the interval known to the last shift can
+    stop short of a zero that is not rejected, and ties or a normal approximation can let it reach
+    over a zero that is.
+    """
+    if not np.isfinite([low, high, p]).all():
+        return low, high
+    if p >= 1 - LEVEL:
+        return min(low, 0.0), max(high, 0.0)
+    if low <= 0 <= high:
+        above, below = shifts[shifts > 0], shifts[shifts < 0]
+        if np.median(shifts) > 0 and len(above):
+            return float(above[0]), max(high, float(above[0]))
+        if len(below):
+            return min(low, float(below[-1])), float(below[-1])
+    return low, high
+
+
 def hodges_lehmann(
     outcome: np.ndarray, case: np.ndarray, strata: np.ndarray | None = None
 ) -> Estimate:
@@ -219,6 +239,7 @@ def hodges_lehmann(
         low, high = (gaps[k - 1], gaps[-k]) if k > 0 else (np.nan, np.nan)
     else:
         low, high = -_upper(-outcome, case, strata), _upper(outcome, case, strata)
+    low, high = _agreeing(gaps, low, high, float(p))
     return Estimate(float(np.median(gaps)), np.nan, np.nan, float(low), float(high), float(p))
 
 
@@ -237,6 +258,7 @@ def walsh(difference: np.ndarray) -> Estimate:
         spread = np.sqrt(n * (n + 1) * (2 * n + 1) / 24)
         k = int(np.floor(n * (n + 1) / 4 - stats.norm.ppf(0.5 + LEVEL / 2) * spread))
     low, high = (means[k - 1], means[-k]) if k > 0 else (np.nan, np.nan)
+    low, high = _agreeing(means, float(low), float(high), p)
     return Estimate(float(np.median(means)), np.nan, np.nan, float(low), float(high), p)
 
 

@@ -1,0 +1,50 @@
+"""Effects in sentences: folds and points, interval and p of one row."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from tilt.figures import forest
+from tilt.report import answer
+from tilt.stats import readable
+
+
+def row(quantity, unit, effect, low, high, **more):
+    found = {"unit": unit, "effect": effect, "ci_low": low, "ci_high": high, "p": 0.02} | more
+    told = readable.columns(found)
+    return SimpleNamespace(quantity=quantity, q=np.nan, **(found | told))
+
+
+RATIO = row("E1", "ln ratio", np.log(2.9), np.log(1.2), np.log(6.7), p_family=0.04)
+SHARE = row("CD4_Tph_like", "arcsine root", 0.06, 0.01, 0.11, middle=0.17)
+
+
+def test_a_ratio_is_told_as_times_as_many():
+    assert answer.interval(RATIO) == (
+        "2.9 times as many Tph/Tfh per Th22-like cell (95% CI 1.2 to 6.7; +1.06 ln ratio)"
+    )
+    assert answer.p_words(RATIO).startswith("p = 0.02, joint")
+    assert answer.p_words(RATIO).endswith("p = 0.04")
+    assert forest.effect_text(RATIO) == "×2.9 [1.2, 6.7]  p = 0.02"
+
+
+def test_a_share_is_told_in_points_and_as_a_fold():
+    text = answer.interval(SHARE)
+    assert text == (
+        "+2.0 percentage points (95% CI 0.3 to 3.7), 2.0 times as many (95% CI 1.1 to 3.8)"
+    )
+    assert forest.effect_text(SHARE) == "×2 [1.1, 3.8], +2.0 pp  p = 0.02"
+
+
+def test_a_signature_is_times_as_high_and_an_axis_keeps_its_unit():
+    text = answer.interval(row("IFN1_T_CORE", "log2 CPM", 1.0, -0.5, 2.5))
+    assert text == "2.0 times as high (95% CI 0.71 to 5.7; +1.00 log2 CPM)"
+    text = answer.interval(row("E3", "SD", -0.8, -1.3, -0.3))
+    assert text == "−0.80 SD (95% CI −1.30 to −0.30)"
+
+
+@pytest.mark.parametrize(
+    ("fold", "text"), [(0.434, "0.43"), (2.96, "3.0"), (float("inf"), "any number")]
+)
+def test_folds_have_two_figures(fold, text):
+    assert answer.times(fold) == text
