@@ -8,7 +8,8 @@ PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 VENV := .venv
 READY := $(VENV)/.ready
-RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+# Snakemake keeps a cache in the home, which may be read-only.
+RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" XDG_CACHE_HOME="$${XDG_CACHE_HOME:-$(CURDIR)/.cache}"
 
 .PHONY: demo report test lint bench environment lock clean
 

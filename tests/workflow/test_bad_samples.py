@@ -58,6 +58,9 @@ def many(sheet: pd.DataFrame, raw: Path) -> pd.DataFrame:
     rows["donor"] = rows["sample"]
     for old, new in zip(rows["path"], rows["sample"], strict=True):
         shutil.copytree(raw / old, raw / new)
+        matrix = raw / new / "matrix.mtx.gz"  # the time in its header, so that no two are equal
+        packed = matrix.read_bytes()
+        matrix.write_bytes(packed[:4] + int(new[1:]).to_bytes(4, "little") + packed[8:])
     rows["path"] = rows["sample"]
     rows["condition"] = ["SLE", "control"] * 24
     return rows

@@ -15,6 +15,7 @@ def main(snakemake: Any) -> None:
 
     from tilt.cells import gather
     from tilt.core import tables
+    from tilt.core.text import few
     from tilt.io import store
     from tilt.stages import cohort
 
@@ -30,6 +31,12 @@ def main(snakemake: Any) -> None:
     log.info("%d T cells, %d genes", n_cells, len(var))
     summaries = [json.loads(Path(path).read_text()) for path in snakemake.input.summaries]
     cells = pd.concat([tables.read(path) for path in snakemake.input.cells], ignore_index=True)
+    for names in gather.same_libraries(cells):
+        log.warning(
+            "cohort %s: samples %s hold the same barcodes with the same counts: one library under "
+            "%d names? Its cells count each time. Fix: take the copies out of the sheet",
+            *(snakemake.wildcards.cohort, few(names), len(names)),
+        )
     tables.write(cells, snakemake.output.cells)
     found = cohort.sample_tables(rows, summaries, cells, snakemake.wildcards.cohort)
     for name, table in found.items():

@@ -75,3 +75,15 @@ def test_notes_of_a_sample_stand_in_its_table():
     steps = [{"step": "read", "n_removed": 0, "n_left": 5}]
     summary = {"sample": "S1", "status": "ok", "message": "", "steps": steps, "notes": ["a", "b"]}
     assert gather.sample_table([summary], about)["notes"].tolist() == ["a; b"]
+
+
+def test_one_library_under_two_names():
+    def library(sample, counts):
+        cells = [f"{sample}_{barcode}" for barcode in ("AAA-1", "CCC-1")]
+        return pd.DataFrame(
+            {"cell": cells, "sample": sample, "n_counts": counts, "n_genes": [3, 4]}
+        )
+
+    a, b, c = library("A", [10, 20]), library("B_1", [10, 20])[::-1], library("C", [10, 21])
+    assert gather.same_libraries(pd.concat([a, b, c])) == [["A", "B_1"]]
+    assert gather.same_libraries(pd.concat([a, c])) == []

@@ -43,7 +43,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture()
 def as_before(monkeypatch):
-    for name in logs.THREAD_VARIABLES:
+    for name in (*logs.THREAD_VARIABLES, *logs.CACHES):
         monkeypatch.setenv(name, "1")
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     log = logging.getLogger("tilt")
@@ -97,3 +97,17 @@ def test_progress_is_shown_in_a_terminal_and_all_is_kept(
         "half of the cells",
         "few cells",
     ]
+
+
+def test_caches_are_in_the_folder_of_the_run(tmp_path, monkeypatch):
+    for name in logs.CACHES:
+        monkeypatch.setenv(name, "")  # so that what was there is put back
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    logs.keep_caches()
+    assert not set(logs.CACHES) & set(os.environ), "no run here"
+    (tmp_path / ".snakemake").mkdir()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "/elsewhere")
+    logs.keep_caches()
+    assert os.environ["NUMBA_CACHE_DIR"] == "/elsewhere"
+    assert os.environ["MPLCONFIGDIR"] == str(tmp_path / ".snakemake/tilt/cache/matplotlib")

@@ -1,5 +1,6 @@
 """The samples of a cohort brought together: shared genes, T cells, and tables of who is where."""
 
+import hashlib
 import logging
 from collections.abc import Iterator
 
@@ -52,6 +53,21 @@ def shared_genes(variables: dict[str, pd.DataFrame]) -> pd.DataFrame:
             "genes not in every sample are left out: %d of %d", smallest - len(common), smallest
         )
     return variables[first].loc[common, ["gene_symbol"]]
+
+
+def same_libraries(cells: pd.DataFrame) -> list[list[str]]:
+    """Samples that hold the same barcodes with the same numbers of counts and genes.
+
+    Parameters: ``cells``, every barcode that was read (columns cell, sample, n_counts, n_genes;
+    cells are named ``<sample>_<barcode>``). Returns the names of each group of two or more.
+    """
+    groups: dict[str, list[str]] = {}
+    for sample, mine in cells.groupby("sample", sort=True):
+        bare = mine["cell"].str.slice(len(str(sample)) + 1)
+        table = mine.assign(cell=bare)[["cell", "n_counts", "n_genes"]].sort_values("cell")
+        digest = hashlib.sha256(table.to_csv(index=False).encode()).hexdigest()
+        groups.setdefault(digest, []).append(str(sample))
+    return [names for names in groups.values() if len(names) > 1]
 
 
 def t_cells(

@@ -19,6 +19,8 @@ THREAD_VARIABLES = (
     "MKL_NUM_THREADS",
 )
 
+CACHES = {"NUMBA_CACHE_DIR": "numba", "MPLCONFIGDIR": "matplotlib"}
+
 DISK = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "your share of the disk is used up",
@@ -39,6 +41,7 @@ def begin(path: str | Path) -> logging.Logger:
     """
     for name in THREAD_VARIABLES:
         os.environ[name] = "1"
+    keep_caches()
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     log = logging.getLogger("tilt")
     log.setLevel(logging.INFO)
@@ -77,6 +80,18 @@ class _Words(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return record.getMessage()
+
+
+def keep_caches(folder: Path = turns.FOLDER) -> None:
+    """Let libraries keep what they compile and the fonts they find in the run's own folder.
+
+    The home may be read-only, missing or of another machine. Where the user has named places in
+    the environment, these hold; outside of a run nothing is set.
+    """
+    if not folder.parent.is_dir():
+        return
+    for variable, name in CACHES.items():
+        os.environ.setdefault(variable, str((folder / "cache" / name).absolute()))
 
 
 def peak_memory() -> float:
