@@ -67,7 +67,7 @@ def test_deployed_module_plans_and_runs(repository, tmp_path, how):
     assert "process_sample" in plan and "write_report" in plan
     run(tmp_path, "results/signature_overlaps.tsv", *words)
     assert (tmp_path / "results/signature_overlaps.tsv").stat().st_size > 1000
-    copies = list((tmp_path / ".snakemake/tilt").glob("*")) if how == "git" else []
+    copies = list((tmp_path / ".snakemake/tilt_source").glob("*")) if how == "git" else []
     assert [len(copy.name) for copy in copies] == [40] * (how == "git")
 
 

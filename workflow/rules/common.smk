@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(TILT))  # the folder `workflow`, from the Snakefile
+sys.path.insert(0, str(TILT))  # the folder `workflow` (here.smk)
 
 import snakemake_logger_plugin_tilt as console
 from snakemake.exceptions import WorkflowError
