@@ -111,8 +111,8 @@ def test_nothing_to_be_found(tmp_path):
 
 
 def test_the_command_writes_files_that_pass_validation(tmp_path, monkeypatch):
-    for name in ("SLE_01", "HC-02"):
-        raw.write_10x(tmp_path / "data" / name)
+    for more, name in enumerate(("SLE_01", "HC-02")):
+        raw.write_10x(tmp_path / "data" / name, raw.counts() + more)
     command = [sys.executable, REPO / "workflow/scripts/new_cohort.py", "data", "mine"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert run.returncode == 0 and "2 samples found. Guessed:" in run.stdout, run.stderr
