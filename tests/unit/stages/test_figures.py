@@ -144,8 +144,7 @@ def test_a_new_figure_is_one_module_and_one_entry(tmp_path, monkeypatch):
     figures.draw_all({"dummy": str(tmp_path / "figures/demo/dummy.png")}, inputs, [ABOUT], {})
     one = page.load_cohort(tmp_path / "demo", CohortResults(COHORT, made_up_report.SETTINGS))
     assert list(one.figures) == ["dummy"]
-    cells = pd.DataFrame(columns=["x", "y", "subset"])
-    (block,) = page.cohort_section(one, cells, made_up_report.CONFIG)["figures"]
+    (block,) = page.cohort_section(one, None)["figures"]
     assert block["title"] == "Donors by condition" and block["alt"] == "Bars of donors"
     assert block["caption"] == "Simulated data. Donors of each condition."
     assert block["anchor"] == "demo-dummy" and not block["reason"] and block["image"]
