@@ -142,7 +142,7 @@ def authors_lead(workflow: Workflow, cells: pd.DataFrame) -> None:
     for column in ("level1", "subset", "compartment"):
         pd.testing.assert_series_equal(labels[f"own_{column}"], ours[column], check_names=False)
     agreement = results(workflow, "kang", "agreement.tsv").set_index("level")
-    assert agreement.at["level1", "macro_f1"] > 0.6  # of three labels; NK among T is never ours
+    assert agreement.at["level1", "macro_f1"] > 0.58  # of three labels; NK among T is never ours
     assert agreement.at["level1", "ari"] > 0.75
     confusion = results(workflow, "kang", "confusion.tsv")
     assert confusion.groupby("author")["share"].sum().to_numpy() == pytest.approx(1)
