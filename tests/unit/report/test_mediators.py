@@ -17,7 +17,8 @@ def test_slopes_shares_and_reasons_are_told():
         "Within the arms, beside the other scores, the log-ratio of labeled Tph/Tfh to Th22-like "
         "cells (E1) rose with the score of Type I interferon (+0.50 ln ratio per SD (95% CI 0.10 "
         "to 0.90); 46% of the difference goes with it, 12 to 87); it was not shown to go with AHR "
-        "extended targets: an association: blood taken at one time cannot show what drives what. "
+        "extended targets. This is an association: blood taken at one time cannot show what drives "
+        "what. "
         "Not compared: AP-1 / JUN (3 of 10 genes of AP1_JUN measured; 80% are needed)."
     )
 
@@ -27,6 +28,10 @@ def test_a_falling_slope_falls_and_nothing_is_made_of_nothing():
     ahr = table["mediator"] == "AHR_T_EXT"
     table.loc[ahr, "ci_high"] = -0.01
     assert "fell with the score of AHR extended targets (−0.20" in said(table)
+    chance = made_up.mediators().assign(q=0.06)
+    assert "rose" not in said(chance) and "was not shown to go with Type I interferon" in said(
+        chance
+    )
     none = table.assign(estimable=False, effect=float("nan"), reason="pairs: both change")
     assert said(none) == "Mediators were not compared: pairs: both change."
     assert said(table.iloc[:0]) == ""

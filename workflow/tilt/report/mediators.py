@@ -8,14 +8,16 @@ from tilt.figures import forest
 from tilt.figures.names import pretty
 from tilt.report.answer import CohortResults, clean, interval, minus
 
-DIRECTION = "an association: blood taken at one time cannot show what drives what"
+LEVEL = 0.05  # of q, over the mediators
+DIRECTION = "This is an association: blood taken at one time cannot show what drives what."
 
 
 def sentence(results: CohortResults) -> str:
     """Slopes of the imbalance on each mediator, adjusted for the most, and what goes with one.
 
-    A slope is told with its interval where that leaves out zero; the other mediators are named as
-    not shown to go with the imbalance, or not compared, with the reason.
+    A slope is told with its interval where that leaves out zero and q, over the mediators, is below
+    ``LEVEL``; the other mediators are named as not shown to go with the imbalance, or not compared,
+    with the reason.
     """
     rows = results.table("mediators")
     if rows.empty:
@@ -24,7 +26,7 @@ def sentence(results: CohortResults) -> str:
     good = forest.estimable(last)
     if not good.any():
         return f"Mediators were not compared: {clean(last['reason'].iloc[0])}."
-    clear = good & ((last["ci_low"] > 0) | (last["ci_high"] < 0))
+    clear = good & ((last["ci_low"] > 0) | (last["ci_high"] < 0)) & (last["q"] < LEVEL)
     found = [
         f"{'rose' if row.effect > 0 else 'fell'} with the score of {pretty(row.mediator)} "
         f"({interval(row)}{_share(rows, row.mediator)})"
@@ -36,7 +38,7 @@ def sentence(results: CohortResults) -> str:
     estimator = ESTIMATORS[rows["estimator"].iloc[0]].phrase
     beside = "beside the other scores" if last.loc[good, "adjusted"].ne("none").any() else ""
     where = ", ".join(filter(None, ["within the arms", beside]))
-    text = f"{where[0].upper()}{where[1:]}, {estimator} {'; it '.join(found)}: {DIRECTION}."
+    text = f"{where[0].upper()}{where[1:]}, {estimator} {'; it '.join(found)}. {DIRECTION}"
     absent = last[~good]
     if len(absent):
         names = listed([pretty(name) for name in absent["mediator"]])
