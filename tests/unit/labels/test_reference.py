@@ -115,3 +115,16 @@ def test_groups_have_the_shares_and_likelihoods_of_their_types():
     likelihood = np.array([[1.0, 0.5, 0.25], [0.1, 1.0, 1.0]])
     found = np.exp(model.of_groups(np.log(likelihood), [["three", "one"], ["two"]]))
     assert found == pytest.approx(np.array([[0.55, 0.15], [0.25, 0.3]]))
+
+
+def test_the_shipped_table_is_rates_of_genes_in_sorted_types():
+    table = reference.shipped()
+    assert table.shape[1] == 15 and len(table) > 900 and table.index.is_unique
+    assert (table.to_numpy() >= 0).all()
+    for gene, high, low in (
+        ("CD8A", "CD8_Naive", "CD4_Naive"),
+        ("CD4", "CD4_Th1", "CD8_CM"),
+        ("FOXP3", "CD4_Treg", "CD4_Th17"),
+        ("GZMH", "CD8_TEMRA_GZMH", "CD4_Naive"),
+    ):
+        assert table.at[gene, high] > 5 * table.at[gene, low], gene

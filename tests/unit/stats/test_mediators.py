@@ -162,3 +162,22 @@ def test_an_outcome_without_spread_has_a_reason_and_no_effect():
     assert spread["effect"] == pytest.approx(2) and "reason" not in spread
     twice = mediators._fit(2 * case + np.tile([0.0, 1.0], 6), [*columns, case[:, None]])
     assert twice == {"method": "ols_hc2", "reason": "cannot be told from what it is adjusted for"}
+
+
+def test_donors_are_drawn_again_within_arm_and_stratum():
+    """Each donor's place is drawn among those of its own arm and stratum, as many as there are."""
+    donors, _, _, scores, _, y = made(np.random.default_rng(8), 12, 9)
+    donors["batch"] = ["a", "b", "c"] * 7
+    built = design.build(donors, design.Contrast("SLE", "control", strata=("batch",)))
+    random, drawn = np.random.default_rng(9), []
+
+    class Watched:
+        def choice(self, place, n):
+            drawn.append((tuple(place), n))
+            return random.choice(place, n)
+
+    mediators.share(y, scores["IFN"].to_numpy(), built, 5, Watched())
+    expected = {
+        (tuple(at), len(at)) for at in donors.groupby(["batch", "condition"]).indices.values()
+    }
+    assert set(drawn) == expected and len(drawn) == 5 * 6

@@ -100,3 +100,9 @@ def test_bins_hold_every_effect_between_its_edges():
     both = pd.concat([rows.assign(estimator="E2"), rows, rows.assign(estimator="E3", value=1.0)])
     table = null_effects.histograms(people, given, both)
     assert table["estimator"].drop_duplicates().tolist() == ["E1", "E2"]  # E3 has no spread
+
+
+def test_no_test_no_effects():
+    people = donors().assign(condition="SLE")
+    designs = contrast.DesignCache(people, plan())
+    assert len(null_effects.effects(designs, values(people))) == 0
