@@ -31,13 +31,13 @@ def load(folder: Path, conditions: dict[str, str], seed: int, most: int = MOST_C
     ``conditions``: of each sample. Returns ``n`` (T cells in all), ``cells`` (x, y, subset,
     donor, condition, batch, state) and ``values`` (genes and scores, columns by name).
     """
+    from tilt.io import store as blocks
+
     places = tables.read(folder / "umap.tsv.gz", columns=["cell", "umap1", "umap2"])
     labels = tables.read(folder / "labels.tsv.gz").set_index("cell")
     rows = chosen(len(places), most, seed)
     drawn = places.iloc[rows].rename(columns={"umap1": "x", "umap2": "y"}).set_index("cell")
     labels = labels.loc[drawn.index]
-    from tilt.io import store as blocks
-
     counts = blocks.open_store(folder / "counts.zarr")
     at = counts.obs.index.get_indexer(drawn.index)
     obs = counts.obs.iloc[at]

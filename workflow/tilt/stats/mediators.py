@@ -122,8 +122,8 @@ def _rows(
 ) -> list[dict]:
     """All rows of the mediators that are scored (donors x mediators), in order of ``names``."""
     arms, condition = built.matrix[:, :-1], built.matrix[:, -1:]
-    spread = _within(scores, built.matrix)
-    sd = float(_within(y[:, None], built.matrix)[0])
+    spread = _within(scores, built.fit)
+    sd = float(_within(y[:, None], built.fit)[0])
     base: dict = {"n_case": built.n_case, "n_control": built.n_control}
     base |= {"covariates": built.label, "reason": "; ".join(notes)}
     rng = np.random.default_rng(plan.seed)
@@ -151,11 +151,9 @@ def _rows(
     return rows
 
 
-def _within(values: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+def _within(values: np.ndarray, fit: inference.Projection) -> np.ndarray:
     """SD of each column of ``values`` (n x k) about the fit of the arms and covariates."""
-    residual = values - matrix @ np.linalg.lstsq(matrix, values, rcond=None)[0]
-    df = max(len(matrix) - matrix.shape[1], 1)
-    out = np.sqrt(np.square(residual).sum(axis=0) / df)
+    out = np.sqrt(np.square(fit.annihilator @ values).sum(axis=0) / fit.df)
     return np.where(out > 1e-9 * np.abs(values).max(initial=1e-9), out, 0.0)
 
 
