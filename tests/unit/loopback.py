@@ -1,10 +1,14 @@
 """A small web server on this machine that misbehaves as told."""
 
 import contextlib
+import hashlib
 import http.server
 import json
 import threading
 from pathlib import Path
+
+import numpy as np
+from tilt.io import fetch
 
 
 class Server:
@@ -96,3 +100,21 @@ def serve(folder: Path, host: str = "127.0.0.1"):
     finally:
         server.shutdown()
         server.server_close()
+
+
+def content(n: int = 200_000, seed: int = 0) -> bytes:
+    """Bytes of a file to fetch."""
+    return np.random.default_rng(seed).bytes(n)
+
+
+def offer(server: Server, name: str, data: bytes) -> str:
+    """Put a file on the server; its sha256."""
+    (server.folder / name).write_bytes(data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def get(server: Server, target: Path, *names: str, **options):
+    """Fetch the file ``target`` from the addresses of ``names``; the record, and the waits."""
+    waits = []
+    result = fetch.fetch([server.url(n) for n in names], target, sleep=waits.append, **options)
+    return result, waits

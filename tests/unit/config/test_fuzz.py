@@ -106,12 +106,17 @@ def looked_at(project: Project) -> None:
         signal.alarm(0)
 
 
+def sound(project):
+    """The project as it is before anything is changed."""
+    project.config = {"cohorts": ["mine"], "resources": {}}
+    project.cohort, project.sheet, project.tables = copy.deepcopy(COHORT), SHEET, {}
+
+
 @seed(1)
 @many
 @given(given_changes=changes("config"))
 def test_configurations(project, given_changes):
-    project.config = {"cohorts": ["mine"], "resources": {}}
-    project.cohort, project.sheet, project.tables = copy.deepcopy(COHORT), SHEET, {}
+    sound(project)
     for place, what in given_changes:
         put(project.config, place, what)
     looked_at(project)
@@ -121,8 +126,7 @@ def test_configurations(project, given_changes):
 @many
 @given(given_changes=changes("cohort"))
 def test_cohort_files(project, given_changes):
-    project.config = {"cohorts": ["mine"], "resources": {}}
-    project.cohort, project.sheet, project.tables = copy.deepcopy(COHORT), SHEET, {}
+    sound(project)
     for place, what in given_changes:
         put(project.cohort, place, what)
     looked_at(project)
@@ -168,8 +172,7 @@ def test_sheets(project, cells, line, ends, mark):
     what=text | st.binary(max_size=6),
 )
 def test_files_that_are_torn(project, which, at, cut, what):
-    project.config = {"cohorts": ["mine"], "resources": {}}
-    project.cohort, project.sheet, project.tables = copy.deepcopy(COHORT), SHEET, {}
+    sound(project)
     whole = {
         "sheet": SHEET,
         "cohort": yaml.safe_dump(COHORT),

@@ -1,10 +1,8 @@
 """Servers that send elsewhere, lie about lengths or never end: refused before harm is done."""
 
-import hashlib
-
 import loopback
-import numpy as np
 import pytest
+from loopback import content, get, offer
 from tilt.io import fetch
 from tilt.io.fetch import RetrievalError
 
@@ -15,21 +13,6 @@ def server(tmp_path, monkeypatch):
     (tmp_path / "web").mkdir()
     with loopback.serve(tmp_path / "web") as running:
         yield running
-
-
-def content(n: int = 200_000) -> bytes:
-    return np.random.default_rng(0).bytes(n)
-
-
-def offer(server, name: str, data: bytes) -> str:
-    (server.folder / name).write_bytes(data)
-    return hashlib.sha256(data).hexdigest()
-
-
-def get(server, target, *names, **options):
-    waits = []
-    result = fetch.fetch([server.url(n) for n in names], target, sleep=waits.append, **options)
-    return result, waits
 
 
 @pytest.mark.parametrize(

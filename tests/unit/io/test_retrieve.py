@@ -9,9 +9,9 @@ import tarfile
 import time
 
 import loopback
-import numpy as np
 import pytest
 import requests
+from loopback import content, get, offer
 from tilt.io import fetch, retrieve
 from tilt.io.fetch import RetrievalError
 
@@ -26,21 +26,6 @@ def server(tmp_path):
     (tmp_path / "web").mkdir()
     with loopback.serve(tmp_path / "web") as running:
         yield running
-
-
-def content(n: int = 200_000, seed: int = 0) -> bytes:
-    return np.random.default_rng(seed).bytes(n)
-
-
-def offer(server, name: str, data: bytes) -> str:
-    (server.folder / name).write_bytes(data)
-    return hashlib.sha256(data).hexdigest()
-
-
-def get(server, target, *names, **options):
-    waits = []
-    result = fetch.fetch([server.url(n) for n in names], target, sleep=waits.append, **options)
-    return result, waits
 
 
 def test_a_file_is_fetched_checked_and_recorded(server, tmp_path):
