@@ -303,13 +303,13 @@ def test_labels_are_those_of_two_fits_and_the_table_is_put_together(monkeypatch)
     assert (found.labels["subset"] == np.array(NAMES)[kind]).mean() > 0.95
     first, second = asked
     assert first[0][0] == 400 and first[1] == [0.3, 0.2, 0.1, 0.3] and first[2] == [0, 1, 1, 2]
-    assert first[4] == 0.3e-4 and first[5] == {"power": 0.3}
+    assert first[4] == 0.3e-4 and first[5] == {"power": 0.3, "map_weight": 0.2}
     # all genes but those of states (B7 and ISG15; MX1 is a marker) serve as the profile
     assert first[3][1] == len(symbols) - 1
     assert first[6].tolist() == np.random.default_rng(6).integers(0, 5, 400).tolist()
     assert second[0][0] == pytest.approx((kind % 3 != 0).sum(), abs=8) and second[2] == [0, 1]
     assert second[1] == [0.2, 0.1]
-    assert second[5] == {"pseudo": np.inf, "power": 0.6, "shared_weight": 0.3, "use_map": False}
+    assert second[5] == {"pseudo": np.inf, "power": 0.6, "shared_weight": 0.3, "map_weight": 0.5}
     assert found.scores[NAMES].sum(1).to_numpy() == pytest.approx(np.ones(400))
     at = [symbols.index(g) for g in ("ISG15", "MX1")]
     high, _ = signature_scores.state(

@@ -94,7 +94,7 @@ def test_map_and_profiles_are_those_of_the_fold_of_each_cell():
         None if part == 3 else (rng.normal(size=(6, 2)), rng.normal(size=2) * 1e-3)
         for part in range(5)
     )
-    made = model(gates=gates, profiles=profiles, power=0.3, scale=2.0)
+    made = model(gates=gates, profiles=profiles, power=0.3, scale=2.0, map_weight=0.2)
     found = made.shared(embedding, sparse.csr_matrix(genes), depth, fold)
     for i in range(30):
         expected = np.zeros(2)
@@ -166,8 +166,9 @@ def fit_by_hand(counts, depth, signs, prior, group, embedding, genes, fold, floo
     start_off = np.minimum(mean / np.e, start_on * ratio)
     within = np.array([p / prior[group == g].sum() for p, g in zip(prior, group, strict=True)])
     made = mixture.Mixture(
-        signs, group, within, first.copy(), mean, start_on, start_off, embedding[:, 0].std()
-    )
+        signs, group, within, first.copy(), mean, start_on, start_off, embedding[:, 0].std(),
+        map_weight=0.2,
+    )  # fmt: skip
     for step in range(how.get("rounds", 9)):
         own = evidence(made, counts, depth)
         shared = made.shared(embedding, sparse_genes, depth, fold)[:, group]
@@ -208,7 +209,7 @@ def fit_by_hand(counts, depth, signs, prior, group, embedding, genes, fold, floo
     ],
 )
 def test_a_fit_goes_round_by_round_as_by_hand(how):
-    how = dict(how)
+    how = how | {"map_weight": 0.2}
     rng = np.random.default_rng(4)
     truth = rng.integers(0, 3, 120)
     rates = np.where(SIGNS > 0, 9e-4, np.where(SIGNS < 0, 0.3e-4, 2e-4))
@@ -242,7 +243,7 @@ def test_without_the_map_labels_do_not_hang_on_the_embedding():
     for seed in (0, 1):
         embedding = np.random.default_rng(seed).normal(size=(60, 3))
         given = (sparse.csr_matrix(counts), depth, SIGNS, np.ones(3), GROUP, embedding)
-        found = mixture.fit(*given, given[0], fold, 3e-4, 0.3, rounds=3, use_map=False)
+        found = mixture.fit(*given, given[0], fold, 3e-4, 0.3, rounds=3)
         assert found.gates == (None,) * 5
         chance.append(found.posterior(given[0], depth, embedding, given[0], fold))
     assert (chance[0] == chance[1]).all()

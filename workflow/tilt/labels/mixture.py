@@ -33,7 +33,6 @@ PSEUDO_CELLS = 100.0  # weight of the typical shares, in cells
 PSEUDO_COUNTS = 2.0  # weight of the first guess of a rate, in counts
 PROFILE_CELLS = 40.0  # weight of the mean profile, in median cells
 PROFILE_ROUNDS = 4  # rounds over which profiles come in, so that early errors don't settle
-MAP_WEIGHT = 0.2  # of the map: a cell's own counts decide, the map tells where they don't
 GATE_FLOOR = 0.05  # share of the map spread evenly, so that no group is shut out
 MIN_SEEDS = 5  # cells a group needs to take part in the map
 GATE_TOLERANCE = 1e-3  # the map of a round need not be exact
@@ -63,6 +62,7 @@ class Mixture:
     gates: tuple = (None,) * FOLDS
     profiles: tuple = (None,) * FOLDS
     power: float = 0.0
+    map_weight: float = 0.0
 
     @property
     def n_groups(self) -> int:
@@ -93,7 +93,7 @@ class Mixture:
             if gate is not None and len(rows):
                 chance = np.full((len(rows), self.n_groups), 1e-3)
                 chance[:, gate.classes] = gate.probabilities(embedding[rows] / self.scale)
-                out[rows] += MAP_WEIGHT * np.log(chance + GATE_FLOOR / self.n_groups)
+                out[rows] += self.map_weight * np.log(chance + GATE_FLOOR / self.n_groups)
             if profile is not None and len(rows):
                 score = counts[rows] @ profile[0] - np.outer(depth[rows], profile[1])
                 out[rows] += self.power * (score - score.max(1, keepdims=True))
@@ -142,7 +142,7 @@ def fit(
     pseudo: float = PSEUDO_CELLS,
     shared_weight: float = 1.0,
     own: np.ndarray | float = 0.0,
-    use_map: bool = True,
+    map_weight: float = 0.0,
     rounds: int = 9,
 ) -> Mixture:
     """Fit the mixture.
@@ -180,8 +180,8 @@ def fit(
         its markers.
     own
         Log evidence from elsewhere, cells x labels.
-    use_map
-        Whether the map from the embedding takes part.
+    map_weight
+        Of the evidence of the map from the embedding; 0 for none.
     rounds
         Rounds of expectation maximization.
     """
@@ -200,6 +200,7 @@ def fit(
         on=on.copy(),
         off=off.copy(),
         scale=float(embedding[:, 0].std()) or 1.0,
+        map_weight=map_weight,
     )
     positive, negative = (signs > 0).astype(float), (signs < 0).astype(float)
     alpha = pseudo / len(depth)
@@ -211,7 +212,7 @@ def fit(
         training = model.normalized(evidence + shared_weight * shared) @ member
         if np.isfinite(alpha):
             model.shares = (by_group.mean(0) + alpha * first) / (1 + alpha)
-        if use_map:
+        if map_weight:
             others = [fold != part for part in range(FOLDS)]
             model.gates = tuple(
                 _gate(embedding[k] / model.scale, training[k], gate)

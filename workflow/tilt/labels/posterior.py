@@ -22,9 +22,14 @@ COMMON = 0.05  # share of cells below which a group is not doubted
 USUAL_BRANCH = "CD4"  # most blood T cells: never doubted
 # Of the groups: one profile stands for several labels, so it counts for less.
 GROUP_POWER = 0.3
-# Within a group: typical shares stay, rare labels are taught mostly by markers, and the place in
-# the embedding says nothing, so that a label does not hang on which other cells were embedded.
-WITHIN = {"pseudo": np.inf, "power": 0.6, "shared_weight": 0.3, "use_map": False}
+# A cell's own counts decide; its place in the embedding, which hangs on the other cells, tells
+# where they don't.
+GROUP_MAP = 0.2
+# Within a group: typical shares stay, and rare labels are taught mostly by markers.
+WITHIN = {"pseudo": np.inf, "power": 0.6, "shared_weight": 0.3}
+# Weight of the map within groups where sorted types say nothing of the labels. Where they do, the
+# map adds nothing to them and makes labels hang on which other cells were embedded.
+MAP_WITHIN = 0.5
 
 
 @dataclasses.dataclass
@@ -106,7 +111,15 @@ def posterior(
         if len(members) > 1 and len(cells) >= MIN_WITHIN:
             inside = [names[k] for k in members]
             own = None if by_type is None else by_type[np.ix_(cells, members)]
-            within = cohort.fit(markers, inside, np.arange(len(members)), cells, own, **WITHIN)
+            within = cohort.fit(
+                markers,
+                inside,
+                np.arange(len(members)),
+                cells,
+                own,
+                map_weight=MAP_WITHIN if own is None else 0.0,
+                **WITHIN,
+            )
             chance[np.ix_(cells, members)] = by_group[cells, number][:, None] * within
     return names, chance
 
@@ -175,7 +188,9 @@ def _by_markers(
     while True:
         keys = taxonomy.groups(markers, names)
         group, _ = pd.factorize(np.array(keys))
-        chance = cohort.fit(markers, names, group, everyone, power=GROUP_POWER)
+        chance = cohort.fit(
+            markers, names, group, everyone, power=GROUP_POWER, map_weight=GROUP_MAP
+        )
         absent = _absent(cohort, chance, names, keys, markers)
         if not absent:
             return names, chance, group
