@@ -96,6 +96,7 @@ rule explore_specifications:
                 counts="results/{cohort}/counts.zarr",
                 labels="results/{cohort}/labels.tsv.gz",
                 scores="results/{cohort}/scores.tsv.gz",
+                markers=MARKERS,
             )
         ),
         composition="results/{cohort}/composition.tsv",

@@ -21,11 +21,12 @@ def main(snakemake: Any) -> None:
     about, given = snakemake.params.cohort, snakemake.input.get
     samples = snakemake.params.samples
     donors = units.donors_table(samples, snakemake.wildcards.cohort)
-    cells = scores = None
+    cells = scores = markers = None
     if given("scores"):
         obs, labels = store.open_store(given("counts")).obs, tables.read(given("labels"))
         cells = units.labeled_cells(obs, labels, samples)
-        scores = tables.read(given("scores"), columns=["cell", "tph_score", "th22_score"])
+        scores = tables.read(given("scores"))
+        markers = gene_tables.read_markers(*given("markers"))
     study = comparison.study(
         donors,
         plan.plan_of(snakemake.params.stats, about, donors, snakemake.params.seed),
@@ -36,6 +37,7 @@ def main(snakemake: Any) -> None:
         tables.read(given("detectability")) if given("detectability") else None,
         cells,
         scores,
+        markers,
     )
     log.info("every other way to measure the imbalance, then random gene sets")
     imbalances = tables.read(snakemake.input.imbalance)

@@ -49,6 +49,12 @@ def _homes(markers: pd.DataFrame) -> dict[str, tuple[str, tuple[str, ...]]]:
     return homes
 
 
+def labels_of(markers: pd.DataFrame, home: str) -> list[str]:
+    """Labels of the marker table whose cells are parts of a denominator."""
+    found = _homes(markers).items()
+    return [label for label, (kind, homes) in found if kind == "subset" and home in homes]
+
+
 def count(
     cells: pd.DataFrame,
     markers: pd.DataFrame,

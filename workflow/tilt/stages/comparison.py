@@ -4,8 +4,8 @@ import anndata as ad
 import pandas as pd
 
 from tilt.cells import groups
-from tilt.core.terms import POLE_FLAGS, UNIT_KEY
-from tilt.donors import imbalance
+from tilt.core.terms import POLE_FLAGS, UNIT_KEY, WORKING_SET
+from tilt.donors import composition, imbalance
 from tilt.stats import contrast, plan, specifications
 
 
@@ -35,15 +35,24 @@ def study(
     detectability: pd.DataFrame | None = None,
     cells: pd.DataFrame | None = None,
     scores: pd.DataFrame | None = None,
+    markers: pd.DataFrame | None = None,
 ) -> specifications.CohortInputs:
-    """What the specifications of a cohort work on; the last four are None for tables of counts.
+    """What the specifications of a cohort work on; the last five are None for tables of counts.
 
     ``cells``: labels with donor and condition (:func:`tilt.donors.units.labeled_cells`);
-    ``scores``: cell, tph_score, th22_score.
+    ``scores``: cell, tph_score, th22_score, and the probability of labels of ``markers``.
     """
+    shares = None
     if cells is not None and scores is not None:
+        probable = []
+        if markers is not None and "own_subset" not in cells:  # tilt's own labels lead
+            share = markers.set_index("label")["share"]
+            probable = [name for name in scores if name in share]
+            memory = composition.labels_of(markers, WORKING_SET)
+            shares = share[[name for name in memory if name in probable]]
         working = cells[groups.working_set(cells)]
-        cells = working[UNIT_KEY].join(scores.set_index("cell"))
+        wanted = ["tph_score", "th22_score", *probable]
+        cells = working[UNIT_KEY].join(scores.set_index("cell")[wanted])
     return specifications.CohortInputs(
         donors,
         tests,
@@ -54,4 +63,5 @@ def study(
         cells,
         detectability,
         plan.strata_of(donors, tests.contrast),
+        shares,
     )

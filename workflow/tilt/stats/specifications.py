@@ -48,8 +48,10 @@ WOMEN = ("f", "female", "woman")
 class CohortInputs:
     """What the specifications of one cohort work on; ``bulk`` and ``cells`` are None for tables.
 
-    ``cells``: donor, condition, tph_score, th22_score of the working set, for other thresholds;
-    ``strata``: strata of every unit, indexed by (donor, condition), for standardizing genes.
+    ``cells``: donor, condition, tph_score, th22_score of the working set, for other thresholds,
+    and, where the labels are tilt's own, the probability of each label; ``shares``: typical share
+    of each memory CD4 subset among these; ``strata``: strata of every unit, indexed by (donor,
+    condition), for standardizing genes.
     """
 
     donors: pd.DataFrame
@@ -61,6 +63,7 @@ class CohortInputs:
     cells: pd.DataFrame | None = None
     detectability: pd.DataFrame | None = None
     strata: pd.DataFrame | None = None
+    shares: pd.Series | None = None
 
 
 Maker = Callable[[CohortInputs], pd.DataFrame]
@@ -97,6 +100,27 @@ def threshold_table(cohort: CohortInputs, quantile: float, min_cells: int) -> pd
         above = cells[score > cut].groupby(UNIT_KEY).size()
         counts[f"n_{pole}"] = above.reindex(key).fillna(0).astype(int).to_numpy()
     return imbalance.ratio_rows(counts, "E2", min_cells, "")
+
+
+def prior_table(cohort: CohortInputs, odds: pd.Series) -> pd.DataFrame:
+    """E1 of every unit under other shares of the subsets beforehand.
+
+    ``odds``: for each label of ``cohort.shares``, how many times as common as typical. The
+    probabilities of each cell (rows of ``cohort.cells``) follow by Bayes' rule.
+    """
+    cells, settings = cohort.cells, cohort.settings
+    assert cells is not None  # only cohorts with cells have probabilities
+    labels = cells.columns.drop([*UNIT_KEY, *(f"{pole}_score" for pole in POLES)])
+    chance = cells[labels] * odds.reindex(labels).fillna(1.0)
+    chance = chance.div(chance.sum(axis=1), axis=0)
+    sums = chance.groupby([cells[column] for column in UNIT_KEY]).sum()
+    counts = imbalance.pole_counts(cohort.composition, settings.poles)
+    key = pd.MultiIndex.from_frame(counts[UNIT_KEY])
+    for pole, names in settings.poles.items():
+        summed = sums[[name for name in names if name in sums]].sum(axis=1)
+        counts[f"n_{pole}"] = summed.reindex(key).fillna(0.0).to_numpy()
+    problem = imbalance.e1_problem(counts, cohort.detectability, settings)
+    return imbalance.ratio_rows(counts, "E1", settings.min_memory_cells, problem)
 
 
 def axis_table(
@@ -158,6 +182,12 @@ def _choices(cohort: CohortInputs) -> list[tuple[str, str, str, str, Maker]]:
         for q in (0.90, 0.975):
             made = partial(threshold_table, quantile=q, min_cells=settings.min_memory_cells)
             add("E2", "threshold", f"score above the {q:.1%} quantile", made)
+    if cohort.shares is not None and not cohort.shares.empty:
+        shares = cohort.shares
+        rare = [name for names in settings.poles.values() for name in names if name in shares]
+        flat, doubled = shares.mean() / shares, pd.Series(2.0, rare)
+        for name, odds in (("all subsets as common", flat), ("poles twice as common", doubled)):
+            add("E1", "priors", f"{name} beforehand", partial(prior_table, odds=odds))
     if cohort.bulk is not None:
         add("E3", "main", "as declared", axis_table)
         for name, (gene_set, _) in SWAPS.items():
