@@ -1,10 +1,8 @@
 """Kill -9 of a run and of a job: afterwards the results are those of an undisturbed run."""
 
 import killing
-import pytest
 from running import small_cohorts
 
-pytestmark = pytest.mark.xdist_group("small_run")
 TARGETS = ["results/small_cd4/qc_waterfall.tsv", "results/small_pbmc/qc_waterfall.tsv"]
 
 

@@ -4,14 +4,11 @@ import pickle
 
 import numpy as np
 import pandas as pd
-import pytest
 import yaml
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from tilt.core import tables
 from tilt.io import store as blocks
-
-pytestmark = pytest.mark.xdist_group("small_run")
 
 
 def write_model(folder, path) -> None:

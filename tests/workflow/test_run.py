@@ -10,7 +10,6 @@ import pytest
 import yaml
 from tilt.core import contracts, tables
 
-pytestmark = pytest.mark.xdist_group("small_run")
 COHORTS = ("small_cd4", "small_pbmc")
 
 

@@ -13,7 +13,6 @@ import pytest
 import yaml
 from running import Workflow
 
-pytestmark = pytest.mark.xdist_group("small_run")
 SCRIPTS = Path(__file__).parent / "slurm"
 CONF = Path("/etc/slurm/slurm.conf")
 NO_ACCOUNTING = ("--slurm-status-command", "squeue", "--slurm-no-account")
