@@ -19,8 +19,10 @@ demo: $(READY)
 report: $(READY)
 	$(RUN) snakemake --report report.zip
 
+# A file at a time for each processor; those that take longest go first.
 test: lint
-	$(RUN) OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 pytest
+	$(RUN) OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 pytest -n logical --maxprocesses 4 \
+	  --dist loadfile --no-loadscope-reorder tests/workflow tests/realdata tests/truth tests/unit
 
 lint: $(READY)
 	$(RUN) ruff check .

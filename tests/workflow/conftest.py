@@ -1,5 +1,7 @@
 """A small run of the workflow, shared by the tests of this folder."""
 
+import fcntl
+import os
 import shutil
 
 import pytest
@@ -8,10 +10,18 @@ from running import Workflow, small_cohorts
 
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory):
-    """A finished run on the small cohorts."""
-    workflow = Workflow(tmp_path_factory.mktemp("small"))
-    small_cohorts(workflow)
-    workflow.output = workflow.snakemake().stdout
+    """A finished run on the small cohorts, made by the first worker of ``pytest -n`` to need it."""
+    common = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        common = common.parent
+    workflow = Workflow(common / "small_run")
+    said = common / "small_run.txt"
+    with open(common / "small_run.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not said.exists():
+            small_cohorts(workflow)
+            said.write_text(workflow.snakemake().stdout)
+    workflow.output = said.read_text()
     return workflow
 
 

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 from pathlib import Path
 
 import batch
@@ -59,6 +60,12 @@ def jobs(records: Path) -> list[dict]:
     return found
 
 
+def questions(records: Path) -> int:
+    """How often Snakemake has asked for the state of a job."""
+    asked = records / "asked"
+    return len(asked.read_text().splitlines()) if asked.exists() else 0
+
+
 def processes(job: dict) -> list[psutil.Process]:
     """Processes of a job, without the one that notes how it ends."""
     try:
@@ -102,8 +109,12 @@ def test_ctrl_c_cancels_jobs_and_the_same_command_goes_on(workflow, system, star
     before = len(jobs(system))
     targets = [SAMPLES.format(name) for name in ("A-C01", "A-C02", "A-C03", "A-S01", "A-S02")]
     words = ["--set-resources", "process_sample:runtime=240", "--", *targets]
-    run = start(*words)
+    run = start("--seconds-between-status-checks", "3", *words)
     run.until(lambda: len(jobs(system)) == before + 2 and works(jobs(system)[before]))
+    # While Snakemake asks how jobs do it would cancel none of them: just after it has asked.
+    seen = questions(system)
+    run.until(lambda: questions(system) > seen)
+    time.sleep(1)
     run.process.send_signal(signal.SIGINT)
     assert run.ended() != 0
     canceled = jobs(system)[before:]

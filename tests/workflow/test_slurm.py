@@ -95,9 +95,10 @@ def number(key: str, text: str) -> int:
     return int(re.search(rf"\b{key}=(\d+)", text)[1])
 
 
-def works(name: str) -> bool:
-    """Whether a script of that name is at work on this machine."""
-    return any(name in path for path in batch.scripts(psutil.process_iter()))
+def works(workflow: Workflow, name: str) -> bool:
+    """Whether a script of that name is at work for a run in this folder."""
+    found = batch.scripts(psutil.process_iter())
+    return any(path.startswith(str(workflow.folder)) and name in path for path in found)
 
 
 def running(name: str) -> int:
@@ -129,7 +130,7 @@ def story(cluster, tmp_path_factory):
     try:
         # Killed for memory; later the node dies under a job, and the user presses Ctrl-C.
         run = batch.Run(workflow, "slurm", *QUICK, *STARVED, "--", report, python=python)
-        run.until(lambda: running("gather_cohort") and works("gather_cohort"), 300)
+        run.until(lambda: running("gather_cohort") and works(workflow, "gather_cohort"), 300)
         kill_node(cluster)
         run.process.send_signal(signal.SIGINT)
         said["node"] = run.ended(180), run.output

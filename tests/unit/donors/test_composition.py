@@ -92,6 +92,8 @@ def test_pbmc_denominator_is_all_kept_cells():
     assert find(table, "A", "CD4_CM", "pbmc") == (2, 10)
     assert find(table, "A", "B", "pbmc") == (4, 10)
     assert find(table, "C", "B", "pbmc") == (0, 0)
+    groups = table.loc[table["denominator"] == "pbmc", "subset"].unique()
+    assert [name for name in groups if name in ("T", "B")] == ["B", "T"]  # sorted
 
 
 def test_sorted_cells_have_no_denominator_beyond_the_sort():

@@ -68,6 +68,13 @@ def test_rows_of_a_ratio():
     assert not nothing["estimable"].any()
 
 
+def test_donors_without_cells_expect_none_and_the_others_theirs():
+    found = imbalance.expected_cells(np.array([0.0, 100, 400]), np.array([0.0, 10, 20]))
+    share = (10 * 0.1 + 20 * 0.05) / 30  # roots of the cells weigh
+    assert found == pytest.approx(np.array([0, 100, 400]) * share)
+    assert imbalance.expected_cells(np.zeros(2), np.zeros(2)).tolist() == [0, 0]
+
+
 SEEN = pd.DataFrame({"gene": ["IL22", "CCR10", "X"], "n_cells": [0, 1, 50]})
 
 

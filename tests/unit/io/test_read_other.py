@@ -196,6 +196,8 @@ def test_object_of_r_is_told_how_to_export(tmp_path, name):
     ("group", "told"),
     [
         ("mod/rna", r"MuData.*\['rna'\]\.write_h5ad"),
+        ("mod/rna obs var", r"MuData.*\['rna'\]\.write_h5ad"),
+        ("mod/rna var", r"MuData.*\['rna'\]\.write_h5ad"),
         ("row_attrs", r"loom file.*read_loom"),
         ("assays/RNA", r"h5Seurat.*writeMM"),
         ("matrix/features", "10x HDF5 file.*format: 10x_h5"),
@@ -203,7 +205,8 @@ def test_object_of_r_is_told_how_to_export(tmp_path, name):
 )
 def test_other_hdf5_files_are_told(tmp_path, group, told):
     with h5py.File(tmp_path / "S1.h5ad", "w") as file:
-        file.create_group(group)
+        for name in group.split():
+            file.create_group(name)
     with pytest.raises(BadSample, match=told):
         sample(tmp_path, "h5ad_per_sample", "S1.h5ad")
 

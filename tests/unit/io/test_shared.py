@@ -1,5 +1,6 @@
 """A download folder that others may write: nothing planted there is opened, written or believed."""
 
+import fcntl
 import hashlib
 import json
 import logging
@@ -163,3 +164,46 @@ def test_a_folder_of_ones_own(tmp_path):
         (tmp_path / "f").mkdir(exist_ok=True)
         (tmp_path / "f").chmod(mode)
         assert shared.private(tmp_path / "f") == own, oct(mode)
+
+
+@pytest.mark.parametrize("way", [shared.create, shared.append, shared.lock_file])
+@pytest.mark.parametrize("plant", [link, pipe])
+def test_what_comes_just_after_the_look_is_refused_all_the_same(tmp_path, monkeypatch, plant, way):
+    (tmp_path / "victim").write_text("precious")
+    looks = []
+    look = shared.refuse_planted
+
+    def too_early(path):
+        looks.append(path)
+        if len(looks) == 1:
+            return plant(path, tmp_path / "victim")
+        return look(path)
+
+    monkeypatch.setattr(shared, "refuse_planted", too_early)
+    monkeypatch.setattr(shared.Path, "unlink", lambda *_, **__: None)  # it comes after that, too
+    with pytest.raises(RetrievalError, match="was written"):
+        way(tmp_path / "own")
+    assert (tmp_path / "victim").read_text() == "precious"
+
+
+def test_own_files_are_opened_for_one_use_and_no_child(tmp_path):
+    path = tmp_path / "own"
+    path.write_bytes(b"old")
+    with shared.append(path) as handle:
+        assert fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_APPEND
+        assert not os.get_inheritable(handle.fileno())
+        with open(path, "ab") as other:
+            other.write(b"+")
+        handle.write(b"new")
+    assert path.read_bytes() == b"old+new"
+    with shared.create(path) as handle:
+        assert not os.get_inheritable(handle.fileno())
+        handle.write(b"anew")
+    assert path.read_bytes() == b"anew"
+    with shared.lock_file(path) as handle:
+        assert not os.get_inheritable(handle.fileno())
+        assert fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR
+    assert path.read_bytes() == b"anew"
+    assert shared.content(path, 4) == b"anew" and shared.content(tmp_path / "none", 4) == b""
+    with pytest.raises(RetrievalError, match="more than 3 bytes"):
+        shared.content(path, 3)

@@ -58,6 +58,19 @@ def test_labels_and_confidence_are_those_of_scikit_learn(tmp_path, kinds, make):
     assert (found["celltypist_label"] == truth).mean() > 0.95
 
 
+@pytest.mark.parametrize("centered", [True, False, None])
+def test_means_are_taken_off_unless_the_model_says_otherwise(tmp_path, centered):
+    _, scaler = write_model(tmp_path / "m.pkl")
+    content = pickle.loads((tmp_path / "m.pkl").read_bytes())
+    if centered is None:  # of a version of scikit-learn that does not say
+        del content["Scaler_"].with_mean
+    else:
+        content["Scaler_"].with_mean = centered
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(content))
+    found = celltypist.read_model(tmp_path / "m.pkl").mean
+    assert found.tolist() == (np.zeros(40) if centered is False else scaler.mean_).tolist()
+
+
 def test_genes_are_found_by_name_in_any_order_and_the_depth_is_that_of_all_genes(tmp_path):
     write_model(tmp_path / "m.pkl")
     model = celltypist.read_model(tmp_path / "m.pkl")

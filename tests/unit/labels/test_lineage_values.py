@@ -97,7 +97,9 @@ def test_marker_scores_are_shares_of_markers_on_among_pooled_neighbors():
         assert found[i] == pytest.approx([on[:3].mean() - on[6:8].mean(), on[3:5].mean()])
 
 
-@pytest.mark.parametrize(("depth", "n", "pooled"), [(400, 200, 15), (400, 30, 5), (99_999, 60, 1)])
+@pytest.mark.parametrize(
+    ("depth", "n", "pooled"), [(400, 200, 15), (400, 30, 5), (2143, 60, 6), (99_999, 60, 1)]
+)
 def test_no_more_than_fifteen_cells_and_a_sixth_of_the_sample_are_pooled(depth, n, pooled):
     counts = np.zeros((n, len(GENES)), int)
     counts[0, 0] = 40  # one cell alone has the gene
@@ -162,6 +164,53 @@ def test_the_embedding_is_the_principal_components_of_the_most_variable_genes(mo
     few = lineage.embed(sparse.csr_matrix(counts[:19]), depth[:19], 0)
     assert few.tolist() == np.zeros((19, 1)).tolist()
     assert lineage.embed(sparse.csr_matrix(counts[:20]), depth[:20], 0).shape == (20, 2)
+
+
+def whole_numbers(n, genes=12):
+    """Counts of genes that vary together, and the variance of each over its mean."""
+    rng = np.random.default_rng(6)
+    level = 1 + rng.integers(0, 2, (n, 1)) * rng.integers(0, 4, genes)
+    counts = level + rng.binomial(2, 0.3, (n, genes))
+    excess = counts.var(0) / counts.mean(0)
+    assert excess.min() > 0 and excess.max() < 0.95
+    return counts, excess
+
+
+def embedded(counts):
+    return lineage.embed(sparse.csr_matrix(counts), np.full(len(counts), 100.0), 0)
+
+
+@pytest.mark.parametrize("n", [200, 250])  # one count in them: a mean of 0.005 or 0.004
+def test_genes_of_a_mean_up_to_five_thousandths_are_not_looked_at(n):
+    counts, _ = whole_numbers(n)
+    rare = np.zeros((n, 1), int)
+    rare[7] = 1
+    assert embedded(np.hstack([counts, rare])).tolist() == embedded(counts).tolist()
+
+
+def test_a_gene_that_is_seen_a_little_more_takes_the_place_of_one_that_varies_less(monkeypatch):
+    monkeypatch.setattr(lineage, "N_GENES", 12)
+    counts, excess = whole_numbers(250)
+    seen = np.zeros((250, 1), int)
+    seen[7] = 2  # a mean of 0.008, a variance of twice that
+    both = np.hstack([counts, seen])
+    expected = np.delete(both, excess.argmin(), axis=1)
+    assert embedded(both).tolist() == embedded(expected).tolist()
+
+
+def test_the_background_is_a_negative_binomial_of_size_two():
+    counts, depth = np.zeros((60, len(GENES)), int), np.full(60, 1000.0)
+    counts[:, GENES.index("MS4A1")] = 1
+    mean = 57.5 / 57  # half a count more than one a cell
+    chance = stats.nbinom.sf(np.arange(30) - 1, 2, 2 / (2 + mean))
+    least = int(np.argmax(chance < 1e-3))  # so many counts are too many
+    for size, other in ((1, least + 1), (4, least - 1)):
+        p = stats.nbinom.sf(other - 2 + (size == 4), size, size / (size + mean))
+        assert (p < 1e-3) == (size == 4)
+    for cell, total in ((0, least), (1, least - 1)):
+        counts[cell, GENES.index("CD79A")] = total - 1
+    found = lineage.look_alikes(sparse.csr_matrix(counts), depth, SYMBOLS, MARKERS)
+    assert found[:3].tolist() == ["T_B", "", ""]
 
 
 def blood(kinds, seed=3, depth=4000):

@@ -55,3 +55,44 @@ def test_rare_groups_and_those_of_one_measured_gene_are_not_doubted():
     assert absent(0, 0, called=int(100 * posterior.COMMON)) == "CD8/naive"
     assert absent(0, 0, called=int(100 * posterior.COMMON) - 1) == ""
     assert absent(0, 0, seen=(True, False, True)) == ""
+
+
+def test_types_have_the_shares_of_their_groups_and_types_of_none_are_left_out(monkeypatch):
+    markers = MARKERS.assign(share=[0, 0, 0, 0.5, 0.2])
+    types = pd.DataFrame(1.0, index=["CD4", "CD8A"], columns=["CD4_CM", "CD4_EM", "CD8_N", "MAIT"])
+    columns = {"CD4/memory": ["CD4_CM", "CD4_EM"], "CD8/naive": ["CD8_N"]}
+    monkeypatch.setattr(posterior.reference, "shipped", lambda: types)
+    monkeypatch.setattr(posterior.reference, "columns_of", lambda *_: columns)
+    asked = []
+
+    class Model:
+        shares = np.array([0.25, 0.25, 0.5])
+
+        def evidence(self, counts, depth):
+            return np.tile(np.log([0.5, 0.25, 0.125]), (len(depth), 1))
+
+        def of_groups(self, evidence, groups):
+            asked.append(groups)
+            return np.tile(np.log([0.3, 0.1]), (len(evidence), 1))
+
+    def fit(counts, depth, table, shares):
+        asked.extend([counts.toarray().tolist(), depth.tolist(), list(table), shares.tolist()])
+        return Model()
+
+    monkeypatch.setattr(posterior.reference, "fit", fit)
+    cohort = SimpleNamespace(
+        symbols=np.array(["CD8A", "OTHER", "CD4"]),
+        seen=np.array([True, True, True]),
+        counts=sparse.csr_matrix(np.array([[1, 2, 3], [4, 5, 6]])),
+        depth=np.array([100.0, 200.0]),
+        donor=np.array(["a", "b"]),
+        seed=0,
+    )
+    chance, group, own = posterior._by_reference(cohort, NAMES, markers)
+    counts, depth, names, shares, groups = asked
+    assert counts == [[3, 1], [6, 4]] and depth == [100, 200]  # genes as the reference has them
+    assert names == ["CD4_CM", "CD4_EM", "CD8_N"] and shares == pytest.approx([0.25, 0.25, 0.2])
+    assert groups == [["CD4_CM", "CD4_EM"], ["CD8_N"]]
+    assert group.tolist() == [0, 1]
+    assert chance == pytest.approx(np.tile([0.75, 0.25], (2, 1)))
+    assert own == pytest.approx(np.tile(np.log([0.5, 0.125]), (2, 1)))

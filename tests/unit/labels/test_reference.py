@@ -128,3 +128,86 @@ def test_the_shipped_table_is_rates_of_genes_in_sorted_types():
         ("GZMH", "CD8_TEMRA_GZMH", "CD4_Naive"),
     ):
         assert table.at[gene, high] > 5 * table.at[gene, low], gene
+
+
+def test_the_fit_is_that_of_its_formulas_by_hand(monkeypatch):
+    monkeypatch.setattr(reference, "_half_depth", lambda *_: 1000.0)
+    rng = np.random.default_rng(11)
+    table, usual = types(), np.array([0.5, 0.3, 0.2])
+    depth = rng.integers(500, 3000, 200).astype(float)
+    counts = draw(table * 1.4, rng.choice(3, 200), depth, 0.0, rng)
+    found = reference.fit(counts, depth, table, 10 * usual)
+    dense, alone = counts.toarray(), np.isin(GENES, ["CD4", "CD8A"])
+    typed = (table.to_numpy().T + 1) / 1e6
+    mean = dense.sum(0) / depth.sum()
+    weight = np.where(alone, 0, 1 / (1 + mean * np.median(depth) / 2))
+    platform, shares, half = np.ones(62), usual, 600.0
+
+    def rates():
+        return 0.97 * platform * typed + 0.03 * mean
+
+    for step in range(8):
+        rate = rates()
+        full = np.exp(
+            dense @ (alone * np.log(rate)).T
+            - np.outer(depth, rate @ alone)
+            + (dense @ (weight * np.log(rate)).T - np.outer(depth, rate @ weight))
+            / (1 + depth / half)[:, None]
+            + np.log(shares)
+        )
+        chance = full / full.sum(1, keepdims=True)
+        half = 1000.0 if step >= 4 else 600.0
+        shares = (chance.sum(0) + 100 * usual) / 300
+        expected = (depth[:, None, None] * chance[:, :, None] * typed).sum((0, 1))
+        ratio = np.log((dense.sum(0) + 0.5) / (expected + 0.5))
+        common = np.median(ratio)
+        held = 0.49 / (0.49 + 0.09 + 1 / (expected + 0.5))
+        platform = np.exp(common + held * (ratio - common))
+    assert found.weight == pytest.approx(weight) and (found.own == alone).all()
+    assert found.half_depth == 1000
+    assert found.shares == pytest.approx(shares, rel=1e-6)
+    assert found.platform == pytest.approx(platform, rel=1e-6)
+    assert found.rates == pytest.approx(rates(), rel=1e-6)
+
+
+def spread_by_hand(model, counts, depth, chance):
+    """What :func:`reference._half_depth` says, cell by cell."""
+    rng = np.random.default_rng(0)
+    rows = np.sort(rng.permutation(len(depth))[:4000])
+    chance, depth, counts = chance[rows], depth[rows], counts.toarray()[rows]
+    total = chance.sum(1)
+    at = rng.random((len(rows), 1))[:, 0] * total
+    kind = [int(np.sum(np.cumsum(row) < x)) for row, x in zip(chance, at, strict=True)]
+    drawn = rng.poisson(depth[:, None] * model.rates[kind])
+    again = np.exp(model.evidence(sparse.csr_matrix(drawn), depth)) * model.shares
+    again /= again.sum(1, keepdims=True)
+    found = []
+    for k in range(3):
+        if min(chance[:, k].sum(), again[:, k].sum()) < 20:
+            continue
+        others = [j for j in range(3) if j != k]
+        mate = max(others, key=lambda j, k=k: np.sum(chance[:, k] * chance[:, j]))
+        contrast = model.weight * np.log(model.rates[k] / model.rates[mate])
+        ratios = []
+        for cells, w in ((counts, chance[:, k]), (drawn, again[:, k])):
+            value, usual = cells @ contrast, depth * np.sum(model.rates[k] * contrast)
+            slope = np.sum(w * value) / np.sum(w * usual)
+            poisson = np.sum(w * depth) * np.sum(model.rates[k] * contrast**2)
+            ratios.append(np.sum(w * (value - slope * usual) ** 2) / poisson)
+        typical = np.average(depth, weights=chance[:, k])
+        found.append(((ratios[0] - ratios[1]) / typical, chance[:, k].sum()))
+    found.sort()
+    size = np.array([n for _, n in found])
+    middle = found[int(np.argmax(np.cumsum(size) >= size.sum() / 2))][0]
+    measured = min(max(1 / max(middle, 1e-9), 100), 5000)
+    return 600 * (measured / 600) ** (size.sum() / (size.sum() + 300))
+
+
+@pytest.mark.parametrize(("program", "n"), [(0.5, 700), (1.0, 4300), (0.0, 500), (2.5, 300)])
+def test_half_depth_is_measured_as_its_words_say(program, n):
+    _, counts, depth, model = cohort(program, 2500, n)
+    chance = np.exp(model.evidence(counts, depth)) * model.shares
+    chance /= chance.sum(1, keepdims=True)
+    chance[:, 2] *= 0.1 if n == 300 else 1.0  # a type of too few cells
+    found = reference._half_depth(model, counts, depth, chance)
+    assert found == pytest.approx(spread_by_hand(model, counts, depth, chance), rel=1e-9)

@@ -268,6 +268,32 @@ def test_pairs_with_one_difference_and_too_few_pairs_are_marked():
     assert rows[0]["reason"] == "2 pairs; 3 are needed"
 
 
+def test_rows_are_sorted_whatever_the_order_of_the_tables():
+    table = people()
+    names = [("b", "S2"), ("a", "S2"), ("b", "S1"), ("a", "S1")]
+    rng = np.random.default_rng(2)
+    scores = pd.concat(
+        table[UNIT].assign(subset=subset, signature=name, value=rng.normal(size=16))
+        for subset, name in names
+    )
+    scores = scores.assign(estimable=True, reason="")
+    shares = counted(table).iloc[::-1]
+    made = contrast.run(table, plan(secondary=()), shares, values(table).iloc[::-1], scores)
+    main = made[contrast.main_rows(made) & made["role"].eq("exploratory")]
+    found = list(zip(main["denominator"], main["quantity"], strict=True))
+    shares = [("cd4", name) for name in "wxyz"] + [("memory_cd4", "x")]
+    assert found == [*shares, ("a", "S1"), ("a", "S2"), ("b", "S1"), ("b", "S2")]
+    other = made[made["role"] == "sensitivity"]
+    assert other.loc[contrast.main_rows(other), "quantity"].tolist() == ["E2", "E3"]
+
+
+def test_donors_that_make_no_sense_stop_the_tests():
+    table = people()
+    wrong = table.assign(condition=table["condition"].replace("control", "healthy"))
+    with pytest.raises(ValueError, match="'healthy' is neither 'SLE' nor 'control'"):
+        contrast.run(wrong, plan(), counted(wrong))
+
+
 def test_donors_without_a_value_are_counted_and_the_commonest_reason_is_given():
     table = people()
     made = values(table).query("estimator == 'E1'").reset_index(drop=True)

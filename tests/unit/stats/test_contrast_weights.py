@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tilt.stats import contrast, design, inference, precision
+from tilt.stats import compared, contrast, design, inference, precision
 
 VALUE = np.array([1.2, 0.4, 2.1, 0.9, 1.7, 0.2, -0.3, 0.6, -1.1, 0.1])
 VARIANCE = np.array([0.10, 0.40, 0.05, 0.90, 0.20, 0.15, 0.60, 0.08, 0.30, 1.5])
@@ -48,3 +48,22 @@ def test_a_value_that_no_donor_has_keeps_the_method_and_the_reason_most_have(pai
     found = contrast.main_effect(contrast.DesignCache(donors, plan), table, "SD")
     assert found["method"] == method and not found["estimable"]
     assert "few cells" in found["reason"]
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_what_chance_and_biology_add_to_the_variance_of_a_share(paired):
+    donors = pd.DataFrame({"cohort": "c", "donor": [f"D{i}" for i in range(3)] * 2})
+    donors["condition"] = np.repeat(["SLE", "control"], 3)
+    if not paired:
+        donors["donor"] = [f"D{i}" for i in range(6)]
+    total, n = np.array([100, 200, 400, 50, 80, 1000]), np.array([10, 30, 90, 2, 9, 70])
+    rows = donors.assign(subset="x", n=n, n_denominator=total, denominator="cd4", kind="subset")
+    side = design.Contrast("SLE", "control", pair="donor" if paired else "")
+    designs = contrast.DesignCache(donors, contrast.Plan(side))
+    table, notes = compared.share_table(rows)
+    found = compared.prepare(designs, table, "arcsine_ols_hc2", "angle", "percent", notes)
+    chance, biology = compared.chance_and_biology(found, table)
+    # the effect is a difference of means of three: each donor has a ninth of its variance in it
+    assert chance == pytest.approx(np.sum(1 / (4 * total)) / 9)
+    share = np.mean(n / total)
+    assert biology == pytest.approx(6 / 9 * share * (1 - share))

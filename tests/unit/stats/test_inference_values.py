@@ -1,6 +1,6 @@
 """Every number of the inference on donors, by hand, by loops, or by scipy and statsmodels."""
 
-from itertools import permutations
+from itertools import combinations, permutations
 
 import numpy as np
 import pytest
@@ -197,6 +197,37 @@ def test_the_bootstrap_interval_is_that_of_a_loop():
     assert found.p == pytest.approx((1 + np.sum(np.array(t) >= abs(observed))) / 401)
 
 
+@pytest.mark.parametrize("replicates", [18, 19])
+def test_the_fewest_replicates_that_have_an_interval(replicates):
+    y, design = arms(9, 7, seed=3)
+    fit = inference.project(design)
+    found = resampling.bootstrap_t(y, fit, replicates, np.random.default_rng(5))
+    assert found.p >= 1 / (replicates + 1)
+    assert np.isfinite([found.ci_low, found.ci_high]).all() == (replicates == 19)
+    if replicates == 19:
+        ols = sm.OLS(y, design).fit()
+        residual = ols.resid / np.sqrt(1 - ols.get_influence().hat_matrix_diag)
+        signs = np.random.default_rng(5).choice([-1.0, 1.0], (19, 16))
+        t = max(abs(hc2_t(residual * row, design)[1]) for row in signs)
+        effect, observed = hc2_t(y, design)
+        assert found.ci_high - effect == pytest.approx(t * effect / observed)
+
+
+@pytest.mark.parametrize("values", [(0.1, 0.3), (1.1, 7.3), (0.7, 0.9), (2.3, 2.9)])
+def test_an_order_that_parts_the_arms_wholly_is_the_most_extreme(values):
+    low, high = values
+    y = np.array([high, high, low, low, low, high])
+    case = np.repeat([1.0, 0.0], 3)
+    fit = inference.project(np.column_stack([np.ones(6), case]))
+    orders, complete = resampling.permutations(
+        case, np.zeros(6), 20, np.random.default_rng(0), True
+    )
+    assert complete and len(orders) == 20
+    # 18 orders have two of three on one side, as observed; two have three and no spread
+    assert resampling.permutation(y, fit, orders, complete).p == 1
+    assert resampling.permutation_p(y, fit, orders, complete)[0] == 1
+
+
 def test_no_spread_no_bootstrap():
     design = np.column_stack([np.ones(8), np.repeat([1.0, 0.0], 4)])
     fit = inference.project(design)
@@ -252,6 +283,14 @@ def test_the_stratified_rank_test_adds_up_strata_of_unequal_size():
     )
     assert found.effect == pytest.approx(np.median(gaps))
     assert_inverted(found, np.sort(gaps), lambda gap: stratified_z(y - gap * case, case, strata))
+
+
+@pytest.mark.parametrize(("m", "n"), [(3, 6), (6, 3), (8, 2), (8, 3), (4, 4), (1, 9), (5, 7)])
+def test_the_exact_limit_is_that_of_all_ways_to_give_out_the_ranks(m, n):
+    ranks = np.array(list(combinations(range(1, m + n + 1), m))).sum(axis=1)
+    u = ranks - m * (m + 1) // 2
+    below = [np.mean(u <= k) for k in range(m * n + 1)]
+    assert inference._rank_limit(m, n) == sum(share <= 0.025 for share in below)
 
 
 def test_many_donors_of_one_stratum_have_the_normal_interval():

@@ -235,6 +235,7 @@ def test_quantities_are_combined_with_their_cohorts_in_every_model_and_leave_one
     weights = rows.set_index("cohort").loc[["c0", "c1", "c2"], "weight"].to_numpy(float)
     assert weights == pytest.approx(meta.half_normal(*three).weights)
     assert together["n_case"].tolist() == [30] * 5
+    assert (rows.loc[rows["model"].ne("") & rows["model"].notna(), "weight"] == 1).all()
 
 
 def test_from_five_cohorts_on_no_prior_is_in_front():

@@ -59,6 +59,8 @@ def test_rows_of_a_table_are_moderated_together():
     plan = contrast.Plan(design.Contrast("SLE", "control"))
     made = contrast.run(table, plan, given)
     assert set(made["method"]) == {"arcsine_ols_hc2_moderated"}
+    five = given[given["subset"].isin([f"s{i}" for i in range(5)])]
+    assert set(contrast.run(table, plan, five)["method"]) == {"arcsine_ols_hc2_moderated"}
     few = given[given["subset"].isin(["s0", "s1", "s2", "s3"])]
     own = contrast.run(table, plan, few)
     assert set(own["method"]) == {"arcsine_ols_hc2"}

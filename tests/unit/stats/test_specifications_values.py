@@ -1,5 +1,7 @@
 """Numbers of the specification curve: each choice does what its name says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -289,6 +291,12 @@ def test_random_sets_replace_each_gene_by_one_of_like_expression(study):
         assert table.loc[draw, "t"] == pytest.approx(expected.effect / expected.se)
     assert table["draw"].tolist() == [0, 1, 2, 3]
     assert table.columns.tolist() == ["cohort", "draw", "effect", "t"]
+
+
+def test_without_an_axis_there_are_no_random_sets(study):
+    settings = replace(USUAL, min_pseudobulk_cells=10_000)
+    assert specifications.random_sets(cohort(settings=settings), 5).empty
+    assert len(specifications.random_sets(study, 5)) == 6
 
 
 def test_random_sets_of_pairs_are_within_pairs():

@@ -76,6 +76,8 @@ def qstat(words: list[str]) -> None:
     if options != ["-x", "-f"] or not (JOBS / f"{job}.json").exists():
         print(f"qstat: Unknown Job Id {job}", file=sys.stderr)
         sys.exit(153)
+    with open(JOBS / "asked", "a") as asked:
+        asked.write(f"{job}\n")
     status = JOBS / f"{job}.status"
     print(f"Job Id: {job}")
     if status.exists():

@@ -118,10 +118,10 @@ def check_kind(path: Path, sample: str) -> None:
 
 def check_h5ad(file: "h5py.File", path: Path, sample: str) -> None:
     """Raise BadSample for an HDF5 file that is not an h5ad, by what it is."""
-    if "obs" in file and "var" in file:
+    if {"obs", "var"} <= set(file) and "mod" not in file:  # MuData has these, too
         return
     for group, (what, fix) in NOT_H5AD.items():
-        if group in file and not {"obs", "var"} <= set(file):
+        if group in file:
             raise BadSample(sample, path, f"the file is {what}, not an h5ad", fix)
 
 

@@ -15,7 +15,7 @@ from tilt.stats.inference import LEVEL, Estimate, Projection, hc2
 
 NONE = Estimate(np.nan, np.nan, np.nan, np.nan, np.nan, np.nan)
 STEPS = 40  # halvings behind a limit of an inverted interval
-ALPHA = 1 - LEVEL
+ALPHA = 1 - LEVEL  # in floats a hair above 0.05, so that a p of 0.05 is below it
 
 
 def arrangements(case: np.ndarray, strata: np.ndarray) -> int:
@@ -73,7 +73,7 @@ def _tail(observed: float, null: np.ndarray, complete: bool) -> float:
 def _inverted(p_of: Callable[[float], float], effect: float, step: float) -> tuple[float, float]:
     """Shifts next to ``effect`` that a test does not reject; nan where it never rejects.
 
-    Zero is inside just where ``p_of(0)`` is 0.05 or more.
+    A shift with a p of 0.05 is rejected; zero is inside just where ``p_of(0)`` is above that.
     """
     if not step > 0:
         return np.nan, np.nan

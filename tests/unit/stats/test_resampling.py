@@ -1,0 +1,82 @@
+"""Intervals that invert a test of resampled donors, against loops, and what has no spread."""
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from tilt.stats import inference, resampling
+
+CASE = np.repeat([1.0, 0.0], [4, 5])
+DESIGN = np.column_stack([np.ones(9), CASE])
+Y = np.array([2.1, 0.4, 1.7, 3.3, 0.2, -0.6, 0.9, 0.1, 1.2])
+
+
+def studentized(y, design=DESIGN):
+    fit = sm.OLS(y, design).fit(cov_type="HC2", use_t=True)
+    return fit.params[-1] / fit.bse[-1]
+
+
+def assert_inverts(found, p_of):
+    """Limits are where ``p_of`` of a shift falls to 0.05."""
+    for limit, outward in ((found.ci_low, -1e-8), (found.ci_high, 1e-8)):
+        assert p_of(limit + outward) < 0.05 + 1e-9 < p_of(limit - outward)
+    assert found.p == pytest.approx(p_of(0.0))
+
+
+@pytest.mark.parametrize("effect", [0.0, 1.5, -4.0])
+def test_the_permutation_interval_holds_the_shifts_that_a_loop_does_not_reject(effect):
+    y = Y + effect * CASE
+    orders, complete = resampling.permutations(
+        CASE, np.zeros(9), 126, np.random.default_rng(0), True
+    )
+    assert complete and len(orders) == 126
+
+    def p_of(shift):
+        left = y - shift * CASE
+        null = np.array([abs(studentized(left[order])) for order in orders])
+        return np.mean(null >= abs(studentized(left)) * (1 - 1e-9))
+
+    found = resampling.permutation(y, inference.project(DESIGN), orders, complete)
+    assert found.effect == pytest.approx(y[:4].mean() - y[4:].mean())
+    assert_inverts(found, p_of)
+
+
+def test_with_a_covariate_residuals_of_the_nuisance_model_are_reordered():
+    age = np.array([30.0, 41, 52, 28, 35, 60, 44, 39, 50])
+    design = np.column_stack([np.ones(9), age, CASE])
+    orders = resampling.reorder(
+        np.random.default_rng(2).random((99, 9)), np.zeros(9, int), np.zeros(9)
+    )
+
+    def p_of(shift):
+        residual = sm.OLS(Y - shift * CASE, design[:, :2]).fit().resid
+        observed = abs(studentized(residual, design))
+        null = [abs(studentized(residual[order], design)) for order in orders]
+        return (1 + np.sum(np.array(null) >= observed * (1 - 1e-9))) / 100
+
+    assert_inverts(resampling.permutation(Y, inference.project(design), orders, False), p_of)
+
+
+@pytest.mark.parametrize("effect", [0.0, 2.5, -3.0])
+def test_the_interval_of_pairs_holds_the_shifts_that_a_loop_does_not_reject(effect):
+    d = Y - Y.mean() + effect
+    signs, complete = resampling.flips(9, 512, np.random.default_rng(0))
+    assert complete and len({tuple(row) for row in signs.tolist()}) == 512
+
+    def p_of(shift):
+        null = np.abs((signs * (d - shift)).mean(axis=1))
+        return np.mean(null >= abs(d.mean() - shift) * (1 - 1e-9))
+
+    found, _ = resampling.sign_flip(d, 512, np.random.default_rng(0))
+    assert found.effect == pytest.approx(effect)
+    assert_inverts(found, p_of)
+
+
+def test_effects_without_spread_are_beyond_all_others_and_nothing_is_zero():
+    fit = inference.project(DESIGN)
+    rows = np.array([CASE, -CASE, np.zeros(9), Y])
+    found = resampling.studentized(rows, fit)
+    assert (np.abs(found[:2]) > 1e9).all() and found[2] == 0
+    assert found[3] == pytest.approx(studentized(Y))
+    nothing = resampling.permutation(np.zeros(9), fit, np.arange(9)[None, :], True)
+    assert np.isnan([nothing.effect, nothing.p, nothing.ci_low, nothing.ci_high]).all()
+    assert np.isnan(resampling.permutation_p(np.zeros(9), fit, np.arange(9)[None, :], True)[0])
