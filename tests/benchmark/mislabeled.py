@@ -2,11 +2,12 @@
 
     python tests/benchmark/mislabeled.py --cells folder --out mislabeled.tsv
 
-Cohorts of both demo kinds (as they are, null, deep, thin, large) are simulated and labeled by the
-workflow's own steps; their cells, with truth and probabilities, are kept in ``folder``. From each of
-them cohorts of donors are drawn: memory cells of each true type, with a planted shift of both poles.
-Writes rows of task, metric, value, target: the log of the true over the said odds that a cell of a
-pole is a mistake, then coverage and mean of the corrected and the plain effect.
+Cohorts of both demo kinds (as they are, deep, thin, large; with even seeds nothing is planted) are
+simulated and labeled by the workflow's own steps; their cells, with truth and probabilities, are
+kept in ``folder``. From each of them cohorts of donors are drawn: memory cells of each true type,
+with a planted shift of both poles. Writes rows of task, metric, value: the log of the true over the
+said odds that a cell of a pole is a mistake, then coverage, mean and width of the corrected and the
+plain effect.
 """
 
 import argparse
@@ -38,10 +39,8 @@ KINDS = {
     "pbmc large": ("demo_pbmc", {"n_cells": 4000}),
     "cd4 thin": ("demo_cd4", {"depth": {"median": 1400}}),
 }
-MARKERS = road.tables()[0]
-MEMORY = set(
-    MARKERS.loc[(MARKERS["parent"] == "CD4") & MARKERS["compartment"].eq("memory"), "label"]
-)
+LABELS = road.tables()[0].set_index("label")
+MEMORY = set(LABELS.index[LABELS["parent"].eq("CD4") & LABELS["compartment"].eq("memory")])
 DONORS = 16
 DONOR_SD = 0.5
 TRUE = "true"

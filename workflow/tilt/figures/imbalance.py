@@ -177,7 +177,8 @@ def draw_effects(
 ) -> pd.DataFrame:
     """Standardized effects on one axis; the effect in its own unit is written above each.
 
-    Below each, what permuted labels give, and hollow the effect corrected for mislabeled cells. Returns the histogram that is drawn.
+    Below each, what permuted labels give, and hollow the effect corrected for mislabeled cells.
+    Returns the histogram that is drawn.
     """
     rows = effects.set_index("quantity").reindex(list(ESTIMATORS)).reset_index()
     rows["y"] = np.arange(len(rows)) * 1.0

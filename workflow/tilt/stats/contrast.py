@@ -159,11 +159,11 @@ def run(
         for estimator, rows in estimators(designs, imbalances, pole_counts or {}).items():
             key = (estimator, WORKING_SET)
             if estimator == LABELED and mistakes is not None and rows[0]["estimable"]:
-                values = imbalances[
-                    (imbalances["estimator"] == estimator) & imbalances["estimable"]
-                ]
-                found, counts = of_values(designs, values, RATIO), pole_counts[estimator]
-                rows.append(corrected.row(found, values, counts, compositions, mistakes, plan.seed))
+                mine = imbalances[imbalances["estimator"] == estimator]
+                mine = mine[mine["estimable"]]
+                found, counts = of_values(designs, mine, RATIO), (pole_counts or {})[estimator]
+                given = (found, mine, counts, compositions, mistakes)
+                rows.append(corrected.row(*given, plan.seed))
             keep(rows, *key, "" if key == primary else SENSITIVITY)
     for (denominator, subset), rows in compositions.groupby(["denominator", "subset"], sort=True):
         declared = (subset, denominator) in (*plan.secondary, primary)

@@ -1,14 +1,14 @@
 """The log-ratio E1 as it would be without mistakes of the labels.
 
-A cell of another subset that is taken for a Th22-like one adds to that pole in every donor, whatever
-the donor has of it, and pulls differences toward none. The probabilities of the labels say how many
-such cells there are (:func:`tilt.donors.composition.confusion`): of the expected cells of a pole a
-part is its own, a part comes from the other pole, the rest from other subsets, in each arm as many
-as it has of them. Two equations solved for each arm give what it truly has of either pole, relative
-to the cohort (adjusted counts after Bella 2010, doi:10.1109/ICDM.2010.75).
+A cell of another subset that is taken for a Th22-like one adds to that pole in every donor,
+whatever the donor has of it, and pulls differences toward none. The probabilities of the labels say
+how many such cells there are (:func:`tilt.donors.composition.confusion`): of the expected cells of
+a pole a part is its own, a part comes from the other pole, the rest from other subsets, in each arm
+as many as it has of them. Two equations solved for each arm give what it truly has of either pole,
+relative to the cohort (adjusted counts after Bella 2010, doi:10.1109/ICDM.2010.75).
 
-The probabilities are not exact. How far the odds of a mistake are from what they say was measured in
-simulated cohorts whose cells are known (``ODDS``; tests/benchmark/mislabeled.py), as one
+The probabilities are not exact. How far the odds of a mistake are from what they say was measured
+in simulated cohorts whose cells are known (``ODDS``; tests/benchmark/mislabeled.py), as one
 distribution for all poles. Effect and interval take in both, what donors differ by and what is not
 known of the mistakes: both are drawn, and draws in which an arm would have less than no cells of a
 pole are impossible. Labels without mistakes give the interval of the primary effect. Where most
@@ -37,8 +37,8 @@ class Mistakes:
     """What the expected cells of both poles are made of, by the probabilities of the labels.
 
     ``own`` (2,): share that is of the pole itself; ``crossed`` (2, 2): share of the row's pole that
-    is of the column's pole (diagonal 0); ``level`` (2,): expected cells of the pole in a cell of the
-    working set, over the cohort; ``others``: share of each pole (columns) that is of each other
+    is of the column's pole (diagonal 0); ``level`` (2,): expected cells of the pole in a cell of
+    the working set, over the cohort; ``others``: share of each pole (columns) that is of each other
     label (index), and ``other_level``: expected cells of these labels, as ``level``.
     """
 
@@ -73,9 +73,8 @@ def mistakes(confusion: pd.DataFrame, poles: dict[str, tuple[str, ...]]) -> Mist
     if not (total > 0).all():
         return None
     cells = wide.to_numpy().sum()
-    of_pole = pd.DataFrame(
-        {p: wide.loc[a].sum() / t for p, a, t in zip(POLES, names, total, strict=True)}
-    )
+    parts = zip(POLES, names, total, strict=True)
+    of_pole = pd.DataFrame({pole: wide.loc[own].sum() / n for pole, own, n in parts})
     between = np.array([of_pole.loc[b].sum().to_numpy() for b in names]).T
     rest = of_pole.drop(index=[x for a in names for x in a])
     level = wide.sum(axis=1).loc[rest.index] / cells
