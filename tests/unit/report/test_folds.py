@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from tilt.figures import forest
 from tilt.report import answer
-from tilt.stats import readable
+from tilt.stats import calibration, readable
 
 
 def row(quantity, unit, effect, low, high, **more):
@@ -71,3 +71,10 @@ def test_the_corrected_effect_stands_behind_its_own():
     )
     results.tables["methods"] = results.tables["methods"].assign(method="unweighted_ols_hc2")
     assert answer.headline(results).endswith("p = 0.03.")
+
+
+def test_a_design_that_was_not_simulated_is_told_behind_its_effect():
+    few = SimpleNamespace(reason=f"{calibration.MARK}: 2.1 degrees of freedom; 1 donor left out")
+    assert answer.unchecked(few) == f"; {calibration.MARK}: 2.1 degrees of freedom"
+    assert answer.unchecked(SimpleNamespace(reason="1 donor left out")) == ""
+    assert answer.unchecked(SimpleNamespace(reason=np.nan)) == ""

@@ -17,8 +17,8 @@ from tilt.core.terms import (
 )
 from tilt.core.text import count, number
 from tilt.figures.names import CohortLabel, p_text, pretty
+from tilt.stats import calibration, meta_table
 from tilt.stats import meta as models
-from tilt.stats import meta_table
 
 SILENT = ("CXCL13", "IL22")
 SMALL_ARM = 10  # donors in the smaller arm below which power is low (simulated for this design)
@@ -132,8 +132,14 @@ def headline(results: CohortResults) -> str:
     return (
         f"In {used}, the Tph/Th22 imbalance, measured by {name}, was "
         f"{direction(row, cohort.case, cohort.control)}: {interval(row)}, {p_words(row)}"
-        f"{corrected(results, row.quantity)}."
+        f"{corrected(results, row.quantity)}{unchecked(row)}."
     )
+
+
+def unchecked(row: Any) -> str:
+    """That a comparison lies beyond the designs that were simulated, to be put behind it; or ""."""
+    said = [text for text in str(row.reason).split("; ") if text.startswith(calibration.MARK)]
+    return f"; {said[0]}" if said else ""
 
 
 def corrected(results: CohortResults, quantity: str) -> str:

@@ -13,6 +13,7 @@ from tilt.report.answer import (
     find_test,
     interval,
     p_words,
+    unchecked,
     used_covariates,
 )
 
@@ -45,7 +46,9 @@ def imbalance(results: CohortResults) -> str:
             parts.append(f"{name} not estimable")
             continue
         n = f"n = {int(row.n_case)} + {int(row.n_control)}"
-        parts.append(f"{name} {interval(row)}, {p_words(row)}, {n}{corrected(results, name)}")
+        parts.append(
+            f"{name} {interval(row)}, {p_words(row)}, {n}{corrected(results, name)}{unchecked(row)}"
+        )
     return (
         f"{donors_text(results)}. (a) Each dot a donor: share of memory CD4 T cells (naive and "
         "regulatory T cells left out) at the two poles, half a cell added; lines of equal ratio. "

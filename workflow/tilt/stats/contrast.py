@@ -37,7 +37,17 @@ from tilt.core.terms import (
     WORKING_SET,
 )
 from tilt.donors.composition import ANGLE
-from tilt.stats import compared, corrected, design, family, inference, methods, moderate, readable
+from tilt.stats import (
+    calibration,
+    compared,
+    corrected,
+    design,
+    family,
+    inference,
+    methods,
+    moderate,
+    readable,
+)
 from tilt.stats.compared import Compared, DesignCache, Plan
 from tilt.stats.methods import LOG_ODDS
 from tilt.stats.readable import LOG2, RATIO
@@ -180,6 +190,10 @@ def run(
             keep([absent], quantity, denominator, role)
     moderated(out, compositions)
     for row in out:
+        if row["estimable"] and row["method"] in MAIN_METHODS:
+            used = (row[f"n_{arm}_informative"] for arm in ("case", "control"))
+            mark = calibration.outside(*used, row["df"])
+            row["reason"] = "; ".join(text for text in (mark, row["reason"]) if text)
         if row["estimable"] and row["method"].removeprefix(CORRECTED) in MAIN_METHODS:
             row |= readable.columns(row)
     table = pd.DataFrame(out).reindex(columns=list(TESTS.columns))
