@@ -3,10 +3,10 @@
     python tests/benchmark/combined.py --cells folder --out combined.tsv [--tables 300]
 
 Tables of donors are drawn over cells, donors, unequal spread and lymphopenia: memory cells of each
-type; expected counts of both poles from the probabilities that the workflow's labels gave such cells
-(``folder``, made by mislabeled.py); summed counts of the genes of both signatures from what the
-simulator says each type expresses, with donors' own levels of genes. Power is at equal size: p below
-the twentieth of the p of as many tables without a difference.
+type; expected counts of both poles from the probabilities that the workflow's labels gave to such
+cells (``folder``, made by mislabeled.py); summed counts of the genes of both signatures from what
+the simulator says each type expresses, with donors' own levels of genes. Power is at equal size:
+p below the 5% quantile of the p of as many tables without a difference.
 """
 
 import argparse
@@ -123,7 +123,7 @@ def ways(
     value: np.ndarray, variance: np.ndarray, axis: np.ndarray, matrix: np.ndarray
 ) -> dict[str, float]:
     """p by each statistic; scales are over all donors, blind to the arms."""
-    root, tau2 = precision.root_weights(value, variance, matrix)
+    root, _ = precision.root_weights(value, variance, matrix)
     blind = np.ones((len(value), 1))
     shrink = precision.between(value, variance, blind)
     trust = shrink / (shrink + variance)  # reliability of each donor's E1

@@ -171,8 +171,8 @@ def run(
             if estimator == LABELED and mistakes is not None and rows[0]["estimable"]:
                 mine = imbalances[imbalances["estimator"] == estimator]
                 mine = mine[mine["estimable"]]
-                found, counts = of_values(designs, mine, RATIO), (pole_counts or {})[estimator]
-                given = (found, mine, counts, compositions, mistakes)
+                ready, counts = of_values(designs, mine, RATIO), (pole_counts or {})[estimator]
+                given = (ready, mine, counts, compositions, mistakes)
                 rows.append(corrected.row(*given, plan.seed))
             keep(rows, *key, "" if key == primary else SENSITIVITY)
     for (denominator, subset), rows in compositions.groupby(["denominator", "subset"], sort=True):
@@ -191,8 +191,8 @@ def run(
     moderated(out, compositions)
     for row in out:
         if row["estimable"] and row["method"] in MAIN_METHODS:
-            used = (row[f"n_{arm}_informative"] for arm in ("case", "control"))
-            mark = calibration.outside(*used, row["df"])
+            case, control = row["n_case_informative"], row["n_control_informative"]
+            mark = calibration.outside(case, control, row["df"])
             row["reason"] = "; ".join(text for text in (mark, row["reason"]) if text)
         if row["estimable"] and row["method"].removeprefix(CORRECTED) in MAIN_METHODS:
             row |= readable.columns(row)
