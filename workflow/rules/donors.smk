@@ -10,6 +10,7 @@ rule count_composition:
         markers=CONFIG["resources"]["markers"],
     output:
         "results/{cohort}/composition.tsv",
+        confusion="results/{cohort}/expected_confusion.tsv",
     log:
         "logs/{cohort}/count_composition.log",
     benchmark:

@@ -34,7 +34,12 @@ rule estimate_imbalance:
 
 rule compare_donors:
     input:
-        unpack(if_cells(activity="results/{cohort}/activity.tsv")),
+        unpack(
+            if_cells(
+                activity="results/{cohort}/activity.tsv",
+                confusion="results/{cohort}/expected_confusion.tsv",
+            )
+        ),
         composition="results/{cohort}/composition.tsv",
         imbalance="results/{cohort}/imbalance.tsv",
     output:

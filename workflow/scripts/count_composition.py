@@ -31,6 +31,7 @@ def main(snakemake: Any) -> None:
     if len(empty):
         log.warning("no T cells in donors %s", ", ".join(empty))
     tables.write(counted, snakemake.output[0])
+    tables.write(composition.confusion(cells, markers, scores), snakemake.output.confusion)
 
 
 if __name__ == "__main__":

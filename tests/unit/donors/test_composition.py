@@ -280,3 +280,21 @@ def test_clr_of_parts_with_a_rest_and_of_an_empty_denominator():
     group = composition.clr(table, "g", "memory_cd4").set_index("donor")["value"]
     parts = np.log([8.5, 22.5])
     assert group["A"] == pytest.approx(parts[0] - parts.mean())
+
+
+def test_expected_confusion_adds_up_to_expected_cells():
+    """Cells of the working set alone; a cell that is half of each counts a quarter each way."""
+    table = cells()
+    scores = pd.DataFrame(0.0, table.index, ["CD4_CM", "CD4_Tph_like", "CD8_Naive"])
+    scores["CD4_CM"] = 1.0
+    first = table.index[composition.groups.working_set(table)][0]
+    scores.loc[first, ["CD4_CM", "CD4_Tph_like"]] = 0.5
+    outside = table.index[~composition.groups.working_set(table)]
+    scores.loc[outside, "CD8_Naive"] = 7.0
+    found = composition.confusion(table, MARKERS, scores).set_index(["subset", "other"])["n"]
+    assert found["CD4_Tph_like", "CD4_Tph_like"] == pytest.approx(0.25)
+    assert found["CD4_Tph_like", "CD4_CM"] == found["CD4_CM", "CD4_Tph_like"] == 0.25
+    inside = composition.groups.working_set(table).sum()
+    assert found["CD4_CM"].sum() == pytest.approx(inside - 0.5)
+    assert found.sum() == pytest.approx(inside)
+    assert composition.confusion(table, MARKERS).empty

@@ -140,6 +140,27 @@ def test_imbalance_shows_the_null_of_permuted_labels():
     assert "permuted" not in words(without)
 
 
+def test_imbalance_shows_the_corrected_effect_hollow_and_on_the_same_axis():
+    made = made_up.study(8, 10)
+    arguments = [made[name] for name in ("composition", "imbalance", "tests")]
+    scores = activity.donor_scores(made["activity"])
+    methods = made_up.corrected(made["tests"])
+    given = (*arguments, scores, COHORT, None, made_up.LABELS, None)
+    fig, table = imbalance.draw(*given, methods)
+    row, found = made["tests"].set_index("quantity").loc["E1"], methods.iloc[0]
+    assert f"corrected for mislabeling: {found['effect']:+.2f} [" in words(fig)
+    hollow = [line for line in fig.axes[1].lines if line.get_mfc() == "white"]
+    (drawn,) = hollow
+    assert drawn.get_xdata()[0] == pytest.approx(1.5 * row["smd"])
+    assert drawn.get_ydata()[0] == pytest.approx(0.17)  # below E1, the first row
+    assert fig.axes[1].get_xlim()[1] > found["ci_high"] * row["smd"] / row["effect"]
+    assert (table["method"] == "corrected_ols_hc2").sum() == 1
+    failed = methods.assign(estimable=False, effect=np.nan)
+    fig, _ = imbalance.draw(*given, failed)
+    assert "corrected for mislabeling: not estimable" in words(fig)
+    assert not [line for line in fig.axes[1].lines if line.get_mfc() == "white"]
+
+
 def test_ambient_ratio_is_that_of_geometric_means():
     case, control = np.log10([2.0, 4.0, 8.0]), np.log10([1.0, 2.0, 4.0])
     ratio, low, high = ambient.fold(case, control)

@@ -2,11 +2,13 @@
 
 from types import SimpleNamespace
 
+import made_up
 import numpy as np
+import pandas as pd
 import pytest
 from tilt.figures import forest
 from tilt.report import answer
-from tilt.stats import readable
+from tilt.stats import calibration, readable
 
 
 def row(quantity, unit, effect, low, high, **more):
@@ -48,3 +50,31 @@ def test_a_signature_is_times_as_high_and_an_axis_keeps_its_unit():
 )
 def test_folds_have_two_figures(fold, text):
     assert answer.times(fold) == text
+
+
+def test_the_corrected_effect_stands_behind_its_own():
+    row = {"quantity": "E1", "denominator": "memory_cd4", "role": "primary", "estimable": True}
+    row |= {"method": "wls_hc2", "unit": "ln ratio", "n_case": 8, "n_control": 8, "reason": ""}
+    row |= {"effect": 0.7, "ci_low": 0.1, "ci_high": 1.3, "p": 0.03}
+    right = row | {"method": "corrected_wls_hc2", "effect": 1.2, "ci_low": 0.1, "ci_high": 2.9}
+    row, right = row | readable.columns(row), right | readable.columns(right)
+    tables = {"tests": pd.DataFrame([row]), "methods": pd.DataFrame([right])}
+    results = answer.CohortResults(made_up.cohort(), {}, tables)
+    assert answer.headline(results).endswith(
+        "p = 0.03; corrected for mislabeled cells 3.3 times as many Tph/Tfh per Th22-like cell "
+        "(95% CI 1.1 to 18.2; +1.20 ln ratio)."
+    )
+    none = right | {"estimable": False, "reason": "mistakes may be all of a pole in an arm"}
+    results.tables["methods"] = pd.DataFrame([none])
+    assert answer.headline(results).endswith(
+        "; corrected for mislabeled cells not estimable (mistakes may be all of a pole in an arm)."
+    )
+    results.tables["methods"] = results.tables["methods"].assign(method="unweighted_ols_hc2")
+    assert answer.headline(results).endswith("p = 0.03.")
+
+
+def test_a_design_that_was_not_simulated_is_told_behind_its_effect():
+    few = SimpleNamespace(reason=f"{calibration.MARK}: 2.1 degrees of freedom; 1 donor left out")
+    assert answer.unchecked(few) == f"; {calibration.MARK}: 2.1 degrees of freedom"
+    assert answer.unchecked(SimpleNamespace(reason="1 donor left out")) == ""
+    assert answer.unchecked(SimpleNamespace(reason=np.nan)) == ""

@@ -62,6 +62,7 @@ def test_arguments_are_what_the_entry_says(tmp_path):
         tests=made["tests"],
         donors=made["donors"],
         permuted=made_up.permuted(),
+        methods=made_up.corrected(made["tests"]),
         activity=scores,
     )
     poles = {"tph": ["CD4_Tph_like"], "th22": ["CD4_Th22_like"]}

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import donor_cohorts
+import numpy as np
 import pytest
 from tilt.core.contracts import CALIBRATION
-from tilt.stats import calibration
+from tilt.stats import calibration, design
 
 SHIPPED = Path(__file__).parents[3] / "resources" / "calibration.tsv"
 
@@ -56,3 +58,36 @@ def test_targets_belong_to_their_range(tmp_path, value, within):
     path = tmp_path / "c.tsv"
     path.write_text(TEXT.replace("0.05", str(value)))
     assert calibration.read(path)[0]["within"].iloc[0] == within
+
+
+@pytest.mark.parametrize(
+    ("n_case", "n_control", "df", "said"),
+    [
+        (3, 3, 4.0, ""),
+        (8, 32, 9.0, ""),
+        (200, 150, 300.0, ""),
+        (33, 8, 9.0, "one arm more than 4 times the other"),
+        (2, 9, 4.0, "fewer than 3 informative donors in an arm"),
+        (3, 3, 2.4, "2.4 degrees of freedom"),
+        (20, 4, 2.9, "one arm more than 4 times the other, 2.9 degrees of freedom"),
+    ],
+)
+def test_designs_beyond_those_simulated_are_told(n_case, n_control, df, said):
+    assert calibration.outside(n_case, n_control, df) == (
+        f"{calibration.MARK}: {said}" * bool(said)
+    )
+    assert calibration.outside(n_control, n_case, df) == calibration.outside(n_case, n_control, df)
+
+
+def test_the_limits_are_those_of_the_cohorts_that_are_simulated():
+    arms, freedom = [], []
+    for scenario in (*donor_cohorts.NULLS, *donor_cohorts.HARD):
+        strata = ("batch",) if len(scenario.batches) > 1 else ()
+        built = design.build(
+            donor_cohorts.people(scenario), design.Contrast("SLE", "control", strata=strata)
+        )
+        arms.append((built.donors["n_case_informative"], built.donors["n_control_informative"]))
+        freedom.append(built.fit.df_effect)
+    assert min(map(min, arms)) == calibration.FEWEST_DONORS
+    assert max(max(a) / min(a) for a in arms) == calibration.MOST_UNEQUAL
+    assert np.floor(min(freedom)) == calibration.FEWEST_DF

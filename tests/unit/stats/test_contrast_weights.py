@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tilt.stats import compared, contrast, design, inference, precision
+from tilt.stats import calibration, compared, contrast, design, inference, precision
 
 VALUE = np.array([1.2, 0.4, 2.1, 0.9, 1.7, 0.2, -0.3, 0.6, -1.1, 0.1])
 VARIANCE = np.array([0.10, 0.40, 0.05, 0.90, 0.20, 0.15, 0.60, 0.08, 0.30, 1.5])
@@ -67,3 +67,18 @@ def test_what_chance_and_biology_add_to_the_variance_of_a_share(paired):
     assert chance == pytest.approx(np.sum(1 / (4 * total)) / 9)
     share = np.mean(n / total)
     assert biology == pytest.approx(6 / 9 * share * (1 - share))
+
+
+def test_a_design_beyond_those_simulated_is_marked_in_its_row():
+    donors = pd.DataFrame({"cohort": "c", "donor": [f"D{i}" for i in range(17)]})
+    donors["condition"] = ["SLE"] * 14 + ["control"] * 3
+    rng = np.random.default_rng(5)
+    counted = donors.assign(subset="x", denominator="cd4", kind="subset", n_denominator=500)
+    counted["n"] = rng.binomial(500, 0.1, 17)
+    plan = contrast.Plan(design.Contrast("SLE", "control"), (("x", "cd4"),), None, 99, 99)
+    tests = contrast.run(donors, plan, counted).set_index("method")
+    mark = f"{calibration.MARK}: one arm more than 4 times the other"
+    assert tests.loc["arcsine_ols_hc2", "reason"].startswith(mark)
+    assert calibration.MARK not in str(tests.loc["permutation", "reason"])
+    usual = contrast.run(donors[2:], plan, counted[2:]).set_index("method")  # 12 against 3
+    assert calibration.MARK not in str(usual.loc["arcsine_ols_hc2", "reason"])

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from tilt.core.contracts import MEDIATORS
-from tilt.stats import contrast, design, inference, mediators
+from tilt.stats import contrast, design, inference, mediators, precision
 
 NAMES = ["IFN", "AHR", "JUN"]
 PLAN = contrast.Plan(design.Contrast("SLE", "control"), bootstraps=300, seed=3)
@@ -24,6 +24,7 @@ def made(rng, n_case=20, n_control=16, **effects):
     donors = pd.DataFrame({"cohort": "one", "donor": [f"D{i}" for i in range(n)]})
     donors["condition"] = np.where(case == 1, "SLE", "control")
     values = donors.assign(estimator="E1", value=y, estimable=True, leads=True, reason="")
+    values["variance"] = effects.get("variance", np.nan)
     parts = [
         donors.assign(subset="memory_cd4", signature=k, value=v, estimable=True, reason="")
         for k, v in scores.items()
@@ -63,6 +64,42 @@ def test_effects_are_those_of_statsmodels():
     both = sm.OLS(y, np.column_stack([arms, scores["IFN"]])).fit()
     whole = sm.OLS(y, arms).fit()
     assert part.effect == pytest.approx(1 - both.params[1] / whole.params[1])
+
+
+def test_donors_are_weighted_as_in_the_comparison_of_the_imbalance():
+    """Slope and share: weighted least squares with the weights of tests.tsv; scores unweighted."""
+    spread = np.random.default_rng(7).lognormal(0, 1.5, 36)
+    donors, values, activity, scores, case, y = made(
+        np.random.default_rng(1), variance=spread, own=2.0
+    )
+    found = compare(donors, values, activity)
+    arms = sm.add_constant(case)
+    root, _ = precision.root_weights(y, spread, arms)
+    assert root.max() > 1.3 * root.min()
+    mine = scores["AHR"] / np.sqrt(sm.OLS(scores["AHR"], arms).fit().scale)
+    both = np.column_stack([mine, arms])
+    slope = sm.WLS(y, both, weights=root**2).fit(cov_type="HC2")
+    row = pick(found, "AHR", "slope")
+    assert (row.effect, row.se) == pytest.approx((slope.params[0], slope.bse[0]))
+    assert row.method == "wls_hc2"
+    whole = sm.WLS(y, arms, weights=root**2).fit()
+    assert pick(found, "AHR", "share").effect == pytest.approx(
+        1 - slope.params[2] / whole.params[1]
+    )
+    gap = pick(found, "AHR", "difference")
+    assert (gap.effect, gap.method) == (
+        pytest.approx(sm.OLS(mine, arms).fit().params["x1"]),
+        "ols_hc2",
+    )
+    plain = compare(*made(np.random.default_rng(1), own=2.0)[:3])
+    assert abs(pick(plain, "AHR", "slope").effect - row.effect) > 0.02
+    weights = contrast.run(donors, PLAN, _no_composition(donors), values, None, {})
+    effect = weights.query("quantity == 'E1' and method == 'wls_hc2'").iloc[0]["effect"]
+    assert effect == pytest.approx(whole.params[1])
+
+
+def _no_composition(donors):
+    return donors.assign(subset="x", n=1, denominator="cd4", n_denominator=2, kind="subset")
 
 
 def test_q_is_over_the_mediators_of_one_question_and_adjustment():
@@ -156,11 +193,12 @@ def test_intervals_of_shares_cover_what_was_planted():
 def test_an_outcome_without_spread_has_a_reason_and_no_effect():
     case = np.repeat([1.0, 0.0], 6)
     columns = [np.ones((12, 1)), case[:, None]]
-    found = mediators._fit(2 * case, columns)
+    ones = np.ones(len(case))
+    found = mediators._fit(2 * case, columns, ones)
     assert found == {"method": "ols_hc2", "reason": "no spread within the arms"}
-    spread = mediators._fit(2 * case + np.tile([0.0, 1.0], 6), columns)
+    spread = mediators._fit(2 * case + np.tile([0.0, 1.0], 6), columns, ones)
     assert spread["effect"] == pytest.approx(2) and "reason" not in spread
-    twice = mediators._fit(2 * case + np.tile([0.0, 1.0], 6), [*columns, case[:, None]])
+    twice = mediators._fit(2 * case + np.tile([0.0, 1.0], 6), [*columns, case[:, None]], ones)
     assert twice == {"method": "ols_hc2", "reason": "cannot be told from what it is adjusted for"}
 
 
@@ -176,7 +214,7 @@ def test_donors_are_drawn_again_within_arm_and_stratum():
             drawn.append((tuple(place), n))
             return random.choice(place, n)
 
-    mediators.share(y, scores["IFN"].to_numpy(), built, 5, Watched())
+    mediators.share(y, scores["IFN"].to_numpy(), np.ones(len(y)), built, 5, Watched())
     expected = {
         (tuple(at), len(at)) for at in donors.groupby(["batch", "condition"]).indices.values()
     }

@@ -179,6 +179,7 @@ COMPOSITION = _table(
     """,
     optional="n_expected",
 )
+EXPECTED_CONFUSION = _table("expected_confusion.tsv", "text subset other; number n")
 IMBALANCE = _table(
     "imbalance.tsv",
     """

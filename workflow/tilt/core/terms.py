@@ -75,6 +75,7 @@ PRIMARY, SECONDARY, SENSITIVITY, EXPLORATORY = (
 ROLES = (PRIMARY, SECONDARY, SENSITIVITY, EXPLORATORY)
 # One of them is the declared method of a quantity: its interval, its p, its verdict.
 MODERATED = "_moderated"  # behind the method whose variance other subsets taught
+CORRECTED = "corrected_"  # before the method of a row that is corrected for mislabeled cells
 MAIN_METHODS = (
     *("arcsine_ols_hc2", "wls_hc2", "ols_hc2", "paired_t"),
     *(f"{method}{MODERATED}" for method in ("arcsine_ols_hc2", "paired_t")),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tilt.cells import groups
-from tilt.core.contracts import COMPOSITION
+from tilt.core.contracts import COMPOSITION, EXPECTED_CONFUSION
 from tilt.core.terms import (
     BRANCH,
     DENOMINATORS,
@@ -174,6 +174,37 @@ def _chances(scores: pd.DataFrame | None, markers: pd.DataFrame) -> pd.DataFrame
         if parts:
             out[name] = out[parts].sum(axis=1)
     return out
+
+
+def confusion(
+    cells: pd.DataFrame, markers: pd.DataFrame, scores: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """How many cells of the working set are one subset and would count as another.
+
+    The sum over cells of the product of two probabilities: a cell of which a tenth counts as
+    Th22-like is nine times in ten something else. Blind to donors and conditions.
+
+    Parameters
+    ----------
+    cells, markers, scores
+        As for :func:`count`.
+
+    Returns
+    -------
+    Table of :data:`tilt.core.contracts.EXPECTED_CONFUSION`, symmetric; the rows of a subset add up
+    to its expected cells. Without rows where ``scores`` is None.
+    """
+    if scores is None:
+        return pd.DataFrame(columns=list(EXPECTED_CONFUSION.columns))
+    names = [name for name in markers["label"] if name in scores]
+    chance = scores.loc[groups.working_set(cells), names].to_numpy()
+    return confusion_table(chance.T @ chance, names)
+
+
+def confusion_table(joint: np.ndarray, names: list[str]) -> pd.DataFrame:
+    """Table of :func:`confusion` from an array of subsets x subsets."""
+    rows = [(a, b, float(joint[i, j])) for i, a in enumerate(names) for j, b in enumerate(names)]
+    return pd.DataFrame(rows, columns=list(EXPECTED_CONFUSION.columns))
 
 
 ANGLE = "arcsine root"  # unit of a share after :func:`arcsine`

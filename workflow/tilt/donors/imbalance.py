@@ -117,6 +117,18 @@ def ratio_values(
     return log_ratio(n_tph, n_th22) - bend, 1 / expected[0] + 1 / expected[1]
 
 
+def pole_logs(cells: np.ndarray, n_tph: np.ndarray, n_th22: np.ndarray) -> np.ndarray:
+    """Log shares of both poles in each donor with cells (donors x 2), as they stand in E1.
+
+    The first less the second is the value of :func:`ratio_values`.
+    """
+    logs = [
+        np.log(n + 0.5) - np.log(cells) - sampling.bend(np.maximum(expected_cells(cells, n), 1e-9))
+        for n in (n_tph, n_th22)
+    ]
+    return np.column_stack(logs)
+
+
 def expected_cells(cells: np.ndarray, n: np.ndarray) -> np.ndarray:
     """Cells of a pole that a donor of so many memory cells would have with the typical share.
 

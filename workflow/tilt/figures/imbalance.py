@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tilt.core.terms import ESTIMATORS, POLE_FLAGS, PRIMARY, UNIT_KEY, WORKING_SET
+from tilt.core.terms import CORRECTED, ESTIMATORS, POLE_FLAGS, PRIMARY, UNIT_KEY, WORKING_SET
 from tilt.core.text import count
 from tilt.figures import activity as activities
 from tilt.figures import forest, strips, style
@@ -132,12 +132,15 @@ def draw(
     donors: pd.DataFrame | None,
     poles: dict,
     permuted: pd.DataFrame | None = None,
+    methods: pd.DataFrame | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """Scatter of the two poles; E1, E2 and E3 by condition; their effects; axis and interferon.
 
     ``interferon``: donor, condition, value (score of each donor). ``donors`` may carry a column
     ``sledai``, which then takes the last panel. ``poles``: labels of ``tph`` and ``th22`` in E1.
     ``permuted``: histogram of the effects with permuted labels (estimator, bin_low, bin_high, n).
+    ``methods``: the comparisons by other methods, of which that corrected for mislabeled cells is
+    drawn below its estimator.
     """
     values = {name: values_of(imbalance, name) for name in ESTIMATORS}
     effects = forest.main(tests[tests["quantity"].isin(ESTIMATORS)])
@@ -151,7 +154,8 @@ def draw(
     draw_poles(left, pole, cohort, labeled)
     style.mark(left, "a", f"{count(len(pole), 'donor')}; lines: equal Tph to Th22 ratio")
     left.set_title(left.get_title(loc="left"), loc="left", pad=11)  # room for the ratios
-    null = draw_effects(right, effects, values, cohort, permuted)
+    corrected = corrected_rows(methods)
+    null = draw_effects(right, effects, values, cohort, permuted, corrected)
     axes = bottom.subplots(1, 4)
     for ax, letter, name in zip(axes, "cde", ESTIMATORS, strict=False):
         draw_estimator(ax, values[name], effects[effects["quantity"] == name], name, cohort)
@@ -160,7 +164,7 @@ def draw(
     related = relate(axes[3], values[lead], interferon, donors, lead, cohort)
     counts = pole["condition"].value_counts().to_dict()
     fig.legend(handles=style.arm_handles(cohort, counts), loc="outside lower left", ncols=2)
-    return fig, plotted(pole, values, effects, null, related)
+    return fig, plotted(pole, values, pd.concat([effects, corrected]), null, related)
 
 
 def draw_effects(
@@ -169,10 +173,12 @@ def draw_effects(
     values: dict,
     cohort: CohortLabel,
     permuted: pd.DataFrame | None,
+    corrected: pd.DataFrame,
 ) -> pd.DataFrame:
     """Standardized effects on one axis; the effect in its own unit is written above each.
 
-    Below each, what permuted labels give. Returns the histogram that is drawn.
+    Below each, what permuted labels give, and hollow the effect corrected for mislabeled cells.
+    Returns the histogram that is drawn.
     """
     rows = effects.set_index("quantity").reindex(list(ESTIMATORS)).reset_index()
     rows["y"] = np.arange(len(rows)) * 1.0
@@ -195,6 +201,8 @@ def draw_effects(
         own = fine and isinstance(row.unit, str) and not getattr(row, "fold", np.nan) > 0
         unit = f" {row.unit}" if own else ""
         text = forest.effect_text(row).replace("]  ", f"]{unit}\n") if fine else ""
+        if fine:
+            text += draw_corrected(ax, row, corrected)
         ax.text(
             0.0, row.y - 0.14, text or forest.missing_text(row.reason, 48), va="bottom",
             fontsize=6, color=DARK if fine else GRAY, transform=ax.get_yaxis_transform(),
@@ -209,6 +217,31 @@ def draw_effects(
         ax.spines["bottom"].set_visible(False)
         ax.set_xticks([])
     return null
+
+
+def corrected_rows(methods: pd.DataFrame | None) -> pd.DataFrame:
+    """Rows of effects corrected for mislabeled cells."""
+    if methods is None:
+        return pd.DataFrame()
+    return methods[methods["method"].str.startswith(CORRECTED)].reset_index(drop=True)
+
+
+def draw_corrected(ax: Axes, row: Any, corrected: pd.DataFrame) -> str:
+    """Draw the corrected effect of one estimator below its own, and give it in words."""
+    mine = corrected[corrected["quantity"] == row.quantity] if len(corrected) else corrected
+    if mine.empty:
+        return ""
+    found = next(mine.itertuples())
+    if not found.estimable:
+        return "\ncorrected for mislabeling: not estimable"
+    scale = row.smd / row.effect
+    y = row.y + 0.17
+    ax.plot([scale * found.ci_low, scale * found.ci_high], [y, y], color=GRAY, lw=0.8)
+    ax.plot(scale * found.effect, y, marker="D", ms=3.4, mfc="white", mec=GRAY, mew=0.8)
+    low, high = ax.get_xlim()
+    ends = scale * found.ci_low, scale * found.ci_high
+    ax.set_xlim(min(low, 1.05 * min(ends)), max(high, 1.05 * max(ends)))
+    return "\ncorrected for mislabeling: " + forest.effect_text(found)
 
 
 def draw_null(ax: Axes, row: Any, permuted: pd.DataFrame | None) -> pd.DataFrame:
@@ -298,9 +331,11 @@ def draw_cohort(
     activity: pd.DataFrame,
     donors: pd.DataFrame,
     permuted: pd.DataFrame,
+    methods: pd.DataFrame,
     cohort: CohortLabel,
     poles: dict,
 ) -> tuple[Figure, pd.DataFrame]:
     """:func:`draw` with the interferon score of each donor from the table of activity."""
     interferon = activities.donor_scores(activity)
-    return draw(composition, imbalance, tests, interferon, cohort, donors, poles, permuted)
+    more = (cohort, donors, poles, permuted, methods)
+    return draw(composition, imbalance, tests, interferon, *more)

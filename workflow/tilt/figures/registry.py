@@ -42,7 +42,8 @@ ENTRIES = (
         "regulatory) at the two poles, on log axes with lines of equal ratio; half a cell is "
         "added to every count. (b) Standardized difference of the three estimators (Hedges g, "
         "95% CI) with the effect in its own unit in words; gray: the same with the labels of "
-        "donors permuted within strata. (c to e) E1 (log-ratio of labeled cells), E2 "
+        "donors permuted within strata; hollow: E1 corrected for mislabeled cells. (c to e) E1 "
+        "(log-ratio of labeled cells), E2 "
         "(log-ratio of score-high cells) and E3 (pseudobulk axis) by condition with mean and "
         "95% t interval. (f) The leading estimator against the interferon score or SLEDAI: an "
         "association. least squares with HC2. n stands in the figure.",
@@ -55,6 +56,7 @@ ENTRIES = (
             "activity": "activity.tsv",
             "donors": "donors.tsv",
             "permuted": "permuted.tsv",
+            "methods": "methods.tsv",
         },
         cells_only=("activity",),
         cohorts="all",

@@ -7,11 +7,18 @@ from typing import Any
 
 import pandas as pd
 
-from tilt.core.terms import ESTIMATORS, GROUPS, INTERFERON_SET, MAIN_METHODS, PRIMARY
+from tilt.core.terms import (
+    CORRECTED,
+    ESTIMATORS,
+    GROUPS,
+    INTERFERON_SET,
+    MAIN_METHODS,
+    PRIMARY,
+)
 from tilt.core.text import count, number
 from tilt.figures.names import CohortLabel, p_text, pretty
+from tilt.stats import calibration, meta_table
 from tilt.stats import meta as models
-from tilt.stats import meta_table
 
 SILENT = ("CXCL13", "IL22")
 SMALL_ARM = 10  # donors in the smaller arm below which power is low (simulated for this design)
@@ -124,8 +131,28 @@ def headline(results: CohortResults) -> str:
     used = f"{int(row.n_case)} {cohort.case} and {int(row.n_control)} {cohort.control} donors"
     return (
         f"In {used}, the Tph/Th22 imbalance, measured by {name}, was "
-        f"{direction(row, cohort.case, cohort.control)}: {interval(row)}, {p_words(row)}."
+        f"{direction(row, cohort.case, cohort.control)}: {interval(row)}, {p_words(row)}"
+        f"{corrected(results, row.quantity)}{unchecked(row)}."
     )
+
+
+def unchecked(row: Any) -> str:
+    """That a comparison lies beyond the designs that were simulated, to be put behind it; or ""."""
+    said = [text for text in str(row.reason).split("; ") if text.startswith(calibration.MARK)]
+    return f"; {said[0]}" if said else ""
+
+
+def corrected(results: CohortResults, quantity: str) -> str:
+    """The effect corrected for mislabeled cells, to be put behind its own; "" without one."""
+    table = results.table("methods")
+    if table.empty:
+        return ""
+    mine = (table["quantity"] == quantity) & table["method"].str.startswith(CORRECTED)
+    row = next(table[mine].itertuples(), None)
+    if row is None:
+        return ""
+    found = interval(row) if row.estimable else f"not estimable ({clean(row.reason)})"
+    return f"; corrected for mislabeled cells {found}"
 
 
 def support(results: CohortResults) -> str:

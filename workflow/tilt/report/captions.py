@@ -9,9 +9,11 @@ from tilt.figures.names import pretty
 from tilt.report.answer import (
     CohortResults,
     arms,
+    corrected,
     find_test,
     interval,
     p_words,
+    unchecked,
     used_covariates,
 )
 
@@ -44,12 +46,15 @@ def imbalance(results: CohortResults) -> str:
             parts.append(f"{name} not estimable")
             continue
         n = f"n = {int(row.n_case)} + {int(row.n_control)}"
-        parts.append(f"{name} {interval(row)}, {p_words(row)}, {n}")
+        parts.append(
+            f"{name} {interval(row)}, {p_words(row)}, {n}{corrected(results, name)}{unchecked(row)}"
+        )
     return (
         f"{donors_text(results)}. (a) Each dot a donor: share of memory CD4 T cells (naive and "
         "regulatory T cells left out) at the two poles, half a cell added; lines of equal ratio. "
         "(b) Standardized difference (Hedges g, 95% CI) and, in words, the effect in its own unit; "
-        "gray, the same with the labels of donors permuted. "
+        "gray, the same with the labels of donors permuted; hollow, E1 corrected for cells under a "
+        "wrong label, its interval holding what is not known of the labels' mistakes. "
         "(c–e) Each estimator by condition, mean with 95% t interval. (f) Leading estimator "
         "against "
         "interferon score or SLEDAI, Spearman's rho: an association. Least squares with HC2 "

@@ -6,7 +6,7 @@ import pandas as pd
 from tilt.cells import groups
 from tilt.core.terms import POLE_FLAGS, UNIT_KEY, WORKING_SET
 from tilt.donors import composition, imbalance
-from tilt.stats import contrast, plan, specifications
+from tilt.stats import contrast, corrected, plan, specifications
 
 
 def compare(
@@ -16,13 +16,18 @@ def compare(
     counted: pd.DataFrame,
     imbalances: pd.DataFrame,
     activity: pd.DataFrame | None,
+    confusion: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Tests of everything that was measured per donor (:func:`tilt.stats.contrast.run`)."""
+    """Tests of everything that was measured per donor (:func:`tilt.stats.contrast.run`).
+
+    ``confusion``: expected_confusion.tsv; None for tables of counts, whose labels are not tilt's.
+    """
     poles = {
         "E1": imbalance.pole_counts(counted, settings.poles),
         "E2": imbalance.pole_counts(counted, POLE_FLAGS),
     }
-    return contrast.run(donors, tests, counted, imbalances, activity, poles)
+    mistakes = None if confusion is None else corrected.mistakes(confusion, settings.poles)
+    return contrast.run(donors, tests, counted, imbalances, activity, poles, mistakes)
 
 
 def study(

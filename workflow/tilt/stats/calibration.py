@@ -6,6 +6,27 @@ import pandas as pd
 
 from tilt.core.contracts import CALIBRATION
 
+# Designs that were simulated (tests/truth/donor_cohorts.py): donors of the smaller arm, how many
+# times as many the larger has, degrees of freedom. More donors than simulated are no concern.
+MARK = "p and interval not checked by simulation"
+FEWEST_DONORS, MOST_UNEQUAL, FEWEST_DF = 3, 4.0, 3.0
+
+
+def outside(n_case: float, n_control: float, df: float) -> str:
+    """What of a comparison lies beyond every simulated design; "" for nothing.
+
+    Parameters: informative donors of each arm, and the degrees of freedom of the test.
+    """
+    few, many = sorted((n_case, n_control))
+    found = []
+    if few < FEWEST_DONORS:
+        found.append(f"fewer than {FEWEST_DONORS} informative donors in an arm")
+    elif many > MOST_UNEQUAL * few:
+        found.append(f"one arm more than {MOST_UNEQUAL:g} times the other")
+    if df < FEWEST_DF:
+        found.append(f"{df:.1f} degrees of freedom")
+    return f"{MARK}: {', '.join(found)}" if found else ""
+
 
 def read(path: str | Path) -> tuple[pd.DataFrame, str]:
     """The calibration table and how it was made.

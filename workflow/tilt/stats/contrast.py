@@ -24,6 +24,7 @@ import pandas as pd
 
 from tilt.core.contracts import TESTS
 from tilt.core.terms import (
+    CORRECTED,
     ESTIMATORS,
     EXPLORATORY,
     MAIN_METHODS,
@@ -36,13 +37,24 @@ from tilt.core.terms import (
     WORKING_SET,
 )
 from tilt.donors.composition import ANGLE
-from tilt.stats import compared, design, family, inference, methods, moderate, readable
+from tilt.stats import (
+    calibration,
+    compared,
+    corrected,
+    design,
+    family,
+    inference,
+    methods,
+    moderate,
+    readable,
+)
 from tilt.stats.compared import Compared, DesignCache, Plan
 from tilt.stats.methods import LOG_ODDS
-from tilt.stats.readable import LOG2
+from tilt.stats.readable import LOG2, RATIO
 
 log = logging.getLogger(__name__)
 
+LABELED = "E1"  # the estimator that counts labels
 NOT_TESTED = "not_tested"  # method of a declared quantity that the cohort does not have
 
 
@@ -114,6 +126,7 @@ def run(
     imbalances: pd.DataFrame | None = None,
     activities: pd.DataFrame | None = None,
     pole_counts: dict[str, pd.DataFrame] | None = None,
+    mistakes: corrected.Mistakes | None = None,
 ) -> pd.DataFrame:
     """Test everything a cohort has; the only step that reads which donor is a case.
 
@@ -125,6 +138,8 @@ def run(
         composition.tsv, imbalance.tsv and activity.tsv.
     pole_counts
         For E1 and E2: units with n_tph and n_th22, for the pseudocount-free ratio.
+    mistakes
+        Of the labels, for E1 corrected for them; None where they are not known.
 
     Returns
     -------
@@ -153,6 +168,12 @@ def run(
     if imbalances is not None:
         for estimator, rows in estimators(designs, imbalances, pole_counts or {}).items():
             key = (estimator, WORKING_SET)
+            if estimator == LABELED and mistakes is not None and rows[0]["estimable"]:
+                mine = imbalances[imbalances["estimator"] == estimator]
+                mine = mine[mine["estimable"]]
+                ready, counts = of_values(designs, mine, RATIO), (pole_counts or {})[estimator]
+                given = (ready, mine, counts, compositions, mistakes)
+                rows.append(corrected.row(*given, plan.seed))
             keep(rows, *key, "" if key == primary else SENSITIVITY)
     for (denominator, subset), rows in compositions.groupby(["denominator", "subset"], sort=True):
         declared = (subset, denominator) in (*plan.secondary, primary)
@@ -170,6 +191,10 @@ def run(
     moderated(out, compositions)
     for row in out:
         if row["estimable"] and row["method"] in MAIN_METHODS:
+            case, control = row["n_case_informative"], row["n_control_informative"]
+            mark = calibration.outside(case, control, row["df"])
+            row["reason"] = "; ".join(text for text in (mark, row["reason"]) if text)
+        if row["estimable"] and row["method"].removeprefix(CORRECTED) in MAIN_METHODS:
             row |= readable.columns(row)
     table = pd.DataFrame(out).reindex(columns=list(TESTS.columns))
     table["cohort"], table["contrast"] = cohort, plan.contrast.name

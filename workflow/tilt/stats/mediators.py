@@ -8,7 +8,9 @@ difference   is the mediator higher in cases? (in SD of donors within the arms)
 slope        within the arms, how much higher is the imbalance per SD of the mediator?
 
 and, of each alone, which share of the difference of the imbalance between the arms goes with it
-(:func:`share`). Blood taken at one time cannot tell what drives what.
+(:func:`share`). Where the imbalance is a ratio of cells, donors are weighted in slope and share as
+in its own comparison (:mod:`tilt.stats.precision`); scores are not weighted. Blood taken at one
+time cannot tell what drives what.
 """
 
 import numpy as np
@@ -18,7 +20,7 @@ from scipy import stats
 from tilt.core.contracts import MEDIATORS
 from tilt.core.terms import ESTIMATORS, UNIT_KEY, WORKING_SET
 from tilt.core.text import count
-from tilt.stats import contrast, design, inference
+from tilt.stats import contrast, design, inference, precision
 
 ALONE, OTHERS, HANDLED = "none", "the others", "the others and handling"
 LEAST_DF = 4  # donors beyond the columns of a model; below, its interval says nothing
@@ -62,14 +64,19 @@ def compare(
         built, at = designs.design(table)
         problem = built.problem
     if not problem:
-        y, scores, others = (
+        y, spread, scores, others = (
             table["value"].to_numpy(float)[at],
+            table["variance"].to_numpy(float)[at],
             table[known].to_numpy(float)[at],
             table[[name for name in handling if name not in absent]].to_numpy(float)[at],
         )
         left_out = len(donors) - len(built.units)
         notes = [*built.notes, *([f"{count(left_out, 'donor')} left out"] if left_out else [])]
-        rows = _rows(built, y, scores, others, known, plan, ESTIMATORS[estimator].unit, notes)
+        root = np.ones(len(y))
+        if np.isfinite(spread).all():
+            root, _ = precision.root_weights(y, spread, built.matrix)
+        unit = ESTIMATORS[estimator].unit
+        rows = _rows(built, y, root, scores, others, known, plan, unit, notes)
     for name in mediators:
         if name in absent or problem:
             why = absent.get(name) or problem
@@ -93,9 +100,12 @@ def _values(
     mediators: list[str],
     handling: list[str],
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Units with the imbalance (value) and every score that exists; and why others do not."""
+    """Units with the imbalance (value, variance) and every score that exists.
+
+    Also why other scores do not exist.
+    """
     mine = imbalances[(imbalances["estimator"] == estimator) & imbalances["estimable"]]
-    wide = mine[[*UNIT_KEY, "value"]].astype(dict.fromkeys(UNIT_KEY, str))
+    wide = mine[[*UNIT_KEY, "value", "variance"]].astype(dict.fromkeys(UNIT_KEY, str))
     within = activities[activities["subset"] == WORKING_SET]
     absent = {}
     for name in dict.fromkeys([*mediators, *handling]):
@@ -113,6 +123,7 @@ def _values(
 def _rows(
     built: design.Design,
     y: np.ndarray,
+    root: np.ndarray,
     scores: np.ndarray,
     handling: np.ndarray,
     names: list[str],
@@ -120,10 +131,14 @@ def _rows(
     unit: str,
     notes: list[str],
 ) -> list[dict]:
-    """All rows of the mediators that are scored (donors x mediators), in order of ``names``."""
+    """All rows of the mediators that are scored (donors x mediators), in order of ``names``.
+
+    ``root``: square roots of the weights of the donors, where the imbalance ``y`` is the outcome.
+    """
     arms, condition = built.matrix[:, :-1], built.matrix[:, -1:]
     spread = _within(scores, built.fit)
-    sd = float(_within(y[:, None], built.fit)[0])
+    weighted = inference.project(built.matrix * root[:, None])
+    sd = float(_within((y * root)[:, None], weighted)[0])
     base: dict = {"n_case": built.n_case, "n_control": built.n_control}
     base |= {"covariates": built.label, "reason": "; ".join(notes)}
     rng = np.random.default_rng(plan.seed)
@@ -140,12 +155,12 @@ def _rows(
             if adjusted != ALONE and more.shape[1] == (0 if adjusted == OTHERS else rest.shape[1]):
                 continue  # nothing more to adjust for
             row = base | {"mediator": name, "adjusted": adjusted}
-            gap = _fit(mine, [arms, more, condition])
+            gap = _fit(mine, [arms, more, condition], np.ones(len(y)))
             rows.append(row | {"question": "difference", "unit": "SD"} | gap)
-            slope = _fit(y, [built.matrix, more, mine[:, None]])
+            slope = _fit(y, [built.matrix, more, mine[:, None]], root)
             slope |= e_values(slope, sd)
             rows.append(row | {"question": "slope", "unit": f"{unit} per SD"} | slope)
-        part = share(y, mine, built, plan.bootstraps, rng)
+        part = share(y, mine, root, built, plan.bootstraps, rng)
         row = base | {"mediator": name, "adjusted": ALONE, "question": "share"}
         rows.append(row | {"unit": "share of the difference"} | part)
     return rows
@@ -157,15 +172,15 @@ def _within(values: np.ndarray, fit: inference.Projection) -> np.ndarray:
     return np.where(out > 1e-9 * np.abs(values).max(initial=1e-9), out, 0.0)
 
 
-def _fit(outcome: np.ndarray, columns: list[np.ndarray]) -> dict:
-    """Effect of the last column by OLS with HC2 (:func:`tilt.stats.inference.ols`)."""
+def _fit(outcome: np.ndarray, columns: list[np.ndarray], root: np.ndarray) -> dict:
+    """Effect of the last column by least squares with HC2 (:func:`tilt.stats.inference.ols`)."""
     matrix = np.column_stack(columns)
     n, k = matrix.shape
-    method = {"method": "ols_hc2"}
+    method = {"method": "ols_hc2" if np.all(root == 1) else "wls_hc2"}
     if n - k < LEAST_DF:
         return method | {"reason": f"{count(n, 'donor')} for {k} columns of the model"}
     try:
-        found = inference.ols(outcome, matrix)
+        found = inference.ols(outcome * root, matrix * root[:, None])
     except ValueError:
         return method | {"reason": "cannot be told from what it is adjusted for"}
     if not np.isfinite(found.p):
@@ -196,6 +211,7 @@ def e_values(slope: dict, sd: float) -> dict:
 def share(
     y: np.ndarray,
     mediator: np.ndarray,
+    root: np.ndarray,
     built: design.Design,
     replicates: int,
     rng: np.random.Generator,
@@ -213,6 +229,7 @@ def share(
     df = len(y) - direct.shape[1]
     if df < LEAST_DF:
         return method | {"reason": f"{count(len(y), 'donor')} for {direct.shape[1]} columns"}
+    y, direct = y * root, direct * root[:, None]
     cells = built.strata * 2 + built.case
     places = [np.flatnonzero(cells == cell) for cell in np.unique(cells)]
     drawn = np.empty((replicates, 2))

@@ -1,0 +1,149 @@
+"""E1 corrected for mislabeled cells: labels whose mistakes are known give back what is planted."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from tilt.donors import composition, imbalance
+from tilt.stats import compared, contrast, corrected, design
+
+NAMES = ["CD4_CM", "CD4_Th17", "CD4_Tfh_circ", "CD4_Tph_like", "CD4_Th22_like"]
+POLES = {"tph": ("CD4_Tph_like", "CD4_Tfh_circ"), "th22": ("CD4_Th22_like",)}
+# What a cell of a true subset (row) counts as (columns).
+CLEAR = np.eye(5)
+MIXED = np.array(
+    [
+        [0.95, 0.02, 0.01, 0.01, 0.01],
+        [0.10, 0.85, 0.00, 0.00, 0.05],
+        [0.30, 0.00, 0.65, 0.05, 0.00],
+        [0.20, 0.00, 0.10, 0.70, 0.00],
+        [0.30, 0.10, 0.00, 0.00, 0.60],
+    ]
+)
+SHARES = np.array([0.80, 0.10, 0.05, 0.03, 0.02])
+KNOWN = (0.0, 1e-9)  # mistakes exactly as the probabilities say
+
+
+def donors(n, paired=False):
+    table = pd.DataFrame({"cohort": "c", "donor": [f"D{i:02d}" for i in range(2 * n)]})
+    table["condition"] = ["SLE"] * n + ["control"] * n
+    if paired:
+        table["donor"] = [f"D{i % n:02d}" for i in range(2 * n)]
+    return table
+
+
+def cohort(mixed, shift, n=30, seed=0, sd=0.2, cells=100_000, paired=False):
+    """E1 ready for the comparison, its rows, pole counts, composition and mistakes."""
+    rng = np.random.default_rng(seed)
+    people = donors(n, paired)
+    case = (people["condition"] == "SLE").to_numpy()
+    logs = np.log(SHARES) + np.outer(case, shift)
+    far = rng.normal(0, sd, (2 * n, 3)) @ np.eye(5)[[1, 3, 4]]
+    far[:, 2] = far[:, 3]
+    if paired:
+        far = np.tile(far[:n], (2, 1)) + rng.normal(0, 0.1, (2 * n, 1)) * np.eye(5)[4]
+    true = np.exp(logs + far)
+    true = cells * true / true.sum(axis=1, keepdims=True)
+    sums = true @ mixed
+    joint = mixed.T @ np.diag(true.sum(axis=0))  # counted as (row) and truly (column)
+    unit = people.assign(denominator="memory_cd4", n_denominator=cells)
+    counted = pd.concat([unit.assign(subset=x, n_expected=sums[:, k]) for k, x in enumerate(NAMES)])
+    counts = people.assign(n_cells=cells)
+    counts["n_tph"], counts["n_th22"] = sums[:, 2] + sums[:, 3], sums[:, 4]
+    rows = imbalance.ratio_rows(counts, "E1", 1, "")
+    plan = contrast.Plan(design.Contrast("SLE", "control", pair="donor" if paired else ""))
+    found = contrast.of_values(contrast.DesignCache(people, plan), rows, "ln ratio")
+    made = corrected.mistakes(composition.confusion_table(joint, NAMES), POLES)
+    return found, rows, counts, counted, made
+
+
+PLANTED = np.array([0, 0, 0.9, 0.9, -0.8])
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_known_mistakes_give_back_what_is_planted(monkeypatch, paired):
+    """Plain E1 halves a shift of 1.7; with mistakes known the correction has it to 0.06."""
+    monkeypatch.setattr(corrected, "ODDS", KNOWN)
+    given = cohort(MIXED, PLANTED, paired=paired, sd=0.1)
+    plain = compared.main_row(given[0])
+    assert plain["effect"] < 1.15
+    row = corrected.row(*given, seed=1)
+    assert row["method"] == ("corrected_paired_t" if paired else "corrected_wls_hc2")
+    assert row["effect"] == pytest.approx(1.7, abs=0.06)
+    assert row["ci_low"] < 1.7 < row["ci_high"]
+    assert row["p"] < 0.001
+
+
+def test_other_subsets_that_shift_are_no_difference_of_the_poles(monkeypatch):
+    """Twice the Th17 cells in cases make false Th22-like ones: plain E1 falls.
+
+    The correction takes most of that out; what is left is that some cells called Th17 are
+    mistakes, too."""
+    monkeypatch.setattr(corrected, "ODDS", KNOWN)
+    given = cohort(MIXED, np.array([0, 0.7, 0, 0, 0]), sd=0.02)
+    plain = compared.main_row(given[0])["effect"]
+    assert plain == pytest.approx(-0.19, abs=0.02)
+    row = corrected.row(*given, seed=1)
+    assert abs(row["effect"]) < 0.07  # its scale is 1.6 times the plain one
+
+
+def test_labels_without_mistakes_give_the_plain_interval():
+    given = cohort(CLEAR, PLANTED, n=8, sd=0.5)
+    plain, row = compared.main_row(given[0]), corrected.row(*given, seed=1)
+    width = plain["ci_high"] - plain["ci_low"]
+    for key in ("effect", "ci_low", "ci_high"):
+        assert row[key] == pytest.approx(plain[key], abs=0.03 * width)
+    assert "100% of Tph/Tfh and 100% of Th22-like cells are taken as right" in row["reason"]
+
+
+def test_what_is_not_known_of_the_mistakes_widens_the_interval(monkeypatch):
+    given = cohort(MIXED, PLANTED)
+    wide = corrected.row(*given, seed=1)
+    monkeypatch.setattr(corrected, "ODDS", (corrected.ODDS[0], 1e-9))
+    narrow = corrected.row(*given, seed=1)
+    assert wide["ci_high"] - wide["ci_low"] > 1.5 * (narrow["ci_high"] - narrow["ci_low"])
+    assert narrow["effect"] > 1.8  # more mistakes than said: more is corrected
+
+
+def test_no_difference_costs_little_however_many_mistakes():
+    """Mistakes that are the same in both arms make no difference: the interval holds 0."""
+    row = corrected.row(*cohort(MIXED, np.zeros(5), seed=3), seed=1)
+    assert row["ci_low"] < 0 < row["ci_high"]
+    assert row["p"] > 0.05
+
+
+def test_a_pole_that_may_be_all_mistakes_is_not_estimable():
+    """Cases have a hundredth of the Th22-like cells: what counts as such are mistakes."""
+    given = cohort(MIXED, np.array([0, 0, 0, 0, -4.6]))
+    row = corrected.row(*given, seed=1)
+    assert not row["estimable"]
+    assert "mistakes may be all of a pole in an arm" in row["reason"]
+
+
+def test_interval_and_p_say_the_same():
+    for seed in range(12):
+        row = corrected.row(*cohort(MIXED, PLANTED / 8, n=8, seed=seed, sd=0.4), seed=seed)
+        outside = row["ci_low"] > 0 or row["ci_high"] < 0
+        assert outside == (row["p"] < 0.05)
+
+
+def test_the_seed_alone_decides_what_is_drawn():
+    given = cohort(MIXED, PLANTED, n=6)
+    one, again, other = (corrected.row(*given, seed=s) for s in (1, 1, 2))
+    assert one == again
+    assert one["ci_high"] != other["ci_high"]
+    assert one["ci_high"] == pytest.approx(other["ci_high"], rel=0.1)
+
+
+def test_mistakes_add_up():
+    """Own, crossed and rest of a pole are all there is of it."""
+    made = cohort(MIXED, PLANTED)[-1]
+    whole = made.own + made.crossed.sum(axis=1) + made.others.to_numpy().sum(axis=0)
+    assert whole == pytest.approx([1, 1])
+    assert made.crossed.diagonal().tolist() == [0, 0]
+    assert sorted(made.others.index) == ["CD4_CM", "CD4_Th17"]
+
+
+def test_no_cells_of_a_pole_no_mistakes():
+    joint = composition.confusion_table(np.diag([5.0, 2, 1, 1, 0]), NAMES)
+    assert corrected.mistakes(joint, POLES) is None
+    assert corrected.mistakes(joint.iloc[:0], POLES) is None
