@@ -8,7 +8,7 @@ UNIT_KEY = UNIT[1:]  # the same within a cohort
 ABOUT_SAMPLE = ["cohort", "sample", "donor", "condition"]
 
 # Columns of a sample sheet that say where files are, not who the donor is.
-FILE_COLUMNS = ("sample", "path", "prefix", "matrix", "barcodes", "features")
+FILE_COLUMNS = ("sample", "path", "prefix", "matrix", "barcodes", "features", "tags")
 
 UNASSIGNED = "unassigned"  # the label of a cell to which none is given
 BRANCH = "level1"  # column of the branch of a T cell (CD4, CD8, MAIT, ...)
