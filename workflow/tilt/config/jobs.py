@@ -15,6 +15,7 @@ from tilt.io import layouts
 
 SHARED_FROM = 32  # samples of a cohort from which on they share jobs
 MOST = 8  # samples in a job, and jobs that there are at the least, to run beside each other
+SOURCE: tuple[str, ...]
 SOURCE = ("format", "folder", "genes_file", "genome", "file", "h5ad", "cell_table", "author_labels")
 SOURCE += ("protein",)
 DECLARED = ("name", "format", "cells", "contrast", "covariates", "strata", "composition")

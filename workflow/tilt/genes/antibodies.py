@@ -37,6 +37,7 @@ AFTER = re.compile(
     r"|\|pAbO$|[-_. ]+[ab]\d{4}$",
     re.IGNORECASE,
 )
+GREEK = str.maketrans("αβγδ", "abgd")
 PARTS = re.compile(r"[-_.:| /]+(?=[^-_.:| /]+$)")  # before the last part of a name
 
 
@@ -59,8 +60,7 @@ def _known() -> dict[str, str]:
 
 
 def _key(name: str) -> str:
-    greek = name.translate(str.maketrans({"α": "a", "β": "b", "γ": "g", "δ": "d"}))
-    return re.sub(r"[^a-z0-9]", "", greek.casefold())
+    return re.sub(r"[^a-z0-9]", "", name.translate(GREEK).casefold())
 
 
 def kind(name: str) -> str:

@@ -100,7 +100,7 @@ def genes_only(
             "and are left out: they are no genes"
         )
         if aside is not None:
-            names = [symbols[i] for i in np.flatnonzero(tag)]
+            names = [name for name, is_tag in zip(symbols, tag, strict=True) if is_tag]
             part = sp.csr_matrix(matrix)[:, np.flatnonzero(tag)]
             aside.append(antibody_tags.table(part, barcodes, names))
         matrix = sp.csr_matrix(matrix)[:, ~tag]
