@@ -9,6 +9,7 @@ rule estimate_imbalance:
                 detectability="results/{cohort}/detectability.tsv",
             )
         ),
+        unpack(if_tags(proteins="results/{cohort}/protein_counts.tsv")),
         composition="results/{cohort}/composition.tsv",
         signatures=CONFIG["resources"]["signatures"],
     output:
@@ -35,6 +36,7 @@ rule estimate_imbalance:
 rule compare_donors:
     input:
         unpack(if_cells(activity="results/{cohort}/activity.tsv")),
+        unpack(if_tags(proteins="results/{cohort}/protein_counts.tsv")),
         composition="results/{cohort}/composition.tsv",
         imbalance="results/{cohort}/imbalance.tsv",
     output:

@@ -26,6 +26,7 @@ def main(snakemake: Any) -> None:
         tables.read(snakemake.input.composition),
         imbalances,
         tables.read(given("activity")) if given("activity") else None,
+        tables.read(given("proteins")) if given("proteins") else None,
     )
     for row in tests[tests["role"] == PRIMARY].itertuples():
         said = f"{row.effect:.3g} [{row.ci_low:.3g}, {row.ci_high:.3g}], p {row.p:.3g}"

@@ -10,12 +10,13 @@ import logging
 import warnings
 from dataclasses import dataclass
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from tilt.core.contracts import PROTEINS
-from tilt.core.text import count
+from tilt.core.text import count, few
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,38 @@ class Levels:
     aligned: pd.DataFrame
     log_odds: pd.DataFrame
     fits: pd.DataFrame
+
+
+def require(counts: pd.DataFrame | None, sample: pd.Series, cohort: str) -> pd.DataFrame:
+    """The counts. Raise ValueError where no sample of a cohort has tags; tell how panels differ.
+
+    ``counts``: cells x proteins, NaN where a sample has no such tag; ``sample`` of each cell.
+    """
+    if counts is None or counts.empty or counts.isna().all(axis=None):
+        raise ValueError(
+            f"cohort {cohort}: no sample has antibody tags. Fix: correct `protein: from` in the "
+            "cohort file, or take `protein` out"
+        )
+    has = counts.notna().groupby(sample.astype(str).to_numpy()).any()
+    none = has.index[~has.any(axis=1)].tolist()
+    if none:
+        log.warning("%s without antibody tags: %s", count(len(none), "sample"), few(none))
+    part = has[has.any(axis=1)]
+    for protein in part.columns[~part.all()]:
+        lost = part.index[~part[protein]].tolist()
+        log.warning("no antibody against %s in %d samples: %s", protein, len(lost), few(lost))
+    return counts
+
+
+def as_anndata(levels: Levels, obs: pd.DataFrame) -> ad.AnnData:
+    """The levels as an AnnData, cells x proteins: X the CLR, layers aligned and log_odds."""
+    layers = {name: getattr(levels, name).to_numpy(np.float32) for name in ("aligned", "log_odds")}
+    return ad.AnnData(
+        levels.clr.to_numpy(np.float32),
+        obs=obs[["sample", "donor", "batch"]],
+        var=pd.DataFrame(index=levels.clr.columns.astype(str)),
+        layers=layers,
+    )
 
 
 def centered(counts: pd.DataFrame) -> pd.DataFrame:

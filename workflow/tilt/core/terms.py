@@ -63,6 +63,18 @@ ESTIMATORS = {
         "SD",
     ),
 }
+# Beside them, in cohorts with antibody tags; it never leads.
+PROTEIN_AXIS = "E4"
+MEASURED = {
+    **ESTIMATORS,
+    PROTEIN_AXIS: Estimator(
+        "E4 protein axis",
+        "ln(PD-1hi ICOS+ / CD96hi)",
+        "the log-ratio of PD-1hi ICOS+ to CD96hi cells by their proteins (E4)",
+        "ln ratio",
+        "PD-1hi ICOS+ per CD96hi cell",
+    ),
+}
 RATIOS = ("E1", "E2")  # estimators that are log-ratios of counts
 
 # Role of a test, declared before the data are seen, in the order of the table.

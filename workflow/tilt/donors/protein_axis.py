@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 from tilt.cells import groups
-from tilt.core.contracts import PROTEIN_COUNTS
-from tilt.core.terms import UNIT, UNIT_KEY
+from tilt.core.contracts import IMBALANCE, PROTEIN_COUNTS
+from tilt.core.terms import PROTEIN_AXIS, UNIT, UNIT_KEY
 from tilt.core.text import listed
+from tilt.donors import imbalance
 
 log = logging.getLogger(__name__)
 
@@ -105,3 +106,19 @@ def _reasons(
         else:
             out.append(f"no antibody against {listed(lost)} in the panel of this donor")
     return out
+
+
+def beside(imbalances: pd.DataFrame, counted: pd.DataFrame, min_cells: int) -> pd.DataFrame:
+    """The table of imbalances with the rows of E4 below; it never leads.
+
+    ``counted`` of :func:`counts`; ``min_cells``: memory CD4 cells with all antibodies that a donor
+    needs.
+    """
+    told = counted["reason"].fillna("")
+    whole = told.iloc[0] if len(counted) and (told == told.iloc[0]).all() else ""
+    rows = imbalance.ratio_rows(counted, PROTEIN_AXIS, min_cells, whole)
+    rows["reason"] = np.where(told != "", told, rows["reason"])
+    lost = int((~rows["estimable"]).sum())
+    log.info("%s: estimable in %d of %d donors", PROTEIN_AXIS, len(rows) - lost, len(rows))
+    joined = pd.concat([imbalances, rows.assign(leads=False)], ignore_index=True)
+    return joined.reindex(columns=list(IMBALANCE.columns))

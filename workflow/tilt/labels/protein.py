@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from tilt.core.contracts import PROTEIN_EVIDENCE
+from tilt.core.terms import UNASSIGNED
 from tilt.genes import antibodies, taxonomy
 
 # Share of the cells of a label that show what it is said to have (or lack), with a perfect
@@ -80,3 +82,33 @@ def of_cells(
     meant = signs(markers, names, list(log_odds))
     sure = reliability(fits).reindex(np.asarray(batch).astype(str)).fillna(0.0)
     return evidence(log_odds, sure.set_axis(log_odds.index), meant)
+
+
+def shown(
+    aligned: pd.DataFrame, log_odds: pd.DataFrame, labels: pd.DataFrame, markers: pd.DataFrame
+) -> pd.DataFrame:
+    """What the cells of each label show of each protein, beside what the table of antibodies says.
+
+    ``aligned``, ``log_odds``: cells x proteins; ``labels``: subset of each cell, in their order.
+    Returns the table of :data:`tilt.core.contracts.PROTEIN_EVIDENCE`: median and quartiles of the
+    log level above background, and the share of cells likelier to have the protein than not
+    (missing where signal and background are not apart).
+    """
+    subset = labels["subset"].to_numpy()
+    names = [n for n in markers["label"] if n in set(subset) and n != UNASSIGNED]
+    meant = signs(markers, names, list(aligned))
+    rows = []
+    for protein in aligned:
+        for name in names:
+            values = aligned[protein].to_numpy(float)[subset == name]
+            odds = log_odds[protein].to_numpy(float)[subset == name]
+            odds = odds[np.isfinite(values)]
+            values = values[np.isfinite(values)]
+            sign = int(meant.at[name, protein]) if protein in meant else 0
+            quartiles = np.quantile(values, (0.5, 0.25, 0.75)) if len(values) else [np.nan] * 3
+            told = odds[odds != 0]
+            share = float((told > 0).mean()) if len(told) else np.nan
+            rows.append(
+                (protein, name, "-+"[sign > 0] if sign else "", len(values), *quartiles, share)
+            )
+    return pd.DataFrame(rows, columns=list(PROTEIN_EVIDENCE.columns))

@@ -1,7 +1,7 @@
 """Antibody tags of simulated cells: signal, background, spill between cells, shifts of batches.
 
-The key ``protein`` of a parameter file (``resources/demo/demo_cite.yaml`` explains it) turns them on.
-They are drawn from streams of their own: the RNA of a cohort is the same with them and without.
+The key ``protein`` of a parameter file turns them on (``resources/demo/demo_cite.yaml``). They are
+drawn from streams of their own: the RNA of a cohort is the same with them and without.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ import pandas as pd
 from tilt.simulate.counts import negative_binomial
 from tilt.simulate.world import stream
 
+KEYS: tuple[str, ...]
 KEYS = ("background", "cell_sd", "signal_sd", "batch_sd", "donor_sd", "spill", "dispersion")
 KEYS += ("missing", "others", "levels")
 

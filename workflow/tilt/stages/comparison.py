@@ -4,7 +4,7 @@ import anndata as ad
 import pandas as pd
 
 from tilt.cells import groups
-from tilt.core.terms import POLE_FLAGS, UNIT_KEY
+from tilt.core.terms import POLE_FLAGS, PROTEIN_AXIS, UNIT_KEY
 from tilt.donors import imbalance
 from tilt.stats import contrast, plan, specifications
 
@@ -16,12 +16,18 @@ def compare(
     counted: pd.DataFrame,
     imbalances: pd.DataFrame,
     activity: pd.DataFrame | None,
+    proteins: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Tests of everything that was measured per donor (:func:`tilt.stats.contrast.run`)."""
+    """Tests of everything that was measured per donor (:func:`tilt.stats.contrast.run`).
+
+    ``proteins``: cells of both poles by their proteins, in cohorts with antibody tags.
+    """
     poles = {
         "E1": imbalance.pole_counts(counted, settings.poles),
         "E2": imbalance.pole_counts(counted, POLE_FLAGS),
     }
+    if proteins is not None:
+        poles[PROTEIN_AXIS] = proteins
     return contrast.run(donors, tests, counted, imbalances, activity, poles)
 
 
