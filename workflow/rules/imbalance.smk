@@ -9,6 +9,7 @@ rule estimate_imbalance:
                 detectability="results/{cohort}/detectability.tsv",
             )
         ),
+        unpack(if_tags(proteins="results/{cohort}/protein_counts.tsv")),
         composition="results/{cohort}/composition.tsv",
         signatures=CONFIG["resources"]["signatures"],
     output:
@@ -40,6 +41,7 @@ rule compare_donors:
                 confusion="results/{cohort}/expected_confusion.tsv",
             )
         ),
+        unpack(if_tags(proteins="results/{cohort}/protein_counts.tsv")),
         composition="results/{cohort}/composition.tsv",
         imbalance="results/{cohort}/imbalance.tsv",
     output:

@@ -54,6 +54,9 @@ rule split_cohort:
         keep=of_cohort(
             lambda cohort: [name for name in [cohort.get("author_labels")] if name]
         ),
+        tags_from=of_cohort(
+            lambda cohort: (cohort.get("protein") or {}).get("from", "")
+        ),
         code=code("split_cohort"),
     script:
         "../scripts/split_cohort.py"

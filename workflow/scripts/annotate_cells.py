@@ -15,7 +15,7 @@ def main(snakemake: Any) -> None:
     from tilt.core import tables
     from tilt.genes import tables as gene_tables
     from tilt.io import store
-    from tilt.labels import annotate
+    from tilt.labels import annotate, protein
     from tilt.stages import cohort
 
     params = snakemake.params
@@ -25,10 +25,17 @@ def main(snakemake: Any) -> None:
     panel = annotate.panel(stats, markers, signatures, params.seed)
     cells = store.select_genes(store.open_store(snakemake.input.counts), panel)
     author = cells.obs.get("author_label", pd.Series("", index=cells.obs_names))
+    told = None
+    if snakemake.input.get("proteins"):
+        levels = ad.read_h5ad(snakemake.input.proteins).to_df("log_odds")
+        fits = tables.read(snakemake.input.fits)
+        told = protein.of_cells(levels, fits, cells.obs["batch"].to_numpy(), markers)
     cells.obs = cells.obs[["donor", "n_counts"]]
     log.info("%d cells, %d genes of interest", *cells.shape)
     embedding = ad.read_h5ad(snakemake.input.embedding).obsm["X_harmony"]
-    found = annotate.label(cells, embedding, markers, signatures, params.seed, branch=params.branch)
+    found = annotate.label(
+        cells, embedding, markers, signatures, params.seed, branch=params.branch, proteins=told
+    )
     log.info("cells per subset: %s", found.labels["subset"].value_counts().to_dict())
     made = cohort.label_tables(found, cells, author, markers, params.label_map, params.labels_lead)
     for name, table in made.items():

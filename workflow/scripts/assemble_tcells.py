@@ -15,7 +15,7 @@ def main(snakemake: Any) -> None:
     from tilt.cells import normalize
     from tilt.core import tables
     from tilt.figures import names
-    from tilt.io import store
+    from tilt.io import store, tags
     from tilt.stages import tcells
 
     counts = store.open_store(snakemake.input.counts)
@@ -45,6 +45,11 @@ def main(snakemake: Any) -> None:
             tables.read(snakemake.input.inputs),
         ),
     }
+    if snakemake.input.get("proteins"):
+        slots["obsm"] |= tcells.proteins(
+            store.read_slot(snakemake.input.counts, tags.SLOT),
+            ad.read_h5ad(snakemake.input.proteins),
+        )
     n_counts = counts.obs["n_counts"].to_numpy()
     target = snakemake.params.target_sum
     with tables.atomic(snakemake.output[0]) as part:

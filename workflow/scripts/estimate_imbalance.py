@@ -1,4 +1,4 @@
-"""Estimate the imbalance of every donor three ways and decide, blind, which way leads."""
+"""Estimate the imbalance of every donor in all ways and decide, blind, which way leads."""
 
 from typing import Any
 
@@ -12,9 +12,8 @@ def main(snakemake: Any) -> None:
     import anndata as ad
 
     from tilt.core import tables
-    from tilt.donors import imbalance
+    from tilt.donors import imbalance, protein_axis, units
     from tilt.genes import tables as gene_tables
-    from tilt.donors import units
     from tilt.stats import plan
 
     cohort = snakemake.params.cohort
@@ -22,15 +21,19 @@ def main(snakemake: Any) -> None:
     given = snakemake.input.get
     bulk = ad.read_h5ad(given("pseudobulk")) if given("pseudobulk") else None
     contrast = plan.contrast_of(cohort, snakemake.params.min_donors, donors)
+    settings = plan.imbalance_settings(cohort["imbalance"])
     table, _ = imbalance.estimate(
         tables.read(snakemake.input.composition),
         bulk,
         donors,
         gene_tables.read_signatures(snakemake.input.signatures),
-        plan.imbalance_settings(cohort["imbalance"]),
+        settings,
         tables.read(given("detectability")) if given("detectability") else None,
         plan.strata_of(donors, contrast),
     )
+    if given("proteins"):
+        proteins = tables.read(given("proteins"))
+        table = protein_axis.beside(table, proteins, settings.min_memory_cells)
     tables.write(table, snakemake.output[0])
 
 

@@ -24,7 +24,12 @@ def main(snakemake: Any) -> None:
     variables = {sample: store.read_part(path, "var") for sample, path in samples}
     var = gather.shared_genes(variables)
     read = (
-        (store.read_part(path, "obs"), variables[sample], store.read_part(path, "X"))
+        (
+            store.read_part(path, "obs"),
+            variables[sample],
+            store.read_part(path, "X"),
+            store.read_slot(path, "protein"),
+        )
         for sample, path in samples
     )
     n_cells = store.write_store(snakemake.output.counts, gather.t_cells(read, var), var)

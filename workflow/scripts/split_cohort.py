@@ -21,6 +21,7 @@ def main(snakemake: Any) -> None:
         {sample: folder / f"{sample}.h5ad" for sample in snakemake.params.samples},
         keep=snakemake.params.keep,
         where=snakemake.params.h5ad.get("where"),
+        tags_from=snakemake.params.tags_from,
     )
     log.info("cells per sample: %s", cells)
 

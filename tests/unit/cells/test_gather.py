@@ -37,7 +37,7 @@ def test_two_namings_are_refused_with_both_shown():
 
 def test_only_t_cells_and_no_condition():
     parts = [sample("s1", ["T", "B", "T"], "DCBA"), sample("s2", ["NK"])]
-    found = list(gather.t_cells(((p.obs, p.var, p.X) for p in parts), var("AB")))
+    found = list(gather.t_cells(((p.obs, p.var, p.X, None) for p in parts), var("AB")))
     assert [list(part.obs_names) for part in found] == [["s1_0", "s1_2"], []]
     assert found[0].X.toarray().tolist() == [[3, 2], [11, 10]]
     assert "condition" not in found[0].obs

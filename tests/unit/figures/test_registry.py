@@ -53,7 +53,7 @@ def test_entry_is_complete(figure):
     assert all([figure.title, figure.alt, figure.words, figure.category])
     assert figure.words.endswith(".") and figure.alt[0].isupper() and not figure.alt.endswith(".")
     assert set(figure.cells_only) | set(figure.columns) <= set(figure.needs)
-    assert figure.cohorts in ("all", "cells", "modeled")
+    assert figure.cohorts in ("all", "cells", "tagged", "modeled")
     taken = inspect.signature(load(figure.draw)).parameters
     given = {*figure.needs, *figure.settings, *figure.options}
     given.add("labels" if figure.across else "cohort")

@@ -71,22 +71,26 @@ def same_libraries(cells: pd.DataFrame) -> list[list[str]]:
 
 
 def t_cells(
-    samples: Iterator[tuple[pd.DataFrame, pd.DataFrame, sparse.csr_matrix]], var: pd.DataFrame
+    samples: Iterator[tuple[pd.DataFrame, pd.DataFrame, sparse.csr_matrix, pd.DataFrame | None]],
+    var: pd.DataFrame,
 ) -> Iterator[AnnData]:
     """T cells of each sample, with the genes of ``var``, without the condition.
 
-    ``samples`` gives ``obs``, ``var`` and the counts (cells x genes) of one sample at a time. The
-    condition stays behind: annotation must not see it.
+    ``samples`` gives ``obs``, ``var``, the counts (cells x genes) and, where there are antibody
+    tags, those of proteins (cells x proteins) of one sample at a time. The condition stays behind:
+    annotation must not see it.
     """
-    for obs, genes, counts in samples:
+    for obs, genes, counts, proteins in samples:
         if len(obs) == 0:
             continue
-        part = counts[np.flatnonzero(obs["lineage"] == "T")]
+        inside = np.flatnonzero(obs["lineage"] == "T")
+        part = counts[inside]
         columns = genes.index.get_indexer(var.index)
         if not np.array_equal(columns, np.arange(len(genes))):
             part = part[:, columns]
         kept = [name for name in (*STORE_COLUMNS, "author_label") if name in obs]
-        yield AnnData(part, obs=obs.loc[obs["lineage"] == "T", kept], var=var)
+        beside = {} if proteins is None else {"protein": proteins.iloc[inside]}
+        yield AnnData(part, obs=obs.loc[obs["lineage"] == "T", kept], var=var, obsm=beside)
 
 
 def waterfall(summaries: list[dict], about: pd.DataFrame) -> pd.DataFrame:

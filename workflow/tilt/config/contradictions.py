@@ -92,6 +92,7 @@ def of_cohort(cohort: Mapping, own_qc: bool) -> list[str]:
         wrong = f"batch is `{cohort['batch']}`: correcting for it would take the effect away"
         fix = "name what was processed together, or leave `batch` out"
         found.append(problem(path, "batch", wrong, cohort["batch"], fix=fix))
+    found += of_protein(cohort)
     own = (cohort.get("composition") or {}).get("poles") or {}
     found += of_poles(own, path, "composition: poles")
     if name in (cohort.get("same_donors_as") or ()):
@@ -105,6 +106,19 @@ def of_cohort(cohort: Mapping, own_qc: bool) -> list[str]:
             fix = f"folder: {Path(folder).name or name}"
             found.append(problem(path, "folder", wrong, folder, fix=fix))
     return found + _retrieved(cohort, path)
+
+
+def of_protein(cohort: Mapping) -> list[str]:
+    """A place of antibody tags that the format of the cohort does not have."""
+    place, layout = (cohort.get("protein") or {}).get("from", ""), cohort.get("format")
+    fix = "from: features (tags among the genes) or from: folder (tags in folders of their own)"
+    if layout == "composition_table" and place:
+        wrong, fix = "a table of counts has no antibody tags", "take `protein` out"
+    elif "/" in place and layout not in ("h5ad", "h5ad_per_sample"):
+        wrong = f"format {layout} has no {place.split('/')[0]}"
+    else:
+        return []
+    return [problem(cohort["path"], "protein: from", wrong, place, fix=fix)]
 
 
 def _retrieved(cohort: Mapping, path: str) -> list[str]:

@@ -15,7 +15,9 @@ from tilt.io import layouts
 
 SHARED_FROM = 32  # samples of a cohort from which on they share jobs
 MOST = 8  # samples in a job, and jobs that there are at the least, to run beside each other
+SOURCE: tuple[str, ...]
 SOURCE = ("format", "folder", "genes_file", "genome", "file", "h5ad", "cell_table", "author_labels")
+SOURCE += ("protein",)
 DECLARED = ("name", "format", "cells", "contrast", "covariates", "strata", "composition")
 CONTRAST = ("contrast", "covariates", "strata")
 PLAN = ("secondary", "min_donors", "permutations", "bootstraps")  # settings of the tests
@@ -47,7 +49,10 @@ def source(cohort: Mapping) -> dict:
     if cohort["format"] != "h5ad":
         return found
     folder = f"results/{cohort['name']}/raw"
-    return found | {"format": "h5ad_per_sample", "folder": folder, "h5ad": {"counts": "X"}}
+    split = {"format": "h5ad_per_sample", "folder": folder, "h5ad": {"counts": "X"}}
+    if "/" in (found.get("protein") or {}).get("from", ""):  # the split has put them there
+        split["protein"] = found["protein"] | {"from": "obsm/protein"}
+    return found | split
 
 
 def raw_files(cohort: Mapping, sample: str) -> list[str]:

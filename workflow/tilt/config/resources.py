@@ -8,10 +8,10 @@ from tilt.config import author_words
 from tilt.config.cohorts import few, repeats
 from tilt.config.messages import nearest, problem
 from tilt.config.user_files import check_cells, read_table
-from tilt.core.terms import FLAGS, GROUPS, UNASSIGNED
+from tilt.core.terms import FLAGS, GROUPS, MEASURED, UNASSIGNED
 
 ROOT_LABEL = "PBMC"
-RESERVED = (*GROUPS, *FLAGS, UNASSIGNED, "pbmc", "total", "E1", "E2", "E3")
+RESERVED = (*GROUPS, *FLAGS, UNASSIGNED, "pbmc", "total", *MEASURED)
 MOUSE = re.compile(r"^[A-Z][a-z]+[a-z0-9-]*$")
 MOST_WEIGHT = 100  # times the usual weight of a gene
 

@@ -105,6 +105,32 @@ HVG = _table(
     flag highly_variable
     """,
 )
+PROTEINS = _table(  # antibody tags: background and signal of each, batch by batch
+    "proteins.tsv",
+    """
+    text cohort batch protein
+    count n_cells
+    number low_mean low_sd high_mean high_sd share_high separation median background
+    flag apart
+    text reason
+    """,
+)
+PROTEIN_COUNTS = _table(  # E4: cells of both poles by their proteins
+    "protein_counts.tsv",
+    """
+    text cohort donor condition
+    count n_cells n_tph n_th22 n_both
+    text reason
+    """,
+)
+PROTEIN_EVIDENCE = _table(
+    "protein_evidence.tsv",
+    """
+    text protein label sign
+    count n_cells
+    number median low high share_positive
+    """,
+)
 CLUSTERS = _table("clusters.tsv.gz", "text cell", others=COUNT)
 UMAP = _table("umap.tsv.gz", "text cell; number umap1 umap2 donors_near", "donors_near")
 

@@ -8,7 +8,7 @@ UNIT_KEY = UNIT[1:]  # the same within a cohort
 ABOUT_SAMPLE = ["cohort", "sample", "donor", "condition"]
 
 # Columns of a sample sheet that say where files are, not who the donor is.
-FILE_COLUMNS = ("sample", "path", "prefix", "matrix", "barcodes", "features")
+FILE_COLUMNS = ("sample", "path", "prefix", "matrix", "barcodes", "features", "tags")
 
 UNASSIGNED = "unassigned"  # the label of a cell to which none is given
 BRANCH = "level1"  # column of the branch of a T cell (CD4, CD8, MAIT, ...)
@@ -61,6 +61,18 @@ ESTIMATORS = {
         "Tph − Th22 axis (SD)",
         "the pseudobulk axis Tph minus Th22 (E3)",
         "SD",
+    ),
+}
+# Beside them, in cohorts with antibody tags; it never leads.
+PROTEIN_AXIS = "E4"
+MEASURED = {
+    **ESTIMATORS,
+    PROTEIN_AXIS: Estimator(
+        "E4 protein axis",
+        "ln(PD-1hi ICOS+ / CD96hi)",
+        "the log-ratio of PD-1hi ICOS+ to CD96hi cells by their proteins (E4)",
+        "ln ratio",
+        "PD-1hi ICOS+ per CD96hi cell",
     ),
 }
 RATIOS = ("E1", "E2")  # estimators that are log-ratios of counts

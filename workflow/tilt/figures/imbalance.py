@@ -7,7 +7,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tilt.core.terms import CORRECTED, ESTIMATORS, POLE_FLAGS, PRIMARY, UNIT_KEY, WORKING_SET
+from tilt.core.terms import (
+    CORRECTED,
+    ESTIMATORS,
+    MEASURED,
+    POLE_FLAGS,
+    PRIMARY,
+    UNIT_KEY,
+    WORKING_SET,
+)
 from tilt.core.text import count
 from tilt.figures import activity as activities
 from tilt.figures import forest, strips, style
@@ -112,7 +120,7 @@ def draw_estimator(
         strips.not_estimable(ax, reason)
         return
     strips.two_arms(ax, rows, cohort)
-    ax.set_ylabel(ESTIMATORS[name].axis)
+    ax.set_ylabel(MEASURED[name].axis)
     text = strips.test_text(tests)
     if not text:
         text = style.textwrap.fill(f"no contrast: {reason}", 30)

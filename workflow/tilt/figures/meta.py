@@ -7,13 +7,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tilt.core.terms import ESTIMATORS, WORKING_SET
+from tilt.core.terms import MEASURED, WORKING_SET
 from tilt.figures import forest, style
 from tilt.figures.names import CASE_COLOR, DARK, p_text, pretty
 from tilt.figures.registry import title
 from tilt.stats import meta, meta_table
 
-QUANTITIES = (*ESTIMATORS, "CD4_Tph_like", "CD4_Tfh_circ", "CD4_Th22_like")
+QUANTITIES = (*MEASURED, "CD4_Tph_like", "CD4_Tfh_circ", "CD4_Th22_like")
 TITLE = title("across/meta")
 
 

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tilt.core.terms import ESTIMATORS, INTERFERON_SET, ISG_HIGH, UNASSIGNED, WORKING_SET
+from tilt.core.terms import INTERFERON_SET, ISG_HIGH, MEASURED, UNASSIGNED, WORKING_SET
 
 CONTROL_COLOR = "#0072B2"
 CASE_COLOR = "#D55E00"
@@ -128,7 +128,7 @@ NAMES = {
     "cd4": "CD4 T cells",
     "t": "T cells",
     "pbmc": "all PBMC",
-    **{name: about.title for name, about in ESTIMATORS.items()},
+    **{name: about.title for name, about in MEASURED.items()},
     INTERFERON_SET: "Type I interferon",
     "AHR_T_CORE": "AHR core targets",
     "AHR_T_EXT": "AHR extended targets",

@@ -142,6 +142,30 @@ ENTRIES = (
         cells_only=("mediators",),
     ),
     Figure(
+        name="protein",
+        job="plot_proteins",
+        title="the protein axis and its antibodies",
+        category="2 Donors",
+        alt="Dots per donor of the protein axis by condition and against the leading estimator, "
+        "separation of antibodies, and map of proteins by subset",
+        words="(a) E4 by condition: log-ratio of PD-1hi ICOS+ to CD96hi memory CD4 T cells by "
+        "their proteins, each dot a donor, with mean and 95% t interval; least squares with HC2, "
+        "donors weighted by precision. (b) The leading estimator, from RNA, against E4; Spearman's "
+        "rho with Fieller's interval. (c) How far signal and background of each antibody lie apart "
+        "in each batch; only where they do (filled) does it speak in the labels. (d) Share of the "
+        "cells of each subset that are likelier to have the protein than not, of those measured "
+        "where it is told apart; + and − mark what is expected of the subset. n stands in the "
+        "figure.",
+        draw="figures.protein.draw",
+        needs={
+            "imbalance": "imbalance.tsv",
+            "tests": "tests.tsv",
+            "fits": "proteins.tsv",
+            "evidence": "protein_evidence.tsv",
+        },
+        cohorts="tagged",
+    ),
+    Figure(
         name="volcano",
         job="plot_specifications",
         title="genes between conditions",

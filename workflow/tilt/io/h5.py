@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
-from tilt.io import h5_parts
+from tilt.io import h5_parts, tags
 from tilt.io.errors import BadSample, not_counts, split_features
 
 if TYPE_CHECKING:
     import h5py
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +27,11 @@ HUMAN = re.compile(r"^(GRCh\d+|hg\d+)", re.IGNORECASE)
 
 
 def read_10x(
-    path: Path, sample: str, genome: str = ""
+    path: Path, sample: str, genome: str = "", aside: list | None = None
 ) -> tuple[sp.csr_matrix, list[str], list[str], list[str]]:
     """Matrix (cells x genes), barcodes, ids and symbols of a 10x HDF5 file, v2 or v3.
+
+    Antibody tags go to ``aside`` (cells x tags), where it is given.
 
     A v2 file has a group for each genome: ``genome`` names the one to read; without it the only
     one, or the only human one.
@@ -65,6 +68,8 @@ def read_10x(
         matrix = h5_parts.sound_matrix(parts, shape)
     table = [list(row) for row in zip(ids, symbols, *([kinds] if kinds else []), strict=True)]
     ids, symbols, keep = split_features(table)
+    if aside is not None and keep is not None:
+        aside.append(tags.of_features(matrix, barcodes, table))
     return (matrix if keep is None else matrix[:, keep]), barcodes, ids, symbols
 
 
@@ -96,13 +101,16 @@ def read_h5ad(
     column: str | None,
     keep: list[str],
     where: dict[str, list[str]],
+    aside: list | None = None,
 ) -> tuple[sp.csr_matrix, list[str], list[str], list[str], dict[str, np.ndarray]]:
     """Matrix, barcodes, ids, symbols and kept obs columns of one sample of an h5ad file.
 
     ``column`` = obs column whose value is ``sample`` for the cells wanted; None = all cells.
-    ``where`` = obs column -> values, for cells to be taken at all.
+    ``where`` = obs column -> values, for cells to be taken at all. Antibody tags among the features
+    go to ``aside`` (cells x tags), where it is given.
     """
-    with h5_parts.opened(path, sample) as file:
+    with h5_parts.opened(path, sample) as whole:
+        file, counts = h5_parts.root(whole, counts)
         group = h5_parts.counts_group(file, counts, sample, path)
         barcodes, ids, symbols = h5_parts.names(file, counts)
         obs = {name: np.array(h5_parts.column(file, name, sample, path)) for name in keep}
@@ -121,8 +129,17 @@ def read_h5ad(
     if kinds is not None:
         table = [list(row) for row in zip(ids, symbols, kinds, strict=True)]
         ids, symbols, genes = split_features(table)
+        if aside is not None and genes is not None:
+            aside.append(tags.of_features(matrix, [barcodes[i] for i in rows], table))
         matrix = matrix if genes is None else matrix[:, genes]
     return matrix, [barcodes[i] for i in rows], ids, symbols, obs
+
+
+def read_tags(path: Path, place: str, counts: str, sample: str) -> "pd.DataFrame":
+    """Antibody tags (all cells x tags) of ``obsm/<name>`` or of the modality ``mod/<name>``."""
+    with h5_parts.opened(path, sample) as whole:
+        root = whole if place.startswith("mod/") else h5_parts.root(whole, counts)[0]
+        return tags.in_h5(root, place, sample, path)
 
 
 def split_h5ad(
@@ -133,6 +150,7 @@ def split_h5ad(
     keep: list[str] | None = None,
     where: dict[str, list[str]] | None = None,
     block_rows: int = h5_parts.BLOCK_ROWS,
+    tags_from: str = "",
 ) -> dict[str, int]:
     """Split an h5ad of a whole cohort into one h5ad a sample, by blocks of rows.
 
@@ -140,17 +158,22 @@ def split_h5ad(
     that gives a path or None. Rows of other samples are passed over, as are cells whose obs
     values are not in ``where`` (column -> values). Each file has ``X`` = CSR int32 counts, obs
     columns ``keep``, var as in :func:`tilt.readers.read_sample`; files appear only when whole.
-    Memory: one block of rows, and the names. Returns cells written per sample. A sample without
-    cells gets a file without cells, which read_sample refuses by name. BadSample is raised when
-    no sample has cells, or when values are not counts.
+    ``tags_from``: where antibody tags are apart from the genes (``obsm/<name>``, ``mod/<name>``);
+    they come into ``obsm/protein`` as found. Memory: one block of rows, names and tags. Returns
+    cells written per sample. A sample without cells gets a file without cells, which read_sample
+    refuses by name. BadSample is raised when no sample has cells, or when values are not counts.
     """
     path = Path(path)
-    with h5_parts.opened(path, "") as file:
+    apart = read_tags(path, tags_from, counts, "") if "/" in tags_from else None
+    with h5_parts.opened(path, "") as whole:
+        file, counts = h5_parts.root(whole, counts)
         group = h5_parts.counts_group(file, counts, "", path)
         barcodes, ids, symbols = h5_parts.names(file, counts)
         values = h5_parts.column(file, sample_column, "", path)
         obs = {name: np.array(h5_parts.column(file, name, "", path)) for name in keep or []}
         h5_parts.check_counts(file, group, counts, "", path)
+        if apart is not None:
+            apart = tags.for_cells(apart, barcodes, "", path)
         chosen = h5_parts.chosen(file, where or {}, len(barcodes), "", path)
         found = sorted(set(np.array(values, dtype=object)[chosen]) - {""})
         given = dict(out) if isinstance(out, dict) else {s: out(s) for s in found}
@@ -176,7 +199,7 @@ def split_h5ad(
                 for i in np.unique(code[rows]):
                     writers[list(paths)[i]].add(block[code[rows] == i])
             for writer in writers.values():
-                writer.finish(barcodes, ids, symbols, obs, h5_parts.kinds(file, counts))
+                writer.finish(barcodes, ids, symbols, obs, h5_parts.kinds(file, counts), apart)
         finally:
             for writer in writers.values():
                 writer.part.unlink(missing_ok=True)
@@ -217,9 +240,15 @@ class _Writer:
         self.indptr.append(block.indptr[1:].astype(np.int64) + self.indptr[-1][-1])
 
     def finish(
-        self, barcodes: list, ids: list, symbols: list, obs: dict, kinds: list | None = None
+        self,
+        barcodes: list,
+        ids: list,
+        symbols: list,
+        obs: dict,
+        kinds: list | None = None,
+        apart: "pd.DataFrame | None" = None,
     ) -> None:
-        """Write the names and give the file its name."""
+        """Write the names, and tags that are apart, and give the file its name."""
         import h5py
         import pandas as pd
         from anndata.io import write_elem
@@ -238,6 +267,8 @@ class _Writer:
             write_elem(file, "obs", pd.DataFrame(frame, index=names))
             columns = {"gene_symbol": symbols} | ({"feature_types": kinds} if kinds else {})
             write_elem(file, "var", pd.DataFrame(columns, index=genes))
+            if apart is not None:
+                write_elem(file, f"obsm/{tags.SLOT}", apart.iloc[self.rows])
         self.part.replace(self.path)
 
 

@@ -130,6 +130,17 @@ def counts_group(
     return file[counts]
 
 
+def root(file: "h5py.File", counts: str) -> "tuple[h5py.Group, str]":
+    """Where the parts of the RNA lie (a modality of an h5mu, else the file), and the counts there.
+
+    ``mod/rna/layers/counts`` are the ``layers/counts`` of the modality rna.
+    """
+    parts = counts.split("/", 2)
+    if parts[0] == "mod" and len(parts) == 3 and "/".join(parts[:2]) in file:
+        return file["/".join(parts[:2])], parts[2]
+    return file, counts
+
+
 def names(file: "h5py.File", counts: str) -> tuple[list[str], list[str], list[str]]:
     """Barcodes, gene ids and gene symbols that go with the counts."""
     obs, var = file["obs"], file["raw/var" if counts == "raw/X" else "var"]

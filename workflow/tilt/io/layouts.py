@@ -21,6 +21,7 @@ FEATURES += ("cells_x_genes.genes.txt.gz", "cells_x_genes.genes.txt")
 FEATURES += ("all_genes.csv.gz", "all_genes.csv")
 GENE_NAMES = "cells_x_genes.genes.names.txt"  # symbols in a file of their own
 SEPARATORS = ("_", ".", "-")
+TAG_ROLES = {"matrix": "tag_matrix", "barcodes": "tag_barcodes", "features": "tag_features"}
 
 
 class LayoutError(ValueError):
@@ -33,11 +34,15 @@ def sample_files(cohort: Mapping, row: Mapping) -> dict[str, str]:
     ``cohort`` is a cohort file as a dict (``format``, ``folder``, ``genes_file``, ``file``),
     ``row`` a row of its sheet. Returns role -> path: ``matrix``, ``barcodes`` and ``features``
     (10x_dir, triplets; ``gene_names`` with kallisto|bustools), ``h5`` (10x_h5), ``h5ad`` (h5ad,
-    h5ad_per_sample), ``table``, or
+    h5ad_per_sample), ``table``, those of antibody tags in a folder of their own (``TAG_ROLES``), or
     ``composition`` (a table of the whole cohort, not for :func:`tilt.readers.read_sample`). Where
     several spellings are possible (v2 or v3, gzipped or not) the one that exists is taken, and
     the usual one if none does. Raises LayoutError if the row lacks a column it needs.
     """
+    return _sample_files(cohort, row) | _tag_files(cohort, row)
+
+
+def _sample_files(cohort: Mapping, row: Mapping) -> dict[str, str]:
     folder = Path(cohort.get("folder") or ".")
     layout = cohort["format"]
     if layout == "10x_dir":
@@ -54,6 +59,18 @@ def sample_files(cohort: Mapping, row: Mapping) -> dict[str, str]:
             raise LayoutError(f"the cohort file lacks `file`, which format {layout} needs")
         return {WHOLE_COHORT[layout]: str(folder / cohort["file"])}
     raise LayoutError(f"unknown format {layout!r}; known: {', '.join(FORMATS)}")
+
+
+def _tag_files(cohort: Mapping, row: Mapping) -> dict[str, str]:
+    """Files of the antibody tags of a sample that has them in a folder of their own.
+
+    Of CITE-seq-Count the molecules (``umi_count``), never the reads.
+    """
+    if (cohort.get("protein") or {}).get("from") != "folder" or not row.get("tags"):
+        return {}
+    folder = Path(cohort.get("folder") or ".") / row["tags"]
+    folder = folder / "umi_count" if (folder / "umi_count").is_dir() else folder
+    return {TAG_ROLES[role]: path for role, path in _directory(folder).items() if role in TAG_ROLES}
 
 
 def raw_files(cohort: dict) -> list[str]:
@@ -76,6 +93,8 @@ def read_options(cohort: dict, row: dict) -> dict:
     if table:
         mine = {name: [row.get(column, "")] for name, column in table.get("match", {}).items()}
         options["where"] = {**table.get("keep", {}), **mine}
+    if cohort.get("protein"):
+        options["protein"] = cohort["protein"]
     if cohort.get("author_labels") and (table or "h5ad" in cohort["format"]):
         options["keep"] = [cohort["author_labels"]]
     return options
@@ -113,6 +132,8 @@ def columns_needed(cohort: dict, columns: list[str]) -> list[str]:
         wanted = parts if set(parts) & set(columns) else ["prefix"]
     else:
         wanted = []
+    if (cohort.get("protein") or {}).get("from") == "folder":
+        wanted = [*wanted, "tags"]
     return [name for name in wanted if name not in columns]
 
 

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 
 from tilt.genes import spelling
-from tilt.io import h5, layouts, limits, read_checks, read_other
+from tilt.io import h5, layouts, limits, read_checks, read_other, tags
 from tilt.io.errors import ENSEMBL, BadSample, not_counts, split_features
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def read_sample(
     keep: list[str] | None = None,
     where: dict[str, list[str]] | None = None,
     genome: str = "",
+    protein: Mapping | None = None,
 ) -> "AnnData":
     """Read the raw counts of one sample.
 
@@ -52,33 +54,60 @@ def read_sample(
     h5ad files.
     ``where`` (column -> values of cells to take) and ``keep`` (columns to carry along) apply to
     the obs of h5ad files and to the table of cells of a lane that holds several samples.
-    ``genome`` chooses among the genomes of an old 10x HDF5 file.
+    ``genome`` chooses among the genomes of an old 10x HDF5 file. ``protein``: where its antibody
+    tags are (``from``) and what they bind (``names``); None leaves them out.
 
     Returns an AnnData, cells x genes: ``X`` CSR int32 counts; ``obs_names`` barcodes as found;
     ``var.index`` Ensembl id without version where the source has one, else the symbol;
     ``var["gene_symbol"]`` as found; ``uns["notes"]``: sentences on what was left out or taken for
-    granted, with numbers. Repeated genes are left as they are. Raises BadSample.
+    granted, with numbers; ``obsm["protein"]`` with ``protein``: counts of proteins (cells x
+    proteins, int32 table). Repeated genes are left as they are. Raises BadSample.
     """
     if format not in layouts.FORMATS:
         raise ValueError(f"unknown format {format!r}; known: {', '.join(layouts.FORMATS)}")
     found: tuple  # what is in Found, and columns of obs where the format has them
+    aside: list[pd.DataFrame] = []  # tags that stand among the genes
     for file in files.values():
         read_checks.file(Path(file), sample)
     if format in ("10x_dir", "triplets"):
-        found = _read_triplet(files, sample)
+        found = _read_triplet(files, sample, aside)
     elif format == "table":
         found = _read_table(Path(files["table"]), sample)
     else:
         if format == "10x_h5":
-            found = h5.read_10x(Path(files["h5"]), sample, genome)
+            found = h5.read_10x(Path(files["h5"]), sample, genome, aside)
         else:
             column = sample_column if format == "h5ad" else None
             found = h5.read_h5ad(
-                Path(files["h5ad"]), sample, counts, column, keep or [], where or {}
+                Path(files["h5ad"]), sample, counts, column, keep or [], where or {}, aside
             )
     if "cells" in files:
         found = _of_lane(found, Path(files["cells"]), sample, where or {}, keep or [])
-    return to_anndata(*found, sample=sample, file=next(iter(files.values())))
+    first = Path(next(iter(files.values())))
+    adata = to_anndata(*found, sample=sample, file=first, aside=aside)
+    if protein:
+        place = protein["from"]
+        if place != "features":
+            aside = [_tags_apart(files, place, counts, sample)]
+        cells = [tags.for_cells(part, adata.obs_names, sample, first) for part in aside]
+        joined = pd.concat(cells, axis=1) if cells else pd.DataFrame(index=adata.obs_names)
+        made, notes = tags.proteins(joined, protein.get("names") or {}, sample, first)
+        for note in notes:
+            log.info("sample %s: %s", sample, note)
+        adata.obsm[tags.SLOT] = made
+        adata.uns["notes"] = [*adata.uns["notes"], *notes]
+    return adata
+
+
+def _tags_apart(files: Mapping, place: str, counts: str, sample: str) -> "pd.DataFrame":
+    """Tags (cells x tags, as found) of a folder of their own, or of another part of the file."""
+    if place == "folder":
+        roles = {role: files[name] for role, name in layouts.TAG_ROLES.items() if name in files}
+        if not roles:
+            return tags.table(np.zeros((0, 0)), [], [])
+        matrix, barcodes, names, _ = _read_triplet(roles, sample, [])
+        return tags.table(matrix, barcodes, names)
+    return h5.read_tags(Path(files["h5ad"]), place, counts, sample)
 
 
 def to_anndata(
@@ -90,16 +119,19 @@ def to_anndata(
     *,
     sample: str,
     file: str | Path,
+    aside: list | None = None,
 ) -> "AnnData":
-    """Assemble and check an AnnData from a cells x genes matrix and its names (lists of str)."""
+    """Assemble and check an AnnData from a cells x genes matrix and its names (lists of str).
+
+    Antibody tags among the genes, told by their names, go to ``aside`` (cells x tags).
+    """
     import anndata
-    import pandas as pd
 
     if not barcodes:
         fix = "correct the sample's name in the sheet, or take the row out"
         raise BadSample(sample, file, "has no cells of this sample", fix)
     read_checks.names(barcodes, ids, symbols, sample, file)
-    matrix, ids, symbols, notes = read_other.genes_only(matrix, ids, symbols, file)
+    matrix, ids, symbols, notes = read_other.genes_only(matrix, ids, symbols, file, barcodes, aside)
     for note in notes:
         log.warning("sample %s: %s", sample, note)
     matrix = as_counts(matrix, sample, file)
@@ -167,7 +199,7 @@ def _truncated(sample: str, path: Path, error: Exception) -> BadSample:
     return BadSample(sample, path, wrong, "delete it and fetch it again")
 
 
-def _read_triplet(files: Mapping, sample: str) -> Found:
+def _read_triplet(files: Mapping, sample: str, aside: list) -> Found:
     matrix = _read_matrix(Path(files["matrix"]), sample)
     barcodes = [line[0] for line in read_lines(Path(files["barcodes"]), sample)]
     features = read_lines(Path(files["features"]), sample)
@@ -190,6 +222,8 @@ def _read_triplet(files: Mapping, sample: str) -> Found:
     if (len(features), len(barcodes)) != (n_genes, n_cells):
         raise _misfit(files, sample, matrix.shape, len(features), len(barcodes))
     ids, symbols, keep = split_features(features)
+    if keep is not None:
+        aside.append(tags.of_features(matrix.tocsc().T, barcodes, features))
     matrix = matrix.tocsc() if keep is None else matrix.tocsr()[keep].tocsc()
     return matrix.T, barcodes, ids, symbols
 
@@ -298,8 +332,6 @@ def _of_lane(
 
 
 def _read_table(path: Path, sample: str, block: int = 2000) -> Found:
-    import pandas as pd
-
     blocks = []
     rows: list[str] = []
     columns: list[str] = []

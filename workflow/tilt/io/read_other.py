@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
+from tilt.io import tags as antibody_tags
 from tilt.io.errors import BadSample, tags
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ FROM_R = (
 NOT_H5AD = {
     "mod": (
         "a MuData file of several modalities",
-        "write its RNA alone: mudata.read(path)['rna'].write_h5ad('rna.h5ad')",
+        "name the counts of its RNA in the cohort file, as h5ad: {counts: mod/rna/X}",
     ),
     "row_attrs": (
         "a loom file",
@@ -75,11 +76,17 @@ def spliced(
 
 
 def genes_only(
-    matrix: sp.spmatrix, ids: Sequence[str], symbols: Sequence[str], file: str | Path
+    matrix: sp.spmatrix,
+    ids: Sequence[str],
+    symbols: Sequence[str],
+    file: str | Path,
+    barcodes: Sequence[str] = (),
+    aside: list | None = None,
 ) -> tuple[sp.spmatrix, Sequence[str], Sequence[str], list[str]]:
     """The counts (cells x features) without antibody tags and unspliced molecules.
 
-    Returns matrix, ids, symbols, and sentences on what was left out.
+    The tags go to ``aside`` as a table (``barcodes`` x tags), where it is given. Returns matrix,
+    ids, symbols, and sentences on what was left out.
     """
     notes = []
     if row_a_cell(file):
@@ -92,6 +99,10 @@ def genes_only(
             f"{tag.sum()} of {len(ids)} features are antibody tags by their names (first {first}) "
             "and are left out: they are no genes"
         )
+        if aside is not None:
+            names = [name for name, is_tag in zip(symbols, tag, strict=True) if is_tag]
+            part = sp.csr_matrix(matrix)[:, np.flatnonzero(tag)]
+            aside.append(antibody_tags.table(part, barcodes, names))
         matrix = sp.csr_matrix(matrix)[:, ~tag]
         ids = [name for name, out in zip(ids, tag, strict=True) if not out]
         symbols = [name for name, out in zip(symbols, tag, strict=True) if not out]

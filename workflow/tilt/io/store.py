@@ -74,8 +74,8 @@ class Store:
 def write_store(path: str | Path, parts: Iterable[ad.AnnData], var: pd.DataFrame) -> int:
     """Write AnnData ``parts`` (CSR integer counts, the genes of ``var`` in its order) as one store.
 
-    Two parts are in memory at a time: one being written, one on its way in. The store appears
-    under its name when it is whole.
+    Two parts are in memory at a time: one being written, one on its way in. Tables in ``obsm``
+    are joined (:func:`joined_slots`). The store appears under its name when it is whole.
 
     Returns
     -------
@@ -93,22 +93,34 @@ def write_store(path: str | Path, parts: Iterable[ad.AnnData], var: pd.DataFrame
     root.attrs.update(ROOT_ATTRIBUTES)
     counts = _GrowingCsr(root, len(var))
     tables = []
+    beside: dict[str, list[pd.DataFrame]] = {}
     for part in ahead(parts):
         if not part.var_names.equals(var.index):
             raise ValueError("all parts of a store need the same genes in the same order")
         if part.n_obs:
             counts.append(sparse.csr_matrix(part.X).astype(np.int32))
             tables.append(part.obs)
+            for name, table in part.obsm.items():
+                beside.setdefault(name, []).append(table)
     counts.finish()
     obs = pd.concat(tables) if tables else pd.DataFrame(index=pd.Index([], dtype=str))
     if not obs.index.is_unique:
         raise ValueError(f"cell name {obs.index[obs.index.duplicated()][0]!r} occurs twice")
     with ad.settings.override(auto_shard_zarr_v3=False):
-        for name, value in {"obs": obs, "var": var, **NOTHING}.items():
+        slots = {**NOTHING, "obsm": joined_slots(beside, obs.index)}
+        for name, value in {"obs": obs, "var": var, **slots}.items():
             ad.io.write_elem(root, name, value)
     shutil.rmtree(path, ignore_errors=True)
     os.replace(scratch, path)
     return len(obs)
+
+
+def joined_slots(parts: dict[str, list[pd.DataFrame]], cells: pd.Index) -> dict[str, pd.DataFrame]:
+    """Tables of obsm joined over the parts (float32; NaN for what a part does not have)."""
+    return {
+        name: pd.concat([part.astype(np.float32) for part in found]).reindex(cells)
+        for name, found in parts.items()
+    }
 
 
 class _GrowingCsr:
@@ -193,12 +205,23 @@ def write_h5ad(
 
 
 def write_sample(path: str | Path, sample: ad.AnnData) -> None:
-    """Write cells with integer counts in ``X`` (CSR), obs and var as an h5ad."""
+    """Write cells with integer counts in ``X`` (CSR), obs, var and obsm as an h5ad."""
     with h5py.File(path, "w") as root:
         root.attrs.update(ROOT_ATTRIBUTES)
         ad.io.write_elem(root, "X", sample.X, dataset_kwargs=h5_parts.PACKED)
-        for name, value in {"obs": sample.obs, "var": sample.var, **NOTHING}.items():
+        slots = {**NOTHING, "obsm": dict(sample.obsm)}
+        for name, value in {"obs": sample.obs, "var": sample.var, **slots}.items():
             ad.io.write_elem(root, name, value)
+
+
+def read_slot(path: str | Path, slot: str) -> pd.DataFrame | None:
+    """A table of obsm of a sample object or store, None where there is none."""
+    path = Path(path)
+    root: Any = zarr.open_group(path, mode="r") if path.is_dir() else h5py.File(path)
+    found = ad.io.read_elem(root["obsm"][slot]) if slot in root["obsm"] else None
+    if not path.is_dir():
+        root.close()
+    return found
 
 
 def read_part(path: str | Path, part: str) -> pd.DataFrame | sparse.csr_matrix:

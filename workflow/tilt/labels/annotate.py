@@ -85,6 +85,7 @@ def label(
     signatures: pd.DataFrame,
     seed: int,
     branch: str | None = None,
+    proteins: pd.DataFrame | None = None,
 ) -> Annotation:
     """Label the T cells of a cohort.
 
@@ -101,6 +102,8 @@ def label(
         Of the choice of cells for fitting.
     branch
         Level-1 label to which the cells were sorted (``CD4``), or None.
+    proteins
+        Log evidence of antibody tags (cells x labels, :mod:`tilt.labels.protein`), or None.
 
     Raises
     ------
@@ -141,7 +144,7 @@ def label(
         fold=np.random.default_rng(seed).integers(0, mixture.FOLDS, len(depth)),
         seed=seed,
     )
-    names, chance = posterior(cohort, names, markers)
+    names, chance = posterior(cohort, names, markers, proteins)
     table = _call(chance, names, markers)
     table.insert(0, "cell", cells.obs_names.to_numpy())
     scores = pd.DataFrame(chance, columns=names)

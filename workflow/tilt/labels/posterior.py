@@ -14,6 +14,7 @@ from tilt.labels import mixture, reference
 log = logging.getLogger(__name__)
 
 BLOCK = 50_000  # cells a pass
+TINY = 1e-300  # least chance of a label whose logarithm is taken
 FIT_CELLS = 20_000  # cells from which the mixture is learned, shared evenly by donors
 FLOOR = 0.3e-4  # a subset marker that is on has at least 0.3 counts in 10,000
 MIN_WITHIN = 50  # cells of a group from which its subsets can be told apart
@@ -94,15 +95,21 @@ class Cohort:
 
 
 def posterior(
-    cohort: Cohort, names: list[str], markers: pd.DataFrame
+    cohort: Cohort, names: list[str], markers: pd.DataFrame, proteins: pd.DataFrame | None = None
 ) -> tuple[list[str], np.ndarray]:
-    """Labels that are there, and their probability: of the group, then within the group."""
+    """Labels that are there, and their probability: of the group, then within the group.
+
+    ``proteins``: log evidence of antibody tags, cells x labels (:mod:`tilt.labels.protein`).
+    """
     found = _by_reference(cohort, names, markers)
     if found is None:
         names, chance, group = _by_markers(cohort, names, markers)
         by_type = None
     else:
         chance, group, by_type = found
+    told = None if proteins is None else proteins[names].to_numpy()
+    if told is not None:
+        chance = special.softmax(np.log(np.maximum(chance, TINY)) + told, axis=1)
     by_group = chance @ np.eye(group.max() + 1)[group]
     best = by_group.argmax(1)
     for number in np.unique(group):
@@ -110,14 +117,14 @@ def posterior(
         cells = np.flatnonzero(best == number)
         if len(members) > 1 and len(cells) >= MIN_WITHIN:
             inside = [names[k] for k in members]
-            own = None if by_type is None else by_type[np.ix_(cells, members)]
+            parts = [part[np.ix_(cells, members)] for part in (by_type, told) if part is not None]
             within = cohort.fit(
                 markers,
                 inside,
                 np.arange(len(members)),
                 cells,
-                own,
-                map_weight=MAP_WITHIN if own is None else 0.0,
+                np.sum(parts, axis=0) if parts else None,
+                map_weight=MAP_WITHIN if by_type is None else 0.0,
                 **WITHIN,
             )
             chance[np.ix_(cells, members)] = by_group[cells, number][:, None] * within

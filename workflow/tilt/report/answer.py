@@ -13,7 +13,9 @@ from tilt.core.terms import (
     GROUPS,
     INTERFERON_SET,
     MAIN_METHODS,
+    MEASURED,
     PRIMARY,
+    PROTEIN_AXIS,
 )
 from tilt.core.text import count, number
 from tilt.figures.names import CohortLabel, p_text, pretty
@@ -40,7 +42,7 @@ class CohortResults:
 
 def phrase(quantity: str) -> str:
     """A quantity as it is called in a sentence."""
-    return ESTIMATORS[quantity].phrase if quantity in ESTIMATORS else pretty(quantity)
+    return MEASURED[quantity].phrase if quantity in MEASURED else pretty(quantity)
 
 
 def find_test(tests: pd.DataFrame, quantity: str, denominator: str | None = None) -> Any:
@@ -82,7 +84,7 @@ def interval(row: Any) -> str:
             f"{points:+.1f} percentage points (95% CI {width}), {times(fold)} times as many "
             f"({limits})"
         )
-    known = ESTIMATORS.get(row.quantity)
+    known = MEASURED.get(row.quantity)
     what = f"times as many {known.fold}" if known else "times as high"
     return f"{times(fold)} {what} ({limits}; {own})"
 
@@ -161,7 +163,8 @@ def support(results: CohortResults) -> str:
     main = primary_row(tests)
     lead = main.quantity if main is not None else ""
     words = []
-    for name in ESTIMATORS:
+    more = PROTEIN_AXIS in set(tests.get("quantity", ()))  # where there are antibody tags
+    for name in (*ESTIMATORS, *([PROTEIN_AXIS] if more else [])):
         if name == lead:
             continue
         row = find_test(tests, name)

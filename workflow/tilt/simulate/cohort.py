@@ -29,6 +29,7 @@ from tilt.config import check
 from tilt.core.contracts import PLANTED, TRUE_CELLS
 from tilt.core.terms import ISG_HIGH
 from tilt.simulate import counts as simulate_counts
+from tilt.simulate import tags
 from tilt.simulate.counts import Cells
 from tilt.simulate.world import World, build, stream
 
@@ -38,6 +39,7 @@ KEYS = ["genes", "cells", "gene_seed", "n_genes", "n_silent", "n_cells", "depth"
 KEYS += ["dispersion", "batch_sd", "donor_gene_sd", "handling_sd", "background", "identity"]
 KEYS += ["ambient", "doublets", "low_quality", "proliferating_share", "donor_sd", "abundance"]
 KEYS += ["case", "effects", "interferon"]
+OPTIONAL = ["protein"]
 TRUTH = [name for name in TRUE_CELLS.columns if name not in ("cell", "sample", "donor")]
 
 
@@ -52,9 +54,11 @@ def read_parameters(path: str | Path) -> dict:
     """
     path = Path(path)
     params = yaml.safe_load(path.read_text())
-    missing, unknown = sorted(set(KEYS) - set(params)), sorted(set(params) - set(KEYS))
+    missing, unknown = sorted(set(KEYS) - set(params)), sorted(set(params) - {*KEYS, *OPTIONAL})
     if missing or unknown:
         raise ValueError(f"{path}: missing keys {missing}, unknown keys {unknown}")
+    if "protein" in params:
+        tags.check(params["protein"])
     params["genes"] = pd.read_csv(path.parent / params["genes"], sep="\t", comment="#")
     params["cells"] = yaml.safe_load((path.parent / params["cells"]).read_text())
     types = set(params["cells"]["types"])
@@ -180,7 +184,8 @@ def sample(world: World, params: dict, row: dict | pd.Series, seed: int) -> ad.A
     cells and doublets; obs.index ``{sample}_{barcode}``; obs: the columns of the row, and the
     truth: ``true_lineage``, ``true_subset`` (cell type), ``true_isg_high``,
     ``true_proliferating``, ``true_is_doublet``, ``true_partner`` (type of the second cell),
-    ``true_is_low_quality``, ``true_ambient_fraction``; var.index Ensembl ids, var.gene_symbol.
+    ``true_is_low_quality``, ``true_ambient_fraction``; var.index Ensembl ids, var.gene_symbol;
+    obsm["protein"], where the parameters have antibody tags: their counts.
     """
     row = dict(row)
     name, n = str(row["sample"]), int(params["n_cells"])
@@ -217,7 +222,14 @@ def sample(world: World, params: dict, row: dict | pd.Series, seed: int) -> ad.A
     )
     var.index.name = None
     log.info("%s: %d cells, %.0f UMIs a cell", name, n, counts.sum() / n)
-    return ad.AnnData(X=counts, obs=obs, var=var)
+    made = ad.AnnData(X=counts, obs=obs, var=var)
+    if "protein" in params:
+        signal = tags.levels(params["protein"], params["cells"]["types"])
+        every = tags.draw(params["protein"], signal, types[cells.kind], row, seed)
+        both = every.iloc[:n].set_axis(obs.index)
+        both.iloc[first] += every.iloc[n:].to_numpy()
+        made.obsm["protein"] = both
+    return made
 
 
 def cohort(
@@ -240,8 +252,12 @@ def cells(
     """Simulate all samples of a sheet as one AnnData (for tests); ``changes`` as in override."""
     parts = list(cohort(override(params, **changes), sheet, markers, signatures, seed))
     obs = pd.concat([part.obs for part in parts])
+    tables = [part.obsm["protein"] for part in parts if "protein" in part.obsm]
     return ad.AnnData(
-        X=sparse.vstack([part.X for part in parts], format="csr"), obs=obs, var=parts[0].var
+        X=sparse.vstack([part.X for part in parts], format="csr"),
+        obs=obs,
+        var=parts[0].var,
+        obsm={"protein": pd.concat(tables)} if tables else {},
     )
 
 

@@ -30,12 +30,21 @@ def features(var: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_10x_directory(adata: ad.AnnData, folder: str | Path) -> None:
-    """Write ``folder/{matrix.mtx,barcodes.tsv,features.tsv}.gz``, the layout of 10x v3."""
+    """Write ``folder/{matrix.mtx,barcodes.tsv,features.tsv}.gz``, the layout of 10x v3.
+
+    Antibody tags follow the genes, with a type of their own.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _gzip(matrix_market(adata.X), folder / "matrix.mtx.gz")
+    counts, table = adata.X, features(adata.var)
+    if "protein" in adata.obsm:
+        tags = adata.obsm["protein"]
+        counts = sparse.hstack([counts, sparse.csr_matrix(tags.to_numpy())], format="csr")
+        more = {"id": tags.columns, "symbol": tags.columns, "type": "Antibody Capture"}
+        table = pd.concat([table, pd.DataFrame(more)])
+    _gzip(matrix_market(counts), folder / "matrix.mtx.gz")
     _gzip(_lines(_barcodes(adata)), folder / "barcodes.tsv.gz")
-    _gzip(_text(features(adata.var)), folder / "features.tsv.gz")
+    _gzip(_text(table), folder / "features.tsv.gz")
 
 
 def write_triplet(adata: ad.AnnData, prefix: str | Path) -> None:

@@ -4,7 +4,7 @@ import anndata as ad
 import pandas as pd
 
 from tilt.cells import groups
-from tilt.core.terms import POLE_FLAGS, UNIT_KEY, WORKING_SET
+from tilt.core.terms import POLE_FLAGS, PROTEIN_AXIS, UNIT_KEY, WORKING_SET
 from tilt.donors import composition, imbalance
 from tilt.stats import contrast, corrected, plan, specifications
 
@@ -17,15 +17,19 @@ def compare(
     imbalances: pd.DataFrame,
     activity: pd.DataFrame | None,
     confusion: pd.DataFrame | None = None,
+    proteins: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Tests of everything that was measured per donor (:func:`tilt.stats.contrast.run`).
 
     ``confusion``: expected_confusion.tsv; None for tables of counts, whose labels are not tilt's.
+    ``proteins``: cells of both poles by their proteins, in cohorts with antibody tags.
     """
     poles = {
         "E1": imbalance.pole_counts(counted, settings.poles),
         "E2": imbalance.pole_counts(counted, POLE_FLAGS),
     }
+    if proteins is not None:
+        poles[PROTEIN_AXIS] = proteins
     mistakes = None if confusion is None else corrected.mistakes(confusion, settings.poles)
     return contrast.run(donors, tests, counted, imbalances, activity, poles, mistakes)
 

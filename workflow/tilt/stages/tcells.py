@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 from scipy.optimize import curve_fit
@@ -10,6 +11,7 @@ from scipy.optimize import curve_fit
 from tilt.core import numerals, provenance
 from tilt.core.terms import FILE_COLUMNS
 from tilt.figures.names import CohortLabel, subset_color
+from tilt.io.tags import SLOT
 
 
 def observations(
@@ -72,6 +74,18 @@ def genes(var: pd.DataFrame, highly_variable: np.ndarray) -> pd.DataFrame:
     ids = var.index.astype(str).to_numpy()
     columns = {"gene_ids": ids, "feature_id": ids, "feature_name": symbols.to_numpy()}
     return pd.DataFrame({**columns, "highly_variable": highly_variable}, index=symbols)
+
+
+def proteins(counts: pd.DataFrame, levels: ad.AnnData) -> dict[str, pd.DataFrame]:
+    """``obsm`` of antibody tags (cells x proteins, float32; NaN where a sample has no such tag).
+
+    protein: raw counts; protein_clr: centered log ratios; protein_log_odds: of having the protein.
+    """
+    return {
+        SLOT: counts.astype(np.float32),
+        f"{SLOT}_clr": levels.to_df(),
+        f"{SLOT}_log_odds": levels.to_df("log_odds"),
+    }
 
 
 def loadings(uns: Mapping, highly_variable: np.ndarray) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ goes in:
 
 arcsine_ols_hc2   arcsine-root share; where five or more subsets of a denominator can be compared,
                   with moderated variances (``*_moderated``, :mod:`tilt.stats.moderate`)
-wls_hc2           a ratio of cells per donor (E1, E2), donors weighted by precision
+wls_hc2           a ratio of cells per donor (E1, E2, E4), donors weighted by precision
 ols_hc2           any other value per donor (E3, signature)
 paired_t          within-donor differences (paired designs), weighted where they are ratios
 
@@ -25,9 +25,9 @@ import pandas as pd
 from tilt.core.contracts import TESTS
 from tilt.core.terms import (
     CORRECTED,
-    ESTIMATORS,
     EXPLORATORY,
     MAIN_METHODS,
+    MEASURED,
     MODERATED,
     PRIMARY,
     ROLES,
@@ -137,7 +137,7 @@ def run(
     compositions, imbalances, activities
         composition.tsv, imbalance.tsv and activity.tsv.
     pole_counts
-        For E1 and E2: units with n_tph and n_th22, for the pseudocount-free ratio.
+        For E1, E2 and E4: units with n_tph and n_th22, for the pseudocount-free ratio.
     mistakes
         Of the labels, for E1 corrected for them; None where they are not known.
 
@@ -213,7 +213,7 @@ def estimators(
     """Rows of every estimator: the main one, with its p in the family, and other methods'."""
     out, ready = {}, {}
     for estimator, rows in imbalances.groupby("estimator", sort=True):
-        unit = ESTIMATORS[estimator].unit
+        unit = MEASURED[estimator].unit
         ready[estimator] = of_values(designs, rows, unit)
         out[estimator] = value(designs, rows, unit)
         if not rows["estimable"].any():

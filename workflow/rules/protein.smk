@@ -1,0 +1,60 @@
+# Antibody tags, in cohorts that have them: told from background, and counted per donor (E4).
+
+TAGGED = [name for name in CELLS if COHORTS[name].get("protein")]
+
+
+def if_tags(**files):
+    """Input function: the files that only cohorts with antibody tags have."""
+    return lambda wildcards: files if wildcards.cohort in TAGGED else {}
+
+
+rule normalize_proteins:
+    input:
+        "results/{cohort}/counts.zarr",
+    output:
+        levels="results/{cohort}/proteins.h5ad",
+        fits="results/{cohort}/proteins.tsv",
+    log:
+        "logs/{cohort}/normalize_proteins.log",
+    benchmark:
+        "benchmarks/{cohort}/normalize_proteins.tsv"
+    wildcard_constraints:
+        cohort=one_of(TAGGED),
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=jobs.memory(1200, per_mb=1),
+        runtime=60,
+    params:
+        seed=CONFIG["seed"],
+        code=code("normalize_proteins"),
+    script:
+        "../scripts/normalize_proteins.py"
+
+
+rule count_proteins:
+    input:
+        levels="results/{cohort}/proteins.h5ad",
+        labels="results/{cohort}/labels.tsv.gz",
+    output:
+        counts="results/{cohort}/protein_counts.tsv",
+        evidence="results/{cohort}/protein_evidence.tsv",
+    log:
+        "logs/{cohort}/count_proteins.log",
+    benchmark:
+        "benchmarks/{cohort}/count_proteins.tsv"
+    wildcard_constraints:
+        cohort=one_of(TAGGED),
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=jobs.memory(1000, per_mb=3),
+        runtime=30,
+    params:
+        samples=of_cohort(jobs.units),
+        markers=MARKERS,
+        code=code("count_proteins"),
+    script:
+        "../scripts/count_proteins.py"
