@@ -12,7 +12,7 @@ if workflow.is_main_process:
 LISTS = ("tilt.figures.registry",)
 
 # By what a figure says of its cohorts.
-COHORTS_OF = {"all": list(COHORTS), "cells": CELLS, "modeled": MODELED}
+COHORTS_OF = {"all": list(COHORTS), "cells": CELLS, "modeled": MODELED, "exposed": EXPOSED}
 
 
 def figure_cohorts(job):

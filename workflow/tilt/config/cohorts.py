@@ -5,7 +5,7 @@ import shutil
 from collections import defaultdict
 from pathlib import Path
 
-from tilt.config import covariates, names, unused
+from tilt.config import covariates, designs, names, unused
 from tilt.config.messages import nearest, problem
 from tilt.config.user_files import check_cells, read_table
 from tilt.core import numerals
@@ -88,6 +88,7 @@ def sample_sheet(cohort: dict, path: Path) -> tuple[list[dict], list[str], list[
         found += names.alike(path, "donor", written)
         more, told = covariates.numbers(cohort, path, numbered)
         found, notes = found + more, notes + told
+        found += designs.exposures(cohort, path, numbered)
     rows = [{name: "" if v == "NA" else v for name, v in row.items()} for _, row in numbered]
     typed = not unprintable and all(
         isinstance(cohort.get(k) or "", str) for k in ("folder", "file", "genes_file")
@@ -146,7 +147,7 @@ def _columns(cohort: dict, columns: list[str], path: Path) -> list[str]:
         wrong = f"column `{name}` is missing: format {cohort['format']} needs it"
         fix = f"add a column `{name}` with the files of each sample"
         found.append(problem(path, "", wrong, ", ".join(columns), fix=fix))
-    for key in ("covariates", "strata", "batch"):
+    for key in ("covariates", "strata", "batch", *designs.EXPOSURES):
         wanted = cohort.get(key)
         for name in [wanted] if isinstance(wanted, str) else covariates.names(wanted):
             if name in columns or name == "batch":

@@ -255,6 +255,28 @@ MEDIATORS = _table(
     number se df e_value e_value_limit
     """,
 )
+SLOPE_COLUMNS = """
+number effect
+text unit
+number ci_low ci_high p p_holm p_permuted
+number per_sd per_sd_low per_sd_high partial_r
+text method covariates
+flag estimable
+text reason
+number se df sd
+"""
+EXPOSURES = _table(
+    "exposures.tsv",
+    f"""
+    text cohort exposure among estimator
+    flag leads
+    count n n_missing
+    {SLOPE_COLUMNS}
+    """,
+)
+EXPOSURE_LINES = _table(
+    "exposure_lines.tsv", "text exposure among estimator; number x fit low high"
+)
 EXPRESSION = _table(
     "de/*.tsv",
     """

@@ -39,6 +39,11 @@ def donors_table(samples: Iterable[Mapping[str, str]], cohort: str) -> pd.DataFr
     return table
 
 
+def numbers(values: pd.Series) -> pd.Series:
+    """A column of a donors table as numbers (float64); what is not known is NaN."""
+    return values.map(lambda v: numerals.number(v) if numerals.is_known(v) else None).astype(float)
+
+
 def conditions(samples: Iterable[Mapping[str, str]]) -> dict[str, str]:
     """Condition of each sample of a sheet: what annotation does not see, statistics joins here."""
     return {row["sample"]: row["condition"] for row in samples}

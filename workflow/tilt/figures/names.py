@@ -143,6 +143,7 @@ NAMES = {
     "COLD_STORAGE": "Cold storage",
     "NAIVE_CD4": "Naive CD4",
 }
+INDICES = {"sledai", "sledai_2k", "bilag", "c3", "c4"}  # written in capitals as exposures
 
 
 @dataclass(frozen=True)
@@ -195,6 +196,11 @@ def subset_color(label: str) -> str:
 def pretty(label: str) -> str:
     """Name of a subset, denominator, estimator or signature as it is written in a figure."""
     return NAMES.get(label, str(label).replace("_", " "))
+
+
+def exposure(column: str) -> str:
+    """Name of an exposure: indices and complement in capitals, other columns as words."""
+    return column.upper() if column.lower() in INDICES else pretty(column)
 
 
 def subset_order(labels: Iterable[str]) -> list[str]:

@@ -44,7 +44,7 @@ ENTRIES = (
         "95% CI) with the effect in its own unit in words; gray: the same with the labels of "
         "donors permuted within strata. (c to e) E1 (log-ratio of labeled cells), E2 "
         "(log-ratio of score-high cells) and E3 (pseudobulk axis) by condition with mean and "
-        "95% t interval. (f) The leading estimator against the interferon score or SLEDAI: an "
+        "95% t interval. (f) The leading estimator against the interferon score: an "
         "association. least squares with HC2. n stands in the figure.",
         caption="report.captions.imbalance",
         draw="figures.imbalance.draw_cohort",
@@ -53,7 +53,6 @@ ENTRIES = (
             "imbalance": "imbalance.tsv",
             "tests": "tests.tsv",
             "activity": "activity.tsv",
-            "donors": "donors.tsv",
             "permuted": "permuted.tsv",
         },
         cells_only=("activity",),
@@ -138,6 +137,26 @@ ENTRIES = (
         draw="figures.mediators.draw",
         needs={"mediators": "mediators.tsv"},
         cells_only=("mediators",),
+    ),
+    Figure(
+        name="exposures",
+        job="plot_exposures",
+        title="the imbalance by exposure",
+        category="2 Donors",
+        alt="Scatter of each estimator of the imbalance against each exposure, a dot a donor",
+        words="Each dot is a donor; line: slope by least squares (HC2, ratios with donors weighted "
+        "by precision) at the average of what is adjusted for, with a pointwise 95% band. A row an "
+        "exposure, a column an estimator; the slope is per SD of the exposure. p is adjusted over "
+        "the exposures by Holm. Associations, no causes; n and missing values stand in the figure.",
+        caption="report.designs.exposures_caption",
+        draw="figures.exposures.draw",
+        needs={
+            "slopes": "exposures.tsv",
+            "lines": "exposure_lines.tsv",
+            "imbalance": "imbalance.tsv",
+            "donors": "donors.tsv",
+        },
+        cohorts="exposed",
     ),
     Figure(
         name="volcano",

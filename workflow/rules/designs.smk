@@ -1,0 +1,37 @@
+# Designs beyond two arms, for the cohorts that declare them.
+
+EXPOSED = [name for name in COHORTS if jobs.exposures(COHORTS[name])]
+
+
+def design_tables():
+    """Tables of declared designs."""
+    return expand("results/{cohort}/exposures.tsv", cohort=EXPOSED)
+
+
+rule compare_exposures:
+    input:
+        imbalance="results/{cohort}/imbalance.tsv",
+    output:
+        "results/{cohort}/exposures.tsv",
+        lines="results/{cohort}/exposure_lines.tsv",
+    log:
+        "logs/{cohort}/compare_exposures.log",
+    benchmark:
+        "benchmarks/{cohort}/compare_exposures.tsv"
+    wildcard_constraints:
+        cohort=one_of(EXPOSED),
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=jobs.memory(800),
+        runtime=20,
+    params:
+        samples=of_cohort(jobs.exposed),
+        cohort=of_cohort(jobs.exposures),
+        min_donors=CONFIG["stats"]["min_donors"],
+        permutations=CONFIG["stats"]["permutations"],
+        seed=CONFIG["seed"],
+        code=code("compare_exposures"),
+    script:
+        "../scripts/compare_exposures.py"

@@ -1,0 +1,109 @@
+"""What designs beyond two arms have shown: sentences, captions and tables of the report."""
+
+from typing import Any
+
+import pandas as pd
+
+from tilt.config import jobs
+from tilt.core.terms import ESTIMATORS
+from tilt.core.text import count, listed
+from tilt.figures import forest
+from tilt.figures.names import exposure, p_text
+from tilt.report.answer import CohortResults, clean, minus
+from tilt.report.html_tables import html_table
+
+LEVEL = 0.05  # of p adjusted by Holm
+
+
+def sentences(results: CohortResults) -> list[str]:
+    """Sentences of the designs that the cohort declares."""
+    return [text for text in [exposures(results)] if text]
+
+
+def tables(results: CohortResults) -> list[tuple[str, str]]:
+    """Heading and HTML of the tables of the designs that the cohort declares."""
+    out = []
+    if len(declared(results)):
+        said = f"Slopes of the imbalance of {results.cohort.title} on exposures"
+        out.append(("Exposures", html_table(declared(results).drop(columns="cohort"), said)))
+    return out
+
+
+def declared(results: CohortResults) -> pd.DataFrame:
+    """Slopes of the exposures that the cohort file names now."""
+    settings = results.settings
+    asked = [name for key in jobs.EXPOSURES for name in settings.get(key) or ()]
+    table = results.table("exposures")
+    return table[table["exposure"].isin(asked)] if len(table) else table
+
+
+def lead(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the estimator that leads."""
+    return table[table["leads"]] if len(table) and table["leads"].any() else table
+
+
+def exposures(results: CohortResults) -> str:
+    """Slopes of the leading estimator on every exposure, "" without any.
+
+    A slope is told with its interval where p, by Holm over the exposures, is below ``LEVEL``; the
+    others as not shown, and those that are not estimable with the reason.
+    """
+    rows = lead(declared(results))
+    if rows.empty:
+        return ""
+    good = forest.estimable(rows)
+    clear = good & (rows["p_holm"] < LEVEL)
+    found = [
+        f"{'rose' if row.effect > 0 else 'fell'} with {exposure(row.exposure)} in "
+        f"{among(row, results)} ({per_sd(row)})"
+        for row in rows[clear].itertuples()
+    ]
+    unclear = [
+        f"{exposure(row.exposure)} ({among(row, results)}: {per_sd(row)})"
+        for row in rows[good & ~clear].itertuples()
+    ]
+    if unclear:
+        found.append(f"was not shown to go with {listed(unclear)}")
+    text = ""
+    if found:
+        estimator = ESTIMATORS[rows["estimator"].iloc[0]].phrase
+        text = f"{estimator[0].upper()}{estimator[1:]} {'; it '.join(found)}."
+    absent = [f"{exposure(row.exposure)} ({clean(row.reason)})" for row in rows[~good].itertuples()]
+    if absent:
+        text += f"{' ' * bool(text)}Not compared: {listed(absent)}."
+    return text
+
+
+def among(row: Any, results: CohortResults) -> str:
+    """Donors behind a slope, with those whose exposure is not known."""
+    who = results.cohort.case + " donors" if row.among == "cases" else "donors, within the arms"
+    missing = f", {int(row.n_missing)} not known" if row.n_missing else ""
+    return f"{int(row.n)} {who}{missing}"
+
+
+def per_sd(row: Any) -> str:
+    """Slope per SD of the exposure with its interval, in the estimator's unit, and its p."""
+    unit = ESTIMATORS[row.estimator].unit
+    return minus(
+        f"{row.per_sd:+.2f} {unit} per SD, 95% CI {row.per_sd_low:.2f} to {row.per_sd_high:.2f}, "
+        f"p by Holm {p_text(row.p_holm)}"
+    )
+
+
+def exposures_caption(results: CohortResults) -> str:
+    """Exposures with n and what is adjusted for, and how the line is drawn."""
+    rows = lead(declared(results))
+    parts = []
+    for row in rows.itertuples():
+        if row.estimable:
+            sd = f"SD {row.sd:.3g}; adjusted for {row.covariates}"
+            parts.append(f"{exposure(row.exposure)}: {among(row, results)} ({sd})")
+        else:
+            parts.append(f"{exposure(row.exposure)}: not estimable ({clean(row.reason)})")
+    return (
+        f"The imbalance against {count(len(rows), 'exposure')}, each dot a donor. "
+        f"{'; '.join(parts)}. Line: slope by least squares at the average of what is adjusted for, "
+        "with a pointwise 95% band (HC2, degrees of freedom of Bell and McCaffrey; ratios with "
+        "donors weighted by precision). p by Holm over the exposures, estimator by estimator. "
+        "Associations, no causes."
+    )
