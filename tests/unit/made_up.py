@@ -307,6 +307,26 @@ def exposures(people: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.Data
     return people, slopes.assign(cohort="demo"), lines
 
 
+def contrasts() -> pd.DataFrame:
+    """Two contrasts and a trend of E1, one of them not estimable, and the same of E3."""
+    rows = [
+        {"contrast": "active vs inactive", "kind": "contrast", "groups": "5 active, 5 inactive",
+         "effect": 0.9, "ci_low": 0.3, "ci_high": 1.5, "p": 0.004, "p_holm": 0.008},
+        {"contrast": "inactive vs control", "kind": "contrast", "groups": "5 inactive, 8 control",
+         "effect": 0.1, "ci_low": -0.3, "ci_high": 0.5, "p": 0.6, "p_holm": 0.6, "margin": 0.69,
+         "p_equivalence": 0.01},
+        {"contrast": "other vs control", "kind": "contrast", "groups": "2 other, 8 control",
+         "reason": "fewer than 3 donors of other"},
+        {"contrast": "control < inactive < active", "kind": "trend", "p": 0.002, "effect": 0.5,
+         "groups": "8 control, 5 inactive, 5 active", "ci_low": 0.2, "ci_high": 0.8},
+    ]  # fmt: skip
+    one = pd.DataFrame(rows).reindex(columns=list(contracts.CONTRASTS.columns))
+    parts = [one.assign(estimator=e, leads=e == "E1") for e in ("E1", "E3")]
+    table = pd.concat(parts, ignore_index=True)
+    table["estimable"], table["covariates"] = table["effect"].notna(), "age"
+    return table.assign(cohort="demo", reason=table["reason"].fillna(""))
+
+
 def activity(people: pd.DataFrame, seed: int = 4) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     parts = []

@@ -1,11 +1,15 @@
 # Designs beyond two arms, for the cohorts that declare them.
 
+GROUPED = [name for name in COHORTS if jobs.groups(COHORTS[name])]
 EXPOSED = [name for name in COHORTS if jobs.exposures(COHORTS[name])]
 
 
 def design_tables():
     """Tables of declared designs."""
-    return expand("results/{cohort}/exposures.tsv", cohort=EXPOSED)
+    return [
+        *expand("results/{cohort}/exposures.tsv", cohort=EXPOSED),
+        *expand("results/{cohort}/contrasts.tsv", cohort=GROUPED),
+    ]
 
 
 rule compare_exposures:
@@ -35,3 +39,30 @@ rule compare_exposures:
         code=code("compare_exposures"),
     script:
         "../scripts/compare_exposures.py"
+
+
+rule compare_groups:
+    input:
+        imbalance="results/{cohort}/imbalance.tsv",
+    output:
+        "results/{cohort}/contrasts.tsv",
+    log:
+        "logs/{cohort}/compare_groups.log",
+    benchmark:
+        "benchmarks/{cohort}/compare_groups.tsv"
+    wildcard_constraints:
+        cohort=one_of(GROUPED),
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=jobs.memory(800),
+        runtime=20,
+    params:
+        samples=of_cohort(jobs.grouped),
+        cohort=of_cohort(jobs.groups),
+        stats=jobs.plan(CONFIG["stats"], "smallest_effect"),
+        seed=CONFIG["seed"],
+        code=code("compare_groups"),
+    script:
+        "../scripts/compare_groups.py"

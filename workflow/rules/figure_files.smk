@@ -12,7 +12,10 @@ if workflow.is_main_process:
 LISTS = ("tilt.figures.registry",)
 
 # By what a figure says of its cohorts.
-COHORTS_OF = {"all": list(COHORTS), "cells": CELLS, "modeled": MODELED, "exposed": EXPOSED}
+COHORTS_OF = {
+    **{"all": list(COHORTS), "cells": CELLS, "modeled": MODELED},
+    **{"exposed": EXPOSED, "grouped": GROUPED},
+}
 
 
 def figure_cohorts(job):

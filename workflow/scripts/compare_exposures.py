@@ -17,7 +17,7 @@ def main(snakemake: Any) -> None:
     donors = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
     slopes, lines = exposures.compare(
         donors,
-        plan.contrast_of(about, snakemake.params.min_donors, donors),
+        plan.contrast_of(about, snakemake.params.min_donors, plan.arms_of(donors, about)),
         tables.read(snakemake.input.imbalance),
         about["exposures"],
         about["exposures_all"],

@@ -62,3 +62,60 @@ def test_all_donors_of_pairs_would_count_twice(design):
     paired = {"case": "SLE", "control": "control", "paired": True}
     found = only(design, contrast=paired, exposures_all=["sledai"])
     assert "paired: each donor would count twice" in found and "`exposures`" in found
+
+
+GROUPS = {
+    "groups": {"column": "activity"},
+    "contrasts": [{"case": "active", "control": "inactive"}],
+}
+
+
+def test_groups_of_a_column_pass_and_donors_of_no_named_group_are_told(design):
+    design.cohort |= GROUPS
+    settings, problems = design.check()
+    assert problems == []
+    assert settings["cohorts"]["mine"]["groups"] == {"column": "activity", "order": []}
+    assert [note for note in settings["notes"] if "activity" in note] == [
+        "cohort mine: 1 sample of no group that is named in `contrasts` or `order` (activity: "
+        "control): not in these comparisons"
+    ]
+
+
+def test_a_third_condition_passes_where_it_is_named(design):
+    design.sheet = ROWS + "S4\tD4\tnephritis\tB1\t40\tS1b\t\t\n"
+    for name in ("matrix.mtx.gz", "barcodes.tsv.gz", "features.tsv.gz"):
+        (design.folder / "raw/S1b").mkdir(exist_ok=True)
+        (design.folder / "raw/S1b" / name).write_text("other")
+    found = only(design)
+    assert "neither the case nor the control" in found and "name the group under" in found
+    design.cohort["contrasts"] = [{"case": "nephritis", "control": "SLE"}]
+    assert design.problems() == []
+    order = {"order": ["control", "SLE", "nephritis"]}
+    design.cohort |= {"contrasts": [], "groups": order}
+    assert design.problems() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"groups": {"column": "activity"}}, "nothing is asked of them"),
+        (GROUPS | {"groups": {"column": "activty"}}, "`activty` is not a column"),
+        (GROUPS | {"groups": {"column": "activity", "order": ["control", "active"]}}, "three groups"),
+        (
+            {"groups": {"column": "activity"}, "contrasts": [{"case": "activ", "control": "control"}]},
+            "no sample is of this group",
+        ),
+        ({"contrasts": [{"case": "control", "control": "SLE"}]}, "is the same as `contrast`"),
+        (GROUPS | {"contrasts": GROUPS["contrasts"] + [{"case": "inactive", "control": "active"}]},
+         "is the same as entry 1"),
+        (GROUPS | {"contrasts": [{"case": "active", "control": "active"}]}, "are the same group"),
+    ],
+)  # fmt: skip
+def test_groups_that_cannot_be_are_told_with_the_fix(design, change, said):
+    assert said in only(design, **change).splitlines()[0]
+
+
+def test_a_donor_is_in_one_group(design):
+    design.sheet = ROWS.replace("D3", "D1")
+    found = only(design, **GROUPS)
+    assert "donor D1 has 2 values of `activity`" in found

@@ -3,7 +3,7 @@
 import made_up
 import made_up_report
 import numpy as np
-from tilt.report import designs
+from tilt.report import answer, designs
 
 
 def exposed(**change):
@@ -51,3 +51,40 @@ def test_caption_names_what_is_adjusted_for():
     assert "SLEDAI: 9 SLE donors, 1 not known (SD 3; adjusted for age)" in text
     (table,) = designs.tables(exposed())
     assert table[0] == "Exposures" and "p holm" in table[1]
+
+
+def grouped(**settings):
+    results = made_up_report.results()
+    results.tables["contrasts"] = made_up.contrasts()
+    asked = {"contrasts": [{"case": "active", "control": "inactive"}], "groups": {"order": []}}
+    results.settings = results.settings | asked | settings
+    return results
+
+
+def test_contrasts_are_told_with_n_interval_p_and_what_is_ruled_out():
+    assert designs.sentences(grouped()) == [
+        "By group, the log-ratio of labeled Tph/Tfh to Th22-like cells (E1): active vs inactive: "
+        "higher (+0.90 ln ratio, 95% CI 0.30 to 1.50, p by Holm = 0.008; 5 active, 5 inactive); "
+        "inactive vs control: not shown (+0.10 ln ratio, 95% CI −0.30 to 0.50, p by Holm = 0.60; 5 "
+        "inactive, 8 control; a difference of 0.69 ln ratio or more is ruled out (two one-sided "
+        "tests, p = 0.01)); other vs control could not be compared (fewer than 3 donors of other); "
+        "trend over control < inactive < active: rising (+0.50 ln ratio a step, 95% CI 0.20 to "
+        "0.80, p = 0.002; 8 control, 5 inactive, 5 active)."
+    ]
+    assert designs.sentences(grouped(contrasts=[])) == []
+    text = designs.groups_caption(grouped())
+    assert "3 contrasts of the leading estimator" in text and "adjusted for age" in text
+
+
+def test_the_headline_says_what_is_ruled_out_and_nothing_without_a_margin():
+    results = grouped()
+    plain = answer.headline(results)
+    assert "ruled out" not in plain
+    tests = results.tables["tests"].assign(margin=0.5, p_equivalence=0.2)
+    results.tables["tests"] = tests
+    told = answer.headline(results)
+    assert (
+        "a difference of 0.5" in told and "is not ruled out (two one-sided tests, p = 0.20)" in told
+    )
+    results.tables["tests"] = tests.assign(p_equivalence=0.04)
+    assert "or more is ruled out (two one-sided tests, p = 0.04)." in answer.headline(results)

@@ -24,8 +24,8 @@ def made(rng, n=24, slope=0.0, arm=0.0, spread=1.0) -> pd.DataFrame:
     return table
 
 
-def slope(table, arms=True, contrast=CONTRAST, permutations=199, **more):
-    return slopes.slope(table.assign(**more), contrast, "sledai", "SD", arms, permutations, 3)
+def slope(table, fixed="condition", contrast=CONTRAST, permutations=199, **more):
+    return slopes.slope(table.assign(**more), contrast, "sledai", "SD", fixed, permutations, 3)
 
 
 def test_slope_and_partial_correlation_are_those_of_statsmodels():
@@ -63,7 +63,7 @@ def test_slope_and_partial_correlation_are_those_of_statsmodels():
 def test_a_difference_between_the_arms_is_no_slope_within_them():
     """Cases have more of both; adjusted for the condition nothing is left, without it much is."""
     table = made(np.random.default_rng(2), n=200, arm=4)
-    within, across = slope(table)[0], slope(table, arms=False)[0]
+    within, across = slope(table)[0], slope(table, fixed="")[0]
     assert within["ci_low"] < 0 < within["ci_high"] and within["effect"] < 0.3
     assert across["ci_low"] > 0.3
 
@@ -95,9 +95,9 @@ def test_donors_of_few_cells_weigh_less():
 def test_what_cannot_be_estimated_says_why():
     table = made(np.random.default_rng(6))
     assert slope(table, x=2.0)[0]["reason"] == "sledai is the same in all of 24 donors"
-    one = slope(table, arms=False, contrast=design.Contrast("SLE", "control"),
+    one = slope(table, fixed="", contrast=design.Contrast("SLE", "control"),
                 x=np.where(table.index == 7, 12.0, 0.0))  # fmt: skip
-    assert one[0]["reason"] == "the slope hangs on donor D7 alone" and one[1].empty
+    assert one[0]["reason"] == "sledai hangs on donor D7 alone" and one[1].empty
     few, _ = slope(table.iloc[:6])
     assert few["reason"] == "6 donors have both; 7 are needed" and not few["estimable"]
     many, _ = slope(table.iloc[:8])

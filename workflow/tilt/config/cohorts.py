@@ -89,6 +89,8 @@ def sample_sheet(cohort: dict, path: Path) -> tuple[list[dict], list[str], list[
         more, told = covariates.numbers(cohort, path, numbered)
         found, notes = found + more, notes + told
         found += designs.exposures(cohort, path, numbered)
+        more, told = designs.groups(cohort, path, numbered)
+        found, notes = found + more, notes + told
     rows = [{name: "" if v == "NA" else v for name, v in row.items()} for _, row in numbered]
     typed = not unprintable and all(
         isinstance(cohort.get(k) or "", str) for k in ("folder", "file", "genes_file")
@@ -189,16 +191,17 @@ def _conditions(cohort: dict, path: Path, rows: list) -> tuple[list[str], list[s
         wrong = "case and control are the same condition"
         return [problem(cohort["path"], "contrast", wrong, arms[0])], []
     wrong_rows = defaultdict(list)
+    named = [*arms, *designs.conditions(cohort)]
     for number, row in rows:
-        if row["condition"] and row["condition"] not in arms:
+        if row["condition"] and row["condition"] not in named:
             wrong_rows[row["condition"]].append(number)
     found = []
     for value, numbers in wrong_rows.items():
-        near = nearest(value, arms)
-        fix = f"write `{near}`" if near else "correct the rows, take them out, or correct"
-        fix += "" if near else f" `contrast` in {cohort['path']}"
+        near = nearest(value, named)
+        fix = f"write `{near}`" if near else "correct the rows, take them out, correct `contrast`"
+        fix += "" if near else f", or name the group under `contrasts` in {cohort['path']}"
         where = f"line{'s' if len(numbers) > 1 else ''} {few(numbers)}, column `condition`"
-        allowed = f"{arms[0]} (case), {arms[1]} (control)"
+        allowed = ", ".join([f"{arms[0]} (case), {arms[1]} (control)", *named[2:]])
         wrong = "neither the case nor the control of the cohort"
         found.append(problem(path, where, wrong, value, allowed, fix))
     present = {row["condition"] for _, row in rows}
@@ -218,6 +221,7 @@ def _donors(cohort: dict, path: Path, rows: list) -> list[str]:
     fixed = [
         *([] if paired else ["condition"]),
         *(c for k in ("covariates", "strata") for c in covariates.names(cohort.get(k))),
+        *designs.group_columns(cohort),
     ]
     for column in dict.fromkeys(fixed):
         if rows and column not in rows[0][1]:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tilt.config.covariates import names
-from tilt.config.messages import problem
+from tilt.config.messages import nearest, problem
 from tilt.core import numerals
-from tilt.core.text import few
+from tilt.core.text import count, few
 
 EXPOSURES = ("exposures", "exposures_all")
 PARTS = {
@@ -55,4 +55,103 @@ def exposures(cohort: Mapping, path: Path, rows: list[tuple[int, dict]]) -> list
             wrong = f"no {who} has a value of `{name}`"
             fix = f"fill the column in, or take it out of `{key}`"
             found.append(problem(path, f"column `{name}`", wrong, fix=fix))
+    return found
+
+
+def _asked(cohort: Mapping) -> tuple[str, list[tuple[str, str]], list[str]]:
+    """Column of the groups, the contrasts of two groups each, and the order, as written."""
+    about = cohort.get("groups")
+    about = about if isinstance(about, dict) else {}
+    column = about.get("column", "condition")
+    pairs = cohort.get("contrasts")
+    pairs = [e for e in pairs if isinstance(e, dict)] if isinstance(pairs, list) else []
+    written = [(e.get("case"), e.get("control")) for e in pairs]
+    return (
+        column if isinstance(column, str) else "condition",
+        [(a, b) for a, b in written if isinstance(a, str) and isinstance(b, str)],
+        names(about.get("order")),
+    )
+
+
+def _named(cohort: Mapping) -> list[str]:
+    """Groups that are named in contrasts and in the order."""
+    _, pairs, order = _asked(cohort)
+    return list(dict.fromkeys([*(name for pair in pairs for name in pair), *order]))
+
+
+def conditions(cohort: Mapping) -> list[str]:
+    """Conditions that may be in the sheet beside those of the contrast."""
+    contrast = cohort.get("contrast")
+    arms = list(contrast.values()) if isinstance(contrast, dict) else []
+    named = _named(cohort) if _asked(cohort)[0] == "condition" else []
+    return [name for name in named if name not in arms]
+
+
+def group_columns(cohort: Mapping) -> list[str]:
+    """Column of the groups where it is not the condition: a donor has one value."""
+    column = _asked(cohort)[0]
+    return [] if column == "condition" else [column]
+
+
+def groups(
+    cohort: Mapping, path: Path, rows: list[tuple[int, dict]]
+) -> tuple[list[str], list[str]]:
+    """Groups and contrasts that cannot be compared, and notes on samples of no named group."""
+    column, pairs, order = _asked(cohort)
+    source, named = cohort["path"], _named(cohort)
+    if not named:
+        if column == "condition":
+            return [], []
+        wrong, fix = "names groups, but nothing is asked of them", "add `contrasts` or `order`"
+        return [problem(source, "groups", wrong, column, fix=fix)], []
+    columns = list(rows[0][1]) if rows else []
+    if rows and column not in columns:
+        near = nearest(column, columns)
+        wrong = f"`{column}` is not a column of the sample sheet {path}"
+        fix = f"write `{near}`" if near else "add the column"
+        return [problem(source, "groups: column", wrong, column, ", ".join(columns), fix)], []
+    found = _of_contrasts(cohort, pairs, column)
+    if order and len(order) < 3:
+        wrong, fix = "a trend needs three groups", "add the others, or name both under `contrasts`"
+        found.append(problem(source, "groups: order", wrong, ", ".join(order), fix=fix))
+    contrast = cohort.get("contrast")
+    if isinstance(contrast, dict) and contrast.get("paired"):
+        wrong = "paired: a donor is in both conditions and in no group of its own"
+        fix = "take `groups` and `contrasts` out"
+        found.append(problem(source, "contrasts", wrong, fix=fix))
+    there = sorted({row[column] for _, row in rows if numerals.is_known(row[column])})
+    for name in named if rows else []:
+        if name not in there:
+            near = nearest(name, there)
+            fix = f"write `{near}`" if near else "correct the name, or take it out"
+            wrong = f"no sample is of this group (column `{column}`)"
+            found.append(problem(source, "contrasts", wrong, name, few(there, 12), fix))
+    others = [row for _, row in rows if row[column] not in named]
+    notes = []
+    if others and column != "condition":
+        said = sorted({row[column] or "empty" for row in others})
+        notes = [
+            f"cohort {cohort.get('name')}: {count(len(others), 'sample')} of no group that is "
+            f"named in `contrasts` or `order` ({column}: {few(said)}): not in these comparisons"
+        ]
+    return found, notes
+
+
+def _of_contrasts(cohort: Mapping, pairs: list[tuple[str, str]], column: str) -> list[str]:
+    """Contrasts of a group with itself, and contrasts that are asked twice."""
+    contrast = cohort.get("contrast")
+    seen = {}
+    if isinstance(contrast, dict) and column == "condition":
+        seen[frozenset([contrast.get("case"), contrast.get("control")])] = "`contrast`"
+    found = []
+    for number, (case, control) in enumerate(pairs, start=1):
+        where, both = f"contrasts: entry {number}", frozenset([case, control])
+        said, fix = f"{case} vs {control}", "take it out"
+        if case == control:
+            wrong = "case and control are the same group"
+            found.append(problem(cohort["path"], where, wrong, case))
+        elif both in seen:
+            wrong = f"is the same as {seen[both]}"
+            found.append(problem(cohort["path"], where, wrong, said, fix=fix))
+        seen.setdefault(both, f"entry {number}")
     return found

@@ -125,6 +125,18 @@ def exposures(cohort: Mapping) -> dict:
     return contrast(cohort) | asked if any(asked.values()) else {}
 
 
+def groups(cohort: Mapping) -> dict:
+    """What contrasts of groups and their trend hang on; empty without any."""
+    asked = {key: cohort.get(key) for key in ("groups", "contrasts")}
+    named = cohort.get("contrasts") or (cohort.get("groups") or {}).get("order")
+    return declared(cohort) | asked if named else {}
+
+
+def grouped(cohort: Mapping) -> list[dict[str, str]]:
+    """Rows of the sheet with what contrasts of groups use."""
+    return compared(cohort, cohort["groups"]["column"])
+
+
 def exposed(cohort: Mapping) -> list[dict[str, str]]:
     """Rows of the sheet with what the slopes on exposures use."""
     return compared(cohort, *(name for key in EXPOSURES for name in cohort.get(key) or ()))

@@ -222,6 +222,7 @@ text reason
 number fold fold_low fold_high points points_low points_high
 number se df smd smd_se median_case median_control
 count_or_na n_case_informative n_control_informative
+number margin p_equivalence
 """
 TESTS = _table("tests.tsv", TESTS_COLUMNS)  # a row a quantity and denominator
 METHODS = _table("methods.tsv", TESTS_COLUMNS)  # the same comparisons by other methods
@@ -272,6 +273,22 @@ EXPOSURES = _table(
     flag leads
     count n n_missing
     {SLOPE_COLUMNS}
+    """,
+)
+CONTRASTS = _table(
+    "contrasts.tsv",
+    """
+    text cohort contrast kind estimator
+    flag leads
+    text groups
+    count_or_na n_case n_control
+    number effect
+    text unit
+    number ci_low ci_high p p_holm
+    text method covariates
+    flag estimable
+    text reason
+    number se df p_permuted margin p_equivalence
     """,
 )
 EXPOSURE_LINES = _table(

@@ -138,6 +138,7 @@ def draw(
     ``th22`` in E1.
     ``permuted``: histogram of the effects with permuted labels (estimator, bin_low, bin_high, n).
     """
+    imbalance, composition = cohort.own(imbalance), cohort.own(composition)
     values = {name: values_of(imbalance, name) for name in ESTIMATORS}
     effects = forest.main(tests[tests["quantity"].isin(ESTIMATORS)])
     labeled = bool(values["E1"]["value"].notna().any())
@@ -184,9 +185,14 @@ def draw_effects(
     bars["ci_low"], bars["ci_high"] = bars["ci_low"] * scale, bars["ci_high"] * scale
     bars["effect"] = bars["smd"]
     forest.draw(ax, None, bars[bars["effect"].notna()])
+    margin = bars.get("margin", pd.Series(dtype=float)).dropna() * scale.abs()
+    for place in margin.index:
+        low, high = bars.loc[place, "y"] - 0.12, bars.loc[place, "y"] + 0.12
+        ax.fill_betweenx([low, high], -margin[place], margin[place], color=LIGHT, lw=0, zorder=-1)
     null = [draw_null(ax, row, permuted) for row in rows[good].itertuples()]
     null = pd.concat([pd.DataFrame(), *null], ignore_index=True)
     more = "; gray: labels permuted" if len(null) else ""
+    more += "; box: smaller than matters" if len(margin) else ""
     style.mark(ax, "b", f"{cohort.case} − {cohort.control}, 95% CI{more}")
     names = []
     for row, fine in zip(rows.itertuples(), good, strict=True):

@@ -9,8 +9,12 @@ import colorsys
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tilt.core.terms import ESTIMATORS, INTERFERON_SET, ISG_HIGH, UNASSIGNED, WORKING_SET
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONTROL_COLOR = "#0072B2"
 CASE_COLOR = "#D55E00"
@@ -166,6 +170,11 @@ class CohortLabel:
         """Title, saying so when the data are simulated."""
         told = "simulated" in self.title.lower()
         return self.title + (" · simulated data" if self.simulated and not told else "")
+
+    def own(self, table: "pd.DataFrame") -> "pd.DataFrame":
+        """Rows of a table of units that are of the two conditions compared."""
+        inside = table["condition"].isin(self.arms)
+        return table if inside.all() else table[inside]
 
     def color(self, condition: str) -> str:
         """Color of a condition, the same in every figure."""

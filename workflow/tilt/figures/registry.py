@@ -159,6 +159,26 @@ ENTRIES = (
         cohorts="exposed",
     ),
     Figure(
+        name="groups",
+        job="plot_groups",
+        title="the imbalance by group",
+        category="2 Donors",
+        alt="Donors of each group by the three estimators, and a forest of the contrasts",
+        words="(a to c) Each estimator by group, a dot a donor, with mean and 95% t interval; the "
+        "color is that of the condition. (d) Contrasts of two groups and the trend over the "
+        "ordered groups, of the leading estimator: least squares with HC2 and the covariates of "
+        "the cohort, 95% CI; p by Holm over the contrasts. The trend: slope a step.",
+        caption="report.designs.groups_caption",
+        draw="figures.groups.draw",
+        needs={
+            "contrasts": "contrasts.tsv",
+            "imbalance": "imbalance.tsv",
+            "donors": "donors.tsv",
+        },
+        cohorts="grouped",
+        settings={"groups": "groups", "pairs": "contrasts"},
+    ),
+    Figure(
         name="volcano",
         job="plot_specifications",
         title="genes between conditions",

@@ -14,6 +14,7 @@ from tilt.stats import meta as models
 from tilt.stats import meta_table
 
 SILENT = ("CXCL13", "IL22")
+LEVEL = 0.05  # of p of equivalence, and of p adjusted by Holm
 SMALL_ARM = 10  # donors in the smaller arm below which power is low (simulated for this design)
 
 
@@ -103,6 +104,20 @@ def primary_row(tests: pd.DataFrame) -> Any:
     return next(rows.itertuples(), None)
 
 
+def smaller(row: Any) -> str:
+    """Whether a difference as large as the smallest of interest is ruled out; "" without one.
+
+    Two one-sided tests at ``LEVEL``.
+    """
+    margin = getattr(row, "margin", float("nan"))
+    if margin != margin:
+        return ""
+    verb = "is ruled out" if row.p_equivalence < LEVEL else "is not ruled out"
+    unit = ESTIMATORS[getattr(row, "estimator", getattr(row, "quantity", ""))].unit
+    p = f"two one-sided tests, p {p_text(row.p_equivalence)}"
+    return f"; a difference of {margin:g} {unit} or more {verb} ({p})"
+
+
 def arms(results: CohortResults) -> dict[str, int]:
     """Donors per condition."""
     donors = results.table("donors")
@@ -124,7 +139,8 @@ def headline(results: CohortResults) -> str:
     used = f"{int(row.n_case)} {cohort.case} and {int(row.n_control)} {cohort.control} donors"
     return (
         f"In {used}, the Tph/Th22 imbalance, measured by {name}, was "
-        f"{direction(row, cohort.case, cohort.control)}: {interval(row)}, {p_words(row)}."
+        f"{direction(row, cohort.case, cohort.control)}: {interval(row)}, {p_words(row)}"
+        f"{smaller(row)}."
     )
 
 

@@ -9,15 +9,13 @@ from tilt.core.terms import ESTIMATORS
 from tilt.core.text import count, listed
 from tilt.figures import forest
 from tilt.figures.names import exposure, p_text
-from tilt.report.answer import CohortResults, clean, minus
+from tilt.report.answer import LEVEL, CohortResults, clean, minus, smaller
 from tilt.report.html_tables import html_table
-
-LEVEL = 0.05  # of p adjusted by Holm
 
 
 def sentences(results: CohortResults) -> list[str]:
     """Sentences of the designs that the cohort declares."""
-    return [text for text in [exposures(results)] if text]
+    return [text for text in [exposures(results), groups(results)] if text]
 
 
 def tables(results: CohortResults) -> list[tuple[str, str]]:
@@ -26,6 +24,9 @@ def tables(results: CohortResults) -> list[tuple[str, str]]:
     if len(declared(results)):
         said = f"Slopes of the imbalance of {results.cohort.title} on exposures"
         out.append(("Exposures", html_table(declared(results).drop(columns="cohort"), said)))
+    if len(grouped(results)):
+        said = f"Contrasts of groups of {results.cohort.title}"
+        out.append(("Groups", html_table(grouped(results).drop(columns="cohort"), said)))
     return out
 
 
@@ -35,6 +36,12 @@ def declared(results: CohortResults) -> pd.DataFrame:
     asked = [name for key in jobs.EXPOSURES for name in settings.get(key) or ()]
     table = results.table("exposures")
     return table[table["exposure"].isin(asked)] if len(table) else table
+
+
+def grouped(results: CohortResults) -> pd.DataFrame:
+    """Contrasts of groups, where the cohort file asks for them now."""
+    table = results.table("contrasts")
+    return table if jobs.groups(results.settings) else table.iloc[:0]
 
 
 def lead(table: pd.DataFrame) -> pd.DataFrame:
@@ -106,4 +113,50 @@ def exposures_caption(results: CohortResults) -> str:
         "with a pointwise 95% band (HC2, degrees of freedom of Bell and McCaffrey; ratios with "
         "donors weighted by precision). p by Holm over the exposures, estimator by estimator. "
         "Associations, no causes."
+    )
+
+
+def groups(results: CohortResults) -> str:
+    """Contrasts of groups and their trend in the leading estimator, "" without any."""
+    rows = lead(grouped(results))
+    if rows.empty:
+        return ""
+    words = []
+    for row in rows.itertuples():
+        if not row.estimable:
+            words.append(f"{row.contrast} could not be compared ({clean(row.reason)})")
+            continue
+        trend = row.kind == "trend"
+        p = row.p if trend else row.p_holm
+        word = "trend over " * trend
+        unit = ESTIMATORS[row.estimator].unit + " a step" * trend
+        numbers = minus(
+            f"{row.effect:+.2f} {unit}, 95% CI {row.ci_low:.2f} to {row.ci_high:.2f}, "
+            f"p{'' if trend else ' by Holm'} {p_text(p)}; {row.groups}{smaller(row)}"
+        )
+        clear = p < LEVEL
+        state = ("rising" if row.effect > 0 else "falling") if trend else higher(row)
+        words.append(f"{word}{row.contrast}: {state if clear else 'not shown'} ({numbers})")
+    estimator = ESTIMATORS[rows["estimator"].iloc[0]].phrase
+    return f"By group, {estimator}: {'; '.join(words)}."
+
+
+def higher(row: Any) -> str:
+    """Direction of a contrast."""
+    return "higher" if row.effect > 0 else "lower"
+
+
+def groups_caption(results: CohortResults) -> str:
+    """Groups with n, and how contrasts and trend are tested."""
+    rows = lead(grouped(results))
+    n = int((rows["kind"] == "contrast").sum()) if len(rows) else 0
+    parts = [f"{row.contrast}: {row.groups}" for row in rows.itertuples()]
+    covariates = sorted({row.covariates for row in rows.itertuples() if row.estimable})
+    adjusted = f"adjusted for {'; or '.join(covariates)}" if covariates else "not adjusted"
+    return (
+        "(a to c) The imbalance by group, each dot a donor in the color of its condition, mean "
+        f"with 95% t interval. (d) {count(n, 'contrast')} of the leading estimator "
+        f"({'; '.join(parts)}): least squares with HC2, degrees of freedom of Bell and McCaffrey, "
+        f"{adjusted}; 95% CI; p by "
+        "Holm over the contrasts. A trend is the slope on the place in the order, one test."
     )

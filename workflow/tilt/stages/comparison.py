@@ -35,11 +35,14 @@ def study(
     detectability: pd.DataFrame | None = None,
     cells: pd.DataFrame | None = None,
     scores: pd.DataFrame | None = None,
+    everyone: pd.DataFrame | None = None,
 ) -> specifications.CohortInputs:
-    """What the specifications of a cohort work on; the last four are None for tables of counts.
+    """What the specifications of a cohort work on.
 
-    ``cells``: labels with donor and condition (:func:`tilt.donors.units.labeled_cells`);
-    ``scores``: cell, tph_score, th22_score.
+    ``bulk`` to ``scores`` are None for tables of counts. ``cells``: labels with donor and condition
+    (:func:`tilt.donors.units.labeled_cells`); ``scores``: cell, tph_score, th22_score.
+    ``everyone``: donors with those of groups that are not compared here, where there are any; they
+    were measured together.
     """
     if cells is not None and scores is not None:
         working = cells[groups.working_set(cells)]
@@ -53,5 +56,5 @@ def study(
         bulk,
         cells,
         detectability,
-        plan.strata_of(donors, tests.contrast),
+        plan.strata_of(donors if everyone is None else everyone, tests.contrast),
     )

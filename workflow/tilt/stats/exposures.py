@@ -60,7 +60,7 @@ def compare(
                 contrast,
                 name,
                 ESTIMATORS[estimator].unit,
-                among == ALL,
+                "condition" if among == ALL else "",
                 permutations,
                 seed,
             )

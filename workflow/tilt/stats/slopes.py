@@ -19,7 +19,7 @@ def slope(
     contrast: design.Contrast,
     name: str,
     unit: str,
-    arms: bool,
+    fixed: str,
     permutations: int,
     seed: int,
 ) -> tuple[dict, pd.DataFrame]:
@@ -37,21 +37,27 @@ def slope(
         where there is one for all, variance.
     name, unit
         What ``x`` is called, and the unit of ``value``.
-    arms
-        Whether the condition is adjusted for, so that the slope is the one within the arms.
+    fixed
+        Column of groups that are adjusted for in any case: with the condition, the slope is the one
+        within the arms. "" for none.
 
     Returns
     -------
-    Columns of :data:`tilt.core.contracts.EXPOSURES` but those that say what was asked, and the line
-    (:func:`line`), empty where the slope is not estimable.
+    Columns of :data:`tilt.core.contracts.EXPOSURES` but those that say what was asked, with the
+    ``donors`` that were used, and the line (:func:`line`), empty where there is no slope.
     """
     wanted = list(dict.fromkeys([*contrast.strata, *contrast.covariates]))
     wanted = [column for column in wanted if column != name]
-    least = (3 if arms else 2) + LEAST_DF
-    units, wanted, notes = design.complete(
-        units.reset_index(drop=True), wanted, lambda rows: len(rows) < least
-    )
-    base = {"n": len(units), "covariates": "none", "unit": f"{unit} per unit", "estimable": False}
+    units = units.reset_index(drop=True)
+    least = 1 + (units[fixed].nunique() if fixed else 1) + LEAST_DF
+    units, wanted, notes = design.complete(units, wanted, lambda rows: len(rows) < least)
+    base: dict = {
+        "n": len(units),
+        "donors": set(units["donor"]),
+        "covariates": "none",
+        "unit": f"{unit} per unit",
+        "estimable": False,
+    }
     weighted = "variance" in units and bool(units["variance"].notna().all()) and len(units) > 0
     base |= {"method": "wls_hc2" if weighted else "ols_hc2"}
     if len(units) < least:
@@ -59,9 +65,9 @@ def slope(
         return base | {"reason": "; ".join([few, *notes])}, NO_LINE
     x, y = (units[column].to_numpy(float) for column in ("x", "value"))
     start = np.ones((len(units), 1))
-    if arms:
-        case = (units["condition"] == contrast.case).to_numpy(float)
-        start = np.column_stack([start, case]) if 0 < case.sum() < len(case) else start
+    if fixed:
+        levels = pd.get_dummies(units[fixed], drop_first=True).to_numpy(float)
+        start = np.column_stack([start, levels])
     sd = float(np.std(x - start @ np.linalg.lstsq(start, x, rcond=None)[0], ddof=start.shape[1]))
     if np.ptp(y) < ALONE:
         return base | {"reason": "the same value in every donor"}, NO_LINE
@@ -71,7 +77,7 @@ def slope(
     nuisance, used, more = design.adjustment(units, wanted, contrast.strata, x, name, start)
     notes += more
     matrix = np.column_stack([nuisance, x])
-    base |= {"covariates": ", ".join([*(["condition"] if start.shape[1] > 1 else []), *used])}
+    base |= {"covariates": ", ".join([*([fixed] if start.shape[1] > 1 else []), *used])}
     base["covariates"] = base["covariates"] or "none"
     if len(x) - matrix.shape[1] < LEAST_DF:
         few = f"{count(len(x), 'donor')} for {matrix.shape[1]} columns of the model"
@@ -85,7 +91,7 @@ def slope(
     exact = (np.diag(fit.annihilator) < ALONE) & (np.abs(fit.partial) > ALONE * np.abs(x).max())
     if exact.any():
         who = units.loc[np.flatnonzero(exact)[0], "donor"]
-        return base | {"reason": f"the slope hangs on donor {who} alone"}, NO_LINE
+        return base | {"reason": f"{name} hangs on donor {who} alone"}, NO_LINE
     effect, se = (float(v[0]) for v in inference.hc2(scaled[None, :], fit))
     found = inference.from_t(effect, se, fit.df_effect)
     if not np.isfinite(found.p):
