@@ -1,5 +1,6 @@
 # Designs beyond two arms, for the cohorts that declare them.
 
+REPEATED = [name for name in COHORTS if jobs.visits(COHORTS[name])]
 GROUPED = [name for name in COHORTS if jobs.groups(COHORTS[name])]
 EXPOSED = [name for name in COHORTS if jobs.exposures(COHORTS[name])]
 
@@ -9,6 +10,7 @@ def design_tables():
     return [
         *expand("results/{cohort}/exposures.tsv", cohort=EXPOSED),
         *expand("results/{cohort}/contrasts.tsv", cohort=GROUPED),
+        *expand("results/{cohort}/changes.tsv", cohort=REPEATED),
     ]
 
 
@@ -66,3 +68,30 @@ rule compare_groups:
         code=code("compare_groups"),
     script:
         "../scripts/compare_groups.py"
+
+
+rule compare_visits:
+    input:
+        imbalance="results/{cohort}/imbalance.tsv",
+    output:
+        "results/{cohort}/changes.tsv",
+    log:
+        "logs/{cohort}/compare_visits.log",
+    benchmark:
+        "benchmarks/{cohort}/compare_visits.tsv"
+    wildcard_constraints:
+        cohort=one_of(REPEATED),
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=jobs.memory(800),
+        runtime=20,
+    params:
+        samples=of_cohort(jobs.compared),
+        cohort=of_cohort(jobs.visits),
+        stats=jobs.plan(CONFIG["stats"]),
+        seed=CONFIG["seed"],
+        code=code("compare_visits"),
+    script:
+        "../scripts/compare_visits.py"

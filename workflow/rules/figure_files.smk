@@ -14,7 +14,7 @@ LISTS = ("tilt.figures.registry",)
 # By what a figure says of its cohorts.
 COHORTS_OF = {
     **{"all": list(COHORTS), "cells": CELLS, "modeled": MODELED},
-    **{"exposed": EXPOSED, "grouped": GROUPED},
+    **{"exposed": EXPOSED, "grouped": GROUPED, "repeated": REPEATED},
 }
 
 

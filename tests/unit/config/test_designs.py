@@ -64,10 +64,8 @@ def test_all_donors_of_pairs_would_count_twice(design):
     assert "paired: each donor would count twice" in found and "`exposures`" in found
 
 
-GROUPS = {
-    "groups": {"column": "activity"},
-    "contrasts": [{"case": "active", "control": "inactive"}],
-}
+COLUMN = {"column": "activity"}
+GROUPS = {"groups": COLUMN, "contrasts": [{"case": "active", "control": "inactive"}]}
 
 
 def test_groups_of_a_column_pass_and_donors_of_no_named_group_are_told(design):
@@ -100,9 +98,9 @@ def test_a_third_condition_passes_where_it_is_named(design):
     [
         ({"groups": {"column": "activity"}}, "nothing is asked of them"),
         (GROUPS | {"groups": {"column": "activty"}}, "`activty` is not a column"),
-        (GROUPS | {"groups": {"column": "activity", "order": ["control", "active"]}}, "three groups"),
+        (GROUPS | {"groups": COLUMN | {"order": ["control", "active"]}}, "three groups"),
         (
-            {"groups": {"column": "activity"}, "contrasts": [{"case": "activ", "control": "control"}]},
+            {"groups": COLUMN, "contrasts": [{"case": "activ", "control": "control"}]},
             "no sample is of this group",
         ),
         ({"contrasts": [{"case": "control", "control": "SLE"}]}, "is the same as `contrast`"),
@@ -116,6 +114,55 @@ def test_groups_that_cannot_be_are_told_with_the_fix(design, change, said):
 
 
 def test_a_donor_is_in_one_group(design):
-    design.sheet = ROWS.replace("D3", "D1")
+    design.sheet = ROWS.replace("D3", "D1").replace("B2", "B1")
     found = only(design, **GROUPS)
     assert "donor D1 has 2 values of `activity`" in found
+
+
+VISITS = """sample\tdonor\tcondition\tbatch\tage\tpath\tvisit
+S1\tD1\tSLE\tB1\t30\tS1\tflare
+S2\tD2\tcontrol\tB1\t31\tS2\tflare
+S3\tD1\tSLE\tB2\t32\tS3\tafter
+"""
+
+
+def test_later_visits_are_units_of_their_own(project):
+    project.sheet = VISITS
+    project.cohort["visits"] = {"column": "visit", "order": ["flare", "after"]}
+    settings, problems = project.check()
+    assert problems == []  # batches and ages of two visits may differ
+    rows = settings["cohorts"]["mine"]["samples"]
+    assert [row["condition"] for row in rows] == ["SLE", "control", "SLE (after)"]
+    assert not [note for note in settings["notes"] if "the mean is used" in note]
+    project.cohort.pop("visits")
+    assert "donor D1 has 2 values of `batch`" in only(project)
+
+
+@pytest.mark.parametrize(
+    ("change", "sheet", "said"),
+    [
+        ({"column": "visits"}, VISITS, "`visits` is not a column"),
+        ({}, VISITS.replace("after", "aftr"), "line 4, column `visit`: no visit named in `visits`"),
+        ({}, VISITS.replace("S3\tD1", "S3\tD3"), "no donor has a sample of flare and of a later"),
+        ({"order": ["flare"]}, VISITS.replace("B2", "B1"), "visits: order"),
+    ],
+)
+def test_visits_that_cannot_be_are_told_with_the_fix(project, change, sheet, said):
+    project.sheet = sheet
+    visits = {"column": "visit", "order": ["flare", "after"]} | change
+    project.cohort |= {"visits": visits, "strata": [], "covariates": []}
+    found = [text for text in project.problems() if said in text]
+    assert len(found) == 1 and len(project.problems()) == 1, project.problems()
+
+
+def test_donors_who_came_late_are_told(project):
+    project.sheet = VISITS + "S4\tD4\tcontrol\tB1\t40\tS4\tafter\n"
+    for name in ("matrix.mtx.gz", "barcodes.tsv.gz", "features.tsv.gz"):
+        (project.folder / "raw/S4").mkdir(exist_ok=True)
+        (project.folder / "raw/S4" / name).write_text("other")
+    project.cohort["visits"] = {"column": "visit", "order": ["flare", "after"]}
+    settings, problems = project.check()
+    assert problems == []
+    assert [n for n in settings["notes"] if "flare" in n] == [
+        "cohort mine: 1 donor without a sample of flare (D4): not in the comparison of the arms"
+    ]

@@ -1,11 +1,12 @@
 """Figures of designs beyond two arms: what they show and say."""
 
 import made_up
+import made_up_designs
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.text import Text
-from tilt.figures import activity, composition, exposures, groups, imbalance
+from tilt.figures import activity, composition, exposures, groups, imbalance, visits
 
 COHORT = made_up.cohort()
 
@@ -16,7 +17,7 @@ def words(fig) -> str:
 
 
 def test_exposures_show_donors_slopes_missing_values_and_reasons():
-    people, slopes, lines = made_up.exposures(made_up.donors(8, 10))
+    people, slopes, lines = made_up_designs.exposures(made_up.donors(8, 10))
     values = made_up.imbalance(people)
     fig, table = exposures.draw(slopes, lines, values, people, COHORT)
     text = words(fig)
@@ -43,18 +44,17 @@ def test_groups_show_donors_contrasts_trend_margin_and_reasons():
     values = made_up.imbalance(people)
     asked = [{"case": "active", "control": "inactive"}]
     about = {"column": "activity", "order": ["control", "inactive", "active"]}
-    fig, table = groups.draw(made_up.contrasts(), values, people, COHORT, about, asked)
+    fig, table = groups.draw(made_up_designs.contrasts(), values, people, COHORT, about, asked)
     text = words(fig)
     assert "inactive\nn = 5" in text and "control\nn = 8" in text
     assert "+0.90 [0.30, 1.50]  p = 0.008" in text and "+0.50 [0.20, 0.80]  p = 0.002" in text
-    assert "fewer than 3 donors of other" in text
+    assert "fewer than 3 donors of" in text
     assert "E1, 3 contrasts, p by Holm; gray: smaller than matters" in text
     ticks = [t.get_text() for t in fig.axes[0].get_xticklabels()]
     assert [t.split("\n")[0] for t in ticks] == ["control", "inactive", "active"]
     assert table["panel"].value_counts().to_dict() == {"a": 18, "b": 18, "c": 18, "d": 4}
-    alone, _ = groups.draw(
-        made_up.contrasts(), values, people, COHORT, about | {"order": []}, asked
-    )
+    about["order"] = []
+    alone, _ = groups.draw(made_up_designs.contrasts(), values, people, COHORT, about, asked)
     ticks = [t.get_text().split("\n")[0] for t in alone.axes[0].get_xticklabels()]
     assert ticks == ["inactive", "active"]
 
@@ -85,3 +85,20 @@ def test_the_smallest_effect_of_interest_is_a_box_on_the_scale_of_the_effect():
     boxes = [c for c in fig.axes[1].collections if len(c.get_paths()) == 1]
     widths = [np.ptp(c.get_paths()[0].vertices[:, 0]) for c in boxes]
     assert widths == pytest.approx([4 * abs(tests.loc[third, "smd"].iloc[0])])
+
+
+def test_visits_are_a_line_a_donor_and_a_forest_of_changes():
+    people = made_up.donors(8, 10)
+    first = made_up.imbalance(people)
+    later = made_up.imbalance(people, seed=9)
+    later["condition"] += " (after)"
+    fig, table = visits.draw(
+        made_up_designs.changes(), pd.concat([first, later]), COHORT, ["flare", "after"]
+    )
+    text = words(fig)
+    assert "n = 18 with two visits" in text and "after\n8 control\n10 SLE" in text
+    assert "flare to after\nSLE, n = 10" in text and "−0.80 [−1.20, −0.40]  p = 0.002" in text
+    assert "not estimable: 2 pairs" in text.replace("\n", " ")
+    lines = [line for line in fig.axes[0].lines if len(line.get_xdata()) == 2]
+    assert len(lines) == 18 + 2  # donors, and the means of both arms
+    assert table["panel"].value_counts().to_dict() == {"a": 36, "b": 36, "c": 36, "d": 2}

@@ -1,6 +1,6 @@
 """Sentences, captions and tables of designs beyond two arms."""
 
-import made_up
+import made_up_designs
 import made_up_report
 import numpy as np
 from tilt.report import answer, designs
@@ -8,7 +8,7 @@ from tilt.report import answer, designs
 
 def exposed(**change):
     results = made_up_report.results()
-    people, slopes, _ = made_up.exposures(results.table("donors"))
+    people, slopes, _ = made_up_designs.exposures(results.table("donors"))
     results.tables |= {"donors": people, "exposures": slopes.assign(**change)}
     results.settings = results.settings | {"exposures": ["sledai"], "exposures_all": ["c3"]}
     return results
@@ -55,7 +55,7 @@ def test_caption_names_what_is_adjusted_for():
 
 def grouped(**settings):
     results = made_up_report.results()
-    results.tables["contrasts"] = made_up.contrasts()
+    results.tables["contrasts"] = made_up_designs.contrasts()
     asked = {"contrasts": [{"case": "active", "control": "inactive"}], "groups": {"order": []}}
     results.settings = results.settings | asked | settings
     return results
@@ -88,3 +88,16 @@ def test_the_headline_says_what_is_ruled_out_and_nothing_without_a_margin():
     )
     results.tables["tests"] = tests.assign(p_equivalence=0.04)
     assert "or more is ruled out (two one-sided tests, p = 0.04)." in answer.headline(results)
+
+
+def test_changes_between_visits_are_told():
+    results = made_up_report.results()
+    results.tables["changes"] = made_up_designs.changes()
+    assert designs.sentences(results) == []
+    results.settings = results.settings | {"visits": {"order": ["flare", "after"]}}
+    assert designs.sentences(results) == [
+        "Within donors, the log-ratio of labeled Tph/Tfh to Th22-like cells (E1), from flare to "
+        "after, SLE: fell (−0.80 ln ratio, 95% CI −1.20 to −0.40, p by Holm = 0.002; n = 10); from "
+        "flare to after, control: not estimable (2 pairs; 3 are needed)."
+    ]
+    assert "flare to after, SLE: n = 10" in designs.visits_caption(results)

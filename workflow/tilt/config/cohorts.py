@@ -86,6 +86,9 @@ def sample_sheet(cohort: dict, path: Path) -> tuple[list[dict], list[str], list[
         found += more + _donors(cohort, path, numbered)
         written = [(row["donor"], plain(row["donor"])) for _, row in as_written]
         found += names.alike(path, "donor", written)
+        more, told = designs.visits(cohort, path, numbered)
+        found, notes = found + more, notes + told
+        numbered = designs.by_visit(cohort, numbered)
         more, told = covariates.numbers(cohort, path, numbered)
         found, notes = found + more, notes + told
         found += designs.exposures(cohort, path, numbered)
@@ -232,7 +235,7 @@ def _donors(cohort: dict, path: Path, rows: list) -> list[str]:
         values: dict[str, dict] = defaultdict(lambda: defaultdict(list))
         for number, row in rows:
             if row["donor"] and row[column] not in MISSING:
-                values[row["donor"]][row[column]].append(number)
+                values[designs.who(cohort, row, column)][row[column]].append(number)
         for donor, seen in values.items():
             if len(seen) < 2:
                 continue

@@ -6,7 +6,7 @@ from pathlib import Path
 from tilt.config.covariates import names
 from tilt.config.messages import nearest, problem
 from tilt.core import numerals
-from tilt.core.text import count, few
+from tilt.core.text import at_visit, count, few
 
 EXPOSURES = ("exposures", "exposures_all")
 PARTS = {
@@ -155,3 +155,81 @@ def _of_contrasts(cohort: Mapping, pairs: list[tuple[str, str]], column: str) ->
             found.append(problem(cohort["path"], where, wrong, said, fix=fix))
         seen.setdefault(both, f"entry {number}")
     return found
+
+
+def _visits(cohort: Mapping) -> tuple[str, list[str]]:
+    """Column and names of the visits, "" and none where they are not declared as they must be."""
+    about = cohort.get("visits")
+    about = about if isinstance(about, dict) else {}
+    column, order = about.get("column"), names(about.get("order"))
+    return (column, order) if isinstance(column, str) and len(order) > 1 else ("", [])
+
+
+def who(cohort: Mapping, row: Mapping, column: str) -> str:
+    """Who has one value of a column of the sheet: a donor, or a donor at a visit."""
+    visit = row.get(_visits(cohort)[0], "")
+    return f"{row['donor']} at {visit}" if visit and column != "condition" else row["donor"]
+
+
+def visits(
+    cohort: Mapping, path: Path, rows: list[tuple[int, dict]]
+) -> tuple[list[str], list[str]]:
+    """Visits that cannot be told apart or that nobody has twice; notes on donors with one alone."""
+    column, order = _visits(cohort)
+    if not column or not rows:
+        return [], []
+    source = cohort["path"]
+    columns = list(rows[0][1])
+    if column not in columns:
+        near = nearest(column, columns)
+        wrong = f"`{column}` is not a column of the sample sheet {path}"
+        fix = f"write `{near}`" if near else "add the column"
+        return [problem(source, "visits: column", wrong, column, ", ".join(columns), fix)], []
+    found = []
+    contrast = cohort.get("contrast")
+    if isinstance(contrast, dict) and contrast.get("paired"):
+        wrong = "paired: a donor is in both conditions already"
+        fix = "keep one of the two: `paired`, or `visits`"
+        found.append(problem(source, "visits", wrong, fix=fix))
+    match = (cohort.get("cell_table") or {}).get("match")
+    if isinstance(match, dict) and "condition" in match.values():
+        wrong = "cells are matched by `condition`, which differs by visit"
+        fix = "match them by a column of their own"
+        found.append(problem(source, "cell_table: match", wrong, fix=fix))
+    wrong_rows: dict[str, list[int]] = {}
+    seen: dict[str, set[str]] = {}
+    for number, row in rows:
+        if row[column] in order:
+            seen.setdefault(row["donor"], set()).add(row[column])
+        else:
+            wrong_rows.setdefault(row[column], []).append(number)
+    for value, lines in wrong_rows.items():
+        near = nearest(value, order)
+        fix = f"write `{near or order[0]}`" + ("" if near else " for donors who came once")
+        where = f"line{'s' * (len(lines) > 1)} {few(lines)}, column `{column}`"
+        found.append(
+            problem(path, where, "no visit named in `visits`", value, ", ".join(order), fix)
+        )
+    if not wrong_rows and all(order[0] not in s or len(s) < 2 for s in seen.values()):
+        wrong = f"no donor has a sample of {order[0]} and of a later visit"
+        fix = "give the samples of one person one donor name, or take `visits` out"
+        found.append(problem(source, "visits", wrong, f"{len(seen)} donors", fix=fix))
+    late = sorted(donor for donor, own in seen.items() if order[0] not in own)
+    notes = []
+    if late and not found:
+        notes = [
+            f"cohort {cohort.get('name')}: {count(len(late), 'donor')} without a sample of "
+            f"{order[0]} ({few(late)}): not in the comparison of the arms"
+        ]
+    return found, notes
+
+
+def by_visit(cohort: Mapping, rows: list[tuple[int, dict]]) -> list[tuple[int, dict]]:
+    """Rows in which the condition of later visits names the visit: units of their own."""
+    column, order = _visits(cohort)
+    return [
+        (number, row | {"condition": at_visit(row["condition"], row[column])})
+        if row.get(column) in order[1:]
+        else (number, row)
+        for number, row in rows
+    ]

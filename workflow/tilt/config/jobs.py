@@ -125,6 +125,11 @@ def exposures(cohort: Mapping) -> dict:
     return contrast(cohort) | asked if any(asked.values()) else {}
 
 
+def visits(cohort: Mapping) -> dict:
+    """What changes between visits hang on; empty without any."""
+    return declared(cohort) | {"visits": cohort["visits"]} if cohort.get("visits") else {}
+
+
 def groups(cohort: Mapping) -> dict:
     """What contrasts of groups and their trend hang on; empty without any."""
     asked = {key: cohort.get(key) for key in ("groups", "contrasts")}

@@ -291,6 +291,21 @@ CONTRASTS = _table(
     number se df p_permuted margin p_equivalence
     """,
 )
+CHANGES = _table(
+    "changes.tsv",
+    """
+    text cohort since visit among estimator
+    flag leads
+    count_or_na n n_case n_control
+    number effect
+    text unit
+    number ci_low ci_high p p_holm
+    text method covariates
+    flag estimable
+    text reason
+    number se df
+    """,
+)
 EXPOSURE_LINES = _table(
     "exposure_lines.tsv", "text exposure among estimator; number x fit low high"
 )

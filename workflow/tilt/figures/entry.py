@@ -44,8 +44,8 @@ class Figure:
         get an empty table or dict.
     cohorts
         Cohorts for which the report shows it: those with ``cells``, ``all`` (also those of which
-        only a table of counts is published), ``modeled`` (with a CellTypist model), ``exposed`` or
-        ``grouped`` (with exposures, with further groups).
+        only a table of counts is published), ``modeled`` (with a CellTypist model), ``exposed``,
+        ``grouped`` or ``repeated`` (with exposures, further groups, visits).
     columns
         Argument to the constant that lists the columns to be read, the others being left out.
     settings

@@ -15,7 +15,7 @@ from tilt.report.html_tables import html_table
 
 def sentences(results: CohortResults) -> list[str]:
     """Sentences of the designs that the cohort declares."""
-    return [text for text in [exposures(results), groups(results)] if text]
+    return [text for text in [exposures(results), groups(results), visits(results)] if text]
 
 
 def tables(results: CohortResults) -> list[tuple[str, str]]:
@@ -27,7 +27,16 @@ def tables(results: CohortResults) -> list[tuple[str, str]]:
     if len(grouped(results)):
         said = f"Contrasts of groups of {results.cohort.title}"
         out.append(("Groups", html_table(grouped(results).drop(columns="cohort"), said)))
+    if len(repeated(results)):
+        said = f"Changes between visits of {results.cohort.title}"
+        out.append(("Visits", html_table(repeated(results).drop(columns="cohort"), said)))
     return out
+
+
+def repeated(results: CohortResults) -> pd.DataFrame:
+    """Changes between visits, where the cohort file asks for them now."""
+    table = results.table("changes")
+    return table if results.settings.get("visits") else table.iloc[:0]
 
 
 def declared(results: CohortResults) -> pd.DataFrame:
@@ -159,4 +168,41 @@ def groups_caption(results: CohortResults) -> str:
         f"({'; '.join(parts)}): least squares with HC2, degrees of freedom of Bell and McCaffrey, "
         f"{adjusted}; 95% CI; p by "
         "Holm over the contrasts. A trend is the slope on the place in the order, one test."
+    )
+
+
+def visits(results: CohortResults) -> str:
+    """Changes of the leading estimator within donors, and between the arms, "" without any."""
+    rows = lead(repeated(results))
+    if rows.empty:
+        return ""
+    words = []
+    for row in rows.itertuples():
+        what = f"from {row.since} to {row.visit}, {row.among}"
+        if not row.estimable:
+            words.append(f"{what}: not estimable ({clean(row.reason)})")
+            continue
+        unit = ESTIMATORS[row.estimator].unit
+        numbers = minus(
+            f"{row.effect:+.2f} {unit}, 95% CI {row.ci_low:.2f} to {row.ci_high:.2f}, "
+            f"p by Holm {p_text(row.p_holm)}; n = {int(row.n)}"
+        )
+        state = ("rose" if row.effect > 0 else "fell") if row.p_holm < LEVEL else "no change shown"
+        words.append(f"{what}: {state} ({numbers})")
+    estimator = ESTIMATORS[rows["estimator"].iloc[0]].phrase
+    return f"Within donors, {estimator}, {'; '.join(words)}."
+
+
+def visits_caption(results: CohortResults) -> str:
+    """Donors at both visits, and how changes are tested."""
+    rows = lead(repeated(results))
+    parts = [
+        f"{row.since} to {row.visit}, {row.among}: n = {int(row.n)}" for row in rows.itertuples()
+    ]
+    return (
+        "(a to c) The imbalance by visit, a line a donor in the color of its condition; black: "
+        "means of cases (solid) and controls (dashed). (d) Change within donors of the leading "
+        f"estimator ({'; '.join(parts)}): paired t, and its difference between the arms by least "
+        "squares with HC2; ratios with donors weighted by precision; 95% CI; p by Holm over the "
+        "later visits."
     )
