@@ -49,7 +49,7 @@ def test_groups_show_donors_contrasts_trend_margin_and_reasons():
     assert "inactive\nn = 5" in text and "control\nn = 8" in text
     assert "+0.90 [0.30, 1.50]  p = 0.008" in text and "+0.50 [0.20, 0.80]  p = 0.002" in text
     assert "fewer than 3 donors of" in text
-    assert "E1, 3 contrasts, p by Holm; gray: smaller than matters" in text
+    assert "E1, 3 contrasts, p by Holm; box: margin" in text
     ticks = [t.get_text() for t in fig.axes[0].get_xticklabels()]
     assert [t.split("\n")[0] for t in ticks] == ["control", "inactive", "active"]
     assert table["panel"].value_counts().to_dict() == {"a": 18, "b": 18, "c": 18, "d": 4}
@@ -81,7 +81,7 @@ def test_the_smallest_effect_of_interest_is_a_box_on_the_scale_of_the_effect():
     third = tests["quantity"] == "E3"
     tests.loc[third, "margin"] = 2 * tests.loc[third, "effect"].abs()
     fig, _ = imbalance.draw(shares, values, tests, scores, COHORT, made_up.LABELS)
-    assert "box: smaller than matters" in words(fig)
+    assert "95% CI; box: margin" in words(fig)
     boxes = [c for c in fig.axes[1].collections if len(c.get_paths()) == 1]
     widths = [np.ptp(c.get_paths()[0].vertices[:, 0]) for c in boxes]
     assert widths == pytest.approx([4 * abs(tests.loc[third, "smd"].iloc[0])])

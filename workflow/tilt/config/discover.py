@@ -194,7 +194,7 @@ def _h5ad(path: Path) -> Found:
     columns["donor"] = columns["donor"] or key
     told = ", ".join(f"{what} = {column}" for what, column in columns.items() if column)
     guesses.append(f"columns of obs: sample = {key}; {told}")
-    kept, told = _droplets(obs, columns["droplet"])
+    kept, singlets = _droplets(obs, columns["droplet"])
     nobody = [
         i for i in kept if NOBODY.match(obs[key][i]) or NOBODY.match(obs[columns["donor"]][i])
     ]
@@ -221,8 +221,8 @@ def _h5ad(path: Path) -> Found:
         row["age"] = "".join(re.findall(r"^\d+", row["age"]))
         row["sex"] = row["sex"][:1].upper() if row["sex"][:1].lower() in ("f", "m") else ""
         rows.append({**row, "sample": safe_name(sample), "batch": row["batch"] or "one"})
-    about = {"counts": counts[0], "sample_column": key, **told}
-    guesses += [f"only cells that are {v[0]} in {c}" for c, v in told.get("where", {}).items()]
+    about = {"counts": counts[0], "sample_column": key, **singlets}
+    guesses += [f"only cells that are {v[0]} in {c}" for c, v in singlets.get("where", {}).items()]
     return {"format": "h5ad", "h5ad": about}, rows, guesses
 
 

@@ -71,9 +71,10 @@ def by_group(imbalance: pd.DataFrame, donors: pd.DataFrame, column: str) -> pd.D
 
 def forest_of(ax: Axes, side: Axes, rows: pd.DataFrame, letter: str) -> None:
     """Contrasts and the trend with n, effect, interval, p, and the smallest effect of interest."""
-    margins = list(rows["margin"].dropna().unique())
-    for margin in margins:
-        ax.axvspan(-margin, margin, color=LIGHT, alpha=0.5, lw=0, zorder=-1)
+    margins = rows[rows["margin"].notna()]
+    for row in margins.itertuples():
+        edges = [row.y - 0.3, row.y + 0.3]
+        ax.fill_betweenx(edges, -row.margin, row.margin, color=LIGHT, alpha=0.6, lw=0, zorder=-1)
     forest.draw(ax, side, rows.assign(p=rows["p_holm"].fillna(rows["p"])))
     names = [f"{row.contrast}\n{row.groups}" for row in rows.itertuples()]
     ax.set_yticks(rows["y"], names, fontsize=6)
@@ -83,5 +84,5 @@ def forest_of(ax: Axes, side: Axes, rows: pd.DataFrame, letter: str) -> None:
     for one in (ax, side):
         one.set_ylim(len(rows) - 0.4, -0.6)
     n = int((rows["kind"] == "contrast").sum())
-    band = "; gray: smaller than matters" if margins else ""
+    band = "; box: margin" if len(margins) else ""
     style.mark(ax, letter, f"{estimator}, {count(n, 'contrast')}, p by Holm{band}")

@@ -192,7 +192,8 @@ def draw_effects(
     null = [draw_null(ax, row, permuted) for row in rows[good].itertuples()]
     null = pd.concat([pd.DataFrame(), *null], ignore_index=True)
     more = "; gray: labels permuted" if len(null) else ""
-    more += "; box: smaller than matters" if len(margin) else ""
+    if len(margin):
+        more = f"{'; gray: permuted' if more else ''}; box: margin"
     style.mark(ax, "b", f"{cohort.case} − {cohort.control}, 95% CI{more}")
     names = []
     for row, fine in zip(rows.itertuples(), good, strict=True):

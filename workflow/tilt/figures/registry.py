@@ -167,7 +167,8 @@ ENTRIES = (
         words="(a to c) Each estimator by group, a dot a donor, with mean and 95% t interval; the "
         "color is that of the condition. (d) Contrasts of two groups and the trend over the "
         "ordered groups, of the leading estimator: least squares with HC2 and the covariates of "
-        "the cohort, 95% CI; p by Holm over the contrasts. The trend: slope a step.",
+        "the cohort, 95% CI; p by Holm over the contrasts. The trend: slope a step. "
+        "Box: differences smaller than the smallest of interest, where one is set.",
         caption="report.designs.groups_caption",
         draw="figures.groups.draw",
         needs={

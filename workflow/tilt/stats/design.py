@@ -256,7 +256,7 @@ def adjustment(
     ``start`` (n x j) the columns that are there in any case, one of ones if left out.
     """
     nuisance = np.ones((len(units), 1)) if start is None else start
-    first, used, notes = nuisance, [], []
+    first, used, notes = nuisance, list[str](), list[str]()
     for name in wanted:
         block = _columns(units[name], as_category=name in strata)
         if block.shape[1] == 0 or np.allclose(block.std(axis=0), 0):
