@@ -89,7 +89,6 @@ def build_page(folder: Path, two: bool = False) -> Path:
             get("tests"),
             scores,
             cohort,
-            people,
             made_up.LABELS,
         ),
         "composition": composition.draw(get("composition"), get("tests"), cohort),

@@ -12,7 +12,10 @@ if workflow.is_main_process:
 LISTS = ("tilt.figures.registry",)
 
 # By what a figure says of its cohorts.
-COHORTS_OF = {"all": list(COHORTS), "cells": CELLS, "tagged": TAGGED, "modeled": MODELED}
+COHORTS_OF = {
+    **{"all": list(COHORTS), "cells": CELLS, "tagged": TAGGED, "modeled": MODELED},
+    **{"exposed": EXPOSED, "grouped": GROUPED, "repeated": REPEATED},
+}
 
 
 def figure_cohorts(job):

@@ -61,7 +61,7 @@ rule compare_donors:
     params:
         samples=of_cohort(jobs.compared),
         cohort=of_cohort(jobs.declared),
-        stats=jobs.plan(CONFIG["stats"]),
+        stats=jobs.plan(CONFIG["stats"], "smallest_effect"),
         seed=CONFIG["seed"],
         code=code("compare_donors"),
     script:

@@ -25,6 +25,7 @@ rule write_report:
                 *("mediators", "label_scores", "label_coverage"),
             ],
         ),
+        designs=design_tables(),
         cells=expand(
             "results/{cohort}/{file}",
             cohort=CELLS,

@@ -16,7 +16,8 @@ def main(snakemake: Any) -> None:
     from tilt.stats import contrast, null_effects, plan
 
     about, given = snakemake.params.cohort, snakemake.input.get
-    donors = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
+    everyone = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
+    donors = plan.arms_of(everyone, snakemake.params.cohort)
     planned = plan.plan_of(snakemake.params.stats, about, donors, snakemake.params.seed)
     imbalances = tables.read(snakemake.input.imbalance)
     tests = comparison.compare(

@@ -15,7 +15,8 @@ def main(snakemake: Any) -> None:
     from tilt.donors import units
     from tilt.stats import expression, plan
 
-    donors = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
+    everyone = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
+    donors = plan.arms_of(everyone, snakemake.params.cohort)
     bulk = ad.read_h5ad(snakemake.input.pseudobulk)
     n = int((bulk.obs["subset"] == snakemake.wildcards.subset).sum())
     log.info("%s: %d genes in %d donors", snakemake.wildcards.subset, bulk.n_vars, n)

@@ -14,7 +14,8 @@ def main(snakemake: Any) -> None:
     from tilt.stats import mediators, plan
 
     settings = snakemake.params.stats
-    donors = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
+    everyone = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
+    donors = plan.arms_of(everyone, snakemake.params.cohort)
     found = mediators.compare(
         donors,
         plan.plan_of(settings, snakemake.params.cohort, donors, snakemake.params.seed),

@@ -20,7 +20,8 @@ def main(snakemake: Any) -> None:
     donors = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
     given = snakemake.input.get
     bulk = ad.read_h5ad(given("pseudobulk")) if given("pseudobulk") else None
-    contrast = plan.contrast_of(cohort, snakemake.params.min_donors, donors)
+    arms = plan.arms_of(donors, cohort)
+    contrast = plan.contrast_of(cohort, snakemake.params.min_donors, arms)
     settings = plan.imbalance_settings(cohort["imbalance"])
     table, _ = imbalance.estimate(
         tables.read(snakemake.input.composition),

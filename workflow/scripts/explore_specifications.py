@@ -20,7 +20,8 @@ def main(snakemake: Any) -> None:
 
     about, given = snakemake.params.cohort, snakemake.input.get
     samples = snakemake.params.samples
-    donors = units.donors_table(samples, snakemake.wildcards.cohort)
+    everyone = units.donors_table(samples, snakemake.wildcards.cohort)
+    donors = plan.arms_of(everyone, about)
     cells = scores = markers = None
     if given("scores"):
         obs, labels = store.open_store(given("counts")).obs, tables.read(given("labels"))
@@ -38,6 +39,7 @@ def main(snakemake: Any) -> None:
         cells,
         scores,
         markers,
+        everyone,
     )
     log.info("every other way to measure the imbalance, then random gene sets")
     imbalances = tables.read(snakemake.input.imbalance)

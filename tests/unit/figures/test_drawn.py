@@ -48,9 +48,7 @@ def everything(n_control: int, n_case: int, subsets=made_up.SUBSETS) -> dict:
         "qc_metrics": qc.draw_distributions(made_up.cells(people, 60), COHORT),
         "umap": embedding.draw(made_up.umap(people, 60, subsets), COHORT),
         "composition": composition.draw(shares, tests, COHORT),
-        "imbalance": imbalance.draw(
-            shares, values, tests, interferon, COHORT, people, made_up.LABELS
-        ),
+        "imbalance": imbalance.draw(shares, values, tests, interferon, COHORT, made_up.LABELS),
         "interferon": activity.draw_interferon(scores, tests, COHORT),
         "activity": activity.draw_all(scores, tests, COHORT),
     }
@@ -107,7 +105,7 @@ def test_imbalance_shows_effects_and_n():
     values = made_up.imbalance(people)
     tests = made_up.imbalance_tests(people, values)
     scores = activity.donor_scores(made_up.activity(people))
-    fig, table = imbalance.draw(shares, values, tests, scores, COHORT, None, made_up.LABELS)
+    fig, table = imbalance.draw(shares, values, tests, scores, COHORT, made_up.LABELS)
     text = words(fig)
     row = tests.set_index("quantity").loc["E3"]
     assert f"{row['effect']:+.2f} [{row['ci_low']:.2f}" in text
@@ -125,7 +123,7 @@ def test_imbalance_shows_the_null_of_permuted_labels():
     null = made_up.permuted()
     arguments = [made[name] for name in ("composition", "imbalance", "tests")]
     scores = activity.donor_scores(made["activity"])
-    fig, table = imbalance.draw(*arguments, scores, COHORT, None, made_up.LABELS, null)
+    fig, table = imbalance.draw(*arguments, scores, COHORT, made_up.LABELS, null)
     assert "gray: labels permuted" in words(fig)
     shown = table[table["panel"] == "b, permuted"]
     assert shown["n"].sum() == 3 * 2000
@@ -136,7 +134,7 @@ def test_imbalance_shows_the_null_of_permuted_labels():
     assert edges[0] == pytest.approx(
         null.loc[null["estimator"] == "E3", "bin_low"].min() * row["smd"] / row["effect"]
     )
-    without, _ = imbalance.draw(*arguments, scores, COHORT, None, made_up.LABELS)
+    without, _ = imbalance.draw(*arguments, scores, COHORT, made_up.LABELS)
     assert "permuted" not in words(without)
 
 

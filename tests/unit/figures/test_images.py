@@ -46,7 +46,7 @@ def imbalance_of(n_control: int, n_case: int):
     interferon = activity.donor_scores(made["activity"])
     shares, values, tests = (made[name] for name in ("composition", "imbalance", "tests"))
     null = made_up.permuted()
-    return imbalance.draw(shares, values, tests, interferon, COHORT, None, made_up.LABELS, null)[0]
+    return imbalance.draw(shares, values, tests, interferon, COHORT, made_up.LABELS, null)[0]
 
 
 def composition_of(n_control: int, n_case: int, subsets):

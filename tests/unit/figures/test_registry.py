@@ -29,7 +29,7 @@ def test_every_module_that_draws_a_figure_is_in_the_registry():
         for path in FOLDER.glob("*.py")
         if any(f"{f}(" in path.read_text() for f in HEADED)
     }
-    assert len(drawing) == 15
+    assert len(drawing) == 18
     assert drawing == {figure.draw.split(".")[1] for figure in FIGURES.values()}
 
 
@@ -53,7 +53,8 @@ def test_entry_is_complete(figure):
     assert all([figure.title, figure.alt, figure.words, figure.category])
     assert figure.words.endswith(".") and figure.alt[0].isupper() and not figure.alt.endswith(".")
     assert set(figure.cells_only) | set(figure.columns) <= set(figure.needs)
-    assert figure.cohorts in ("all", "cells", "tagged", "modeled")
+    kinds = {"all", "cells", "tagged", "modeled", "exposed", "grouped", "repeated"}
+    assert figure.cohorts in kinds
     taken = inspect.signature(load(figure.draw)).parameters
     given = {*figure.needs, *figure.settings, *figure.options}
     given.add("labels" if figure.across else "cohort")
@@ -66,7 +67,7 @@ def test_entry_is_complete(figure):
 
 def test_headings_are_unique_and_begin_with_a_capital():
     headings = [figure.heading for figure in FIGURES.values()]
-    assert len(set(headings)) == len(headings) == 22
+    assert len(set(headings)) == len(headings) == 25
     assert FIGURES["umap"].heading == "UMAP of T cells"
     assert FIGURES["study"].heading == "Study flow and donors"
     assert [h for h in headings if h[0] != h[0].upper()] == []
@@ -156,7 +157,7 @@ def forget() -> None:
 
 
 def test_digest_of_the_report_sees_captions():
-    assert jobs.caption_modules() == ["tilt.report.captions"]
+    assert jobs.caption_modules() == ["tilt.report.captions", "tilt.report.designs"]
     assert 'code("write_report", *plots.caption_modules())' in REPORT
 
 

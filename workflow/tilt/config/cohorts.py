@@ -5,7 +5,7 @@ import shutil
 from collections import defaultdict
 from pathlib import Path
 
-from tilt.config import covariates, names, unused
+from tilt.config import covariates, designs, names, unused
 from tilt.config.messages import nearest, problem
 from tilt.config.user_files import check_cells, read_table
 from tilt.core import numerals
@@ -86,7 +86,13 @@ def sample_sheet(cohort: dict, path: Path) -> tuple[list[dict], list[str], list[
         found += more + _donors(cohort, path, numbered)
         written = [(row["donor"], plain(row["donor"])) for _, row in as_written]
         found += names.alike(path, "donor", written)
+        more, told = designs.visits(cohort, path, numbered)
+        found, notes = found + more, notes + told
+        numbered = designs.by_visit(cohort, numbered)
         more, told = covariates.numbers(cohort, path, numbered)
+        found, notes = found + more, notes + told
+        found += designs.exposures(cohort, path, numbered)
+        more, told = designs.groups(cohort, path, numbered)
         found, notes = found + more, notes + told
     rows = [{name: "" if v == "NA" else v for name, v in row.items()} for _, row in numbered]
     typed = not unprintable and all(
@@ -146,7 +152,7 @@ def _columns(cohort: dict, columns: list[str], path: Path) -> list[str]:
         wrong = f"column `{name}` is missing: format {cohort['format']} needs it"
         fix = f"add a column `{name}` with the files of each sample"
         found.append(problem(path, "", wrong, ", ".join(columns), fix=fix))
-    for key in ("covariates", "strata", "batch"):
+    for key in ("covariates", "strata", "batch", *designs.EXPOSURES):
         wanted = cohort.get(key)
         for name in [wanted] if isinstance(wanted, str) else covariates.names(wanted):
             if name in columns or name == "batch":
@@ -188,16 +194,17 @@ def _conditions(cohort: dict, path: Path, rows: list) -> tuple[list[str], list[s
         wrong = "case and control are the same condition"
         return [problem(cohort["path"], "contrast", wrong, arms[0])], []
     wrong_rows = defaultdict(list)
+    named = [*arms, *designs.conditions(cohort)]
     for number, row in rows:
-        if row["condition"] and row["condition"] not in arms:
+        if row["condition"] and row["condition"] not in named:
             wrong_rows[row["condition"]].append(number)
     found = []
     for value, numbers in wrong_rows.items():
-        near = nearest(value, arms)
-        fix = f"write `{near}`" if near else "correct the rows, take them out, or correct"
-        fix += "" if near else f" `contrast` in {cohort['path']}"
+        near = nearest(value, named)
+        fix = f"write `{near}`" if near else "correct the rows, take them out, correct `contrast`"
+        fix += "" if near else f", or name the group under `contrasts` in {cohort['path']}"
         where = f"line{'s' if len(numbers) > 1 else ''} {few(numbers)}, column `condition`"
-        allowed = f"{arms[0]} (case), {arms[1]} (control)"
+        allowed = ", ".join([f"{arms[0]} (case), {arms[1]} (control)", *named[2:]])
         wrong = "neither the case nor the control of the cohort"
         found.append(problem(path, where, wrong, value, allowed, fix))
     present = {row["condition"] for _, row in rows}
@@ -217,6 +224,7 @@ def _donors(cohort: dict, path: Path, rows: list) -> list[str]:
     fixed = [
         *([] if paired else ["condition"]),
         *(c for k in ("covariates", "strata") for c in covariates.names(cohort.get(k))),
+        *designs.group_columns(cohort),
     ]
     for column in dict.fromkeys(fixed):
         if rows and column not in rows[0][1]:
@@ -227,7 +235,7 @@ def _donors(cohort: dict, path: Path, rows: list) -> list[str]:
         values: dict[str, dict] = defaultdict(lambda: defaultdict(list))
         for number, row in rows:
             if row["donor"] and row[column] not in MISSING:
-                values[row["donor"]][row[column]].append(number)
+                values[designs.who(cohort, row, column)][row[column]].append(number)
         for donor, seen in values.items():
             if len(seen) < 2:
                 continue

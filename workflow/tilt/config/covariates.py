@@ -44,7 +44,8 @@ def numbers(cohort: dict, path: Path, rows: list) -> tuple[list[str], list[str]]
     for name in dict.fromkeys(names(cohort.get("covariates"))):
         if name in strata:
             notes.append(f"{who}: `{name}` is a stratum and a covariate: counted once, as stratum")
-    for name in declared(cohort):
+    exposures = [v for key in ("exposures", "exposures_all") for v in names(cohort.get(key))]
+    for name in dict.fromkeys([*declared(cohort), *exposures]):
         if not rows or name not in rows[0][1] or name in ("condition", "donor", "sample"):
             continue
         values = [row[name] for _, row in rows]

@@ -6,20 +6,51 @@ Nothing is decided here: what is written is completed by the user and checked li
 import re
 from pathlib import Path
 
-from tilt.core.text import safe_name
+from tilt.core.text import count, few, safe_name
 from tilt.io.layouts import BARCODES, FEATURES, MATRIX
 
-CONTROL = re.compile(r"(^|[^a-z])(hc|hd|hv|healthy|control|ctrl|normal|nc)(?![a-z])", re.I)
+CONTROL = re.compile(
+    r"(^|[^a-z])(hc|hd|hv|healthy|control|ctrl|normal|nc|unstim|unstimulated)(?![a-z])", re.I
+)
 CASE = re.compile(r"(^|[^a-z])(sle|lupus|patient|case|systemic lupus erythematosus)(?![a-z])", re.I)
 # Names that published h5ad files give to the same thing, best first.
 KNOWN = {
     "sample": ("sample", "sample_id", "sample_uuid", "library", "library_uuid", "orig.ident"),
-    "donor": ("donor", "donor_id", "patient", "patient_id", "individual", "subject", "ind_cov"),
-    "condition": ("condition", "disease", "group", "groups", "status", "diagnosis", "SLE_status"),
+    "donor": (
+        "donor",
+        "donor_id",
+        "patient",
+        "patient_id",
+        "individual",
+        "subject",
+        "ind_cov",
+        "ind",
+    ),
+    "condition": (
+        "condition",
+        "disease",
+        "group",
+        "groups",
+        "status",
+        "diagnosis",
+        "SLE_status",
+        "stim",
+        "treatment",
+    ),
     "batch": ("batch", "batch_cov", "Processing_Cohort", "pool", "run", "lane"),
     "age": ("age", "development_stage"),
     "sex": ("sex", "gender"),
+    "visit": ("visit", "timepoint", "time_point", "time", "week", "day"),
+    "droplet": ("multiplets", "droplet_type", "DROPLET.TYPE", "hto_classification.global"),
 }
+# Names that are no person's and no sample's, and how droplets of one cell are called.
+NOBODY = re.compile(
+    r"^(|na|nan|n/a|none|null|unknown|unassigned|ambiguous|ambs|negative|(doublet|multiplet)s?)$",
+    re.I,
+)
+SINGLET = re.compile(r"^(singlets?|sng)$", re.I)
+# Columns of which a sample has one value.
+ONE_EACH = (*KNOWN["donor"], "condition", "stim", "treatment", *KNOWN["visit"])
 SHEET_COLUMNS = ("sample", "donor", "condition", "batch", "age", "sex")
 MAX_SAMPLES = 2000
 
@@ -48,7 +79,8 @@ def discover(path: Path, name: str) -> Found:
     else:
         raise NothingFound(f"{path} is neither a folder nor an .h5ad file")
     contrast, told = _contrast(rows)
-    guesses += [*_donors(rows), *told]
+    visits, more_told = _visits(rows)
+    guesses += [*_donors(rows), *told, *more_told]
     more = {key: layout.pop(key) for key in ("genes_file", "h5ad") if key in layout}
     cohort = {
         "name": name,
@@ -59,6 +91,7 @@ def discover(path: Path, name: str) -> Found:
         "samples": f"config/samples/{name}.tsv",
         "cells": "pbmc",
         "contrast": contrast,
+        **visits,
         "covariates": [],
         "strata": [],
         "batch": "batch",
@@ -146,6 +179,12 @@ def _h5ad(path: Path) -> Found:
         what: next((lowered[name.lower()] for name in known if name.lower() in lowered), "")
         for what, known in KNOWN.items()
     }
+    several = [
+        lowered[name.lower()]
+        for name in KNOWN["condition"]
+        if name.lower() in lowered and len(set(obs[lowered[name.lower()]])) > 1
+    ]
+    columns["condition"] = several[0] if several else columns["condition"]
     key = columns["sample"] or columns["donor"]
     if not key:
         have = f"no column of obs looks like samples or donors: {', '.join(names)}"
@@ -155,23 +194,85 @@ def _h5ad(path: Path) -> Found:
     columns["donor"] = columns["donor"] or key
     told = ", ".join(f"{what} = {column}" for what, column in columns.items() if column)
     guesses.append(f"columns of obs: sample = {key}; {told}")
+    kept, singlets = _droplets(obs, columns["droplet"])
+    nobody = [
+        i for i in kept if NOBODY.match(obs[key][i]) or NOBODY.match(obs[columns["donor"]][i])
+    ]
+    if nobody:
+        said = sorted({obs[key][i] or "empty" for i in nobody})
+        many = count(len(nobody), "cell")
+        guesses.append(f"{many} of no donor ({few(said)}) left out: not in the sheet")
+    gone = set(nobody)
     values: dict[str, dict[str, set]] = {}
-    for i, sample in enumerate(obs[key]):
-        if not sample:
+    for i in kept:
+        if i in gone:
             continue
-        mine = values.setdefault(sample, {what: set() for what in SHEET_COLUMNS})
-        for what in SHEET_COLUMNS[1:]:
-            if columns[what]:
-                mine[what].add(obs[columns[what]][i])
+        mine = values.setdefault(obs[key][i], {what: set() for what in KNOWN})
+        for what, column in columns.items():
+            if column:
+                mine[what].add(obs[column][i])
         if len(values) > MAX_SAMPLES:
             raise NothingFound(f"{key} has more than {MAX_SAMPLES} values: not a column of samples")
+    _mixed(path, key, obs, [i for i in kept if i not in gone], columns["condition"])
     rows = []
+    shown = [*SHEET_COLUMNS, *(["visit"] if columns["visit"] else [])]
     for sample, mine in sorted(values.items()):
-        row = {what: _only(mine[what]) for what in SHEET_COLUMNS} | {"sample": sample}
+        row = {what: _only(mine[what]) for what in shown} | {"sample": sample}
         row["age"] = "".join(re.findall(r"^\d+", row["age"]))
         row["sex"] = row["sex"][:1].upper() if row["sex"][:1].lower() in ("f", "m") else ""
         rows.append({**row, "sample": safe_name(sample), "batch": row["batch"] or "one"})
-    return {"format": "h5ad", "h5ad": {"counts": counts[0], "sample_column": key}}, rows, guesses
+    about = {"counts": counts[0], "sample_column": key, **singlets}
+    guesses += [f"only cells that are {v[0]} in {c}" for c, v in singlets.get("where", {}).items()]
+    return {"format": "h5ad", "h5ad": about}, rows, guesses
+
+
+def _droplets(obs: dict[str, list[str]], column: str) -> tuple[list[int], dict]:
+    """Positions of cells that are one cell, and the part of the cohort file that takes them."""
+    n = len(next(iter(obs.values())))
+    names = sorted({v for v in obs[column] if SINGLET.match(v)}) if column else []
+    if not names:
+        return list(range(n)), {}
+    return [i for i in range(n) if obs[column][i] in names], {"where": {column: names}}
+
+
+def _mixed(
+    path: Path, key: str, obs: dict[str, list[str]], cells: list[int], condition: str
+) -> None:
+    """Stop where a sample holds cells of two donors, conditions or visits: they would be pooled."""
+    for column, found in obs.items():
+        if column == key or not (column == condition or column.lower() in ONE_EACH):
+            continue
+        seen: dict[str, set[str]] = {}
+        for i in cells:
+            seen.setdefault(obs[key][i], set()).add(found[i])
+        mixed = {sample: both for sample, both in seen.items() if len(both) > 1}
+        if not mixed:
+            continue
+        first, both = next(iter(sorted(mixed.items())))
+        raise NothingFound(
+            f"{path}: {len(mixed)} of {len(seen)} values of {key} hold cells of several values of "
+            f"{column} ({first}: {few(sorted(both))}), which would be pooled. Fix: give each "
+            "sample a name of its own in the file, and start again:\n"
+            f'  adata.obs["sample"] = adata.obs["{key}"].astype(str) + "_" + '
+            f'adata.obs["{column}"].astype(str)'
+        )
+
+
+def _visits(rows: list[dict]) -> tuple[dict, list[str]]:
+    """Visits, where donors have several samples in one condition that differ in it."""
+    seen: dict[tuple[str, str], set[str]] = {}
+    for row in rows:
+        seen.setdefault((row["donor"], row["condition"]), set()).add(row.get("visit", ""))
+    if all(len(visits) < 2 for visits in seen.values()):
+        return {}, []
+    order = sorted({row["visit"] for row in rows if row["visit"]}, key=_natural)
+    told = f"visits: {', '.join(order)}, the first one compared between the arms: check the order"
+    return {"visits": {"column": "visit", "order": order}}, [told]
+
+
+def _natural(text: str) -> list:
+    """Key that sorts ``week 2`` before ``week 10``."""
+    return [(p.isdigit(), int(p) if p.isdigit() else p) for p in re.findall(r"\d+|\D+", text)]
 
 
 def _donors(rows: list[dict]) -> list[str]:
@@ -199,4 +300,18 @@ def _contrast(rows: list[dict]) -> tuple[dict, list[str]]:
     guesses = [f"contrast: case {case or '?'}, control {control or '?'}"]
     if n_open:
         guesses.append(f"condition of {n_open} of {len(rows)} samples is not known: fill it in")
-    return {"case": case or "SLE", "control": control or "control"}, guesses
+    found: dict = {"case": case or "SLE", "control": control or "control"}
+    further = [v for v in others if v != case]
+    if case and control and further:
+        guesses.append(
+            f"{count(len(further), 'further condition')} ({few(further)}): name them under "
+            "`groups` and `contrasts`, or take their rows out"
+        )
+    arms: dict[str, set[str]] = {}
+    for row in rows:
+        arms.setdefault(row["donor"], set()).add(row["condition"])
+    both = sum({case, control} <= mine for mine in arms.values()) if case and control else 0
+    if 2 * both > len(arms):
+        found["paired"] = True
+        guesses.append(f"paired: {both} of {len(arms)} donors have both conditions")
+    return found, guesses

@@ -24,6 +24,7 @@ PLAN = ("secondary", "min_donors", "permutations", "bootstraps")  # settings of 
 # Settings that shape the cells of a cohort.
 OF_CELLS = ("seed", "qc", "normalize", "embed", "resources")
 UNIT = ("sample", "donor", "condition")
+EXPOSURES = ("exposures", "exposures_all")
 
 
 def has_cells(cohort: Mapping) -> bool:
@@ -121,6 +122,34 @@ def compared(cohort: Mapping, *more: str) -> list[dict[str, str]]:
 def stratified(cohort: Mapping) -> list[dict[str, str]]:
     """Rows of the sheet with what the imbalance of each donor hangs on."""
     return _columns(cohort, (*UNIT, *(cohort.get("strata") or ())))
+
+
+def exposures(cohort: Mapping) -> dict:
+    """What the slopes on exposures hang on; empty without any."""
+    asked = {key: cohort.get(key) or [] for key in EXPOSURES}
+    return contrast(cohort) | asked if any(asked.values()) else {}
+
+
+def visits(cohort: Mapping) -> dict:
+    """What changes between visits hang on; empty without any."""
+    return declared(cohort) | {"visits": cohort["visits"]} if cohort.get("visits") else {}
+
+
+def groups(cohort: Mapping) -> dict:
+    """What contrasts of groups and their trend hang on; empty without any."""
+    asked = {key: cohort.get(key) for key in ("groups", "contrasts")}
+    named = cohort.get("contrasts") or (cohort.get("groups") or {}).get("order")
+    return declared(cohort) | asked if named else {}
+
+
+def grouped(cohort: Mapping) -> list[dict[str, str]]:
+    """Rows of the sheet with what contrasts of groups use."""
+    return compared(cohort, cohort["groups"]["column"])
+
+
+def exposed(cohort: Mapping) -> list[dict[str, str]]:
+    """Rows of the sheet with what the slopes on exposures use."""
+    return compared(cohort, *(name for key in EXPOSURES for name in cohort.get(key) or ()))
 
 
 def explored(cohort: Mapping) -> list[dict[str, str]]:

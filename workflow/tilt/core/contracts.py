@@ -249,6 +249,7 @@ text reason
 number fold fold_low fold_high points points_low points_high
 number se df smd smd_se median_case median_control
 count_or_na n_case_informative n_control_informative
+number margin p_equivalence
 """
 TESTS = _table("tests.tsv", TESTS_COLUMNS)  # a row a quantity and denominator
 METHODS = _table("methods.tsv", TESTS_COLUMNS)  # the same comparisons by other methods
@@ -281,6 +282,59 @@ MEDIATORS = _table(
     text reason
     number se df e_value e_value_limit
     """,
+)
+SLOPE_COLUMNS = """
+number effect
+text unit
+number ci_low ci_high p p_holm p_permuted
+number per_sd per_sd_low per_sd_high partial_r
+text method covariates
+flag estimable
+text reason
+number se df sd
+"""
+EXPOSURES = _table(
+    "exposures.tsv",
+    f"""
+    text cohort exposure among estimator
+    flag leads
+    count n n_missing
+    {SLOPE_COLUMNS}
+    """,
+)
+CONTRASTS = _table(
+    "contrasts.tsv",
+    """
+    text cohort contrast kind estimator
+    flag leads
+    text groups
+    count_or_na n_case n_control
+    number effect
+    text unit
+    number ci_low ci_high p p_holm
+    text method covariates
+    flag estimable
+    text reason
+    number se df p_permuted margin p_equivalence
+    """,
+)
+CHANGES = _table(
+    "changes.tsv",
+    """
+    text cohort since visit among estimator
+    flag leads
+    count_or_na n n_case n_control
+    number effect
+    text unit
+    number ci_low ci_high p p_holm
+    text method covariates
+    flag estimable
+    text reason
+    number se df
+    """,
+)
+EXPOSURE_LINES = _table(
+    "exposure_lines.tsv", "text exposure among estimator; number x fit low high"
 )
 EXPRESSION = _table(
     "de/*.tsv",

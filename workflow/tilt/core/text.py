@@ -29,6 +29,11 @@ def listed(words: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
+def at_visit(condition: str, visit: str) -> str:
+    """Condition of a sample of a later visit: its cells are measured apart from the first one's."""
+    return f"{condition} ({visit})"
+
+
 def safe_name(text: str) -> str:
     """``text`` turned into a name that is safe in paths."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()

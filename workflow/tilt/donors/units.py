@@ -39,6 +39,19 @@ def donors_table(samples: Iterable[Mapping[str, str]], cohort: str) -> pd.DataFr
     return table
 
 
+def rows_of(table: pd.DataFrame, donors: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a table of units (donor, condition, ...) that are about these donors."""
+    key = UNIT_KEY
+    known = pd.MultiIndex.from_frame(donors[key].astype(str))
+    there = pd.MultiIndex.from_frame(table[key].astype(str)).isin(known)
+    return table if there.all() else table[there]
+
+
+def numbers(values: pd.Series) -> pd.Series:
+    """A column of a donors table as numbers (float64); what is not known is NaN."""
+    return values.map(lambda v: numerals.number(v) if numerals.is_known(v) else None).astype(float)
+
+
 def conditions(samples: Iterable[Mapping[str, str]]) -> dict[str, str]:
     """Condition of each sample of a sheet: what annotation does not see, statistics joins here."""
     return {row["sample"]: row["condition"] for row in samples}

@@ -65,7 +65,7 @@ def draw(
     ``composition``: donor, condition, subset, n, denominator, n_denominator and (optional) kind;
     ``tests``: the tests table of the cohort.
     """
-    table = pick_rows(composition, kind)
+    table = pick_rows(cohort.own(composition), kind)
     if table.empty:
         reason = (
             "No subset has a denominator with cells."

@@ -137,19 +137,19 @@ def draw(
     tests: pd.DataFrame,
     interferon: pd.DataFrame,
     cohort: CohortLabel,
-    donors: pd.DataFrame | None,
     poles: dict,
     permuted: pd.DataFrame | None = None,
     methods: pd.DataFrame | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """Scatter of the two poles; E1, E2 and E3 by condition; their effects; axis and interferon.
 
-    ``interferon``: donor, condition, value (score of each donor). ``donors`` may carry a column
-    ``sledai``, which then takes the last panel. ``poles``: labels of ``tph`` and ``th22`` in E1.
+    ``interferon``: donor, condition, value (score of each donor). ``poles``: labels of ``tph`` and
+    ``th22`` in E1.
     ``permuted``: histogram of the effects with permuted labels (estimator, bin_low, bin_high, n).
     ``methods``: the comparisons by other methods, of which that corrected for mislabeled cells is
     drawn below its estimator.
     """
+    imbalance, composition = cohort.own(imbalance), cohort.own(composition)
     values = {name: values_of(imbalance, name) for name in ESTIMATORS}
     effects = forest.main(tests[tests["quantity"].isin(ESTIMATORS)])
     labeled = bool(values["E1"]["value"].notna().any())
@@ -169,7 +169,7 @@ def draw(
         draw_estimator(ax, values[name], effects[effects["quantity"] == name], name, cohort)
         style.mark(ax, letter, pretty(name))
     lead = lead_estimator(effects, values)
-    related = relate(axes[3], values[lead], interferon, donors, lead, cohort)
+    related = relate(axes[3], values[lead], interferon, lead, cohort)
     counts = pole["condition"].value_counts().to_dict()
     fig.legend(handles=style.arm_handles(cohort, counts), loc="outside lower left", ncols=2)
     return fig, plotted(pole, values, pd.concat([effects, corrected]), null, related)
@@ -199,9 +199,15 @@ def draw_effects(
     bars["ci_low"], bars["ci_high"] = bars["ci_low"] * scale, bars["ci_high"] * scale
     bars["effect"] = bars["smd"]
     forest.draw(ax, None, bars[bars["effect"].notna()])
+    margin = bars.get("margin", pd.Series(dtype=float)).dropna() * scale.abs()
+    for place in margin.index:
+        low, high = bars.loc[place, "y"] - 0.12, bars.loc[place, "y"] + 0.12
+        ax.fill_betweenx([low, high], -margin[place], margin[place], color=LIGHT, lw=0, zorder=-1)
     null = [draw_null(ax, row, permuted) for row in rows[good].itertuples()]
     null = pd.concat([pd.DataFrame(), *null], ignore_index=True)
     more = "; gray: labels permuted" if len(null) else ""
+    if len(margin):
+        more = f"{'; gray: permuted' if more else ''}; box: margin"
     style.mark(ax, "b", f"{cohort.case} − {cohort.control}, 95% CI{more}")
     names = []
     for row, fine in zip(rows.itertuples(), good, strict=True):
@@ -293,17 +299,14 @@ def relate(
     ax: Axes,
     values: pd.DataFrame,
     interferon: pd.Series,
-    donors: pd.DataFrame,
     lead: str,
     cohort: CohortLabel,
 ) -> pd.DataFrame:
-    """Lead estimator against the interferon score, or SLEDAI where the donors table has it."""
+    """Lead estimator against the interferon score."""
     key = UNIT_KEY
-    other, label = interferon, "type I interferon score"
-    if donors is not None and "sledai" in donors and donors["sledai"].notna().sum() >= 5:
-        other, label = donors.rename(columns={"sledai": "value"}), "SLEDAI"
-    columns = {"value_x": "x", "value_y": "y"}
-    rows = other[[*key, "value"]].merge(values[[*key, "value"]], on=key).rename(columns=columns)
+    label = "type I interferon score"
+    rows = interferon[[*key, "value"]].merge(values[[*key, "value"]], on=key)
+    rows = rows.rename(columns={"value_x": "x", "value_y": "y"})
     rows = rows[rows["x"].notna() & rows["y"].notna()]
     if len(rows) < 5:
         style.say(ax, f"{label}: fewer than 5 donors have both values.", 24)
@@ -337,7 +340,6 @@ def draw_cohort(
     imbalance: pd.DataFrame,
     tests: pd.DataFrame,
     activity: pd.DataFrame,
-    donors: pd.DataFrame,
     permuted: pd.DataFrame,
     methods: pd.DataFrame,
     cohort: CohortLabel,
@@ -345,5 +347,4 @@ def draw_cohort(
 ) -> tuple[Figure, pd.DataFrame]:
     """:func:`draw` with the interferon score of each donor from the table of activity."""
     interferon = activities.donor_scores(activity)
-    more = (cohort, donors, poles, permuted, methods)
-    return draw(composition, imbalance, tests, interferon, *more)
+    return draw(composition, imbalance, tests, interferon, cohort, poles, permuted, methods)

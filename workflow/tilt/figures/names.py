@@ -9,8 +9,12 @@ import colorsys
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tilt.core.terms import INTERFERON_SET, ISG_HIGH, MEASURED, UNASSIGNED, WORKING_SET
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONTROL_COLOR = "#0072B2"
 CASE_COLOR = "#D55E00"
@@ -143,6 +147,7 @@ NAMES = {
     "COLD_STORAGE": "Cold storage",
     "NAIVE_CD4": "Naive CD4",
 }
+INDICES = {"sledai", "sledai_2k", "bilag", "c3", "c4"}  # written in capitals as exposures
 
 
 @dataclass(frozen=True)
@@ -165,6 +170,11 @@ class CohortLabel:
         """Title, saying so when the data are simulated."""
         told = "simulated" in self.title.lower()
         return self.title + (" · simulated data" if self.simulated and not told else "")
+
+    def own(self, table: "pd.DataFrame") -> "pd.DataFrame":
+        """Rows of a table of units that are of the two conditions compared."""
+        inside = table["condition"].isin(self.arms)
+        return table if inside.all() else table[inside]
 
     def color(self, condition: str) -> str:
         """Color of a condition, the same in every figure."""
@@ -195,6 +205,11 @@ def subset_color(label: str) -> str:
 def pretty(label: str) -> str:
     """Name of a subset, denominator, estimator or signature as it is written in a figure."""
     return NAMES.get(label, str(label).replace("_", " "))
+
+
+def exposure(column: str) -> str:
+    """Name of an exposure: indices and complement in capitals, other columns as words."""
+    return column.upper() if column.lower() in INDICES else pretty(column)
 
 
 def subset_order(labels: Iterable[str]) -> list[str]:

@@ -9,17 +9,28 @@ from tilt.figures.names import DARK, GRAY, CohortLabel
 
 
 def two_arms(ax: Axes, rows: pd.DataFrame, cohort: CohortLabel, names: bool = True) -> None:
-    """Values of donors by condition with the mean and its 95% interval beside the points.
+    """Values of donors by condition (:func:`by_group`)."""
+    by_group(ax, rows.assign(group=rows["condition"]), list(cohort.arms), cohort, names)
 
-    ``rows``: condition, value. A condition without a value gets no place on the axis.
+
+def by_group(
+    ax: Axes, rows: pd.DataFrame, groups: list[str], cohort: CohortLabel, names: bool = True
+) -> None:
+    """Values of donors by group with the mean and its 95% interval beside the points.
+
+    ``rows``: group, condition (which gives the color), value. A group without a value gets no place
+    on the axis.
     """
-    arms = [a for a in cohort.arms if rows.loc[rows["condition"] == a, "value"].notna().any()]
+    rows = rows[rows["value"].notna()]
+    arms = [a for a in groups if (rows["group"] == a).any()]
     labels = []
     for place, arm in enumerate(arms):
-        values = rows.loc[(rows["condition"] == arm) & rows["value"].notna(), "value"].to_numpy()
+        mine = rows[rows["group"] == arm]
+        values = mine["value"].to_numpy()
         size = 9 if len(values) <= 30 else 4
         x = place - 0.06 + style.swarm(values, 0.2)
-        ax.scatter(x, values, s=size, c=cohort.color(arm), lw=0, alpha=0.75)
+        colors = [cohort.color(condition) for condition in mine["condition"]]
+        ax.scatter(x, values, s=size, c=colors, lw=0, alpha=0.75)
         mean, low, high = style.mean_interval(values)
         if low == low:
             ax.plot([place + 0.28] * 2, [low, high], color=DARK, lw=1)

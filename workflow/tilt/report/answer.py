@@ -23,6 +23,7 @@ from tilt.stats import calibration, meta_table
 from tilt.stats import meta as models
 
 SILENT = ("CXCL13", "IL22")
+LEVEL = 0.05  # of p of equivalence, and of p adjusted by Holm
 SMALL_ARM = 10  # donors in the smaller arm below which power is low (simulated for this design)
 
 
@@ -112,6 +113,20 @@ def primary_row(tests: pd.DataFrame) -> Any:
     return next(rows.itertuples(), None)
 
 
+def smaller(row: Any) -> str:
+    """Whether a difference as large as the smallest of interest is ruled out; "" without one.
+
+    Two one-sided tests at ``LEVEL``.
+    """
+    margin = getattr(row, "margin", float("nan"))
+    if margin != margin:
+        return ""
+    verb = "is ruled out" if row.p_equivalence < LEVEL else "is not ruled out"
+    unit = ESTIMATORS[getattr(row, "estimator", getattr(row, "quantity", ""))].unit
+    p = f"two one-sided tests, p {p_text(row.p_equivalence)}"
+    return f"; a difference of {margin:g} {unit} or more {verb} ({p})"
+
+
 def arms(results: CohortResults) -> dict[str, int]:
     """Donors per condition."""
     donors = results.table("donors")
@@ -134,7 +149,7 @@ def headline(results: CohortResults) -> str:
     return (
         f"In {used}, the Tph/Th22 imbalance, measured by {name}, was "
         f"{direction(row, cohort.case, cohort.control)}: {interval(row)}, {p_words(row)}"
-        f"{corrected(results, row.quantity)}{unchecked(row)}."
+        f"{smaller(row)}{corrected(results, row.quantity)}{unchecked(row)}."
     )
 
 

@@ -57,7 +57,7 @@ def imbalance(results: CohortResults) -> str:
         "wrong label, its interval holding what is not known of the labels' mistakes. "
         "(c–e) Each estimator by condition, mean with 95% t interval. (f) Leading estimator "
         "against "
-        "interferon score or SLEDAI, Spearman's rho: an association. Least squares with HC2 "
+        "interferon score, Spearman's rho: an association. Least squares with HC2 "
         "standard errors and Bell-McCaffrey degrees of freedom, donors of a ratio weighted by "
         f"precision, {adjustment(results)}; joint p by max-T over the estimators. "
         + "; ".join(parts)

@@ -28,6 +28,9 @@ STAGES: dict[str, dict[str, float]] = {
     "comparisons": {
         "compare_donors": 1,
         "compare_mediators": 1,
+        "compare_exposures": 1,
+        "compare_groups": 1,
+        "compare_visits": 1,
         "compare_expression": 8,
         "compare_signatures": 1.5,
         "explore_specifications": 2.5,

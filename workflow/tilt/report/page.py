@@ -17,7 +17,7 @@ from tilt.figures.entry import Figure, load
 from tilt.figures.names import pretty
 from tilt.figures.registry import FIGURES
 from tilt.report import answer as report_text
-from tilt.report import cell_map, glossary, mediators, opening
+from tilt.report import cell_map, designs, glossary, mediators, opening
 from tilt.report import provenance as made
 from tilt.report import svg as report_svg
 from tilt.report.answer import CohortResults
@@ -36,6 +36,7 @@ TABLES = (
     *("donors", "composition", "imbalance", "tests", "methods", "specifications", "random_sets"),
     *("qc_samples", "qc_waterfall", "markers_found", "marker_expression", "detectability"),
     *("activity", "mediators", "lineages", "inputs", "label_scores", "label_coverage"),
+    *("exposures", "contrasts", "changes"),
 )
 
 
@@ -125,7 +126,7 @@ def cohort_section(results: CohortResults, cells: dict | None) -> dict:
         for key, stem in results.figures.items()
     ]
     said = report_text.answer(results)
-    said[2:2] = filter(None, [mediators.sentence(results)])
+    said[2:2] = filter(None, [mediators.sentence(results), *designs.sentences(results)])
     scatter = ""
     if len(get("composition")) and len(get("imbalance")):
         poles = results.settings["imbalance"]["poles"]
@@ -189,6 +190,7 @@ def cohort_tables(results: CohortResults) -> list[tuple[str, str]]:
         others = effects_table(get("methods"), pretty)
         said = f"The same comparisons of {title} by other methods (sensitivity)"
         out.append(("Other methods", html_table(others, said, most=400)))
+    out += designs.tables(results)
     if len(get("imbalance")):
         columns = ["donor", "condition", "estimator", "value", "n_cells", "estimable", "reason"]
         table = get("imbalance")[columns].fillna({"reason": ""})

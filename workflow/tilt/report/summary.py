@@ -46,7 +46,7 @@ def cells(results: CohortResults) -> str:
         parts += [f"{number(t_cells)} T cells"]
     by_arm = answer.arms(results)
     told = ", ".join(f"{number(n)} {arm}" for arm, n in by_arm.items())
-    return ", ".join([*parts, f"{count(len(donors), 'donor')} ({told})"])
+    return ", ".join([*parts, f"{count(donors['donor'].nunique(), 'donor')} ({told})"])
 
 
 def headline(results: CohortResults) -> str:

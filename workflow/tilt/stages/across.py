@@ -36,7 +36,10 @@ def combine(studies: list[Study], settings: Mapping, seed: int) -> pd.DataFrame:
     A cohort that shares donors with a larger one is tested again without them. The ratio is
     combined in all cohorts that have cells of its poles, also where it does not lead.
     """
-    people = {s.name: units.donors_table(s.about["samples"], s.name) for s in studies}
+    people = {
+        s.name: plan.arms_of(units.donors_table(s.about["samples"], s.name), s.about)
+        for s in studies
+    }
     repeated = meta.repeated_donors(people)
     tests = []
     donors: dict[tuple[str, str], dict] = {}

@@ -45,11 +45,14 @@ def study(
     cells: pd.DataFrame | None = None,
     scores: pd.DataFrame | None = None,
     markers: pd.DataFrame | None = None,
+    everyone: pd.DataFrame | None = None,
 ) -> specifications.CohortInputs:
-    """What the specifications of a cohort work on; the last five are None for tables of counts.
+    """What the specifications of a cohort work on.
 
-    ``cells``: labels with donor and condition (:func:`tilt.donors.units.labeled_cells`);
-    ``scores``: cell, tph_score, th22_score, and the probability of labels of ``markers``.
+    ``bulk`` to ``markers`` are None for tables of counts. ``cells``: labels with donor and
+    condition (:func:`tilt.donors.units.labeled_cells`); ``scores``: cell, tph_score, th22_score,
+    and the probability of labels of ``markers``. ``everyone``: donors with those of groups that
+    are not compared here, where there are any; they were measured together.
     """
     shares = None
     if cells is not None and scores is not None:
@@ -71,6 +74,6 @@ def study(
         bulk,
         cells,
         detectability,
-        plan.strata_of(donors, tests.contrast),
+        plan.strata_of(donors if everyone is None else everyone, tests.contrast),
         shares,
     )

@@ -24,6 +24,7 @@ class Plan:
     permutations: int = 10_000
     bootstraps: int = 2_000
     seed: int = 0
+    smallest: tuple[tuple[str, float], ...] = ()  # (estimator, smallest effect of interest)
 
 
 @dataclass

@@ -36,12 +36,14 @@ from tilt.core.terms import (
     UNIT,
     WORKING_SET,
 )
+from tilt.donors import units
 from tilt.donors.composition import ANGLE
 from tilt.stats import (
     calibration,
     compared,
     corrected,
     design,
+    equivalence,
     family,
     inference,
     methods,
@@ -90,6 +92,7 @@ def value(designs: DesignCache, rows: pd.DataFrame, unit: str, full: bool = True
 
 def of_values(designs: DesignCache, rows: pd.DataFrame, unit: str) -> Compared:
     """Values per unit ready for comparison; those not estimable are counted with their reason."""
+    rows = units.rows_of(rows, designs.donors)
     usable = rows[rows["estimable"]]
     why = rows.loc[~rows["estimable"], "reason"]
     notes = compared.left_out(len(why), why.mode().iloc[0]) if len(why) else ()
@@ -152,6 +155,9 @@ def run(
     """
     design.check_donors(donors, plan.contrast)
     cohort = str(donors["cohort"].iloc[0])
+    compositions = units.rows_of(compositions, donors)
+    imbalances = None if imbalances is None else units.rows_of(imbalances, donors)
+    activities = None if activities is None else units.rows_of(activities, donors)
     designs = DesignCache(donors.reset_index(drop=True), plan)
     primary = plan.primary
     if imbalances is not None and primary is None:
@@ -226,8 +232,10 @@ def estimators(
             out[estimator].append(methods.ratio(designs, counts))
     good = {name: ready[name] for name, rows in out.items() if rows[0]["estimable"]}
     joint = family.joint_p(designs, good, {name: out[name][0]["p"] for name in good})
+    smallest = dict(designs.plan.smallest)
     for name, p in joint.items():
-        out[name][0]["p_family"] = p
+        row = out[name][0]
+        row |= {"p_family": p} | equivalence.columns(row, smallest.get(name))
     return out
 
 

@@ -5,6 +5,7 @@ outcome is read. Whatever cannot be used is left out *by name*: see ``Design.not
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -211,6 +212,81 @@ def _one_armed(units: pd.DataFrame, condition: np.ndarray, blocks: list[str]) ->
     return notes
 
 
+def complete(
+    units: pd.DataFrame, wanted: list[str], too_few: Callable[[pd.DataFrame], bool]
+) -> tuple[pd.DataFrame, list[str], list[str]]:
+    """Units with every covariate, the covariates that stay, and notes of what was left out.
+
+    A covariate unknown in more than ``MAX_MISSING`` of the donors leaves; then donors who lack one
+    leave, unless ``too_few`` would be left: then the covariates do.
+    """
+    notes, wanted = [], list(wanted)
+    for name in list(wanted):
+        known = _known(units[name])
+        if known.mean() < 1 - MAX_MISSING:
+            notes.append(
+                f"{name} left out: unknown in {int((~known).sum())} of {len(units)} donors"
+            )
+            wanted.remove(name)
+    whole = pd.Series(True, index=units.index)
+    for name in wanted:
+        whole &= _known(units[name])
+    if whole.all():
+        return units, wanted, notes
+    if too_few(units[whole]):
+        notes.append(f"{', '.join(wanted)} left out: too few donors have them all")
+        return units, [], notes
+    gone = units.loc[~whole, "donor"].tolist()
+    shown = ", ".join(gone[:8]) + (" ..." if len(gone) > 8 else "")
+    notes.append(f"{count(len(gone), 'donor')} without {'/'.join(wanted)} left out: {shown}")
+    return units[whole].reset_index(drop=True), wanted, notes
+
+
+def adjustment(
+    units: pd.DataFrame,
+    wanted: list[str],
+    strata: tuple[str, ...],
+    told: np.ndarray,
+    name_of_told: str = "condition",
+    start: np.ndarray | None = None,
+) -> tuple[np.ndarray, list[str], list[str]]:
+    """Columns (n x k, full rank) to adjust for, the covariates in them, and notes.
+
+    ``told`` (n,) is what must still be told apart from them: the condition, or an exposure;
+    ``start`` (n x j) the columns that are there in any case, one of ones if left out.
+    """
+    nuisance = np.ones((len(units), 1)) if start is None else start
+    first, used, notes = nuisance, list[str](), list[str]()
+    for name in wanted:
+        block = _columns(units[name], as_category=name in strata)
+        if block.shape[1] == 0 or np.allclose(block.std(axis=0), 0):
+            notes.append(f"{name} left out: the same in all donors")
+            continue
+        joint = np.column_stack([nuisance, block])
+        if _kept_share(told, joint) < 1e-8:
+            alone = _kept_share(told, np.column_stack([first, block])) < 1e-8
+            how = "" if alone else f" (together with {', '.join(used)})"
+            notes.append(f"{name} left out: confounded with {name_of_told}{how}")
+            continue
+        if np.linalg.matrix_rank(joint) + 1 > len(units) - 2:
+            notes.append(f"{name} left out: too few donors for that many covariates")
+            continue
+        if np.linalg.matrix_rank(joint) == np.linalg.matrix_rank(nuisance):
+            notes.append(f"{name} left out: adds nothing to {', '.join(used) or 'the arms'}")
+            continue
+        if _kept_share(told, joint) < 0.1:
+            notes.append(f"{name_of_told} is nearly confounded with {name}")
+        while np.linalg.matrix_rank(joint) < joint.shape[1]:  # nested levels: drop what repeats
+            for i in range(joint.shape[1] - 1, nuisance.shape[1] - 1, -1):
+                trimmed = np.delete(joint, i, axis=1)
+                if np.linalg.matrix_rank(trimmed) == np.linalg.matrix_rank(joint):
+                    joint = trimmed
+                    break
+        nuisance = joint
+        used.append(name)
+    return nuisance, used, notes
+
+
 def build(donors: pd.DataFrame, contrast: Contrast) -> Design:
     """Design of a two-arm comparison of the donors given (one row a donor x condition).
 
@@ -221,66 +297,16 @@ def build(donors: pd.DataFrame, contrast: Contrast) -> Design:
     """
     check_donors(donors, contrast)
     units = donors.drop_duplicates(UNIT_KEY).reset_index(drop=True)
-    notes: list[str] = []
     empty = np.ones((len(units), 1))
     problem = _arms_problem(units, contrast)
     if problem:
         return Design(contrast, units, empty, np.zeros(len(units), int), (), (), problem)
 
     wanted = list(dict.fromkeys([*contrast.strata, *contrast.covariates]))
-    whole = units
-    for name in list(wanted):
-        known = _known(whole[name])
-        if known.mean() < 1 - MAX_MISSING:
-            notes.append(
-                f"{name} left out: unknown in {int((~known).sum())} of {len(whole)} donors"
-            )
-            wanted.remove(name)
-    complete = pd.Series(True, index=units.index)
-    for name in wanted:
-        complete &= _known(units[name])
-    if not complete.all():
-        gone = units.loc[~complete, "donor"].tolist()
-        if _arms_problem(units[complete], contrast):
-            notes.append(f"{', '.join(wanted)} left out: too few donors have them all")
-            wanted = []
-        else:
-            shown = ", ".join(gone[:8]) + (" ..." if len(gone) > 8 else "")
-            notes.append(
-                f"{count(len(gone), 'donor')} without {'/'.join(wanted)} left out: {shown}"
-            )
-            units = units[complete].reset_index(drop=True)
-
+    units, wanted, notes = complete(units, wanted, lambda rows: bool(_arms_problem(rows, contrast)))
     condition = (units["condition"] == contrast.case).to_numpy(float)
-    nuisance = np.ones((len(units), 1))
-    used: list[str] = []
-    for name in wanted:
-        block = _columns(units[name], as_category=name in contrast.strata)
-        if block.shape[1] == 0 or np.allclose(block.std(axis=0), 0):
-            notes.append(f"{name} left out: the same in all donors")
-            continue
-        joint = np.column_stack([nuisance, block])
-        if _kept_share(condition, joint) < 1e-8:
-            alone = _kept_share(condition, np.column_stack([np.ones(len(units)), block])) < 1e-8
-            how = "" if alone else f" (together with {', '.join(used)})"
-            notes.append(f"{name} left out: confounded with condition{how}")
-            continue
-        if np.linalg.matrix_rank(joint) + 1 > len(units) - 2:
-            notes.append(f"{name} left out: too few donors for that many covariates")
-            continue
-        if np.linalg.matrix_rank(joint) == np.linalg.matrix_rank(nuisance):
-            notes.append(f"{name} left out: adds nothing to {', '.join(used)}")
-            continue
-        if _kept_share(condition, joint) < 0.1:
-            notes.append(f"condition is nearly confounded with {name}")
-        while np.linalg.matrix_rank(joint) < joint.shape[1]:  # nested levels: drop what repeats
-            for i in range(joint.shape[1] - 1, nuisance.shape[1] - 1, -1):
-                trimmed = np.delete(joint, i, axis=1)
-                if np.linalg.matrix_rank(trimmed) == np.linalg.matrix_rank(joint):
-                    joint = trimmed
-                    break
-        nuisance = joint
-        used.append(name)
+    nuisance, used, more = adjustment(units, wanted, contrast.strata, condition)
+    notes += more
     blocks = [name for name in contrast.strata if name in used]
     notes += _one_armed(units, condition, blocks)
     strata = np.zeros(len(units), int)

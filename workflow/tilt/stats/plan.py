@@ -29,6 +29,13 @@ def contrast_of(cohort: Mapping, min_donors: int, donors: pd.DataFrame) -> desig
     return replace(made, pair=pair, strata=tuple(s for s in made.strata if s != pair))
 
 
+def arms_of(donors: pd.DataFrame, cohort: Mapping) -> pd.DataFrame:
+    """Donors of the two conditions that the cohort compares; of other groups it may have more."""
+    declared = cohort["contrast"]
+    inside = donors["condition"].isin([declared["case"], declared["control"]])
+    return donors if inside.all() else donors[inside].reset_index(drop=True)
+
+
 def imbalance_settings(settings: Mapping) -> imbalance.Settings:
     """Limits of the estimators from the ``imbalance`` settings of a cohort."""
     poles = {pole: tuple(labels) for pole, labels in settings["poles"].items()}
@@ -56,6 +63,7 @@ def plan_of(settings: Mapping, cohort: Mapping, donors: pd.DataFrame, seed: int)
         settings["permutations"],
         settings["bootstraps"],
         seed,
+        tuple(settings.get("smallest_effect", {}).items()),
     )
 
 

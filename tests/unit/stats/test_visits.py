@@ -1,0 +1,111 @@
+"""Changes between visits: values of another library, planted truth, who is left out."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from scipy import stats
+from tilt.core.contracts import CHANGES
+from tilt.core.text import at_visit
+from tilt.stats import design, visits
+from tilt.stats.compared import Plan
+
+PLAN = Plan(design.Contrast("SLE", "control", ("age",)), permutations=49, seed=2)
+ORDER = ["flare", "after"]
+
+
+def made(rng, n=(10, 8), change=(0.0, 0.0), donor_sd=2.0, variance=np.nan):
+    """Donors at both visits: units of the first one carry the condition alone."""
+    case = np.repeat([True, False], n)
+    own = donor_sd * rng.normal(size=len(case))
+    parts, values = [], []
+    age = rng.integers(20, 60, len(case)).astype(str)
+    for place, visit in enumerate(ORDER):
+        arm = np.where(case, "SLE", "control")
+        condition = [at_visit(a, visit) if place else a for a in arm]
+        unit = pd.DataFrame({"cohort": "one", "donor": [f"D{i}" for i in range(len(case))]})
+        unit["condition"], unit["age"] = condition, age
+        y = own + place * np.where(case, *change) + rng.normal(size=len(case))
+        parts.append(unit)
+        values.append(unit.drop(columns="age").assign(value=y, variance=variance))
+    table = pd.concat(values, ignore_index=True)
+    table = table.assign(estimator="E1", estimable=True, leads=True, reason="")
+    return pd.concat(parts, ignore_index=True), table
+
+
+def pick(found, among):
+    return found.set_index("among").loc[among]
+
+
+def test_changes_are_paired_and_their_difference_is_adjusted():
+    donors, values = made(np.random.default_rng(1), change=(-1.0, 0.0))
+    found = visits.compare(donors, PLAN, values, ORDER)
+    assert list(found) == list(CHANGES.columns) and len(found) == 3
+    y = values.pivot(index="donor", columns="condition", values="value")
+    cases = (y["SLE (after)"] - y["SLE"]).dropna()
+    row = pick(found, "SLE")
+    expected = stats.ttest_1samp(cases, 0)
+    assert (row.effect, row.p) == pytest.approx((cases.mean(), expected.pvalue))
+    assert (row.n, row.method, row.unit) == (10, "paired_t", "ln ratio")
+    controls = (y["control (after)"] - y["control"]).dropna()
+    assert pick(found, "control").effect == pytest.approx(controls.mean())
+    first = donors[donors["condition"].isin(["SLE", "control"])].set_index("donor")
+    gap = pd.concat([cases, controls])
+    x = np.column_stack(
+        [np.ones(18), first.loc[gap.index, "age"].astype(float),
+         first.loc[gap.index, "condition"] == "SLE"]
+    ).astype(float)  # fmt: skip
+    fit = sm.OLS(gap.to_numpy(), x).fit(cov_type="HC2")
+    row = pick(found, "SLE minus control")
+    assert (row.effect, row.se) == pytest.approx((fit.params[2], fit.bse[2]))
+    assert (row.n_case, row.n_control, row.covariates) == (10, 8, "age")
+
+
+def test_what_donors_differ_by_does_not_hide_a_change():
+    """Donors spread ten times as wide as a visit: the change is seen as well as without."""
+    donors, values = made(np.random.default_rng(2), (20, 15), (2.0, 0.0), donor_sd=10.0)
+    found = visits.compare(donors, PLAN, values, ORDER)
+    case, both = pick(found, "SLE"), pick(found, "SLE minus control")
+    assert case.ci_low > 0.5 and case.ci_low < 2 < case.ci_high
+    assert both.ci_low > 0 and both.ci_low < 2 < both.ci_high
+
+
+def test_size_and_power_of_the_changes():
+    """12 and 9 donors, 80 cohorts: nothing is found in 1-11%; a change of 1.5 SD mostly is."""
+    for change, low, high in (((0.7, 0.7), 0.01, 0.11), ((2.0, 0.0), 0.75, 1.0)):
+        rng = np.random.default_rng(3)
+        told = []
+        for _ in range(80):
+            donors, values = made(rng, (12, 9), change)
+            first = donors[donors["condition"].isin(["SLE", "control"])].reset_index(drop=True)
+            told.append(visits.between(first, PLAN, values, "after", "ln ratio")["p"])
+        assert low <= np.mean(np.array(told) < 0.05) <= high, change
+
+
+def test_donors_without_a_visit_are_counted_and_arms_that_never_came_again_have_no_row():
+    donors, values = made(np.random.default_rng(4))
+    gone = (values["donor"] == "D0") & (values["condition"] == "SLE (after)")
+    values.loc[gone, ["estimable", "reason"]] = [False, "few cells"]
+    found = visits.compare(donors, PLAN, values, ORDER)
+    case, both = pick(found, "SLE"), pick(found, "SLE minus control")
+    assert case.n == 9 and "1 without a partner left out: D0" in case.reason
+    assert both.n == 17 and "1 without both visits" in both.reason
+    keep = donors["condition"] != "control (after)"
+    alone = visits.compare(donors[keep], PLAN, values[keep.to_numpy()], ORDER)
+    assert alone["among"].tolist() == ["SLE"]
+    few = donors["donor"].isin(["D0", "D1", "D10", "D11", "D12"])
+    short = visits.compare(donors[few], PLAN, values[few.to_numpy()], ORDER)
+    assert pick(short, "SLE").reason.startswith("1 pair; 3 are needed")
+    assert not pick(short, "SLE minus control").estimable
+
+
+def test_ratios_weigh_donors_by_the_precision_of_both_visits():
+    donors, values = made(np.random.default_rng(5), (14, 8), (1.0, 0.0), variance=0.01)
+    worst = (values["donor"] == "D3") & (values["condition"] == "SLE (after)")
+    values.loc[worst, "value"] += 100
+    values.loc[worst, "variance"] = 10_000
+    found = visits.compare(donors, PLAN, values, ORDER)
+    assert (
+        abs(pick(found, "SLE").effect - 1) < 1
+        and abs(pick(found, "SLE minus control").effect - 1) < 1.5
+    )

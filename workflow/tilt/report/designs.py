@@ -1,0 +1,208 @@
+"""What designs beyond two arms have shown: sentences, captions and tables of the report."""
+
+from typing import Any
+
+import pandas as pd
+
+from tilt.config import jobs
+from tilt.core.terms import ESTIMATORS
+from tilt.core.text import count, listed
+from tilt.figures import forest
+from tilt.figures.names import exposure, p_text
+from tilt.report.answer import LEVEL, CohortResults, clean, minus, smaller
+from tilt.report.html_tables import html_table
+
+
+def sentences(results: CohortResults) -> list[str]:
+    """Sentences of the designs that the cohort declares."""
+    return [text for text in [exposures(results), groups(results), visits(results)] if text]
+
+
+def tables(results: CohortResults) -> list[tuple[str, str]]:
+    """Heading and HTML of the tables of the designs that the cohort declares."""
+    out = []
+    if len(declared(results)):
+        said = f"Slopes of the imbalance of {results.cohort.title} on exposures"
+        out.append(("Exposures", html_table(declared(results).drop(columns="cohort"), said)))
+    if len(grouped(results)):
+        said = f"Contrasts of groups of {results.cohort.title}"
+        out.append(("Groups", html_table(grouped(results).drop(columns="cohort"), said)))
+    if len(repeated(results)):
+        said = f"Changes between visits of {results.cohort.title}"
+        out.append(("Visits", html_table(repeated(results).drop(columns="cohort"), said)))
+    return out
+
+
+def repeated(results: CohortResults) -> pd.DataFrame:
+    """Changes between visits, where the cohort file asks for them now."""
+    table = results.table("changes")
+    return table if results.settings.get("visits") else table.iloc[:0]
+
+
+def declared(results: CohortResults) -> pd.DataFrame:
+    """Slopes of the exposures that the cohort file names now."""
+    settings = results.settings
+    asked = [name for key in jobs.EXPOSURES for name in settings.get(key) or ()]
+    table = results.table("exposures")
+    return table[table["exposure"].isin(asked)] if len(table) else table
+
+
+def grouped(results: CohortResults) -> pd.DataFrame:
+    """Contrasts of groups, where the cohort file asks for them now."""
+    table = results.table("contrasts")
+    return table if jobs.groups(results.settings) else table.iloc[:0]
+
+
+def lead(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the estimator that leads."""
+    return table[table["leads"]] if len(table) and table["leads"].any() else table
+
+
+def exposures(results: CohortResults) -> str:
+    """Slopes of the leading estimator on every exposure, "" without any.
+
+    A slope is told with its interval where p, by Holm over the exposures, is below ``LEVEL``; the
+    others as not shown, and those that are not estimable with the reason.
+    """
+    rows = lead(declared(results))
+    if rows.empty:
+        return ""
+    good = forest.estimable(rows)
+    clear = good & (rows["p_holm"] < LEVEL)
+    found = [
+        f"{'rose' if row.effect > 0 else 'fell'} with {exposure(row.exposure)} in "
+        f"{among(row, results)} ({per_sd(row)})"
+        for row in rows[clear].itertuples()
+    ]
+    unclear = [
+        f"{exposure(row.exposure)} ({among(row, results)}: {per_sd(row)})"
+        for row in rows[good & ~clear].itertuples()
+    ]
+    if unclear:
+        found.append(f"was not shown to go with {listed(unclear)}")
+    text = ""
+    if found:
+        estimator = ESTIMATORS[rows["estimator"].iloc[0]].phrase
+        text = f"{estimator[0].upper()}{estimator[1:]} {'; it '.join(found)}."
+    absent = [f"{exposure(row.exposure)} ({clean(row.reason)})" for row in rows[~good].itertuples()]
+    if absent:
+        text += f"{' ' * bool(text)}Not compared: {listed(absent)}."
+    return text
+
+
+def among(row: Any, results: CohortResults) -> str:
+    """Donors behind a slope, with those whose exposure is not known."""
+    who = results.cohort.case + " donors" if row.among == "cases" else "donors, within the arms"
+    missing = f", {int(row.n_missing)} not known" if row.n_missing else ""
+    return f"{int(row.n)} {who}{missing}"
+
+
+def per_sd(row: Any) -> str:
+    """Slope per SD of the exposure with its interval, in the estimator's unit, and its p."""
+    unit = ESTIMATORS[row.estimator].unit
+    return minus(
+        f"{row.per_sd:+.2f} {unit} per SD, 95% CI {row.per_sd_low:.2f} to {row.per_sd_high:.2f}, "
+        f"p by Holm {p_text(row.p_holm)}"
+    )
+
+
+def exposures_caption(results: CohortResults) -> str:
+    """Exposures with n and what is adjusted for, and how the line is drawn."""
+    rows = lead(declared(results))
+    parts = []
+    for row in rows.itertuples():
+        if row.estimable:
+            sd = f"SD {row.sd:.3g}; adjusted for {row.covariates}"
+            parts.append(f"{exposure(row.exposure)}: {among(row, results)} ({sd})")
+        else:
+            parts.append(f"{exposure(row.exposure)}: not estimable ({clean(row.reason)})")
+    return (
+        f"The imbalance against {count(len(rows), 'exposure')}, each dot a donor. "
+        f"{'; '.join(parts)}. Line: slope by least squares at the average of what is adjusted for, "
+        "with a pointwise 95% band (HC2, degrees of freedom of Bell and McCaffrey; ratios with "
+        "donors weighted by precision). p by Holm over the exposures, estimator by estimator. "
+        "Associations, no causes."
+    )
+
+
+def groups(results: CohortResults) -> str:
+    """Contrasts of groups and their trend in the leading estimator, "" without any."""
+    rows = lead(grouped(results))
+    if rows.empty:
+        return ""
+    words = []
+    for row in rows.itertuples():
+        if not row.estimable:
+            words.append(f"{row.contrast} could not be compared ({clean(row.reason)})")
+            continue
+        trend = row.kind == "trend"
+        p = row.p if trend else row.p_holm
+        word = "trend over " * trend
+        unit = ESTIMATORS[row.estimator].unit + " a step" * trend
+        numbers = minus(
+            f"{row.effect:+.2f} {unit}, 95% CI {row.ci_low:.2f} to {row.ci_high:.2f}, "
+            f"p{'' if trend else ' by Holm'} {p_text(p)}; {row.groups}{smaller(row)}"
+        )
+        clear = p < LEVEL
+        state = ("rising" if row.effect > 0 else "falling") if trend else higher(row)
+        words.append(f"{word}{row.contrast}: {state if clear else 'not shown'} ({numbers})")
+    estimator = ESTIMATORS[rows["estimator"].iloc[0]].phrase
+    return f"By group, {estimator}: {'; '.join(words)}."
+
+
+def higher(row: Any) -> str:
+    """Direction of a contrast."""
+    return "higher" if row.effect > 0 else "lower"
+
+
+def groups_caption(results: CohortResults) -> str:
+    """Groups with n, and how contrasts and trend are tested."""
+    rows = lead(grouped(results))
+    n = int((rows["kind"] == "contrast").sum()) if len(rows) else 0
+    parts = [f"{row.contrast}: {row.groups}" for row in rows.itertuples()]
+    covariates = sorted({row.covariates for row in rows.itertuples() if row.estimable})
+    adjusted = f"adjusted for {'; or '.join(covariates)}" if covariates else "not adjusted"
+    return (
+        "(a to c) The imbalance by group, each dot a donor in the color of its condition, mean "
+        f"with 95% t interval. (d) {count(n, 'contrast')} of the leading estimator "
+        f"({'; '.join(parts)}): least squares with HC2, degrees of freedom of Bell and McCaffrey, "
+        f"{adjusted}; 95% CI; p by "
+        "Holm over the contrasts. A trend is the slope on the place in the order, one test."
+    )
+
+
+def visits(results: CohortResults) -> str:
+    """Changes of the leading estimator within donors, and between the arms, "" without any."""
+    rows = lead(repeated(results))
+    if rows.empty:
+        return ""
+    words = []
+    for row in rows.itertuples():
+        what = f"from {row.since} to {row.visit}, {row.among}"
+        if not row.estimable:
+            words.append(f"{what}: not estimable ({clean(row.reason)})")
+            continue
+        unit = ESTIMATORS[row.estimator].unit
+        numbers = minus(
+            f"{row.effect:+.2f} {unit}, 95% CI {row.ci_low:.2f} to {row.ci_high:.2f}, "
+            f"p by Holm {p_text(row.p_holm)}; n = {int(row.n)}"
+        )
+        state = ("rose" if row.effect > 0 else "fell") if row.p_holm < LEVEL else "no change shown"
+        words.append(f"{what}: {state} ({numbers})")
+    estimator = ESTIMATORS[rows["estimator"].iloc[0]].phrase
+    return f"Within donors, {estimator}, {'; '.join(words)}."
+
+
+def visits_caption(results: CohortResults) -> str:
+    """Donors at both visits, and how changes are tested."""
+    rows = lead(repeated(results))
+    parts = [
+        f"{row.since} to {row.visit}, {row.among}: n = {int(row.n)}" for row in rows.itertuples()
+    ]
+    return (
+        "(a to c) The imbalance by visit, a line a donor in the color of its condition; black: "
+        "means of cases (solid) and controls (dashed). (d) Change within donors of the leading "
+        f"estimator ({'; '.join(parts)}): paired t, and its difference between the arms by least "
+        "squares with HC2; ratios with donors weighted by precision; 95% CI; p by Holm over the "
+        "later visits."
+    )
