@@ -111,6 +111,8 @@ def test_ctrl_c_cancels_jobs_and_the_same_command_goes_on(workflow, system, star
     words = ["--set-resources", "process_sample:runtime=240", "--", *targets]
     run = start("--seconds-between-status-checks", "3", *words)
     run.until(lambda: len(jobs(system)) == before + 2 and works(jobs(system)[before]))
+    for process in [p for job in jobs(system)[before:] for p in processes(job)]:
+        process.suspend()  # so that no job ends by itself
     # While Snakemake asks how jobs do it would cancel none of them: just after it has asked.
     seen = questions(system)
     run.until(lambda: questions(system) > seen)

@@ -202,3 +202,11 @@ def test_factors_need_their_least_number_of_measured_targets():
     line = stats.linregress(weight, known.to_numpy())
     assert table.loc["F", "score"] == pytest.approx(line.slope / line.stderr, rel=1e-3)
     assert table.loc["F", "p"] == pytest.approx(line.pvalue, rel=1e-3)
+
+
+def test_a_predictor_has_no_gene_of_the_outcome():
+    shared = pd.DataFrame([("B", "IFN", 1.0), ("ISG15", "TPH_BLOOD", 1.0)])
+    table = pd.concat([SIGNATURES, shared.set_axis(SIGNATURES.columns, axis=1)])
+    assert activity.predictor_weights(table, "IFN").index.tolist() == ["MX1", "IFI6"]
+    assert activity.predictor_weights(table, "AHR").index.tolist() == ["JUN", "A"]
+    assert set(activity.predictor_weights(table, "TPH_BLOOD").index) == {"CXCL13", "PDCD1", "ISG15"}

@@ -38,3 +38,9 @@ def test_lymphopenia_alone_moves_no_ratio():
     error = 0.9 * np.sqrt(4 / n)
     assert plain[case].mean() - plain[~case].mean() < -0.1
     assert abs(found[case].mean() - found[~case].mean()) < 3 * error
+
+
+def test_beyond_sixty_expected_cells_nothing_is_bent():
+    least = np.exp(0.5 * sampling.STEPS.min())  # of donors over whom the mean is taken
+    assert sampling.bend(np.array([60.1 / least]))[0] == 0
+    assert sampling.bend(np.array([59.9 / least]))[0] != 0

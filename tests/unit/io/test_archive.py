@@ -93,3 +93,9 @@ def test_a_planted_folder_is_not_gone_through(archive, tmp_path):
     with pytest.raises(RetrievalError, match=r"sub is a link to .*home"):
         unpack(path, ["sub/x"], tmp_path)
     assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_a_member_of_just_that_name_is_taken_before_those_in_folders(archive, tmp_path):
+    path = archive(("s/x", b"inner", {}), ("x", b"outer", {}), ("t/x", b"other", {}))
+    unpack(path, ["x"], tmp_path / "out")
+    assert (tmp_path / "out/x").read_bytes() == b"outer"

@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 import os
+import threading
 
 import loopback
 import pytest
@@ -207,3 +208,25 @@ def test_own_files_are_opened_for_one_use_and_no_child(tmp_path):
     assert shared.content(path, 4) == b"anew" and shared.content(tmp_path / "none", 4) == b""
     with pytest.raises(RetrievalError, match="more than 3 bytes"):
         shared.content(path, 3)
+
+
+def test_another_name_of_a_file_is_not_read(tmp_path):
+    (tmp_path / "secret").write_bytes(b"secret")
+    hard_link(tmp_path / "own", tmp_path / "secret")
+    with pytest.raises(RetrievalError, match="a hard link"):
+        shared.content(tmp_path / "own", 100)
+
+
+def test_a_second_run_waits_for_the_first(tmp_path):
+    entered = threading.Event()
+
+    def second():
+        with retrieve._alone(tmp_path):
+            entered.set()
+
+    waiting = threading.Thread(target=second)
+    with retrieve._alone(tmp_path):
+        waiting.start()
+        assert not entered.wait(0.5)
+    waiting.join(20)
+    assert entered.is_set()

@@ -150,3 +150,8 @@ def test_one_gene_alone_is_no_state_of_several():
 def test_genes_without_counts_give_no_state():
     high, chance = signature_scores.state(sparse.csr_matrix((5, 3)), np.ones(5), 0.1)
     assert high.tolist() == [False] * 5 and chance.tolist() == [0] * 5
+
+
+def test_genes_of_equal_mean_are_spread_over_the_bins():
+    nothing = np.zeros(100, bool)
+    assert len(signature_scores.controls(np.ones(100), nothing, 0, bins=4, per_bin=5)) == 20
