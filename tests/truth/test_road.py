@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
-from road import log_ratio, walk
+from road import log_ratio, tables, walk
 from scipy import stats
 from sklearn.metrics import f1_score
+from tilt.config import check
+from tilt.donors import composition, imbalance
 from tilt.simulate import cohort as simulate
+from tilt.stages import comparison
+from tilt.stats import contrast, design, plan
 
 DONORS = (8, 8)
 
@@ -52,6 +56,39 @@ def test_nothing_planted_nothing_called(null):
     assert error < 0.3
     assert found == pytest.approx(true, abs=2.5 * error)
     assert stats.ttest_ind(case, control).pvalue > 0.05
+
+
+def labeled_effects(walked):
+    """E1 as it leads and corrected for mislabeled cells, by the steps of the workflow."""
+    settings = plan.imbalance_settings(check.defaults()["imbalance"])
+    donors = walked.sheet[["donor", "condition"]].assign(cohort="made")
+    cells = walked.labels.merge(walked.sheet[["donor", "condition"]], on="donor", how="left")
+    markers = tables()[0]
+    counted = composition.count(cells, markers, donors, "cd4", None, walked.scores)
+    confusion = composition.confusion(cells, markers, walked.scores)
+    signatures = tables()[1]
+    values, _ = imbalance.estimate(counted, None, donors, signatures, settings)
+    declared = contrast.Plan(design.Contrast("SLE", "control"), (), None, 99, 99)
+    made = comparison.compare(donors, declared, settings, counted, values, None, confusion)
+    rows = made[made["quantity"] == "E1"].set_index("method")
+    return rows.loc["wls_hc2"], rows.loc["corrected_wls_hc2"]
+
+
+def test_the_corrected_effect_covers_what_is_planted(planted):
+    """The cells that donors have differ by 1.2; the labels lose a tenth of it or more."""
+    true, _, _ = difference(planted, "true_subset")
+    plain, right = labeled_effects(planted)
+    assert plain["effect"] < 0.95 * true
+    assert plain["effect"] < right["effect"] < 2 * true
+    assert max(right["ci_low"], 0) < true < right["ci_high"]
+    assert right["fold"] == pytest.approx(np.exp(right["effect"]))
+
+
+def test_nothing_planted_nothing_is_made_by_the_correction(null):
+    plain, right = labeled_effects(null)
+    assert plain["ci_low"] < 0 < plain["ci_high"]
+    assert right["ci_low"] < 0 < right["ci_high"]
+    assert right["p"] > 0.05
 
 
 def test_interferon_state_is_planted_and_found(planted, null):

@@ -147,3 +147,19 @@ def test_no_cells_of_a_pole_no_mistakes():
     joint = composition.confusion_table(np.diag([5.0, 2, 1, 1, 0]), NAMES)
     assert corrected.mistakes(joint, POLES) is None
     assert corrected.mistakes(joint.iloc[:0], POLES) is None
+
+
+def test_the_order_of_donors_changes_nothing_and_three_pairs_are_enough():
+    found, rows, counts, counted, made = cohort(MIXED, PLANTED, n=3, paired=True)
+    one = corrected.row(found, rows, counts, counted, made, 1)
+    assert one["estimable"] and one["ci_low"] < one["effect"] < one["ci_high"]
+    found, rows, counts, counted, made = cohort(MIXED, PLANTED, n=6)
+    one = corrected.row(found, rows, counts, counted, made, 1)
+    back = [table[::-1].reset_index(drop=True) for table in (rows, counts, counted)]
+    designs = contrast.DesignCache(
+        donors(6)[::-1].reset_index(drop=True), contrast.Plan(design.Contrast("SLE", "control"))
+    )
+    turned = contrast.of_values(designs, back[0], "ln ratio")
+    again = corrected.row(turned, *back, made, 1)
+    for key in ("effect", "ci_low", "ci_high"):
+        assert again[key] == pytest.approx(one[key], rel=1e-9)

@@ -195,13 +195,17 @@ def estimators_text(imbalance: dict, poles: str) -> str:
 def statistics_text(config: dict, cohorts: list[CohortResults]) -> str:
     """How donors were compared and cohorts combined."""
     stats = config["stats"]
-    factors = genes = combined = ""
+    factors = genes = combined = corrected = ""
     if stats["regulon"]:
         factors = (
             "Activity of transcription factors: decoupler's univariate linear model of the Wald "
             "statistics, without targets that define the imbalance. "
         )
     if any(has_cells(c) for c in cohorts):
+        corrected = (
+            "E1 was also corrected for mislabeled cells, by what the probabilities of the labels "
+            "say of mistakes and how far these were from true in simulated cohorts. "
+        )
         genes = (
             "Differential expression: PyDESeq2 on pseudobulk, genes with "
             f"{design.MIN_COUNT} counts in as many donors as the smaller arm has. {factors}"
@@ -223,9 +227,8 @@ def statistics_text(config: dict, cohorts: list[CohortResults]) -> str:
         "and percentage points are that effect and interval carried over. As sensitivity, in "
         "methods.tsv and the robustness figure: "
         f"{stats['permutations']:,} permutations within strata, {stats['bootstraps']:,} bootstrap "
-        "samples, ranks, and models of counts, each with its own interval and p; E1 also corrected "
-        "for mislabeled cells, by what the probabilities of the labels say of mistakes and how far "
-        "these were from true in simulated cohorts. At least "
+        "samples, ranks, and models of counts, each with its own interval and p. "
+        f"{corrected}At least "
         f"{stats['min_donors']} donors an arm were required. One endpoint a cohort is primary; the "
         "other estimators are sensitivity, with a joint p over all of them (max-T of permuted "
         "labels); the secondary family is adjusted by Benjamini-Hochberg; all else is "

@@ -110,7 +110,8 @@ def row(
     rng = np.random.default_rng(seed)
     df = found.fit.df_effect
     scale = np.sqrt(df / rng.chisquare(df, DRAWS))[:, None]
-    far = scale * rng.multivariate_normal(np.zeros(4), spread, DRAWS, method="eigh")
+    root = np.linalg.cholesky(spread + 1e-9 * np.trace(spread) * np.eye(4))  # few pairs: singular
+    far = scale * rng.normal(size=(DRAWS, 4)) @ root.T
     odds = np.exp(ODDS[0] + ODDS[1] * rng.normal(size=(DRAWS, 2)))
     parts = [made.solve(arms[a] + far[:, 2 * a : 2 * a + 2], rest[a], odds) for a in (0, 1)]
     drawn = (parts[0] - parts[1]) @ SIGN
