@@ -144,7 +144,7 @@ def test_digest_of_a_job_sees_its_modules_and_not_the_registry(tmp_path, monkeyp
 
 def digests() -> dict[str, str]:
     forget()
-    without = ("tilt.figures.registry",)
+    without = ("tilt.figures.registry", "tilt.figures.registry_designs")
     return {
         job: code.digest("plot_figures", *jobs.modules(job), without=without) for job in DRAWING
     }
