@@ -45,11 +45,13 @@ def imbalance(results: CohortResults) -> str:
             continue
         n = f"n = {int(row.n_case)} + {int(row.n_control)}"
         parts.append(f"{name} {interval(row)}, {p_words(row)}, {n}")
+    margins = len(tests) > 0 and "margin" in tests and bool(tests["margin"].notna().any())
+    box = "; box, differences smaller than the smallest of interest" if margins else ""
     return (
         f"{donors_text(results)}. (a) Each dot a donor: share of memory CD4 T cells (naive and "
         "regulatory T cells left out) at the two poles, half a cell added; lines of equal ratio. "
         "(b) Standardized difference (Hedges g, 95% CI) and, in words, the effect in its own unit; "
-        "gray, the same with the labels of donors permuted. "
+        f"gray, the same with the labels of donors permuted{box}. "
         "(c–e) Each estimator by condition, mean with 95% t interval. (f) Leading estimator "
         "against "
         "interferon score, Spearman's rho: an association. Least squares with HC2 "
