@@ -149,14 +149,14 @@ CHANGES = {
     "qc of a cohort": (one(qc={"min_genes": 300}), READ, {}, ACROSS),
     "note": (
         cells(2, "note", "y"),
-        {"list_donors", "assemble_tcells", "plot_quality", "plot_donors"},
+        {"list_donors", "assemble_tcells", "plot_quality"},
         {},
         REPORT,
     ),
     "sex": (
         cells(2, "sex", "M"),
         {"list_donors", "assemble_tcells", "explore_specifications"}
-        | (PLOTS - {"plot_cells", "plot_markers"}),
+        | {"plot_quality", "plot_specifications"},
         {},
         REPORT,
     ),

@@ -9,7 +9,7 @@ if workflow.is_main_process:
     plots.write_captions(CAPTIONS, (TILT / "report" / "figure.rst").read_text())
 
 # Of the registry a job uses the recipes of its own figures, which are a param.
-LISTS = ("tilt.figures.registry",)
+LISTS = ("tilt.figures.registry", "tilt.figures.registry_designs")
 
 # By what a figure says of its cohorts.
 COHORTS_OF = {

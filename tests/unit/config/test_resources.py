@@ -68,7 +68,8 @@ SHEETS = {
         "line 4, column `condition`: neither the case nor the control of the cohort\n"
         "    found:   RA\n"
         "    allowed: SLE (case), control (control)\n"
-        "    fix:     correct the rows, take them out, or correct `contrast` in "
+        "    fix:     correct the rows, take them out, correct `contrast`, or name the group under "
+        "`contrasts` in "
         "config/cohorts/mine.yaml",
     ),
     "donor with two conditions": (

@@ -143,7 +143,7 @@ def test_imbalance_shows_the_corrected_effect_hollow_and_on_the_same_axis():
     arguments = [made[name] for name in ("composition", "imbalance", "tests")]
     scores = activity.donor_scores(made["activity"])
     methods = made_up.corrected(made["tests"])
-    given = (*arguments, scores, COHORT, None, made_up.LABELS, None)
+    given = (*arguments, scores, COHORT, made_up.LABELS, None)
     fig, table = imbalance.draw(*given, methods)
     row, found = made["tests"].set_index("quantity").loc["E1"], methods.iloc[0]
     assert f"corrected for mislabeling: {found['effect']:+.2f} [" in words(fig)

@@ -3,7 +3,7 @@
 import made_up_designs
 import made_up_report
 import numpy as np
-from tilt.report import answer, designs
+from tilt.report import answer, captions, designs
 
 
 def exposed(**change):
@@ -86,6 +86,8 @@ def test_the_headline_says_what_is_ruled_out_and_nothing_without_a_margin():
     assert (
         "a difference of 0.5" in told and "is not ruled out (two one-sided tests, p = 0.20)" in told
     )
+    assert "box, differences smaller" in captions.imbalance(results)
+    assert "box, differences smaller" not in captions.imbalance(grouped())
     results.tables["tests"] = tests.assign(p_equivalence=0.04)
     assert "or more is ruled out (two one-sided tests, p = 0.04)." in answer.headline(results)
 

@@ -199,10 +199,10 @@ def draw_effects(
     bars["ci_low"], bars["ci_high"] = bars["ci_low"] * scale, bars["ci_high"] * scale
     bars["effect"] = bars["smd"]
     forest.draw(ax, None, bars[bars["effect"].notna()])
-    margin = bars.get("margin", pd.Series(dtype=float)).dropna() * scale.abs()
-    for place in margin.index:
+    margin = (bars["margin"].astype(float) * scale.abs()).dropna() if "margin" in bars else ()
+    for place, half in dict(margin).items():
         low, high = bars.loc[place, "y"] - 0.12, bars.loc[place, "y"] + 0.12
-        ax.fill_betweenx([low, high], -margin[place], margin[place], color=LIGHT, lw=0, zorder=-1)
+        ax.fill_betweenx([low, high], -half, half, color=LIGHT, lw=0, zorder=-1)
     null = [draw_null(ax, row, permuted) for row in rows[good].itertuples()]
     null = pd.concat([pd.DataFrame(), *null], ignore_index=True)
     more = "; gray: labels permuted" if len(null) else ""

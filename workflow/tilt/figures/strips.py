@@ -29,8 +29,10 @@ def by_group(
         values = mine["value"].to_numpy()
         size = 9 if len(values) <= 30 else 4
         x = place - 0.06 + style.swarm(values, 0.2)
-        colors = [cohort.color(condition) for condition in mine["condition"]]
-        ax.scatter(x, values, s=size, c=colors, lw=0, alpha=0.75)
+        for condition in dict.fromkeys(mine["condition"]):
+            own = (mine["condition"] == condition).to_numpy()
+            color = cohort.color(condition)
+            ax.scatter(x[own], values[own], s=size, c=color, lw=0, alpha=0.75)
         mean, low, high = style.mean_interval(values)
         if low == low:
             ax.plot([place + 0.28] * 2, [low, high], color=DARK, lw=1)

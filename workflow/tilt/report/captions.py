@@ -49,12 +49,14 @@ def imbalance(results: CohortResults) -> str:
         parts.append(
             f"{name} {interval(row)}, {p_words(row)}, {n}{corrected(results, name)}{unchecked(row)}"
         )
+    margins = len(tests) > 0 and "margin" in tests and bool(tests["margin"].notna().any())
+    box = "; box, differences smaller than the smallest of interest" if margins else ""
     return (
         f"{donors_text(results)}. (a) Each dot a donor: share of memory CD4 T cells (naive and "
         "regulatory T cells left out) at the two poles, half a cell added; lines of equal ratio. "
         "(b) Standardized difference (Hedges g, 95% CI) and, in words, the effect in its own unit; "
         "gray, the same with the labels of donors permuted; hollow, E1 corrected for cells under a "
-        "wrong label, its interval holding what is not known of the labels' mistakes. "
+        f"wrong label, its interval holding what is not known of the labels' mistakes{box}. "
         "(c–e) Each estimator by condition, mean with 95% t interval. (f) Leading estimator "
         "against "
         "interferon score, Spearman's rho: an association. Least squares with HC2 "

@@ -20,7 +20,9 @@ STAGES: dict[str, dict[str, float]] = {
     "labels": {"annotate_cells": 10, "celltypist_cells": 15, "assemble_tcells": 3},
     "donors": {
         "list_donors": 1,
+        "normalize_proteins": 2,
         "count_composition": 1.5,
+        "count_proteins": 1,
         "sum_pseudobulk": 2,
         "score_activity": 2,
         "estimate_imbalance": 2,
