@@ -188,10 +188,13 @@ def test_backed_and_written_again(path, tmp_path):
     ad.read_h5ad(path).write_h5ad(tmp_path / "again.h5ad")
 
 
-@pytest.mark.skipif(not shutil.which("Rscript"), reason="needs R with hdf5r (r-cran-hdf5r)")
+@pytest.mark.skipif(
+    not shutil.which("Rscript"),
+    reason="needs R with hdf5r and Matrix (r-cran-hdf5r, r-cran-matrix)",
+)
 def test_r_reads_it(path, cells):
     code = f"""
-    if (!requireNamespace("hdf5r", quietly=TRUE)) quit(status=77)
+    for (name in c("hdf5r", "Matrix")) if (!requireNamespace(name, quietly=TRUE)) quit(status=77)
     f <- hdf5r::H5File$new("{path}", "r")
     x <- f[["layers/counts"]]
     cells <- f[["obs/_index"]][]
@@ -202,6 +205,6 @@ def test_r_reads_it(path, cells):
     """
     run = subprocess.run(["Rscript", "-e", code], capture_output=True, text=True, check=False)
     if run.returncode == 77:
-        pytest.skip("needs R with hdf5r (r-cran-hdf5r)")
+        pytest.skip("needs R with hdf5r and Matrix (r-cran-hdf5r, r-cran-matrix)")
     counts = cells.layers["counts"]
     assert run.stdout.split() == [str(counts.sum()), str(counts[7, 1]), LABELS[0]]
