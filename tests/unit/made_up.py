@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 from tilt.config import check
-from tilt.core import contracts, tables
+from tilt.core import columns, contracts, tables
 from tilt.figures.names import SUBSET_COLORS, CohortLabel
 from tilt.stats import meta_table
 
@@ -402,7 +402,7 @@ def coverage(known: bool = True) -> pd.DataFrame:
 def write(table: pd.DataFrame, path) -> None:
     """Write a made-up table with the columns of its contract that it lacks."""
     contract = contracts.of(path)
-    empty = {contracts.TEXT: "", contracts.COUNT: 0, contracts.FLAG: False}
+    empty = {columns.TEXT: "", columns.COUNT: 0, columns.FLAG: False}
     for name in contract.required:
         if name not in table:
             table = table.assign(**{name: empty.get(contract.columns[name], np.nan)})

@@ -5,58 +5,14 @@ here. Figures write what they show beside them (``FREE``): these tables have no 
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-TEXT = "text"  # names and sentences; "" is an empty text, NA is missing
-COUNT = "count"  # whole numbers, none missing
-COUNT_OR_NA = "count_or_na"  # whole numbers, some missing: float64 where one is
-NUMBER = "number"  # float64, missing is NaN
-FLAG = "flag"  # True or False, none missing
-ANY = "any"  # what a user's table holds: numbers where all are
-KINDS = (TEXT, COUNT, COUNT_OR_NA, NUMBER, FLAG, ANY)
-
-
-@dataclass(frozen=True)
-class Table:
-    """Contract of one kind of table.
-
-    ``file``: where it lies below the folder of a cohort (or of the results), with ``*`` for a name.
-    ``columns``: name -> kind, in order; ``optional``: columns that may be absent; ``others``:
-    kind of all further columns, "" when there must be none.
-    """
-
-    file: str
-    columns: Mapping[str, str]
-    optional: frozenset[str] = frozenset()
-    others: str = ""
-
-    @property
-    def required(self) -> list[str]:
-        """Columns that every such table has, in order."""
-        return [name for name in self.columns if name not in self.optional]
-
-    def kind(self, column: str) -> str:
-        """Kind of a column; "" for one that the table must not have."""
-        return self.columns.get(column, self.others)
-
-
-def _table(file: str, columns: str, optional: str = "", others: str = "") -> Table:
-    """Contract from a text: in each line (or up to a ``;``) a kind, and columns of that kind."""
-    kinds: dict[str, str] = {}
-    for part in columns.replace("\n", ";").split(";"):
-        kind, *names = part.split() or [TEXT]
-        if kind not in KINDS:
-            raise ValueError(f"{file}: no kind of column {kind!r}")
-        kinds |= dict.fromkeys(names, kind)
-    return Table(file, kinds, frozenset(optional.split()), others)
-
+from tilt.core.columns import ANY, COUNT, NUMBER, Table, table
 
 _IDENTIFIERS = "cell sample donor cohort batch condition subset quantity"
 # What a figure shows, or a user's sample sheet: identifiers are text, also where all are digits.
-FREE = _table("figures/*/*.tsv", f"text {_IDENTIFIERS}", optional=_IDENTIFIERS, others=ANY)
+FREE = table("figures/*/*.tsv", f"text {_IDENTIFIERS}", optional=_IDENTIFIERS, others=ANY)
 
 # ------------------------------------------------------------------ samples and cells
 
@@ -67,9 +23,9 @@ number pct_mito pct_ribo pct_hb doublet_score
 flag is_doublet kept
 text reason lineage cohort sample donor condition batch
 """
-SAMPLE_CELLS = _table("samples/*.cells.tsv.gz", CELLS_COLUMNS)
-QC_CELLS = _table("qc_cells.tsv.gz", CELLS_COLUMNS)
-QC_SAMPLES = _table(
+SAMPLE_CELLS = table("samples/*.cells.tsv.gz", CELLS_COLUMNS)
+QC_CELLS = table("qc_cells.tsv.gz", CELLS_COLUMNS)
+QC_SAMPLES = table(
     "qc_samples.tsv",
     """
     text cohort sample donor condition status message
@@ -79,13 +35,13 @@ QC_SAMPLES = _table(
     """,
     optional="min_counts max_counts min_genes max_genes max_pct_mito notes",
 )
-QC_WATERFALL = _table(
+QC_WATERFALL = table(
     "qc_waterfall.tsv", "text cohort sample donor condition step; count n_removed n_left"
 )
-LINEAGES = _table("lineages.tsv", "text cohort sample donor lineage; count n")
-INPUTS = _table("inputs.tsv", "text sample file; count bytes; text sha256")
-RETRIEVED = _table("retrieved.tsv", "text file; count_or_na bytes; text sha256 url version")
-DONORS = _table(
+LINEAGES = table("lineages.tsv", "text cohort sample donor lineage; count n")
+INPUTS = table("inputs.tsv", "text sample file; count bytes; text sha256")
+RETRIEVED = table("retrieved.tsv", "text file; count_or_na bytes; text sha256 url version")
+DONORS = table(
     "donors.tsv",
     """
     text cohort donor condition
@@ -95,7 +51,7 @@ DONORS = _table(
     optional="batch",
     others=ANY,
 )
-HVG = _table(
+HVG = table(
     "hvg.tsv",
     """
     text gene gene_symbol
@@ -105,7 +61,7 @@ HVG = _table(
     flag highly_variable
     """,
 )
-PROTEINS = _table(  # antibody tags: background and signal of each, batch by batch
+PROTEINS = table(  # antibody tags: background and signal of each, batch by batch
     "proteins.tsv",
     """
     text cohort batch protein
@@ -115,7 +71,7 @@ PROTEINS = _table(  # antibody tags: background and signal of each, batch by bat
     text reason
     """,
 )
-PROTEIN_COUNTS = _table(  # E4: cells of both poles by their proteins
+PROTEIN_COUNTS = table(  # E4: cells of both poles by their proteins
     "protein_counts.tsv",
     """
     text cohort donor condition
@@ -123,7 +79,7 @@ PROTEIN_COUNTS = _table(  # E4: cells of both poles by their proteins
     text reason
     """,
 )
-PROTEIN_EVIDENCE = _table(
+PROTEIN_EVIDENCE = table(
     "protein_evidence.tsv",
     """
     text protein label sign
@@ -131,12 +87,12 @@ PROTEIN_EVIDENCE = _table(
     number median low high share_positive
     """,
 )
-CLUSTERS = _table("clusters.tsv.gz", "text cell", others=COUNT)
-UMAP = _table("umap.tsv.gz", "text cell; number umap1 umap2 donors_near", "donors_near")
+CLUSTERS = table("clusters.tsv.gz", "text cell", others=COUNT)
+UMAP = table("umap.tsv.gz", "text cell; number umap1 umap2 donors_near", "donors_near")
 
 # ------------------------------------------------------------------ labels
 
-LABELS = _table(
+LABELS = table(
     "labels.tsv.gz",
     """
     text cell level1 subset
@@ -147,14 +103,12 @@ LABELS = _table(
     """,
     optional="own_level1 own_subset own_compartment",
 )
-SCORES = _table("scores.tsv.gz", "text cell; number tph_score th22_score isg_score", others=NUMBER)
-MARKERS_FOUND = _table(
-    "markers_found.tsv", "count level; text label gene sign; flag found callable"
-)
-MARKER_EXPRESSION = _table(
+SCORES = table("scores.tsv.gz", "text cell; number tph_score th22_score isg_score", others=NUMBER)
+MARKERS_FOUND = table("markers_found.tsv", "count level; text label gene sign; flag found callable")
+MARKER_EXPRESSION = table(
     "marker_expression.tsv", "text subset; count n_cells; text gene sign; number fraction mean"
 )
-DETECTABILITY = _table(
+DETECTABILITY = table(
     "detectability.tsv",
     """
     text gene
@@ -164,10 +118,10 @@ DETECTABILITY = _table(
     number pct_donors
     """,
 )
-LABEL_SCORES = _table(
+LABEL_SCORES = table(
     "label_scores.tsv", "text subset measure; number bin_low bin_high; count n_called n_unassigned"
 )
-LABEL_COVERAGE = _table(
+LABEL_COVERAGE = table(
     "label_coverage.tsv",
     """
     text level rule
@@ -183,17 +137,17 @@ text level
 count n
 number ari macro_f1
 """
-AGREEMENT = _table("agreement.tsv", AGREEMENT_COLUMNS)
-CONFUSION = _table("confusion.tsv", "text author own; count n; number share")
-CELLTYPIST = _table("celltypist.tsv.gz", "text cell celltypist_label; number celltypist_confidence")
-CELLTYPIST_AGREEMENT = _table("celltypist_agreement.tsv", AGREEMENT_COLUMNS)
-CELLTYPIST_CONFUSION = _table(
+AGREEMENT = table("agreement.tsv", AGREEMENT_COLUMNS)
+CONFUSION = table("confusion.tsv", "text author own; count n; number share")
+CELLTYPIST = table("celltypist.tsv.gz", "text cell celltypist_label; number celltypist_confidence")
+CELLTYPIST_AGREEMENT = table("celltypist_agreement.tsv", AGREEMENT_COLUMNS)
+CELLTYPIST_CONFUSION = table(
     "celltypist_confusion.tsv", "text celltypist own; count n; number share"
 )
 
 # ------------------------------------------------------------------ donors
 
-COMPOSITION = _table(
+COMPOSITION = table(
     "composition.tsv",
     """
     text cohort donor condition subset
@@ -205,8 +159,8 @@ COMPOSITION = _table(
     """,
     optional="n_expected",
 )
-EXPECTED_CONFUSION = _table("expected_confusion.tsv", "text subset other; number n")
-IMBALANCE = _table(
+EXPECTED_CONFUSION = table("expected_confusion.tsv", "text subset other; number n")
+IMBALANCE = table(
     "imbalance.tsv",
     """
     text cohort donor condition estimator
@@ -217,7 +171,7 @@ IMBALANCE = _table(
     flag leads
     """,
 )
-ACTIVITY = _table(
+ACTIVITY = table(
     "activity.tsv",
     """
     text cohort donor condition subset signature
@@ -227,11 +181,9 @@ ACTIVITY = _table(
     text reason
     """,
 )
-SIGNATURE_OVERLAPS = _table(
-    "signature_overlaps.tsv", "text set_a set_b; count n_shared; text genes"
-)
+SIGNATURE_OVERLAPS = table("signature_overlaps.tsv", "text set_a set_b; count n_shared; text genes")
 
-AMBIENT = _table(  # kept in memory: the table of a figure has it
+AMBIENT = table(  # kept in memory: the table of a figure has it
     "ambient.tsv", "text donor condition genes source; number n_counts n_total per_10k"
 )
 
@@ -251,10 +203,10 @@ number se df smd smd_se median_case median_control
 count_or_na n_case_informative n_control_informative
 number margin p_equivalence
 """
-TESTS = _table("tests.tsv", TESTS_COLUMNS)  # a row a quantity and denominator
-METHODS = _table("methods.tsv", TESTS_COLUMNS)  # the same comparisons by other methods
-PERMUTED = _table("permuted.tsv", "text cohort estimator; number bin_low bin_high; count n")
-SPECIFICATIONS = _table(
+TESTS = table("tests.tsv", TESTS_COLUMNS)  # a row a quantity and denominator
+METHODS = table("methods.tsv", TESTS_COLUMNS)  # the same comparisons by other methods
+PERMUTED = table("permuted.tsv", "text cohort estimator; number bin_low bin_high; count n")
+SPECIFICATIONS = table(
     "specifications.tsv",
     """
     text cohort contrast estimator family specification
@@ -268,8 +220,8 @@ SPECIFICATIONS = _table(
     text reason
     """,
 )
-RANDOM_SETS = _table("random_sets.tsv", "text cohort; count draw; number effect t")
-MEDIATORS = _table(
+RANDOM_SETS = table("random_sets.tsv", "text cohort; count draw; number effect t")
+MEDIATORS = table(
     "mediators.tsv",
     """
     text cohort contrast estimator mediator question adjusted
@@ -293,7 +245,7 @@ flag estimable
 text reason
 number se df sd
 """
-EXPOSURES = _table(
+EXPOSURES = table(
     "exposures.tsv",
     f"""
     text cohort exposure among estimator
@@ -302,7 +254,7 @@ EXPOSURES = _table(
     {SLOPE_COLUMNS}
     """,
 )
-CONTRASTS = _table(
+CONTRASTS = table(
     "contrasts.tsv",
     """
     text cohort contrast kind estimator
@@ -318,7 +270,7 @@ CONTRASTS = _table(
     number se df p_permuted margin p_equivalence
     """,
 )
-CHANGES = _table(
+CHANGES = table(
     "changes.tsv",
     """
     text cohort since visit among estimator
@@ -333,10 +285,8 @@ CHANGES = _table(
     number se df
     """,
 )
-EXPOSURE_LINES = _table(
-    "exposure_lines.tsv", "text exposure among estimator; number x fit low high"
-)
-EXPRESSION = _table(
+EXPOSURE_LINES = table("exposure_lines.tsv", "text exposure among estimator; number x fit low high")
+EXPRESSION = table(
     "de/*.tsv",
     """
     text gene gene_symbol
@@ -347,10 +297,10 @@ EXPRESSION = _table(
     text reason
     """,
 )
-FACTORS = _table(
+FACTORS = table(
     "factors/*.tsv", "text factor; count n_targets; number score p; flag estimable; text reason"
 )
-META = _table(
+META = table(
     "meta.tsv",
     """
     text quantity denominator scale method model
@@ -364,14 +314,14 @@ META = _table(
     """,
 )
 
-CALIBRATION = _table(  # of resources, with comment lines; ``within`` is made when it is read
+CALIBRATION = table(  # of resources, with comment lines; ``within`` is made when it is read
     "calibration.tsv",
     "text task metric; number value target_low target_high; flag within; count cohorts; text note",
 )
 
 # ------------------------------------------------------------------ the truth of simulated cohorts
 
-TRUE_CELLS = _table(
+TRUE_CELLS = table(
     "truth/cells.tsv.gz",
     """
     text cell sample donor lineage subset
@@ -381,7 +331,7 @@ TRUE_CELLS = _table(
     number ambient_fraction
     """,
 )
-TRUE_DONORS = _table(
+TRUE_DONORS = table(
     "truth/donors.tsv",
     """
     text donor condition
@@ -389,7 +339,7 @@ TRUE_DONORS = _table(
     """,
     others=NUMBER,  # share_<label>
 )
-PLANTED = _table("truth/planted.tsv", "text quantity; number effect; text meaning")
+PLANTED = table("truth/planted.tsv", "text quantity; number effect; text meaning")
 
 TABLES = [value for value in list(globals().values()) if isinstance(value, Table)]
 
@@ -413,7 +363,7 @@ def of(path: str | Path) -> Table:
     ValueError
         No table of this name is known.
     """
-    for pattern, table in _patterns():
+    for pattern, found in _patterns():
         if pattern.search(Path(path).as_posix()):
-            return table
+            return found
     raise ValueError(f"{path}: no table of this name in tilt.core.contracts")

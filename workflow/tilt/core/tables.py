@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from tilt.core import contracts
-from tilt.core.contracts import ANY, COUNT, COUNT_OR_NA, FLAG, NUMBER, TEXT, Table
+from tilt.core.columns import ANY, COUNT, COUNT_OR_NA, FLAG, NUMBER, TEXT, Table
 
 
 @contextlib.contextmanager
