@@ -46,3 +46,17 @@ def test_lock_is_hashed_and_names_no_host():
     assert len(packages) > 100
     assert all("--hash=sha256:" in package for package in packages)
     assert "://" not in text
+
+
+def test_the_container_has_the_lock_and_a_python_that_the_lock_is_for():
+    text = (ENVS / "Dockerfile").read_text()
+    image = re.search(r"^FROM python:3\.(\d+)-", text, re.MULTILINE)
+    supported = re.search(
+        r"\(3, (\d+)\) <= .* < \(3, (\d+)\)", (ENVS.parent / "Makefile").read_text()
+    )
+    assert int(supported[1]) <= int(image[1]) < int(supported[2])
+    copied = re.search(r"^COPY (\S+) (\S+)$", text, re.MULTILINE)
+    assert (ENVS.parent / copied[1]) == ENVS / "requirements.lock"
+    assert f"pip install --no-cache-dir --no-deps --require-hashes -r {copied[2]}" in text
+    kept = (ENVS.parent / ".dockerignore").read_text().split()
+    assert kept == ["*", f"!{copied[1]}"]
