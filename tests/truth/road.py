@@ -9,11 +9,12 @@ import pandas as pd
 import yaml
 from anndata import AnnData
 from scipy import sparse
-from tilt.cells import embed, normalize
+from tilt.cells import embed, normalize, proteins
 from tilt.config import check
 from tilt.config.check import merged
 from tilt.genes import tables as gene_tables
-from tilt.labels import annotate
+from tilt.io import tags as reader
+from tilt.labels import annotate, protein
 from tilt.simulate import cohort as simulate
 from tilt.stages import sample as samples
 
@@ -46,8 +47,13 @@ class Walked:
     sheet: pd.DataFrame
 
 
-def walk(name: str, sheet: pd.DataFrame, seed: int, null: bool = False, **changes) -> Walked:
-    """Simulate a cohort with the parameters of demo ``name`` and take it to labels."""
+def walk(
+    name: str, sheet: pd.DataFrame, seed: int, null: bool = False, tags: bool = False, **changes
+) -> Walked:
+    """Simulate a cohort with the parameters of demo ``name`` and take it to labels.
+
+    ``tags``: whether its antibody tags speak in the labels.
+    """
     markers, signatures, aliases, excluded = tables()
     cohort = yaml.safe_load((ROOT / f"config/cohorts/{name}.yaml").read_text())
     qc = merged(QC, cohort.get("qc", {}))
@@ -59,6 +65,8 @@ def walk(name: str, sheet: pd.DataFrame, seed: int, null: bool = False, **change
         about = {key: str(row[key]) for key in ("sample", "donor", "condition", "batch")}
         truth = raw.obs.filter(like="true_")
         bare = AnnData(raw.X, obs=pd.DataFrame(index=raw.obs_names), var=raw.var)
+        if tags:
+            bare.obsm["protein"], _ = reader.proteins(raw.obsm["protein"], {}, row["sample"], "")
         sample, table, _ = samples.process(
             bare, {"cohort": name, **about}, qc, markers, aliases, seed
         )
@@ -87,7 +95,15 @@ def walk(name: str, sheet: pd.DataFrame, seed: int, null: bool = False, **change
     columns = var.index.get_indexer(panel)
     shown = AnnData(counts[:, columns], obs=obs[["donor", "n_counts"]], var=var.iloc[columns])
     branch = "CD4" if name == "demo_cd4" else None
-    found = annotate.label(shown, corrected, markers, signatures, seed, branch=branch)
+    told = None
+    if tags:
+        measured = pd.concat([part.obsm["protein"].astype(float) for part in kept])
+        batches = obs["batch"].astype(str).to_numpy()
+        levels = proteins.levels(measured, batches, name, seed)
+        told = protein.of_cells(levels.log_odds, levels.fits, batches, markers)
+    found = annotate.label(
+        shown, corrected, markers, signatures, seed, branch=branch, proteins=told
+    )
     every = pd.concat(cells)
     truth = every.filter(like="true_").assign(donor=every["donor"])
     return Walked(every, found.labels.join(truth, on="cell"), found.scores, sheet)

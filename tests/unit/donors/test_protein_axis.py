@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from tilt.core import contracts
 from tilt.donors import imbalance, protein_axis
+from tilt.labels import signature_scores
 
 N = 400
 
@@ -38,8 +39,12 @@ def test_gates_are_quantiles_with_donors_weighing_alike():
     few = protein_axis.gates(aligned, cells["donor"].to_numpy())
     found = protein_axis.gates(many, donor)
     pd.testing.assert_frame_equal(found.iloc[: 3 * N], few)
-    for pole, share in (("tph", 0.1 * 0.25), ("th22", 0.1)):
+    for pole, share in (("tph", 0.05 * 0.25), ("th22", 0.05)):
         assert few[pole].mean() == pytest.approx(share, abs=0.012)
+
+
+def test_high_is_one_rule_with_the_score_poles():
+    assert protein_axis.HIGH == signature_scores.QUANTILE
 
 
 def test_counts_by_hand():
