@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tilt.core import contracts, tables
-from tilt.core.terms import ESTIMATORS
+from tilt.core.terms import ESTIMATORS, RATIOS
 from tilt.figures import style
 from tilt.figures.names import CONTROL_COLOR
 from tilt.stats import planning
@@ -70,7 +70,7 @@ def readable(found: planning.Spread, table: pd.DataFrame) -> list[str]:
     own = table.iloc[-1]
     unit = ESTIMATORS[found.estimator].unit
     known = np.isfinite(found.unit)
-    beyond = "beyond sampling of cells" if known else "sampling of cells included"
+    beyond = "beyond sampling of cells" if known else "(sampling of cells included)"
     sd, low, high = found.sd
     lines = [
         f"{found.estimator} ({unit}), {found.arms[0]} vs {found.arms[1]}: {found.n[0]} and "
@@ -104,15 +104,22 @@ def draw(found: planning.Spread, table: pd.DataFrame) -> tuple[Figure, pd.DataFr
     """Donors per arm against cells per donor; the band is the interval of the SD."""
     rows = table[(table["study"] == "planned") & np.isfinite(table["donors_per_arm"])]
     effect, aim, alpha = (table[c].iloc[0] for c in ("effect", "aim", "alpha"))
-    title = (
-        f"Donors needed for {effect:.3g} {ESTIMATORS[found.estimator].unit} in {found.estimator}, "
-        f"power {aim:g}, alpha {alpha:g}"
-    )
+    ratio = found.estimator in RATIOS
+    size = f"a {np.exp(effect):.3g}-fold" if ratio else f"{effect:.3g} SD of"
+    title = f"Donors needed for {size} {found.estimator}, power {aim:g}, alpha {alpha:g}"
+    if not np.isfinite(found.unit):
+        return style.sentence(
+            None, title, f"Not estimable: no variance of sampling is known of {found.estimator}."
+        )
     if rows.empty:
-        return style.sentence(None, title, "What cells add, or so many donors, is not estimable.")
+        most = f"More than {planning.MOST_DONORS} donors an arm are needed."
+        return style.sentence(None, title, most)
+    top = min(rows["donors_per_arm_high"].max(), 4 * rows["donors_per_arm"].max())
+    cut = rows["donors_per_arm_high"].max() > top
     fig = style.figure(None, title, "single", 65)
     ax = fig.add_subplot()
     high = rows["donors_per_arm_high"].clip(upper=planning.MOST_DONORS)
+    band = "at the limits of the SD (95%)" + (", goes on above" if cut else "")
     ax.fill_between(
         rows["cells"],
         rows["donors_per_arm_low"],
@@ -120,7 +127,7 @@ def draw(found: planning.Spread, table: pd.DataFrame) -> tuple[Figure, pd.DataFr
         color=CONTROL_COLOR,
         alpha=0.18,
         lw=0,
-        label="at the limits of the SD between donors (95%)",
+        label=band,
     )
     ax.plot(
         rows["cells"],
@@ -128,7 +135,7 @@ def draw(found: planning.Spread, table: pd.DataFrame) -> tuple[Figure, pd.DataFr
         "-o",
         ms=3.5,
         color=CONTROL_COLOR,
-        label="at the SD that was found",
+        label="at the SD between donors that was found",
     )
     for cells, donors in zip(rows["cells"], rows["donors_per_arm"], strict=True):
         ax.annotate(
@@ -143,7 +150,7 @@ def draw(found: planning.Spread, table: pd.DataFrame) -> tuple[Figure, pd.DataFr
     ax.xaxis.set_major_locator(style.fixed_ticks(list(planning.CELLS)))
     ax.xaxis.set_minor_formatter(style.no_text())
     style.plain_ticks(ax.xaxis)
-    ax.set_ylim(0, None)
+    ax.set_ylim(0, top if cut else 1.4 * top)
     ax.yaxis.set_major_locator(style.few_ticks(5))
     ax.set_xlabel("memory CD4 cells per donor")
     ax.set_ylabel("donors per arm")

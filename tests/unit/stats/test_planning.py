@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 from statsmodels.stats.power import TTestIndPower
+from tilt.core import contracts, tables
 from tilt.donors.imbalance import ratio_values
 from tilt.stats import planning
 
@@ -156,3 +157,28 @@ def test_the_command_says_what_folder_it_needs(tmp_path):
     assert run.returncode == 1
     assert "none/imbalance.tsv does not exist. Fix: " in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def run(*words):
+    command = [sys.executable, SCRIPT, *words]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_the_command_writes_and_prints_the_same_donors(tmp_path):
+    rng = np.random.default_rng(5)
+    table = cohort(rng.normal(0, 0.8, 20), 400, 0.1)
+    tables.write(table, tmp_path / "imbalance.tsv")
+    tests = pd.DataFrame(index=[0], columns=list(contracts.TESTS.columns))
+    tests["contrast"], tests["quantity"], tests["estimable"] = "SLE vs control", "E1", True
+    tests.astype({"estimable": bool}).to_csv(tmp_path / "tests.tsv", sep="\t", na_rep="NA")
+    words = ("--cohort", tmp_path, "--fold", "2", "--figure", tmp_path / "figure")
+    broken = run(*words)  # a column too many: the table breaks its contract
+    assert broken.returncode == 1 and "Fix: run the cohort again" in broken.stderr
+    tables.write(tests, tmp_path / "tests.tsv")
+    done = run(*words, "--out", tmp_path / "plan.tsv")
+    assert done.returncode == 0, done.stderr
+    plan = tables.read(tmp_path / "plan.tsv", contracts.FREE)
+    made = planning.plan(planning.spread(table.round(6), "E1", ARMS), np.log(2))
+    assert plan["donors_per_arm"].astype(float).tolist() == made["donors_per_arm"].tolist()
+    assert f"  {made['donors_per_arm'].iloc[0]:.0f} (" in done.stdout
+    assert {path.suffix for path in tmp_path.glob("figure.*")} == {".pdf", ".svg", ".png", ".tsv"}
