@@ -105,7 +105,7 @@ def draw(found: planning.Spread, table: pd.DataFrame) -> tuple[Figure, pd.DataFr
     rows = table[(table["study"] == "planned") & np.isfinite(table["donors_per_arm"])]
     effect, aim, alpha = (table[c].iloc[0] for c in ("effect", "aim", "alpha"))
     ratio = found.estimator in RATIOS
-    size = f"a {np.exp(effect):.3g}-fold" if ratio else f"{effect:.3g} SD of"
+    size = f"a {np.exp(effect):.3g}-fold ratio in" if ratio else f"{effect:.3g} SD in"
     title = f"Donors needed for {size} {found.estimator}, power {aim:g}, alpha {alpha:g}"
     if not np.isfinite(found.unit):
         return style.sentence(
