@@ -12,7 +12,12 @@ from scipy import optimize
 MOST = 1e6  # tau2 beyond which the search gives up: no log-ratio of cells spreads so far
 
 
-def between(outcome: np.ndarray, variance: np.ndarray, design: np.ndarray) -> float:
+def between(
+    outcome: np.ndarray,
+    variance: np.ndarray,
+    design: np.ndarray,
+    rest_sum: float | None = None,
+) -> float:
     """Variance between donors (tau2) that sampling does not explain, 0 at least.
 
     Paule & Mandel 1982 (doi:10.6028/jres.087.022) with moderators, as ``metafor::rma(yi, vi,
@@ -25,14 +30,19 @@ def between(outcome: np.ndarray, variance: np.ndarray, design: np.ndarray) -> fl
         One value a donor and its sampling variance (> 0), both (n,).
     design
         n x k, full rank.
+    rest_sum
+        The weighted residual sum of squares to reach; donors minus columns if None. A quantile of
+        chi-square with so many degrees of freedom gives a limit of the interval of tau2 (the
+        Q-profile of Viechtbauer 2007, doi:10.1002/sim.2514).
     """
     free = len(outcome) - design.shape[1]
+    aim = free if rest_sum is None else rest_sum
 
     def excess(tau2: float) -> float:
         root = 1 / np.sqrt(variance + tau2)
         x, y = design * root[:, None], outcome * root
         rest = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
-        return float(rest @ rest) - free
+        return float(rest @ rest) - aim
 
     if free < 1 or excess(0.0) <= 0:
         return 0.0

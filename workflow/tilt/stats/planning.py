@@ -1,0 +1,207 @@
+"""Donors and cells that a study needs, from how far the donors of a finished one lie apart.
+
+Two arms of independent donors, compared by a two-sided t test. A donor's value has the variance
+``tau2 + unit / cells``: what donors differ by (:func:`tilt.stats.precision.between`, within arms)
+and what its memory CD4 cells leave to chance. Of an estimator without a sampling variance (E3) the
+two cannot be told apart: it is planned with the cells of the cohort as they are.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import optimize, stats
+
+from tilt.core.terms import ESTIMATORS, RATIOS
+from tilt.stats.inference import LEVEL
+from tilt.stats.precision import between
+
+CELLS = (100, 200, 500, 1000, 3000)  # memory CD4 cells a donor
+LEAST_SPREAD = 4  # donors an arm below which their spread is not estimable
+LEAST_DONORS = 3  # donors an arm below which tilt compares nothing
+SURE = 100.0  # noncentrality whose power is 1 at every alpha and df that are allowed
+MOST_DONORS = 100_000  # an arm, beyond which the search gives up
+
+
+class NoPlan(ValueError):
+    """The cohort or the question cannot be planned with; the message says why and the fix."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far donors of an arm lie apart beyond sampling, and what their cells add."""
+
+    estimator: str
+    arms: tuple[str, str]  # case, control
+    n: tuple[int, int]  # donors
+    sd: tuple[float, float, float]  # between donors: estimate, lower and upper limit (95%)
+    variance: tuple[np.ndarray, np.ndarray]  # of sampling, a donor; zero where unknown
+    unit: float  # sampling variance of a donor with one cell; NaN where unknown
+    cells: float  # of the median donor
+
+    @property
+    def df(self) -> int:
+        """Degrees of freedom of the comparison."""
+        return sum(self.n) - 2
+
+
+def power(shift: float, df: float, alpha: float) -> float:
+    """Power of the two-sided t test whose noncentrality is ``shift`` (effect over its SE)."""
+    shift = min(abs(shift), SURE)
+    limit = stats.t.ppf(1 - alpha / 2, df)
+    # the far tail is below 1e-9 from a shift of 5 on, where scipy's may be missing
+    far = stats.nct.cdf(-limit, df, shift) if shift < 5 else 0.0
+    return float(stats.nct.sf(limit, df, shift) + far)
+
+
+def donors_needed(effect: float, sd: float, alpha: float, aim: float) -> float:
+    """Donors per arm (of two alike) for the power ``aim``; infinite beyond MOST_DONORS.
+
+    ``effect`` and ``sd`` (of a donor's value, sampling included) in the same unit.
+    """
+
+    def reached(n: int) -> bool:
+        shift = effect / sd * np.sqrt(n / 2)
+        return power(shift, 2 * n - 2, alpha) >= aim
+
+    low, high = LEAST_DONORS - 1, LEAST_DONORS
+    while not reached(high):
+        low, high = high, 2 * high
+        if high > MOST_DONORS:
+            return np.inf
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if reached(middle) else (middle, high)
+    return float(high)
+
+
+def spread(imbalance: pd.DataFrame, estimator: str, arms: tuple[str, str]) -> Spread:
+    """Spread of the donors of ``arms`` (case, control) in a table of imbalance.
+
+    Raises
+    ------
+    NoPlan
+        The estimator has fewer than four donors an arm, the donors are pairs, or all are equal.
+    """
+    rows = imbalance[(imbalance["estimator"] == estimator) & imbalance["estimable"]]
+    parts = [rows[rows["condition"] == arm] for arm in arms]
+    n = (len(parts[0]), len(parts[1]))
+    if min(n) < LEAST_SPREAD:
+        raise NoPlan(
+            f"not estimable: {estimator} has {n[0]} donors in {arms[0]} and {n[1]} in {arms[1]}; "
+            f"the spread needs {LEAST_SPREAD} an arm. Fix: plan from a cohort with more donors, "
+            "or with another --estimator"
+        )
+    both = sorted(set(parts[0]["donor"]) & set(parts[1]["donor"]))
+    if both:
+        raise NoPlan(
+            f"{len(both)} donors are in both arms ({', '.join(both[:3])}): pairs, and this plans "
+            "arms of different donors. Fix: take a cohort whose donors are in one arm each"
+        )
+    rows = pd.concat(parts)
+    outcome, cells = rows["value"].to_numpy(float), rows["n_cells"].to_numpy(float)
+    design = np.column_stack([np.ones(len(rows)), np.repeat([1.0, 0.0], n)])
+    variance, unit = np.zeros(len(rows)), np.nan
+    if estimator in RATIOS:
+        variance = rows["variance"].to_numpy(float)
+        unit = float(np.median(variance * cells))
+        if not (np.isfinite(variance) & (variance > 0)).all():
+            raise NoPlan(
+                f"imbalance.tsv: {estimator} has a variance that is missing or not above zero. "
+                "Fix: run the cohort again with this version"
+            )
+    free = len(rows) - 2
+    tail = (1 - LEVEL) / 2
+    sums = (float(free), *(float(stats.chi2.ppf(q, free)) for q in (1 - tail, tail)))
+    if estimator in RATIOS:
+        tau2 = [between(outcome, variance, design, aim) for aim in sums]
+    else:
+        rest = outcome - design @ np.linalg.lstsq(design, outcome, rcond=None)[0]
+        tau2 = [float(rest @ rest) / aim for aim in sums]
+        if tau2[0] < 1e-18:
+            raise NoPlan(
+                f"all donors of an arm have the same {estimator}: no spread. Fix: check the cohort"
+            )
+    sd, low, high = np.sqrt(tau2).tolist()
+    split = (variance[: n[0]], variance[n[0] :])
+    return Spread(estimator, arms, n, (sd, low, high), split, unit, float(np.median(cells)))
+
+
+def own_se(found: Spread, sd: float) -> float:
+    """Standard error of the effect in the cohort itself, its donors weighted by precision."""
+    return float(np.sqrt(sum(1 / np.sum(1 / (sd**2 + v)) for v in found.variance)))
+
+
+def smallest(found: Spread, sd: float, alpha: float, aim: float) -> float:
+    """Smallest effect that the cohort's own donors and cells find with the power ``aim``."""
+    shift = optimize.brentq(lambda x: power(x, found.df, alpha) - aim, 0, SURE, xtol=1e-9)
+    return float(shift) * own_se(found, sd)
+
+
+def effect_of(estimator: str, effect: float | None, fold: float | None) -> float:
+    """The effect in the unit of the estimator, from itself or (ratios alone) from a fold."""
+    if estimator not in ESTIMATORS:
+        raise NoPlan(f"--estimator {estimator}: allowed are {', '.join(ESTIMATORS)}. Fix: take one")
+    if (effect is None) == (fold is None):
+        raise NoPlan("one of --effect and --fold is needed. Fix: give for instance --effect 0.7")
+    if fold is not None:
+        if estimator not in RATIOS:
+            raise NoPlan(
+                f"--fold {fold:g}: {estimator} is in {ESTIMATORS[estimator].unit}, no ratio; folds "
+                f"are of {', '.join(RATIOS)}. Fix: give --effect in {ESTIMATORS[estimator].unit}"
+            )
+        if not (0 < fold < np.inf) or fold == 1:
+            raise NoPlan(
+                f"--fold {fold:g}: allowed are numbers above 0 other than 1. Fix: for instance 2"
+            )
+        return float(np.log(fold))
+    assert effect is not None
+    if not np.isfinite(effect) or effect == 0:
+        raise NoPlan(
+            f"--effect {effect:g}: allowed are numbers other than 0. Fix: for instance 0.7"
+        )
+    return effect
+
+
+def check(alpha: float, aim: float) -> None:
+    """Raise NoPlan unless 0.0001 <= alpha < 0.5 and alpha < power < 1."""
+    if not 0.0001 <= alpha < 0.5:
+        raise NoPlan(f"--alpha {alpha:g}: allowed is 0.0001 to below 0.5. Fix: for instance 0.05")
+    if not alpha < aim <= 0.999:
+        raise NoPlan(
+            f"--power {aim:g}: allowed is above alpha ({alpha:g}) and up to 0.999. "
+            "Fix: for instance 0.8"
+        )
+
+
+def plan(found: Spread, effect: float, alpha: float = 0.05, aim: float = 0.8) -> pd.DataFrame:
+    """What a study needs: a row a number of cells, and a last one for the cohort itself.
+
+    Returns
+    -------
+    cells (memory CD4 cells a donor), sd_sampling, then each at the estimate and at the limits of
+    the SD between donors (``_low``, ``_high``): sd (of a donor's value), donors_per_arm, and in
+    the row ``own cohort`` power and smallest_effect with the cohort's own donors and cells.
+    """
+    check(alpha, aim)
+    ends = dict(zip(("", "_low", "_high"), found.sd, strict=True))
+    rows = []
+    own = float(np.mean(np.concatenate(found.variance)))
+    grid = [] if np.isnan(found.unit) else [("planned", c, found.unit / c) for c in CELLS]
+    for study, cells, sampling in [*grid, ("own cohort", found.cells, own)]:
+        row = {
+            "study": study,
+            "cells": cells,
+            "sd_sampling": np.nan if np.isnan(found.unit) else np.sqrt(sampling),
+        }
+        for end, sd in ends.items():
+            row[f"sd{end}"] = total = float(np.sqrt(sd**2 + sampling))
+            row[f"donors_per_arm{end}"] = donors_needed(effect, total, alpha, aim)
+        if study == "own cohort":
+            for end, sd in ends.items():
+                shift = effect / own_se(found, sd)
+                row[f"power{end}"] = power(shift, found.df, alpha)
+                row[f"smallest_effect{end}"] = smallest(found, sd, alpha, aim)
+        rows.append(row)
+    head = {"estimator": found.estimator, "effect": effect, "alpha": alpha, "aim": aim}
+    return pd.DataFrame(rows).assign(**head)
