@@ -104,7 +104,8 @@ rule map_cells:
 rule annotate_cells:
     input:
         unpack(
-            if_tags(
+            only(
+                TAGGED,
                 proteins="results/{cohort}/proteins.h5ad",
                 fits="results/{cohort}/proteins.tsv",
             )
@@ -148,7 +149,7 @@ rule annotate_cells:
 
 rule assemble_tcells:
     input:
-        unpack(if_tags(proteins="results/{cohort}/proteins.h5ad")),
+        unpack(only(TAGGED, proteins="results/{cohort}/proteins.h5ad")),
         counts="results/{cohort}/counts.zarr",
         hvg="results/{cohort}/hvg.tsv",
         embedding="results/{cohort}/embedding.h5ad",

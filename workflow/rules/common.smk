@@ -37,6 +37,7 @@ if workflow.is_main_process:
 # Cohorts whose cells are here, and cohorts of which only a table of counts is published.
 CELLS = [name for name, cohort in COHORTS.items() if jobs.has_cells(cohort)]
 TABLES = [name for name in COHORTS if name not in CELLS]
+TAGGED = [name for name in CELLS if COHORTS[name].get("protein")]  # with antibody tags
 
 
 def own_table(name):
@@ -91,9 +92,9 @@ def samples_of(pattern):
     )
 
 
-def if_cells(**files):
-    """Input function: the files that only cohorts with cells have."""
-    return lambda wildcards: files if wildcards.cohort in CELLS else {}
+def only(cohorts, **files):
+    """Input function: files that only these cohorts have."""
+    return lambda wildcards: files if wildcards.cohort in cohorts else {}
 
 
 def one_of(cohorts):

@@ -5,13 +5,11 @@ GROUPED = [name for name in COHORTS if jobs.groups(COHORTS[name])]
 EXPOSED = [name for name in COHORTS if jobs.exposures(COHORTS[name])]
 
 
-def design_tables():
-    """Tables of declared designs."""
-    return [
-        *expand("results/{cohort}/exposures.tsv", cohort=EXPOSED),
-        *expand("results/{cohort}/contrasts.tsv", cohort=GROUPED),
-        *expand("results/{cohort}/changes.tsv", cohort=REPEATED),
-    ]
+DESIGN_TABLES = [
+    *expand("results/{cohort}/exposures.tsv", cohort=EXPOSED),
+    *expand("results/{cohort}/contrasts.tsv", cohort=GROUPED),
+    *expand("results/{cohort}/changes.tsv", cohort=REPEATED),
+]
 
 
 rule compare_exposures:

@@ -4,12 +4,13 @@
 rule estimate_imbalance:
     input:
         unpack(
-            if_cells(
+            only(
+                CELLS,
                 pseudobulk="results/{cohort}/pseudobulk.h5ad",
                 detectability="results/{cohort}/detectability.tsv",
             )
         ),
-        unpack(if_tags(proteins="results/{cohort}/protein_counts.tsv")),
+        unpack(only(TAGGED, proteins="results/{cohort}/protein_counts.tsv")),
         composition="results/{cohort}/composition.tsv",
         signatures=CONFIG["resources"]["signatures"],
     output:
@@ -36,12 +37,13 @@ rule estimate_imbalance:
 rule compare_donors:
     input:
         unpack(
-            if_cells(
+            only(
+                CELLS,
                 activity="results/{cohort}/activity.tsv",
                 confusion="results/{cohort}/expected_confusion.tsv",
             )
         ),
-        unpack(if_tags(proteins="results/{cohort}/protein_counts.tsv")),
+        unpack(only(TAGGED, proteins="results/{cohort}/protein_counts.tsv")),
         composition="results/{cohort}/composition.tsv",
         imbalance="results/{cohort}/imbalance.tsv",
     output:
@@ -97,7 +99,8 @@ rule compare_mediators:
 rule explore_specifications:
     input:
         unpack(
-            if_cells(
+            only(
+                CELLS,
                 pseudobulk="results/{cohort}/pseudobulk.h5ad",
                 detectability="results/{cohort}/detectability.tsv",
                 counts="results/{cohort}/counts.zarr",

@@ -1,12 +1,5 @@
 # Antibody tags, in cohorts that have them: told from background, and counted per donor (E4).
 
-TAGGED = [name for name in CELLS if COHORTS[name].get("protein")]
-
-
-def if_tags(**files):
-    """Input function: the files that only cohorts with antibody tags have."""
-    return lambda wildcards: files if wildcards.cohort in TAGGED else {}
-
 
 rule normalize_proteins:
     input:

@@ -25,7 +25,7 @@ rule write_report:
                 *("mediators", "label_scores", "label_coverage"),
             ],
         ),
-        designs=design_tables(),
+        designs=DESIGN_TABLES,
         cells=expand(
             "results/{cohort}/{file}",
             cohort=CELLS,

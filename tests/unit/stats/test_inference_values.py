@@ -343,3 +343,11 @@ def test_few_or_equal_pairs_have_no_signed_rank_interval():
 def test_false_discovery_of_nothing_is_nothing():
     assert np.isnan(inference.benjamini_hochberg([np.nan, np.nan])).all()
     assert inference.benjamini_hochberg([0.04, 0.5, 0.01]) == pytest.approx([0.06, 0.5, 0.03])
+
+
+def test_an_interval_without_end_stays_so():
+    shifts = np.array([-1.0, 0.5, 2.0])
+    for p in (0.01, 0.6):
+        assert inference._agreeing(shifts, -np.inf, np.inf, p) == (-np.inf, np.inf)
+    assert inference._agreeing(shifts, -0.5, 2.0, 0.01) == (0.5, 2.0)
+    assert inference._agreeing(shifts, 0.5, 2.0, 0.6) == (0.0, 2.0)
