@@ -74,3 +74,11 @@ def test_progress_says_rate_and_time_left(caplog):
         "pass: 300 cells in 16 s",
     ]
     assert progress.in_words(600) == "10 min" and progress.in_words(9000) == "2.5 h"
+
+
+def test_a_run_of_some_tables_alone_tells_no_number_of_donors(tmp_path):
+    finished(tmp_path)
+    (tmp_path / "demo/donors.tsv").unlink()
+    first, second = summary.lines(tmp_path, COHORTS)
+    assert "donors" not in first and "cells kept" in first
+    assert "10 SLE, 8 control donors" in second

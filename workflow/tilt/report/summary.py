@@ -46,7 +46,9 @@ def cells(results: CohortResults) -> str:
         parts += [f"{number(t_cells)} T cells"]
     by_arm = answer.arms(results)
     told = ", ".join(f"{number(n)} {arm}" for arm, n in by_arm.items())
-    return ", ".join([*parts, f"{count(donors['donor'].nunique(), 'donor')} ({told})"])
+    if len(donors):  # the list is not there when only some tables were asked for
+        parts.append(f"{count(donors['donor'].nunique(), 'donor')} ({told})")
+    return ", ".join(parts)
 
 
 def headline(results: CohortResults) -> str:
