@@ -126,3 +126,16 @@ def test_donors_of_other_conditions_change_no_number_of_the_two_arms():
     pd.testing.assert_frame_equal(whole, contrast.run(inside, plan, alone[2], alone[1]))
     main = whole[contrast.main_rows(whole)].set_index("quantity").loc["E1"]
     assert (main.n_case, main.n_control) == (6, 8) and "left out" not in main.reason
+
+
+def test_the_protein_axis_is_compared_beside_the_others_and_changes_none():
+    donors, values = made(np.random.default_rng(6))
+    e4 = values[values["estimator"] == "E1"].assign(estimator="E4", leads=False)
+    alone = compare(donors, values)
+    found = compare(donors, pd.concat([values, e4], ignore_index=True))
+    pd.testing.assert_frame_equal(found[found["estimator"] != "E4"], alone)
+    numbers = ["effect", "ci_low", "p_holm", "unit"]
+    rows = [found[found["estimator"] == name][numbers].to_numpy() for name in ("E1", "E4")]
+    assert (rows[0] == rows[1])[:2].all() and not found.loc[
+        found["estimator"] == "E4", "leads"
+    ].any()

@@ -156,3 +156,9 @@ def test_exposures_of_cases_and_of_all_with_holm_over_them_and_missing_values_to
     )[0]
     same = ["effect", "se", "p", "partial_r"]
     assert np.allclose(mixed[same], found[same])
+    e4 = values[values["estimator"] == "E1"].assign(estimator="E4", leads=False)
+    more = pd.concat([values, e4], ignore_index=True)
+    more = exposures.compare(donors, CONTRAST, more, ["sledai"], ["c3"], 499, 1)[0]
+    axis = more[more["estimator"] == "E4"]
+    assert axis["effect"].tolist() == found.loc[found["estimator"] == "E1", "effect"].tolist()
+    assert set(axis["unit"]) == {"ln ratio per unit"}

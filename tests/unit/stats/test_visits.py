@@ -109,3 +109,15 @@ def test_ratios_weigh_donors_by_the_precision_of_both_visits():
         abs(pick(found, "SLE").effect - 1) < 1
         and abs(pick(found, "SLE minus control").effect - 1) < 1.5
     )
+
+
+def test_the_protein_axis_is_compared_beside_the_others():
+    donors, values = made(np.random.default_rng(5), change=(1.0, 0.0))
+    both = pd.concat([values, values.assign(estimator="E4", leads=False)], ignore_index=True)
+    found = visits.compare(donors, PLAN, both, ORDER)
+    pd.testing.assert_frame_equal(
+        found[found["estimator"] == "E1"], visits.compare(donors, PLAN, values, ORDER)
+    )
+    more = found[found["estimator"] == "E4"]
+    assert more["effect"].tolist() == found.loc[found["estimator"] == "E1", "effect"].tolist()
+    assert set(more["unit"]) == {"ln ratio"} and not more["leads"].any()

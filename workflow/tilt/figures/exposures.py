@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tilt.core.terms import ESTIMATORS, UNIT_KEY
+from tilt.core.terms import MEASURED, UNIT_KEY
 from tilt.donors import units
 from tilt.figures import forest, strips, style
 from tilt.figures.names import DARK, LIGHT, CohortLabel, exposure
@@ -89,7 +89,7 @@ def panel(ax: Axes, row: Any, line: pd.DataFrame, dots: pd.DataFrame, cohort: Co
     missing = f", {int(row.n_missing)} not known" if row.n_missing else ""
     who = cohort.case if row.among == "cases" else "all"
     ax.set_xlabel(f"{exposure(row.exposure)} ({who}{missing})")
-    ax.set_ylabel(ESTIMATORS[row.estimator].axis)
+    ax.set_ylabel(MEASURED[row.estimator].axis)
     ax.xaxis.set_major_locator(style.few_ticks(4))
     ax.yaxis.set_major_locator(style.few_ticks(5))
     low, high = ax.get_ylim()

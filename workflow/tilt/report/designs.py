@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from tilt.config import jobs
-from tilt.core.terms import ESTIMATORS
+from tilt.core.terms import MEASURED
 from tilt.core.text import count, listed
 from tilt.figures import forest
 from tilt.figures.names import exposure, p_text
@@ -82,7 +82,7 @@ def exposures(results: CohortResults) -> str:
         found.append(f"was not shown to go with {listed(unclear)}")
     text = ""
     if found:
-        estimator = ESTIMATORS[rows["estimator"].iloc[0]].phrase
+        estimator = MEASURED[rows["estimator"].iloc[0]].phrase
         text = f"{estimator[0].upper()}{estimator[1:]} {'; it '.join(found)}."
     absent = [f"{exposure(row.exposure)} ({clean(row.reason)})" for row in rows[~good].itertuples()]
     if absent:
@@ -99,7 +99,7 @@ def among(row: Any, results: CohortResults) -> str:
 
 def per_sd(row: Any) -> str:
     """Slope per SD of the exposure with its interval, in the estimator's unit, and its p."""
-    unit = ESTIMATORS[row.estimator].unit
+    unit = MEASURED[row.estimator].unit
     return minus(
         f"{row.per_sd:+.2f} {unit} per SD, 95% CI {row.per_sd_low:.2f} to {row.per_sd_high:.2f}, "
         f"p by Holm {p_text(row.p_holm)}"
@@ -138,7 +138,7 @@ def groups(results: CohortResults) -> str:
         trend = row.kind == "trend"
         p = row.p if trend else row.p_holm
         word = "trend over " * trend
-        unit = ESTIMATORS[row.estimator].unit + " a step" * trend
+        unit = MEASURED[row.estimator].unit + " a step" * trend
         numbers = minus(
             f"{row.effect:+.2f} {unit}, 95% CI {row.ci_low:.2f} to {row.ci_high:.2f}, "
             f"p{'' if trend else ' by Holm'} {p_text(p)}; {row.groups}{smaller(row)}"
@@ -146,7 +146,7 @@ def groups(results: CohortResults) -> str:
         clear = p < LEVEL
         state = ("rising" if row.effect > 0 else "falling") if trend else higher(row)
         words.append(f"{word}{row.contrast}: {state if clear else 'not shown'} ({numbers})")
-    estimator = ESTIMATORS[rows["estimator"].iloc[0]].phrase
+    estimator = MEASURED[rows["estimator"].iloc[0]].phrase
     return f"By group, {estimator}: {'; '.join(words)}."
 
 
@@ -182,14 +182,14 @@ def visits(results: CohortResults) -> str:
         if not row.estimable:
             words.append(f"{what}: not estimable ({clean(row.reason)})")
             continue
-        unit = ESTIMATORS[row.estimator].unit
+        unit = MEASURED[row.estimator].unit
         numbers = minus(
             f"{row.effect:+.2f} {unit}, 95% CI {row.ci_low:.2f} to {row.ci_high:.2f}, "
             f"p by Holm {p_text(row.p_holm)}; n = {int(row.n)}"
         )
         state = ("rose" if row.effect > 0 else "fell") if row.p_holm < LEVEL else "no change shown"
         words.append(f"{what}: {state} ({numbers})")
-    estimator = ESTIMATORS[rows["estimator"].iloc[0]].phrase
+    estimator = MEASURED[rows["estimator"].iloc[0]].phrase
     return f"Within donors, {estimator}, {'; '.join(words)}."
 
 

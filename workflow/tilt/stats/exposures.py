@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from tilt.core.contracts import EXPOSURE_LINES, EXPOSURES
-from tilt.core.terms import ESTIMATORS, UNIT_KEY
+from tilt.core.terms import MEASURED, UNIT_KEY
 from tilt.core.text import count
 from tilt.donors import units
 from tilt.stats import design, slopes
@@ -59,7 +59,7 @@ def compare(
                 both,
                 contrast,
                 name,
-                ESTIMATORS[estimator].unit,
+                MEASURED[estimator].unit,
                 "condition" if among == ALL else "",
                 permutations,
                 seed,

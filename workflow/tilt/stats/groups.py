@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from tilt.core.contracts import CONTRASTS
-from tilt.core.terms import ESTIMATORS, UNIT_KEY
+from tilt.core.terms import MEASURED, UNIT_KEY
 from tilt.core.text import listed
 from tilt.stats import equivalence, slopes
 from tilt.stats.compared import Plan
@@ -52,7 +52,7 @@ def compare(
     leads = set(imbalances.loc[imbalances["leads"], "estimator"])
     rows = []
     for estimator, values in imbalances.groupby("estimator", sort=True):
-        unit, margin = ESTIMATORS[estimator].unit, dict(plan.smallest).get(estimator)
+        unit, margin = MEASURED[estimator].unit, dict(plan.smallest).get(estimator)
         good = values[values["estimable"]].astype(dict.fromkeys(UNIT_KEY, str))
         units = people.merge(good[[*UNIT_KEY, "value", "variance"]], on=UNIT_KEY)
         found = [difference(units, plan, case, control, unit) for case, control in contrasts]

@@ -14,7 +14,7 @@ from dataclasses import replace
 import pandas as pd
 
 from tilt.core.contracts import CHANGES
-from tilt.core.terms import ESTIMATORS, UNIT_KEY
+from tilt.core.terms import MEASURED, UNIT_KEY
 from tilt.core.text import at_visit
 from tilt.donors import units
 from tilt.stats import contrast, slopes
@@ -47,7 +47,7 @@ def compare(
     leads = set(imbalances.loc[imbalances["leads"], "estimator"])
     rows = []
     for estimator, values in imbalances.groupby("estimator", sort=True):
-        unit = ESTIMATORS[estimator].unit
+        unit = MEASURED[estimator].unit
         for visit in order[1:]:
             again = [arm for arm in arms if (donors["condition"] == at_visit(arm, visit)).any()]
             found = [change(donors, plan, values, arm, visit, unit) for arm in again]
