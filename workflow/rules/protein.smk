@@ -28,6 +28,7 @@ rule normalize_proteins:
 
 rule count_proteins:
     input:
+        markers=MARKERS,
         levels="results/{cohort}/proteins.h5ad",
         labels="results/{cohort}/labels.tsv.gz",
     output:
@@ -47,7 +48,6 @@ rule count_proteins:
         runtime=30,
     params:
         samples=of_cohort(jobs.units),
-        markers=MARKERS,
         code=code("count_proteins"),
     script:
         "../scripts/count_proteins.py"

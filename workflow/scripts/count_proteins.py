@@ -23,7 +23,7 @@ def main(snakemake: Any) -> None:
     donors = units.donors_table(samples, snakemake.wildcards.cohort)
     counts = protein_axis.counts(levels.to_df("aligned"), cells, donors)
     tables.write(counts, snakemake.output.counts)
-    markers = gene_tables.read_markers(*snakemake.params.markers)
+    markers = gene_tables.read_markers(*snakemake.input.markers)
     shown = protein.shown(levels.to_df("aligned"), levels.to_df("log_odds"), cells, markers)
     tables.write(shown, snakemake.output.evidence)
 

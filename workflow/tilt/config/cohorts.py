@@ -5,8 +5,8 @@ import shutil
 from collections import defaultdict
 from pathlib import Path
 
-from tilt.config import covariates, designs, names, unused
-from tilt.config.messages import nearest, problem
+from tilt.config import covariates, designs, jobs, names, unused
+from tilt.config.messages import nearest, no_column, problem
 from tilt.config.user_files import check_cells, read_table
 from tilt.core import numerals
 from tilt.core.text import count, few, plain
@@ -152,15 +152,13 @@ def _columns(cohort: dict, columns: list[str], path: Path) -> list[str]:
         wrong = f"column `{name}` is missing: format {cohort['format']} needs it"
         fix = f"add a column `{name}` with the files of each sample"
         found.append(problem(path, "", wrong, ", ".join(columns), fix=fix))
-    for key in ("covariates", "strata", "batch", *designs.EXPOSURES):
+    for key in ("covariates", "strata", "batch", *jobs.EXPOSURES):
         wanted = cohort.get(key)
         for name in [wanted] if isinstance(wanted, str) else covariates.names(wanted):
             if name in columns or name == "batch":
                 continue
-            near = nearest(name, columns)
-            wrong = f"`{name}` is not a column of the sample sheet {path}"
-            fix = f"write `{near}`" if near else f"add the column, or take it out of `{key}`"
-            found.append(problem(cohort["path"], key, wrong, name, ", ".join(columns), fix))
+            otherwise = f"add the column, or take it out of `{key}`"
+            found.append(no_column(cohort["path"], key, name, columns, path, otherwise))
     return found
 
 

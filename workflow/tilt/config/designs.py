@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tilt.config.covariates import names
-from tilt.config.messages import nearest, problem
+from tilt.config.jobs import EXPOSURES
+from tilt.config.messages import nearest, no_column, problem
 from tilt.core import numerals
 from tilt.core.text import at_visit, count, few
 
-EXPOSURES = ("exposures", "exposures_all")
 PARTS = {
     "sample": "the library",
     "donor": "the unit",
@@ -106,10 +106,7 @@ def groups(
         return [problem(source, "groups", wrong, column, fix=fix)], []
     columns = list(rows[0][1]) if rows else []
     if rows and column not in columns:
-        near = nearest(column, columns)
-        wrong = f"`{column}` is not a column of the sample sheet {path}"
-        fix = f"write `{near}`" if near else "add the column"
-        return [problem(source, "groups: column", wrong, column, ", ".join(columns), fix)], []
+        return [no_column(source, "groups: column", column, columns, path)], []
     found = _of_contrasts(cohort, pairs, column)
     if order and len(order) < 3:
         wrong, fix = "a trend needs three groups", "add the others, or name both under `contrasts`"
@@ -181,10 +178,7 @@ def visits(
     source = cohort["path"]
     columns = list(rows[0][1])
     if column not in columns:
-        near = nearest(column, columns)
-        wrong = f"`{column}` is not a column of the sample sheet {path}"
-        fix = f"write `{near}`" if near else "add the column"
-        return [problem(source, "visits: column", wrong, column, ", ".join(columns), fix)], []
+        return [no_column(source, "visits: column", column, columns, path)], []
     found = []
     contrast = cohort.get("contrast")
     if isinstance(contrast, dict) and contrast.get("paired"):

@@ -61,6 +61,25 @@ def nearest(word: str, words: Iterable[str]) -> str | None:
     return lowered[found[0]] if found else None
 
 
+def no_column(
+    file: str | Path,
+    key: str,
+    name: str,
+    columns: Iterable[str],
+    sheet: Path,
+    otherwise: str = "add the column",
+) -> str:
+    """Problem: a key of a cohort file names no column of its sample sheet.
+
+    ``otherwise``: the fix where no column is called nearly so.
+    """
+    columns = list(columns)
+    near = nearest(name, columns)
+    wrong = f"`{name}` is not a column of the sample sheet {sheet}"
+    fix = f"write `{near}`" if near else otherwise
+    return problem(file, key, wrong, name, ", ".join(columns), fix)
+
+
 def as_yaml(keys: list, value: object) -> str:
     """A value at its place in a YAML file, ready to paste."""
     text = yaml.safe_dump(value, sort_keys=False, default_flow_style=True, width=10_000)

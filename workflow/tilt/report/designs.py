@@ -20,17 +20,17 @@ def sentences(results: CohortResults) -> list[str]:
 
 def tables(results: CohortResults) -> list[tuple[str, str]]:
     """Heading and HTML of the tables of the designs that the cohort declares."""
-    out = []
-    if len(declared(results)):
-        said = f"Slopes of the imbalance of {results.cohort.title} on exposures"
-        out.append(("Exposures", html_table(declared(results).drop(columns="cohort"), said)))
-    if len(grouped(results)):
-        said = f"Contrasts of groups of {results.cohort.title}"
-        out.append(("Groups", html_table(grouped(results).drop(columns="cohort"), said)))
-    if len(repeated(results)):
-        said = f"Changes between visits of {results.cohort.title}"
-        out.append(("Visits", html_table(repeated(results).drop(columns="cohort"), said)))
-    return out
+    about = results.cohort.title
+    parts = (
+        ("Exposures", declared(results), f"Slopes of the imbalance of {about} on exposures"),
+        ("Groups", grouped(results), f"Contrasts of groups of {about}"),
+        ("Visits", repeated(results), f"Changes between visits of {about}"),
+    )
+    return [
+        (heading, html_table(table.drop(columns="cohort"), said))
+        for heading, table, said in parts
+        if len(table)
+    ]
 
 
 def repeated(results: CohortResults) -> pd.DataFrame:
@@ -99,11 +99,14 @@ def among(row: Any, results: CohortResults) -> str:
 
 def per_sd(row: Any) -> str:
     """Slope per SD of the exposure with its interval, in the estimator's unit, and its p."""
-    unit = MEASURED[row.estimator].unit
-    return minus(
-        f"{row.per_sd:+.2f} {unit} per SD, 95% CI {row.per_sd_low:.2f} to {row.per_sd_high:.2f}, "
-        f"p by Holm {p_text(row.p_holm)}"
-    )
+    unit = f"{MEASURED[row.estimator].unit} per SD"
+    return effect_text((row.per_sd, row.per_sd_low, row.per_sd_high), unit, row.p_holm)
+
+
+def effect_text(numbers: tuple, unit: str, p: float, by: str = " by Holm") -> str:
+    """Effect with interval (effect, low, high), unit and p in words."""
+    effect, low, high = numbers
+    return minus(f"{effect:+.2f} {unit}, 95% CI {low:.2f} to {high:.2f}, p{by} {p_text(p)}")
 
 
 def exposures_caption(results: CohortResults) -> str:
@@ -139,20 +142,13 @@ def groups(results: CohortResults) -> str:
         p = row.p if trend else row.p_holm
         word = "trend over " * trend
         unit = MEASURED[row.estimator].unit + " a step" * trend
-        numbers = minus(
-            f"{row.effect:+.2f} {unit}, 95% CI {row.ci_low:.2f} to {row.ci_high:.2f}, "
-            f"p{'' if trend else ' by Holm'} {p_text(p)}; {row.groups}{smaller(row)}"
-        )
-        clear = p < LEVEL
-        state = ("rising" if row.effect > 0 else "falling") if trend else higher(row)
-        words.append(f"{word}{row.contrast}: {state if clear else 'not shown'} ({numbers})")
+        numbers = (row.effect, row.ci_low, row.ci_high)
+        said = effect_text(numbers, unit, p, "" if trend else " by Holm")
+        up, down = ("rising", "falling") if trend else ("higher", "lower")
+        state = (up if row.effect > 0 else down) if p < LEVEL else "not shown"
+        words.append(f"{word}{row.contrast}: {state} ({said}; {row.groups}{smaller(row)})")
     estimator = MEASURED[rows["estimator"].iloc[0]].phrase
     return f"By group, {estimator}: {'; '.join(words)}."
-
-
-def higher(row: Any) -> str:
-    """Direction of a contrast."""
-    return "higher" if row.effect > 0 else "lower"
 
 
 def groups_caption(results: CohortResults) -> str:
@@ -182,13 +178,10 @@ def visits(results: CohortResults) -> str:
         if not row.estimable:
             words.append(f"{what}: not estimable ({clean(row.reason)})")
             continue
-        unit = MEASURED[row.estimator].unit
-        numbers = minus(
-            f"{row.effect:+.2f} {unit}, 95% CI {row.ci_low:.2f} to {row.ci_high:.2f}, "
-            f"p by Holm {p_text(row.p_holm)}; n = {int(row.n)}"
-        )
+        numbers = (row.effect, row.ci_low, row.ci_high)
+        said = effect_text(numbers, MEASURED[row.estimator].unit, row.p_holm)
         state = ("rose" if row.effect > 0 else "fell") if row.p_holm < LEVEL else "no change shown"
-        words.append(f"{what}: {state} ({numbers})")
+        words.append(f"{what}: {state} ({said}; n = {int(row.n)})")
     estimator = MEASURED[rows["estimator"].iloc[0]].phrase
     return f"Within donors, {estimator}, {'; '.join(words)}."
 
