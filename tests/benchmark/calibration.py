@@ -16,6 +16,7 @@ import argparse
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,11 +55,10 @@ POWER = {  # SCIENCE section 6: (strong, weak, Th22 alone strong) at SD 0.5 / 0.
 }
 
 
-def error_rates(table: Table) -> None:
+def error_rates(table: Table, by: Callable = many.donor_methods) -> None:
     """Share of null cohorts with p < 0.05, and of intervals that hold zero."""
     for scenario in [*made.NULLS, *made.HARD]:
-        first, n = table.seeds.start, table.n
-        found = many.measured(scenario, range(first, first + n))
+        found = many.measured(scenario, table.seeds, by)
         for name, estimates in found.items():
             value, k = many.rate(estimates)
             if k:
@@ -68,7 +68,7 @@ def error_rates(table: Table) -> None:
                 table.add(f"coverage of 0, {scenario.name}", name, value, COVER, k)
 
 
-def coverage(table: Table) -> None:
+def coverage(table: Table, by: Callable = many.donor_methods) -> None:
     """Intervals that hold the truth of the strong effect, and the bias of the estimates."""
     rare = made.RARE | {"case": (0.03, 0.0012)}
     scenarios = [
@@ -84,7 +84,7 @@ def coverage(table: Table) -> None:
     ]  # fmt: skip
     for scenario in scenarios:
         truth = many.truths(scenario)
-        for name, found in many.measured(scenario, table.seeds).items():
+        for name, found in many.measured(scenario, table.seeds, by).items():
             if name not in truth:
                 continue
             value, k = many.held(found, truth[name])
@@ -92,6 +92,12 @@ def coverage(table: Table) -> None:
                 table.add(f"coverage, {scenario.name}", name, value, COVER, k)
                 ratio = float(np.mean([e.effect for e in found]) / truth[name])
                 table.add(f"effect / truth, {scenario.name}", name, ratio, BIAS, k)
+
+
+def models(table: Table) -> None:
+    """Error rates and intervals of the models of counts."""
+    error_rates(table, many.models)
+    coverage(table, many.models)
 
 
 def subsets(table: Table) -> None:
@@ -317,6 +323,7 @@ def across(table: Table) -> None:
 TASKS = {
     "fpr": error_rates,
     "coverage": coverage,
+    "models": models,
     "subsets": subsets,
     "power": power,
     "pairs": pairs,

@@ -22,7 +22,8 @@ def test_exposures_show_donors_slopes_missing_values_and_reasons():
     fig, table = exposures.draw(slopes, lines, values, people, COHORT)
     text = words(fig)
     assert "SLEDAI (SLE, 1 not known)" in text and "C3 (all)" in text
-    assert "+0.30 [0.15, 0.45] per SD\npartial r +0.60, p (Holm) = 0.004" in text
+    assert "×1.3 [1.2, 1.6], +0.30 per SD\npartial r +0.60, p (Holm) = 0.004" in text
+    assert "+0.30 [0.15, 0.45] per SD" in text  # E3, an axis, has no fold
     assert "E1, n = 9" in text and "E1, n = 18" in text
     assert "Not estimable: no donor\nhas both" in text
     dots = table[table["x"].notna()].groupby(["exposure", "estimator"]).size()
@@ -47,7 +48,7 @@ def test_groups_show_donors_contrasts_trend_margin_and_reasons():
     fig, table = groups.draw(made_up_designs.contrasts(), values, people, COHORT, about, asked)
     text = words(fig)
     assert "inactive\nn = 5" in text and "control\nn = 8" in text
-    assert "+0.90 [0.30, 1.50]  p = 0.008" in text and "+0.50 [0.20, 0.80]  p = 0.002" in text
+    assert "×2.5 [1.3, 4.5]  p = 0.008" in text and "×1.6 [1.2, 2.2]  p = 0.002" in text
     assert "fewer than 3 donors of" in text
     assert "E1, 3 contrasts, p by Holm; box: margin" in text
     ticks = [t.get_text() for t in fig.axes[0].get_xticklabels()]
@@ -97,7 +98,7 @@ def test_visits_are_a_line_a_donor_and_a_forest_of_changes():
     )
     text = words(fig)
     assert "n = 18 with two visits" in text and "after\n8 control\n10 SLE" in text
-    assert "flare to after\nSLE, n = 10" in text and "−0.80 [−1.20, −0.40]  p = 0.002" in text
+    assert "flare to after\nSLE, n = 10" in text and "×0.45 [0.30, 0.67]  p = 0.002" in text
     assert "not estimable: 2 pairs" in text.replace("\n", " ")
     lines = [line for line in fig.axes[0].lines if len(line.get_xdata()) == 2]
     assert len(lines) == 18 + 2  # donors, and the means of both arms

@@ -17,9 +17,9 @@ def exposed(**change):
 def test_slopes_are_told_with_n_missing_interval_and_p():
     assert designs.sentences(exposed()) == [
         "The log-ratio of labeled Tph/Tfh to Th22-like cells (E1) rose with SLEDAI in 9 SLE donors,"
-        " 1 not known (+0.30 ln ratio per SD, 95% CI 0.15 to 0.45, p by Holm = 0.004); it was not "
-        "shown to go with C3 (18 donors, within the arms: +0.03 ln ratio per SD, 95% CI −0.12 to "
-        "0.18, p by Holm = 0.30)."
+        " 1 not known (1.3-fold, +0.30 ln ratio per SD, 95% CI 1.2 to 1.6, p by Holm = 0.004); it "
+        "was not shown to go with C3 (18 donors, within the arms: 1.03-fold, +0.03 ln ratio per "
+        "SD, 95% CI 0.89 to 1.2, p by Holm = 0.30)."
     ]
     (unclear,) = designs.sentences(exposed(p_holm=0.05))
     assert "rose" not in unclear and "was not shown to go with SLEDAI" in unclear
@@ -64,12 +64,13 @@ def grouped(**settings):
 def test_contrasts_are_told_with_n_interval_p_and_what_is_ruled_out():
     assert designs.sentences(grouped()) == [
         "By group, the log-ratio of labeled Tph/Tfh to Th22-like cells (E1): active vs inactive: "
-        "higher (+0.90 ln ratio, 95% CI 0.30 to 1.50, p by Holm = 0.008; 5 active, 5 inactive); "
-        "inactive vs control: not shown (+0.10 ln ratio, 95% CI −0.30 to 0.50, p by Holm = 0.60; 5 "
-        "inactive, 8 control; a difference of 0.69 ln ratio or more is ruled out (two one-sided "
-        "tests, p = 0.01)); other vs control could not be compared (fewer than 3 donors of other); "
-        "trend over control < inactive < active: rising (+0.50 ln ratio a step, 95% CI 0.20 to "
-        "0.80, p = 0.002; 8 control, 5 inactive, 5 active)."
+        "higher (2.5-fold, +0.90 ln ratio, 95% CI 1.3 to 4.5, p by Holm = 0.008; 5 active, 5 "
+        "inactive); inactive vs control: not shown (1.1-fold, +0.10 ln ratio, 95% CI 0.74 to "
+        "1.6, p by Holm = 0.60; 5 inactive, 8 control; a difference of 0.69 ln ratio or more "
+        "is ruled out (two one-sided tests, p = 0.01)); other vs control could not be compared "
+        "(fewer than 3 donors of other); trend over control < inactive < active: rising "
+        "(1.6-fold, +0.50 ln ratio a step, 95% CI 1.2 to 2.2, p = 0.002; 8 control, "
+        "5 inactive, 5 active)."
     ]
     assert designs.sentences(grouped(contrasts=[])) == []
     text = designs.groups_caption(grouped())
@@ -99,7 +100,7 @@ def test_changes_between_visits_are_told():
     results.settings = results.settings | {"visits": {"order": ["flare", "after"]}}
     assert designs.sentences(results) == [
         "Within donors, the log-ratio of labeled Tph/Tfh to Th22-like cells (E1), from flare to "
-        "after, SLE: fell (−0.80 ln ratio, 95% CI −1.20 to −0.40, p by Holm = 0.002; n = 10); from "
-        "flare to after, control: not estimable (2 pairs; 3 are needed)."
+        "after, SLE: fell (0.45-fold, −0.80 ln ratio, 95% CI 0.30 to 0.67, p by Holm = 0.002; "
+        "n = 10); from flare to after, control: not estimable (2 pairs; 3 are needed)."
     ]
     assert "flare to after, SLE: n = 10" in designs.visits_caption(results)

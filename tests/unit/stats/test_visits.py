@@ -59,6 +59,8 @@ def test_changes_are_paired_and_their_difference_is_adjusted():
     row = pick(found, "SLE minus control")
     assert (row.effect, row.se) == pytest.approx((fit.params[2], fit.bse[2]))
     assert (row.n_case, row.n_control, row.covariates) == (10, 8, "age")
+    ends = np.exp([row.effect, row.ci_low, row.ci_high])
+    assert [row.fold, row.fold_low, row.fold_high] == pytest.approx(list(ends))
 
 
 def test_what_donors_differ_by_does_not_hide_a_change():

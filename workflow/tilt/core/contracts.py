@@ -199,7 +199,7 @@ text method covariates
 flag estimable
 text reason
 number fold fold_low fold_high points points_low points_high
-number se df smd smd_se median_case median_control
+number se df smd smd_se median_case median_control middle
 count_or_na n_case_informative n_control_informative
 number margin p_equivalence
 """
@@ -239,7 +239,7 @@ SLOPE_COLUMNS = """
 number effect
 text unit
 number ci_low ci_high p p_holm p_permuted
-number per_sd per_sd_low per_sd_high partial_r
+number per_sd per_sd_low per_sd_high fold fold_low fold_high partial_r
 text method covariates
 flag estimable
 text reason
@@ -267,7 +267,7 @@ CONTRASTS = table(
     text method covariates
     flag estimable
     text reason
-    number se df p_permuted margin p_equivalence
+    number fold fold_low fold_high se df p_permuted margin p_equivalence
     """,
 )
 CHANGES = table(
@@ -282,7 +282,7 @@ CHANGES = table(
     text method covariates
     flag estimable
     text reason
-    number se df
+    number fold fold_low fold_high se df
     """,
 )
 EXPOSURE_LINES = table("exposure_lines.tsv", "text exposure among estimator; number x fit low high")
@@ -307,16 +307,25 @@ META = table(
     flag leads
     text cohort
     count_or_na n_cohorts n_case n_control
-    number effect se ci_low ci_high p tau2 i2 pi_low pi_high weight
+    number effect se ci_low ci_high fold fold_low fold_high points points_low points_high
+    number p tau2 i2 pi_low pi_high weight
     text covariates
     flag estimable
     text reason
     """,
 )
 
-CALIBRATION = table(  # of resources, with comment lines; ``within`` is made when it is read
-    "calibration.tsv",
-    "text task metric; number value target_low target_high; flag within; count cohorts; text note",
+CALIBRATION = (
+    table(  # of resources, with comments; ``within`` and ``two_errors`` are made on reading
+        "calibration.tsv",
+        """
+    text task metric
+    number value target_low target_high two_errors
+    flag within
+    count cohorts
+    text note
+    """,
+    )
 )
 
 # ------------------------------------------------------------------ the truth of simulated cohorts

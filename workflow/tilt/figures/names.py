@@ -219,6 +219,13 @@ def subset_order(labels: Iterable[str]) -> list[str]:
     return sorted(set(labels), key=lambda x: (x == UNASSIGNED, known.get(x, last), str(x)))
 
 
+def times(fold: float) -> str:
+    """A fold to two figures, to three next to 1: which side of 1 it lies on is seen."""
+    if fold == float("inf"):
+        return "∞"
+    return f"{fold:.2f}" if fold < 1.095 else f"{fold:.1f}"
+
+
 def p_text(p: float) -> str:
     """P value as it is written in figures and text."""
     if p != p:

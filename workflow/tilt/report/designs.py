@@ -9,7 +9,7 @@ from tilt.core.terms import MEASURED
 from tilt.core.text import count, listed
 from tilt.figures import forest
 from tilt.figures.names import exposure, p_text
-from tilt.report.answer import LEVEL, CohortResults, clean, minus, smaller
+from tilt.report.answer import LEVEL, CohortResults, clean, minus, smaller, times
 from tilt.report.html_tables import html_table
 
 
@@ -100,13 +100,17 @@ def among(row: Any, results: CohortResults) -> str:
 def per_sd(row: Any) -> str:
     """Slope per SD of the exposure with its interval, in the estimator's unit, and its p."""
     unit = f"{MEASURED[row.estimator].unit} per SD"
-    return effect_text((row.per_sd, row.per_sd_low, row.per_sd_high), unit, row.p_holm)
+    return effect_text(row, (row.per_sd, row.per_sd_low, row.per_sd_high), unit, row.p_holm)
 
 
-def effect_text(numbers: tuple, unit: str, p: float, by: str = " by Holm") -> str:
-    """Effect with interval (effect, low, high), unit and p in words."""
+def effect_text(row: Any, numbers: tuple, unit: str, p: float, by: str = " by Holm") -> str:
+    """Effect with interval (effect, low, high), unit and p in words; of a ratio as a fold."""
     effect, low, high = numbers
-    return minus(f"{effect:+.2f} {unit}, 95% CI {low:.2f} to {high:.2f}, p{by} {p_text(p)}")
+    own, ends = f"{effect:+.2f} {unit}", f"{low:.2f} to {high:.2f}"
+    if row.fold == row.fold:
+        own = f"{times(row.fold)}-fold, {own}"
+        ends = f"{times(row.fold_low)} to {times(row.fold_high)}"
+    return minus(f"{own}, 95% CI {ends}, p{by} {p_text(p)}")
 
 
 def exposures_caption(results: CohortResults) -> str:
@@ -143,7 +147,7 @@ def groups(results: CohortResults) -> str:
         word = "trend over " * trend
         unit = MEASURED[row.estimator].unit + " a step" * trend
         numbers = (row.effect, row.ci_low, row.ci_high)
-        said = effect_text(numbers, unit, p, "" if trend else " by Holm")
+        said = effect_text(row, numbers, unit, p, "" if trend else " by Holm")
         up, down = ("rising", "falling") if trend else ("higher", "lower")
         state = (up if row.effect > 0 else down) if p < LEVEL else "not shown"
         words.append(f"{word}{row.contrast}: {state} ({said}; {row.groups}{smaller(row)})")
@@ -179,7 +183,7 @@ def visits(results: CohortResults) -> str:
             words.append(f"{what}: not estimable ({clean(row.reason)})")
             continue
         numbers = (row.effect, row.ci_low, row.ci_high)
-        said = effect_text(numbers, MEASURED[row.estimator].unit, row.p_holm)
+        said = effect_text(row, numbers, MEASURED[row.estimator].unit, row.p_holm)
         state = ("rose" if row.effect > 0 else "fell") if row.p_holm < LEVEL else "no change shown"
         words.append(f"{what}: {state} ({said}; n = {int(row.n)})")
     estimator = MEASURED[rows["estimator"].iloc[0]].phrase

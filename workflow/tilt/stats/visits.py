@@ -17,7 +17,7 @@ from tilt.core.contracts import CHANGES
 from tilt.core.terms import MEASURED, UNIT_KEY
 from tilt.core.text import at_visit
 from tilt.donors import units
-from tilt.stats import contrast, slopes
+from tilt.stats import contrast, readable, slopes
 from tilt.stats.compared import DesignCache, Plan
 
 
@@ -54,7 +54,8 @@ def compare(
             if len(again) == len(arms):
                 found.append(between(first, plan, values, visit, unit))
             key = {"visit": visit, "since": order[0], "estimator": estimator}
-            rows += [row | key | {"leads": estimator in leads} for row in found]
+            key["leads"] = estimator in leads
+            rows += [row | key | readable.folds(row) for row in found]
     table = pd.DataFrame(rows).reindex(columns=list(CHANGES.columns))
     table["cohort"] = str(donors["cohort"].iloc[0])
     for _, same in table.groupby(["estimator", "among"]):
