@@ -358,3 +358,15 @@ def test_a_p_of_005_is_rejected_by_the_interval_of_ranks_too():
     shifts = np.array([-1.0, 0.5, 2.0])
     assert inference._agreeing(shifts, -0.5, 2.0, 0.05) == (0.5, 2.0)
     assert inference._agreeing(shifts, 0.5, 2.0, 0.05001) == (0.0, 2.0)
+
+
+def test_donors_of_strata_of_one_arm_do_not_count_among_the_ranks():
+    """Three against three beside thirty others: a normal approximation called a tenth of nulls."""
+    rng = np.random.default_rng(6)
+    outcome = np.r_[[5.0, 6, 7], [1.0, 2, 3], rng.normal(size=30)]
+    case = np.r_[1, 1, 1, 0, 0, 0, np.ones(30)]
+    strata = np.r_[np.zeros(6, int), np.ones(30, int)]
+    found = inference.hodges_lehmann(outcome, case, strata)
+    assert found.p == pytest.approx(0.1)  # 2 of 20 arrangements
+    assert found.effect == 4 and np.isnan(found.ci_low)
+    assert np.isnan(inference.hodges_lehmann(outcome, case, np.arange(36)).p)

@@ -1,6 +1,7 @@
 """The answer in words: three sentences a cohort and across cohorts, and captions with numbers."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -309,6 +310,11 @@ def across(meta: pd.DataFrame, cohorts: list[CohortResults]) -> list[str]:
     return [first, second, third + "."]
 
 
+def two_places(value: float) -> str:
+    """A number to two decimals."""
+    return f"{value:.2f}"
+
+
 def average(meta: pd.DataFrame, best: Any) -> str:
     """The common effect beside a combination: what these cohorts show, and no others."""
     rows = meta[(meta["cohort"] == "all") & (meta["model"] == models.COMMON)]
@@ -333,7 +339,8 @@ def pooled(row: Any) -> str:
     name, p = ("credible interval", row.p / 2) if bayes else ("CI", row.p)
     own, ends = f"{row.effect:+.2f} {row.scale}", [row.ci_low, row.ci_high]
     around = [row.pi_low, row.pi_high]
-    text, word = f"{own} (", "{:.2f}".format
+    text = f"{own} ("
+    word: Callable[[float], str] = two_places
     if row.scale == RATIO:
         text, word = f"{times(row.fold)}-fold ({own}; ", times
         ends, around = [row.fold_low, row.fold_high], list(np.exp(around))

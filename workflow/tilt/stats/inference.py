@@ -220,15 +220,18 @@ def hodges_lehmann(
 
     One stratum: p is ``scipy.stats.mannwhitneyu`` (exact for small samples without ties).
     Several strata: differences are taken and ranked within strata (van Elteren 1960), so a
-    batch effect cannot make a difference. The interval inverts the rank test: exactly for one
+    batch effect cannot make a difference; donors of strata of one arm tell nothing, and one stratum
+    that is left is tested as one. The interval inverts the rank test: exactly for one
     stratum of up to 400 differences (missing where so few donors allow no 95 % interval, as
     three against three), else by the normal approximation.
     """
     outcome = np.asarray(outcome, float)
     strata = np.zeros(len(outcome), int) if strata is None else strata
-    gaps = _shifts(outcome, case, strata)
-    if not len(gaps):
+    both = np.isin(strata, np.intersect1d(strata[case == 1], strata[case == 0]))
+    if not both.any():
         return Estimate(np.nan, np.nan, np.nan, np.nan, np.nan, np.nan)
+    outcome, case, strata = outcome[both], case[both], strata[both]
+    gaps = _shifts(outcome, case, strata)
     alone = len(np.unique(strata)) == 1
     if alone:
         p = stats.mannwhitneyu(outcome[case == 1], outcome[case == 0]).pvalue
