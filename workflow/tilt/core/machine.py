@@ -20,11 +20,12 @@ PER_RAW_MB = 0.6
 class ShellPath(str):
     """A path that a shell takes as one word wherever it is formatted into a command.
 
-    Snakemake (9.27) writes ``sys.executable`` into its commands as it is, so an environment
-    below a folder with a blank in its name could not run a job. As an item of a list it stays as is.
+    Snakemake (9.27) writes ``sys.executable`` into its commands as it is, so an environment below
+    a folder with a blank in its name could not run a job. As an item of a list it is the path.
     """
 
     def __format__(self, spec: str) -> str:
+        """The path, quoted where a shell would split it."""
         return format(shlex.quote(str(self)), spec)
 
 
