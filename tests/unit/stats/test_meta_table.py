@@ -195,7 +195,7 @@ def test_combined_effects_have_folds_and_points():
     share |= {"effect": [0.06, 0.02], "se": [0.02, 0.04], "ci_low": [0.02, -0.06], "df": 18}
     share |= {"ci_high": [0.10, 0.10], "middle": [0.17, 0.27], "n_case": 10, "n_control": 10}
     share |= {"unit": "arcsine root", "method": "arcsine_ols_hc2_moderated", "estimable": True}
-    share |= {"smd": [0.5, 0.2], "smd_se": 0.3}
+    share |= {"smd": [0.5, 0.2], "smd_se": 0.3, "fold": 9.0, "points_low": 9.0}  # made anew
     found = meta_table.across(pd.concat([table, pd.DataFrame(share)], ignore_index=True))
     e1 = models_of(found, "E1").loc["common effect"]
     ends = np.exp([e1.effect, e1.ci_low, e1.ci_high])

@@ -93,7 +93,7 @@ def told(rows: pd.DataFrame, scale: str) -> pd.DataFrame:
     """``rows`` with fold and points of their effect, carried over as in tests.tsv."""
     given = rows.assign(unit=scale).to_dict("records")
     found = pd.DataFrame([readable.columns(row) for row in given], index=rows.index)
-    return rows.drop(columns=readable.SCALES, errors="ignore").join(found)
+    return rows.drop(columns=list(readable.SCALES), errors="ignore").join(found)
 
 
 def _studies(rows: pd.DataFrame, standardized: bool) -> tuple[pd.DataFrame, str]:
