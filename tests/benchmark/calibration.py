@@ -8,8 +8,7 @@ that the workflow calls. Standard error of a rate of 0.05 over 1,000 cohorts: 0.
 written whenever a scenario is done; rows of an existing file stay unless they are made anew, so
 tasks can be run one by one into the same file. resources/calibration.tsv is made by
 ``--out resources/calibration.tsv --cohorts 500 --seed 1``, the tasks meta and expression (which
-takes a fifth of the cohorts) with ``--cohorts 1000``; its second line, which a run writes anew,
-says so.
+takes a fifth of the cohorts) and fpr with ``--cohorts 1000``; the cohorts of each row stand in it.
 """
 
 import argparse
