@@ -1,6 +1,7 @@
 """How the report opens: one plain sentence a cohort, and a dot for every donor beside it."""
 
 import html
+import math
 from typing import Any
 
 import numpy as np
