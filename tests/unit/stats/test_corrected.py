@@ -42,7 +42,7 @@ def cohort(mixed, shift, n=30, seed=0, sd=0.2, cells=100_000, paired=False):
     if paired:
         far = np.tile(far[:n], (2, 1)) + rng.normal(0, 0.1, (2 * n, 1)) * np.eye(5)[4]
     true = np.exp(logs + far)
-    true = cells * true / true.sum(axis=1, keepdims=True)
+    true = np.reshape(cells, (-1, 1)) * true / true.sum(axis=1, keepdims=True)
     sums = true @ mixed
     joint = mixed.T @ np.diag(true.sum(axis=0))  # counted as (row) and truly (column)
     unit = people.assign(denominator="memory_cd4", n_denominator=cells)
@@ -163,3 +163,25 @@ def test_the_order_of_donors_changes_nothing_and_three_pairs_are_enough():
     again = corrected.row(turned, *back, made, 1)
     for key in ("effect", "ci_low", "ci_high"):
         assert again[key] == pytest.approx(one[key], rel=1e-9)
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_means_and_their_spread_are_those_of_the_weighted_effect(paired):
+    """Donors of 100 to 40,000 cells: their weights stand in the arms as in the plain row."""
+    cells = np.geomspace(100, 40_000, 6).round()
+    cells = np.r_[cells, cells if paired else cells[::-1] / 2]
+    found, rows, counts, _, _ = cohort(MIXED, PLANTED, n=6, sd=0.1, cells=cells, paired=paired)
+    assert found.root.max() > 2 * found.root.min()
+    logs = corrected._pole_logs(counts, pd.MultiIndex.from_frame(rows[["donor", "condition"]]))
+    assert logs @ [1, -1] == pytest.approx(rows["value"].to_numpy(), rel=1e-12)
+    plain, arms = compared.main_row(found), corrected.arm_means(found, logs)
+    assert (arms[0] - arms[1]) @ [1, -1] == pytest.approx(plain["effect"], rel=1e-9)
+    weight = np.square(found.root)
+    case = np.ones(6, bool) if paired else found.built.case == 1
+    of_arm = zip(found.arms(logs), (weight[case], weight[case if paired else ~case]), strict=True)
+    by_hand = [np.average(values, axis=0, weights=w) for values, w in of_arm]
+    assert arms == pytest.approx(np.array(by_hand), rel=1e-9)
+    spread, across = corrected._spread(found, logs), np.array([1, -1, -1, 1])
+    assert across @ spread @ across == pytest.approx(plain["se"] ** 2, rel=1e-9)
+    if not paired:  # arms are different donors
+        assert spread[:2, 2:] == pytest.approx(np.zeros((2, 2)), abs=1e-15)
