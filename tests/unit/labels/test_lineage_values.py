@@ -164,6 +164,10 @@ def test_the_embedding_is_the_principal_components_of_the_most_variable_genes(mo
     few = lineage.embed(sparse.csr_matrix(counts[:19]), depth[:19], 0)
     assert few.tolist() == np.zeros((19, 1)).tolist()
     assert lineage.embed(sparse.csr_matrix(counts[:20]), depth[:20], 0).shape == (20, 2)
+    many = sparse.csr_matrix(rng.poisson(1.0, (400, 60)))
+    monkeypatch.setattr(lineage, "N_GENES", 60)
+    assert lineage.embed(many, np.full(400, 60.0), 0).shape == (400, 30)
+    assert lineage.embed(many[:, :31], np.full(400, 60.0), 0).shape == (400, 29)
 
 
 def whole_numbers(n, genes=12):

@@ -134,6 +134,15 @@ def test_the_seed_alone_decides_what_is_drawn():
     assert one["ci_high"] == pytest.approx(other["ci_high"], rel=0.1)
 
 
+def test_a_donor_of_a_single_cell_has_log_shares_and_one_of_none_has_not():
+    counts = donors(3).assign(n_cells=[1, 0, 500, 40, 300, 2], n_tph=[1, 0, 30, 2, 9, 0])
+    counts["n_th22"] = [0, 0, 10, 1, 9, 1]
+    key = pd.MultiIndex.from_frame(counts.loc[[5, 0, 2], ["donor", "condition"]])
+    some = counts[counts["n_cells"] > 0]
+    whole = imbalance.pole_logs(*(some[c].to_numpy(float) for c in ("n_cells", "n_tph", "n_th22")))
+    assert corrected._pole_logs(counts, key).tolist() == whole[[4, 0, 1]].tolist()
+
+
 def test_mistakes_add_up():
     """Own, crossed and rest of a pole are all there is of it."""
     made = cohort(MIXED, PLANTED)[-1]
