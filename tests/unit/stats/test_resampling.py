@@ -71,6 +71,18 @@ def test_the_interval_of_pairs_holds_the_shifts_that_a_loop_does_not_reject(effe
     assert_inverts(found, p_of)
 
 
+@pytest.mark.parametrize("unit", [1e-4, 1e4])
+def test_intervals_follow_the_unit_of_the_outcome(unit):
+    orders, _ = resampling.permutations(CASE, np.zeros(9), 126, np.random.default_rng(0), True)
+    fit = inference.project(DESIGN)
+    one, other = (resampling.permutation(y, fit, orders, True) for y in (Y, unit * Y))
+    pairs = [resampling.sign_flip(y, 512, np.random.default_rng(0))[0] for y in (Y, unit * Y)]
+    for small, large in ((one, other), pairs):
+        limits = unit * np.array([small.ci_low, small.ci_high])
+        assert np.isfinite(limits).all()
+        assert (large.ci_low, large.ci_high) == pytest.approx(limits, rel=1e-6)
+
+
 def test_effects_without_spread_are_beyond_all_others_and_nothing_is_zero():
     fit = inference.project(DESIGN)
     rows = np.array([CASE, -CASE, np.zeros(9), Y])
