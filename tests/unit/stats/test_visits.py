@@ -162,3 +162,15 @@ def test_the_protein_axis_is_compared_beside_the_others():
     more = found[found["estimator"] == "E4"]
     assert more["effect"].tolist() == found.loc[found["estimator"] == "E1", "effect"].tolist()
     assert set(more["unit"]) == {"ln ratio"} and not more["leads"].any()
+
+
+def test_rows_come_by_estimator_whatever_the_order_of_the_values():
+    donors, values = made(np.random.default_rng(11))
+    both = pd.concat([values.assign(estimator="E3", leads=False), values], ignore_index=True)
+    found = visits.compare(donors, PLAN, both, ORDER)
+    assert found["estimator"].tolist() == ["E1"] * 3 + ["E3"] * 3
+    assert found["leads"].tolist() == [True] * 3 + [False] * 3
+    numbers = ["effect", "se", "p", "n", "p_holm"]
+    again = visits.compare(donors, PLAN, both[::-1], ORDER)
+    np.testing.assert_allclose(again[numbers], found[numbers])
+    assert set(found["unit"][3:]) == {"SD"} and set(found["unit"][:3]) == {"ln ratio"}
