@@ -204,3 +204,24 @@ def test_chosen_genes_bring_their_tables_and_are_whole_numbers(parts, tmp_path):
     assert picked.obs["donor"].tolist() == ["a"] * 11 + ["c"] * 4
     assert picked.X.dtype == np.int32 and picked.X.indices.dtype == np.int32
     assert blocks.open_store(tmp_path / "g.zarr").rows(0, 15).dtype == np.int32
+
+
+def test_no_more_than_a_chunk_waits_in_memory_and_whole_chunks_alone_are_written(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(blocks, "CHUNK", 10)
+    root = zarr.open_group(tmp_path / "g.zarr", mode="w", zarr_format=3)
+    growing = blocks._GrowingCsr(root, 4)
+    row = sparse.csr_matrix(np.array([[1, 2, 0, 3]], dtype=np.int32))
+    written = []
+    for n in (3, 1, 2, 9):  # 9, 12, 18 and 45 counts in all
+        growing.append(sparse.vstack([row] * n).tocsr())
+        written.append(root["X/data"].shape[0])
+        waiting = sum(map(len, growing.kept["data"]))
+        assert waiting < 10 and waiting == sum(map(len, growing.kept["indices"]))
+    assert written == [0, 10, 10, 40]
+    growing.finish()
+    assert root["X/data"][:].tolist() == [1, 2, 3] * 15
+    assert root["X/indices"][:].tolist() == [0, 1, 3] * 15
+    assert root["X/indptr"][:].tolist() == list(range(0, 46, 3))
+    assert root["X"].attrs["shape"] == [15, 4]
