@@ -150,6 +150,10 @@ def test_mistakes_add_up():
     assert whole == pytest.approx([1, 1])
     assert made.crossed.diagonal().tolist() == [0, 0]
     assert sorted(made.others.index) == ["CD4_CM", "CD4_Th17"]
+    joint = composition.confusion_table(np.diag([5.0, 2, 1, 1, 1]), NAMES)
+    clear = corrected.mistakes(joint, POLES)  # levels are of all cells of the working set
+    assert clear.level.tolist() == pytest.approx([0.2, 0.1]) and clear.own.tolist() == [1, 1]
+    assert clear.other_level.to_dict() == pytest.approx({"CD4_CM": 0.5, "CD4_Th17": 0.2})
 
 
 def test_no_cells_of_a_pole_no_mistakes():
