@@ -329,6 +329,33 @@ def test_cellxgene_names_the_current_version(server, tmp_path):
         retrieve.retrieve(entries, tmp_path / "e", ["perez.h5ad"])
 
 
+def test_what_others_may_have_put_there_is_not_said_to_be_the_archives(tmp_path, monkeypatch):
+    (tmp_path / "copy.tar").write_bytes(archive(FILES))
+    entries = [{"name": "GSE1_RAW.tar", "urls": [str(tmp_path / "copy.tar")], "unpack": True}]
+
+    def urls(private):
+        monkeypatch.setattr(retrieve.shared, "private", lambda _: private)
+        found = retrieve.retrieve(entries, tmp_path / "d", ["GSM1_m.gz"])
+        return {record["file"]: record["url"] for record in found}["GSM1_m.gz"]
+
+    assert urls(private=False) == "GSE1_RAW.tar:GSM1_m.gz"  # just unpacked
+    assert urls(private=True) == "GSE1_RAW.tar:GSM1_m.gz"
+    assert urls(private=False) == str(tmp_path / "d/GSM1_m.gz")
+
+
+def test_an_answer_of_a_service_that_says_it_failed_is_not_believed(monkeypatch):
+    answer = requests.Response()
+    answer.status_code, answer.url = 500, "https://a.org/x"
+    about = {"assets": [{"filetype": "H5AD", "filesize": 5, "url": "https://a.org/y"}]}
+    answer._content = json.dumps(about | {"dataset_version_id": "v1"}).encode()
+    monkeypatch.setattr(requests.Session, "get", lambda *_, **__: answer)
+    source = {"collection": "C", "dataset": "D"}
+    with pytest.raises(RetrievalError, match=r"does not name an h5ad .*\(HTTPError: 500 Server"):
+        retrieve.resolve_cellxgene(source)
+    answer.status_code = 200
+    assert retrieve.resolve_cellxgene(source) == ("https://a.org/y", 5, "v1")
+
+
 def test_nothing_is_asked_without_a_limit_of_patience(server, tmp_path, monkeypatch):
     data, asked, plain = b"\x89HDF\r\n\x1a\n" + content(1000), [], requests.Session.get
     offer(server, "v1.h5ad", data)
