@@ -64,6 +64,22 @@ def test_look_alikes_are_those_of_a_negative_binomial_background():
     assert (found[38:40] == "T_Mono_classical").all()
 
 
+def test_a_gene_of_two_lineages_counts_where_t_cells_are_said_to_lack_it():
+    counts, depth, _ = t_cells(60)
+    counts[7, [GENES.index(g) for g in ("LYZ", "FCER1A")]] += 30
+    shared = MARKERS.copy()
+    shared.at[3, "positive"] = ["CD74", "FCER1A", "LYZ"]  # cDC, and LYZ is of monocytes too
+
+    def found(markers):
+        return lineage.look_alikes(sparse.csr_matrix(counts), depth, SYMBOLS, markers)[7]
+
+    assert found(shared) == "T_cDC"
+    silent = shared.copy()
+    silent.at[0, "negative"] = ["HBB"]
+    assert found(silent) == ""  # FCER1A alone is left
+    assert found(shared.iloc[1:]) == ""  # the same without a row of T cells
+
+
 @pytest.mark.parametrize("n", [10, 14, 20])
 def test_where_nothing_foreign_is_around_half_a_count_is_the_background(n):
     counts, depth = np.zeros((n, len(GENES)), int), np.full(n, 1000.0)
