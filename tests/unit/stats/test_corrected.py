@@ -198,3 +198,18 @@ def test_means_and_their_spread_are_those_of_the_weighted_effect(paired):
     assert across @ spread @ across == pytest.approx(plain["se"] ** 2, rel=1e-9)
     if not paired:  # arms are different donors
         assert spread[:2, 2:] == pytest.approx(np.zeros((2, 2)), abs=1e-15)
+
+
+def test_labels_that_are_not_counted_are_as_common_as_in_the_cohort():
+    _, rows, _, counted, made = cohort(MIXED, PLANTED, n=3)
+    key = pd.MultiIndex.from_frame(rows[["donor", "condition"]])
+    some = counted[counted["subset"] != "CD4_CM"].sample(frac=1, random_state=0)
+    found = corrected._others(some, made, key)
+    where = list(made.others.index)
+    assert (found[:, where.index("CD4_CM")] == 1).all()
+    other = counted[counted["subset"] == "CD4_Th17"].set_index(["donor", "condition"])
+    share = (other["n_expected"] / other["n_denominator"]).reindex(key).to_numpy()
+    expected = share / made.other_level["CD4_Th17"]
+    assert found[:, where.index("CD4_Th17")] == pytest.approx(expected)
+    wider = pd.concat([some, some.assign(denominator="cd4", n_expected=9)])
+    assert corrected._others(wider, made, key) == pytest.approx(found)

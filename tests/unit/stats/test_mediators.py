@@ -87,6 +87,9 @@ def test_donors_are_weighted_as_in_the_comparison_of_the_imbalance():
     assert pick(found, "AHR", "share").effect == pytest.approx(
         1 - slope.params[2] / whole.params[1]
     )
+    told = dict(effect=row.effect, ci_low=row.ci_low, ci_high=row.ci_high)
+    strength = mediators.e_values(told, np.sqrt(whole.scale))
+    assert (row.e_value, row.e_value_limit) == pytest.approx(tuple(strength.values()))
     gap = pick(found, "AHR", "difference")
     assert (gap.effect, gap.method) == (
         pytest.approx(sm.OLS(mine, arms).fit().params["x1"]),
