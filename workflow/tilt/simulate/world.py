@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 SCALE = 1e4  # levels are counts per 10,000
 LEAST_SHARE = 0.1  # an identity program never lowers a gene below this share of its shared level
+STREAMS = {"program": "programme"}  # what the stream is called: another name draws other cohorts
 
 
 @dataclass
@@ -218,7 +219,7 @@ def _background(
     level[np.argsort(stream(seed, "silent").random(n))[: params["n_silent"]]] = -np.inf
 
     def shift(depth: str, group: str) -> np.ndarray:
-        rng = stream(seed, f"{depth}:{group}")
+        rng = stream(seed, f"{STREAMS.get(depth, depth)}:{group}")
         return np.where(rng.random(n) < b[f"{depth}_share"], rng.normal(0, b[f"{depth}_sd"], n), 0)
 
     common, own = [], []
