@@ -1,7 +1,7 @@
 """The imbalance of each donor: three estimators agreed beforehand, and which of them leads.
 
 E1  ln((n_Tph/Tfh + 0.5) / (n_Th22-like + 0.5)) of labeled memory CD4 cells, summed probabilities
-    where the labels have them, less the bend that half a cell makes
+    where the labels have them, less the bias that half a cell makes
 E2  the same ratio of cells above a label-blind score threshold (tph_high, th22_high)
 E3  donor pseudobulk axis: mean(w z | TPH) - mean(w z | TH22) over the working set
 
@@ -112,10 +112,10 @@ def ratio_values(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Log-ratio of each donor and what sampling leaves to chance in it, both (donors,).
 
-    The value is :func:`log_ratio` less the bend that half a cell is expected to make in so many
-    cells (:func:`tilt.donors.sampling.bend`), so that donors with few cells do not lean toward
-    equal poles. Bend and variance follow from the donor's cells and the shares of all donors. A
-    donor without cells has an infinite variance.
+    The value is :func:`log_ratio` less the bias that half a cell is expected to make in so many
+    cells (:func:`tilt.donors.sampling.log_bias`), so that donors with few cells are not pulled
+    toward equal poles. Bias and variance follow from the donor's cells and the shares of all
+    donors. A donor without cells has an infinite variance.
     """
     (tph, seen_tph), (th22, seen_th22) = (_straight(cells, n) for n in (n_tph, n_th22))
     return tph - th22, 1 / seen_tph + 1 / seen_th22
@@ -131,9 +131,9 @@ def pole_logs(cells: np.ndarray, n_tph: np.ndarray, n_th22: np.ndarray) -> np.nd
 
 
 def _straight(cells: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Log cells of a pole less their expected bend, and the cells expected, both (donors,)."""
+    """Log cells of a pole less their expected bias, and the cells expected, both (donors,)."""
     expected = np.maximum(expected_cells(cells, n), 1e-9)
-    return log_cells(n) - sampling.bend(expected), expected
+    return log_cells(n) - sampling.log_bias(expected), expected
 
 
 def expected_cells(cells: np.ndarray, n: np.ndarray) -> np.ndarray:
@@ -320,7 +320,7 @@ def estimate(
     Parameters
     ----------
     composition
-        From :func:`tilt.composition.count` or ``from_table``.
+        From :func:`tilt.donors.composition.count` or ``from_table``.
     bulk
         Pseudobulk with the subset memory_cd4; None for composition-table cohorts.
     donors

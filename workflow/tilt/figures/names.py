@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tilt.core.terms import INTERFERON_SET, ISG_HIGH, MEASURED, UNASSIGNED, WORKING_SET
+from tilt.core.text import figures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -221,8 +222,8 @@ def subset_order(labels: Iterable[str]) -> list[str]:
 
 def times(fold: float) -> str:
     """A fold to two figures, to three next to 1: which side of 1 it lies on is seen."""
-    if fold == float("inf"):
-        return "∞"
+    if fold < 0.095 or fold >= 100:
+        return figures(fold)
     return f"{fold:.2f}" if fold < 1.095 else f"{fold:.1f}"
 
 

@@ -12,7 +12,7 @@ from scipy import stats
 
 LEVEL = 0.95
 ALPHA = 1 - LEVEL  # in floats a hair above 0.05, so that a p of 0.05 is below it: rejected
-TINY = 1e-9
+TINY = 1e-9  # what is left of a column, or of one minus leverage, that is nothing but rounding
 EXACT_SHIFTS = 400  # differences up to which the interval of the rank test is exact
 
 
