@@ -7,8 +7,8 @@ drawn at the level of donors (tests/truth/donor_cohorts.py); the tables go throu
 that the workflow calls. Standard error of a rate of 0.05 over 1,000 cohorts: 0.007. The file is
 written whenever a scenario is done; rows of an existing file stay unless they are made anew, so
 tasks can be run one by one into the same file. resources/calibration.tsv is made by
-``--out resources/calibration.tsv --cohorts 500 --seed 1``, the tasks meta and expression (which
-takes a fifth of the cohorts) and fpr with ``--cohorts 1000``; the cohorts of each row stand in it.
+``--out resources/calibration.tsv --cohorts 500 --seed 1``, the tasks meta and fpr with ``--cohorts
+1000``, expression, which takes a fifth of them, with 2500; the cohorts of each row stand in it.
 """
 
 import argparse
