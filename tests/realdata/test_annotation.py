@@ -12,7 +12,7 @@ from benchmark import annotation_cases as cases
 from benchmark import label_mixes
 from sklearn.metrics import adjusted_rand_score, f1_score
 from tilt.genes import tables as gene_tables
-from tilt.labels import annotate
+from tilt.labels import annotate, reliability
 
 pytestmark = pytest.mark.skipif(
     "TILT_REAL_DATA" not in os.environ, reason="TILT_REAL_DATA names no folder of real data"
@@ -126,7 +126,7 @@ def test_labels_do_not_hang_on_the_mix_of_cells_and_probabilities_are_true(table
     best, top = chance.columns.to_numpy()[chance.to_numpy().argmax(1)], chance.to_numpy().max(1)
     # the sort of CD8+ cells holds naive and MAIT cells; error reached: .04, .05, .07, .04, .02
     of_sort = (truth == "cytotoxic CD8") & np.isin(best, ["MAIT", "naive CD8"])
-    assert label_mixes.error(label_mixes.reliability(top, (best == truth) | of_sort)) < 0.09
+    assert reliability.error(reliability.binned(top, (best == truth) | of_sort)) < 0.09
 
 
 def test_cells_of_45_percent_of_the_counts_keep_their_labels(tables):
