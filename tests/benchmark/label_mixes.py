@@ -68,7 +68,7 @@ TARGETS["CD8 alone"] = 0.80
 def thin(cells: ad.AnnData, share: float) -> ad.AnnData:
     rng = np.random.default_rng(0)
     out = cells.copy()
-    out.X = sparse.csr_matrix(cells.X)
+    out.X = sparse.csr_matrix(cells.X, copy=True)  # zeros are taken out in place
     out.X.data = rng.binomial(out.X.data.astype(int), share)
     out.X.eliminate_zeros()
     out.obs["n_counts"] = np.asarray(out.X.sum(1), dtype=float).ravel()

@@ -139,19 +139,59 @@ def test_cells_of_45_percent_of_the_counts_keep_their_labels(tables):
 def test_cells_of_a_donor_keep_their_labels_without_the_other_donors(tables):
     cells = cases.read_cells(cases.KANG, "cell_type", cases.KANG_T, tables)
     shares = {row[1]: row[2] for row in label_mixes.other_cohorts("Kang", cells, tables)}
-    assert shares["same label, half of the donors"] > 0.93  # reached 0.95; before 0.77
+    assert shares["same label, half of the donors"] > 0.93  # reached 0.94; at first 0.77
     assert shares["same label, a donor doubled"] > 0.97
 
 
-def test_subsets_of_cells_drawn_from_bulk_profiles(tables):
+@pytest.fixture(scope="module")
+def drawn(tables):
+    """Cells drawn from bulk profiles."""
+    made = bulk_simulation.cells(bulk_simulation.BLOOD)
+    cells = gene_tables.standardize(made, tables.aliases)
+    cells.obs = made.obs
+    return cells
+
+
+def test_subsets_of_cells_drawn_from_bulk_profiles(tables, drawn):
     """Reached: CD8 CM, EM and TEMRA 1.00 each (the profiles are those of the reference, moved by
-    platform, donor and ambient RNA), Th22-like 0.90, Tph-like 0.79."""
+    platform, donor and ambient RNA), Th22-like 0.91, Tph-like 0.88 (before 0.88, 0.79)."""
     least = {"CD8_CM": 0.95, "CD8_EM_GZMK": 0.95, "CD8_TEMRA_GZMH": 0.95}
-    least |= {"CD4_Th22_like": 0.8, "CD4_Tph_like": 0.7}
-    drawn = bulk_simulation.cells(bulk_simulation.BLOOD)
-    cells = gene_tables.standardize(drawn, tables.aliases)
-    cells.obs = drawn.obs
-    called = cases.label(cells, tables, 0).labels["subset"].to_numpy().astype(str)
-    truth = cells.obs["truth"].to_numpy().astype(str)
+    least |= {"CD4_Th22_like": 0.86, "CD4_Tph_like": 0.83}
+    found = cases.label(drawn, tables, 0).labels
+    called = found["subset"].to_numpy().astype(str)
+    truth = drawn.obs["truth"].to_numpy().astype(str)
     for name, value in least.items():
         assert f1_score(truth == name, called == name) > value, name
+    # reached 0.956 (before 0.932)
+    names = sorted(set(truth) - {"Treg"})
+    assert f1_score(truth, called, labels=names, average="macro") > 0.945
+    right = np.where(np.char.startswith(called, "CD4_Treg"), "Treg", called) == truth
+    score = found["subset_score"].to_numpy()
+    assert reliability.error(reliability.binned(score, right)) < 0.03  # reached 0.02
+
+
+def test_rare_poles_keep_their_labels_without_half_of_the_donors(tables, drawn):
+    """Reached 0.965 and 0.95 with half the donors (before 0.94, 0.92), 0.975 and 1.00 with one
+    donor doubled (0.95, 0.93)."""
+    shares = {row[1]: row[2] for row in label_mixes.other_cohorts("bulk", drawn, tables)}
+    assert shares["same label, half of the donors"] > 0.955
+    assert shares["same label, half of the donors, poles"] > 0.925
+    assert shares["same label, a donor doubled"] > 0.965
+    assert shares["same label, a donor doubled, poles"] > 0.95
+
+
+def test_what_is_said_to_be_known_of_thin_cells_is_right_as_often_as_said(tables):
+    """At 45 % of the counts; reached 0.79 right, 0.78 said, a subset named of 0.71 of the cells."""
+    cells = cases.read_cells(cases.ZHENG, "celltype", cases.ZHENG_T, tables)
+    found = cases.label(label_mixes.thin(cells, 0.45), tables, 0).labels
+    truth = cells.obs["truth"].to_numpy().astype(str)
+    in_cd8 = found["known"].isin(["memory CD8", "MAIT"]) | found["known"].str.startswith("CD8_")
+    fine = cases.coarse(found["known"]) == truth
+    cytotoxic = (truth == "cytotoxic CD8") & (in_cd8 | (found["known"] == "naive CD8")).to_numpy()
+    memory = (truth == "memory CD4") & (found["known"] == "memory CD4").to_numpy()
+    treg = (truth == "Treg") & (found["known"] == "treg CD4").to_numpy()
+    branch = np.where(np.char.endswith(truth, "CD8"), "CD8", "CD4") == found["known"].to_numpy()
+    right = fine | cytotoxic | memory | treg | branch | (found["known"] == "T").to_numpy()
+    assert right.mean() > 0.76
+    assert abs(right.mean() - found["known_score"].mean()) < 0.03
+    assert 0.65 < (found["known_level"] == "subset").mean() < 0.77

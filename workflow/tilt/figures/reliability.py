@@ -62,7 +62,9 @@ def binned(ax: Axes, letter: str, text: str, part: pd.DataFrame, most: int) -> N
     """Share right by probability said; a dot has the area of its cells."""
     n = part["n"].sum()
     off = (part["n"] * (part["said"] - part["right"]).abs()).sum() / n
-    style.mark(ax, letter, f"{text}, n = {number(n)}, off by {off:.2f}")
+    style.mark(ax, letter, text)
+    told = f"n = {number(n)}\noff by {off:.2f}"  # the corner that true probabilities leave free
+    ax.text(0.98, 0.04, told, ha="right", va="bottom", color=DARK, transform=ax.transAxes)
     ax.plot([0, 1], [0, 1], color=GRAY, lw=0.6, ls=(0, (3, 1.2)))
     ax.plot(part["said"], part["right"], color=DARK, lw=0.8)
     area = np.maximum(120 * part["n"] / n, 1.5)
