@@ -99,9 +99,11 @@ def test_cells_sorted_for_cd8_are_not_believed_to_be_cd4(tables, caplog):
     assert "not believed" not in caplog.text
 
 
-# Macro-F1 reached and, after it, that of the highest rank correlation with sorted bulk: .69 (.62),
-# .53 (.54), .65 (.57), .64 (.55), .70 (.73). A MAIT cell counts as wrong. In CD8 alone they are 72
-# of 602 cells (KLRB1 6 in 10,000, none in the others); the correlation is given no MAIT profile.
+# Macro-F1 reached and, after it, that of the highest rank correlation with sorted bulk that may
+# call the same T cells: .69 (.61), .53 (.50), .65 (.59), .64 (.53), .70 (.65). A MAIT cell counts
+# as wrong: in CD8 alone 74 of 602 (KLRB1 6 in 10,000, none in the others). Where MAIT and gamma-delta
+# cells of the CD8 sort are right: .72, .56, .65, .67, .77; a correlation that can't call them .62,
+# .54, .57, .55, .73.
 LEAST = {
     "as sorted": 0.67,
     "few naive": 0.52,
@@ -118,10 +120,11 @@ def test_labels_do_not_hang_on_the_mix_of_cells_and_probabilities_are_true(table
     keep = label_mixes.mixes(truth)[mix]
     cells, truth = cells[keep].copy(), truth[keep]
     found = cases.label(cells, tables, 0)
-    reached = macro(truth, cases.coarse(found.labels["subset"]))
-    assert reached > LEAST[mix]
+    called = cases.coarse(found.labels["subset"])
+    assert macro(truth, called) > LEAST[mix]
+    assert macro(truth, called) > macro(truth, cases.reference(cells, cases.MONACO_ALL_T)) + 0.02
     simple = macro(truth, cases.reference(cells, cases.MONACO_T))
-    assert reached > simple - (0.05 if mix == "CD8 alone" else 0.015)
+    assert macro(truth, label_mixes.of_the_sort(called, truth)) > simple + 0.015
     chance = label_mixes.probabilities(found, tables)
     best, top = chance.columns.to_numpy()[chance.to_numpy().argmax(1)], chance.to_numpy().max(1)
     # the sort of CD8+ cells holds naive and MAIT cells; error reached: .04, .05, .07, .04, .02

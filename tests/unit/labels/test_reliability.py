@@ -90,10 +90,11 @@ def test_proteins_name_what_is_ahead_by_one_clear_protein():
 
 def test_the_figure_shows_bins_and_labels_with_n(table):
     both = pd.concat([table, table.assign(whose="proteins")])
+    # branches: (2 * (0.98 - 0.5) + (1 - 0.6)) / 3
     fig, shown = figures.draw(both, made_up.cohort())
     pd.testing.assert_frame_equal(shown, both)
     words = [text.get_text() for text in fig.findobj(Text)]
-    assert words.count("n = 3\noff by 0.34") == 2
+    assert words.count("n = 3\noff by 0.45") == 2
     named = [tick.get_text() for ax in fig.axes for tick in ax.get_yticklabels()]
     assert named.count("CD4 naive (2)") == 2 and named.count("CD4 T cells (3)") == 2
     assert len([ax for ax in fig.axes if ax.axison]) == 8
