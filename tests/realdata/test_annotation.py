@@ -101,9 +101,9 @@ def test_cells_sorted_for_cd8_are_not_believed_to_be_cd4(tables, caplog):
 
 # Macro-F1 reached and, after it, that of the highest rank correlation with sorted bulk that may
 # call the same T cells: .69 (.61), .53 (.50), .65 (.59), .64 (.53), .70 (.65). A MAIT cell counts
-# as wrong: in CD8 alone 74 of 602 (KLRB1 6 in 10,000, none in the others). Where MAIT and gamma-delta
-# cells of the CD8 sort are right: .72, .56, .65, .67, .77; a correlation that can't call them .62,
-# .54, .57, .55, .73.
+# as wrong: in CD8 alone 74 of 602 (KLRB1 6 in 10,000, none in the others). Where MAIT and
+# gamma-delta cells of the CD8 sort are right: .72, .56, .65, .67, .77; a correlation that can't
+# call them .62, .54, .57, .55, .73.
 LEAST = {
     "as sorted": 0.67,
     "few naive": 0.52,
