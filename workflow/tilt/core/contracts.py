@@ -334,7 +334,7 @@ TRUE_CELLS = table(
 TRUE_DONORS = table(
     "truth/donors.tsv",
     """
-    text donor condition
+    text sample donor condition
     number interferon_activity log_ratio log_ratio_tph
     """,
     others=NUMBER,  # share_<label>
