@@ -14,7 +14,7 @@ def shift(log_ratio: float) -> dict[str, float]:
 
 
 def cohort(workflow: Workflow, sheet: pd.DataFrame, demo: str, changes: dict, **about) -> None:
-    """Write cohort ``small`` of this sheet, with the parameters of a demo cohort but ``changes``."""
+    """Write cohort ``small`` of this sheet: the parameters of a demo cohort but ``changes``."""
     plain = yaml.safe_load((ROOT / f"resources/demo/{demo}.yaml").read_text())
     params = plain | changes
     for key in ("genes", "cells"):

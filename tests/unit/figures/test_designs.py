@@ -53,6 +53,11 @@ def test_groups_show_donors_contrasts_trend_margin_and_reasons():
     ticks = [t.get_text() for t in fig.axes[0].get_xticklabels()]
     assert [t.split("\n")[0] for t in ticks] == ["control", "inactive", "active"]
     assert table["panel"].value_counts().to_dict() == {"a": 18, "b": 18, "c": 18, "d": 4}
+    later = values.assign(condition=values["condition"] + " (after)")
+    visited = people.assign(condition=people["condition"] + " (after)")
+    both = [pd.concat(pair, ignore_index=True) for pair in ((values, later), (people, visited))]
+    again, _ = groups.draw(made_up_designs.contrasts(), *both, COHORT, about, asked)
+    assert "inactive\nn = 5" in words(again)
     about["order"] = []
     alone, _ = groups.draw(made_up_designs.contrasts(), values, people, COHORT, about, asked)
     ticks = [t.get_text().split("\n")[0] for t in alone.axes[0].get_xticklabels()]

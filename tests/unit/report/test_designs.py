@@ -103,3 +103,18 @@ def test_changes_between_visits_are_told():
         "flare to after, control: not estimable (2 pairs; 3 are needed)."
     ]
     assert "flare to after, SLE: n = 10" in designs.visits_caption(results)
+
+
+def test_changes_by_arm_and_donors_who_came_once_are_told():
+    results = made_up_report.results()
+    table = made_up_designs.changes().iloc[:1]
+    once = {"n_any": 12, "mixed_effect": -0.7, "mixed_ci_low": -1.1, "mixed_ci_high": -0.3}
+    arms = table.assign(among="SLE minus control", **once, mixed_p=0.003)
+    results.tables["changes"] = arms
+    results.settings = results.settings | {"visits": {"order": ["flare", "after"]}}
+    (said,) = designs.sentences(results)
+    assert said.endswith(
+        "from flare to after, change of SLE minus that of control: lower (−0.80 ln ratio, 95% CI "
+        "−1.20 to −0.40, p by Holm = 0.002; n = 10; with the 2 who came once, in a mixed model, "
+        "−0.70 ln ratio, 95% CI −1.10 to −0.30, p = 0.003)."
+    )

@@ -127,7 +127,7 @@ def test_donors_without_a_visit_are_counted_and_arms_that_never_came_again_have_
     values.loc[gone, ["estimable", "reason"]] = [False, "few cells"]
     found = visits.compare(donors, PLAN, values, ORDER)
     case, both = pick(found, "SLE"), pick(found, "SLE minus control")
-    assert case.n == 9 and "1 without a partner left out: D0" in case.reason
+    assert case.n == 9 and "1 without both visits left out: D0" in case.reason
     assert both.n == 17 and "1 without both visits" in both.reason
     keep = donors["condition"] != "control (after)"
     alone = visits.compare(donors[keep], PLAN, values[keep.to_numpy()], ORDER)

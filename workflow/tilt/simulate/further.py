@@ -48,9 +48,9 @@ def shift(further: Mapping, row: Mapping, labels: pd.Index) -> pd.Series:
         if "values" in about:
             types, times = about["values"].get(str(value), {}), 1.0
         else:
-            known = value is not None and numerals.is_known(value)
+            number = numerals.number(value) if numerals.is_known(value) else None
             types = about["per_unit"]
-            times = float(value) - about["center"] if known else 0.0
+            times = 0.0 if number is None else number - about["center"]
         total += times * pd.Series(types, dtype=float).reindex(labels).fillna(0.0)
     return total
 

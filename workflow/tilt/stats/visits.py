@@ -73,7 +73,8 @@ def change(
     found = contrast.of_values(designs, units.rows_of(values, mine), unit)
     row = main_row(found)
     row |= whole_donors(found, plan) | in_one_model(mine, made, values, visit)
-    return row | {"among": arm, "n": row["n_case"], "covariates": "none"}
+    said = row["reason"].replace("without a partner left out", "without both visits left out")
+    return row | {"among": arm, "n": row["n_case"], "covariates": "none", "reason": said}
 
 
 def between(donors: pd.DataFrame, plan: Plan, values: pd.DataFrame, visit: str, unit: str) -> dict:
