@@ -61,8 +61,7 @@ def fit(
         return float(logdet + np.linalg.slogdet(inside[:k, :k])[1] + spread)
 
     bounds = [(np.log(LEAST), np.log(100.0))] * 2
-    starts = [np.log([0.5, 0.5]), np.log([1e-3, 0.5])]
-    found = min((optimize.minimize(loss, s, bounds=bounds) for s in starts), key=lambda r: r.fun)
+    found = optimize.minimize(loss, np.log([0.5, 0.5]), bounds=bounds)
     between, within = scale * np.exp(found.x)
     parts = ((people[:, None] == people).astype(float), np.eye(n))
     variance = np.diag(known) + between * parts[0] + within * parts[1]
