@@ -63,14 +63,15 @@ def with_visits(workflow: Workflow, n_cells: int = 1000) -> None:
 
 
 def with_groups(workflow: Workflow, n_cells: int = 1000) -> None:
-    """Four controls, five cases and four donors of another disease; SLEDAI of four cases.
+    """Four controls, eight cases and four donors of another disease; SLEDAI of seven cases.
 
     Log-ratio: cases as in the demo at a SLEDAI of 6 and 0.3 more a unit, the other disease 2.4
     below the controls.
     """
-    sheet = sheet_of(4, 9)
-    sheet.loc[9:, "condition"] = "other"
-    sheet["sledai"] = [None] * 4 + ["0", "4", "8", "12", None] + [None] * 4
+    sheet = sheet_of(4, 12)
+    sheet.loc[12:, "condition"] = "other"
+    sledai = ["0", "2", "4", "6", "8", "10", "12"]
+    sheet["sledai"] = [None] * 4 + sledai + [None] * 5
     planted = {
         "sledai": {"center": 6, "per_unit": shift(0.3)},
         "condition": {"values": {"other": shift(-2.4)}},

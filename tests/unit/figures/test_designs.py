@@ -38,6 +38,14 @@ def test_exposures_show_donors_slopes_missing_values_and_reasons():
     assert drawn == [0, 9, 0, 9, 8, 10]
 
 
+def test_exposures_of_too_few_donors_are_a_sentence():
+    people, slopes, lines = made_up_designs.exposures(made_up.donors(8, 10))
+    few = slopes.assign(estimable=False, reason="4 donors have both; 6 are needed")
+    fig, table = exposures.draw(few, lines, made_up.imbalance(people), people, COHORT)
+    assert "Not estimable: 4 donors have both; 6 are needed." in words(fig).replace("\n", " ")
+    assert table.empty or "x" not in table
+
+
 def test_groups_show_donors_contrasts_trend_margin_and_reasons():
     people = made_up.donors(8, 10)
     people["activity"] = ["control"] * 8 + ["active", "inactive"] * 5
