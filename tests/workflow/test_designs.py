@@ -62,7 +62,7 @@ def test_the_report_tells_of_the_change(visits):
     assert "with the 1 who came once, in a mixed model," in words
     assert "from flare to after, control: no change shown" in words
     assert "change of SLE minus that of control: lower" in words
-    assert "Repeated samples (A small cohort)" in words
+    assert "Repeated samples: arms were compared at the first visit" in words
 
 
 def test_another_disease_is_compared_and_stays_out_of_the_arms(groups):
@@ -91,4 +91,4 @@ def test_a_planted_slope_is_found_and_the_missing_value_told(groups):
     assert re.search(r"rose with SLEDAI in 7 SLE donors, 1 not known \(.{5,60}per SD", words)
     assert "other vs control: lower (" in words
     assert "trend over other &lt; control &lt; SLE: rising" in words
-    assert "Groups (A small cohort)" in words and "Exposures (A small cohort)" in words
+    assert "Exposures, SLEDAI: slope of each" in words and "Further groups: contrasts" in words

@@ -128,10 +128,10 @@ def designs_text(config: dict, cohorts: list[CohortResults]) -> str:
         told.append(
             f"Repeated samples{of_those(cohorts, repeated)}: arms were compared at the first "
             "visit; changes from it within donors by a t test of the differences, and their "
-            "difference between the arms by least squares with HC2, ratios weighted by precision, p adjusted "
-            "by Holm over later visits. As sensitivity: a linear mixed model with a random donor "
-            "(restricted maximum likelihood, Kenward and Roger's standard error and degrees of "
-            "freedom), which takes donors who came once, and whole donors permuted."
+            "difference between the arms by least squares with HC2, ratios weighted by precision, "
+            "p adjusted by Holm over later visits. As sensitivity: a linear mixed model with a "
+            "random donor (restricted maximum likelihood, Kenward and Roger's standard error and "
+            "degrees of freedom), which takes donors who came once, and whole donors permuted."
         )
     margins = config["stats"]["smallest_effect"]
     if margins:
