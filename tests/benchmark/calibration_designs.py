@@ -1,21 +1,19 @@
 """Size, coverage and power of designs beyond two arms: matched sets, visits, no difference."""
 
-import gc
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import calibration_donors as many
 import donor_cohorts as made
 import numpy as np
-import pandas as pd
 from calibration_table import COVER, RATE, Table
-from tilt.core.text import at_visit
 from tilt.donors import imbalance
-from tilt.stats import design, equivalence, inference, visits
-from tilt.stats.compared import Plan
+from tilt.stats import design, equivalence, inference, mixed, precision, resampling
 
 ANY = (0.0, 1.0)  # of power, which is told and has no target
 MARGIN = float(np.log(2))
+PERMUTED = 199
 
 
 def estimates(scenario: made.Scenario, seeds: range) -> dict[str, list[inference.Estimate]]:
@@ -85,51 +83,77 @@ REPEATED = (
 
 def drawn(
     about: Repeated, change: float, rng: np.random.Generator
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Donors and their E1 at both visits; the log-ratio of cases changes by ``change``."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Who is a case and who came again (donors,), E1 and its variance (visits x donors).
+
+    The log-ratio of cases changes by ``change``.
+    """
     case = np.repeat([True, False], about.n)
     own = rng.normal(0, about.sd, (len(case), 2))
-    arm = np.where(case, "SLE", "control")
-    donors = [f"D{i}" for i in range(len(case))]
-    there = np.ones(len(case), bool)
+    again = np.ones(len(case), bool)
     for inside in (np.flatnonzero(case), np.flatnonzero(~case)):
-        there[rng.permutation(inside)[: round(about.missing * len(inside))]] = False
-    parts = []
+        again[rng.permutation(inside)[: round(about.missing * len(inside))]] = False
+    value, variance = np.empty((2, len(case))), np.empty((2, len(case)))
     for place in (0, 1):
         logs = own + np.where(case, *about.visit_sd)[:, None] * rng.normal(size=own.shape)
-        logs[:, 0] += place * np.where(case, change / 2, 0)
-        logs[:, 1] -= place * np.where(case, change / 2, 0)
+        logs += place * np.where(case, change / 2, 0)[:, None] * [1, -1]
         cells = np.maximum(rng.lognormal(np.log(about.cells), 0.4, len(case)).astype(int), 50)
         share = np.minimum(np.array([made.TPH, made.TH22]) * np.exp(logs), 0.4)
         tph, th22 = (rng.binomial(cells, p).astype(float) for p in share.T)
-        value, variance = imbalance.ratio_values(cells.astype(float), tph, th22)
-        table = pd.DataFrame({"cohort": "c", "donor": donors, "value": value})
-        table["condition"] = [at_visit(a, "after") if place else a for a in arm]
-        parts.append(table.assign(variance=variance)[there if place else slice(None)])
-    values = pd.concat(parts, ignore_index=True)
-    values = values.assign(estimator="E1", leads=True, estimable=True, reason="")
-    return values[["cohort", "donor", "condition"]], values
+        value[place], variance[place] = imbalance.ratio_values(cells.astype(float), tph, th22)
+    return case, again, value, variance
+
+
+def in_one_model(
+    who: np.ndarray, again: np.ndarray, value: np.ndarray, variance: np.ndarray, base: np.ndarray
+) -> inference.Estimate:
+    """The change of donors ``who`` by the mixed model of the workflow; ``base`` n x k."""
+    first, later = np.flatnonzero(who), np.flatnonzero(who & again)
+    at = np.r_[first, later]
+    late = np.repeat([0.0, 1.0], [len(first), len(later)])
+    given = [np.r_[rows[0, first], rows[1, later]] for rows in (value, variance)]
+    matrix = np.column_stack([base[at], base[at] * late[:, None]])
+    return mixed.fit(given[0], matrix, at, given[1]).estimate
+
+
+def changes(
+    about: Repeated, change: float, seed: int
+) -> Iterator[tuple[str, float, inference.Estimate | None]]:
+    """(name, p, estimate) of the change of cases and of the change by arm in one cohort."""
+    rng = np.random.default_rng(seed)
+    case, again, value, variance = drawn(about, change, rng)
+    gap, noise = value[1] - value[0], variance.sum(axis=0)
+    both = np.column_stack([np.ones(len(case)), case])
+    for kind, who, base in (("change", case, both[:, :1]), ("change by arm", case | True, both)):
+        whole = who & again
+        root, _ = precision.root_weights(gap[whole], noise[whole], base[whole])
+        fit, scaled = inference.project(base[whole] * root[:, None]), gap[whole] * root
+        one = inference.ols(scaled, base[whole] * root[:, None])
+        method = "wls_hc2" if kind != "change" else "paired_t"
+        yield f"{kind} {method}", one.p, one
+        if kind == "change":
+            signs, complete = resampling.flips(len(scaled), PERMUTED, rng)
+            observed, *null = resampling.studentized(np.vstack([scaled, scaled * signs]), fit)
+            yield f"{kind} permutation", resampling.tail(observed, np.array(null), complete), None
+        else:
+            arms = case[whole].astype(int)
+            orders, complete = resampling.permutations(arms, 0 * arms, PERMUTED, rng, exact=True)
+            p, _ = resampling.permutation_p(scaled, fit, orders, complete)
+            yield f"{kind} permutation", p, None
+        found = in_one_model(who, again, value, variance, base)
+        yield f"{kind} mixed", found.p, found
 
 
 def repeated(table: Table) -> None:
     """Change of cases and change by arm: by the declared method, in one model, permuted."""
-    plan = Plan(design.Contrast("SLE", "control"), permutations=199, seed=many.OTHER)
-    kinds = {"SLE": "change", "SLE minus control": "change by arm"}
-    gc.freeze()  # statsmodels collects garbage at every adjustment of p
     for change in (0.0, -0.7):
         for about in REPEATED:
             hits, held = defaultdict(list), defaultdict(list)
             for seed in table.seeds:
-                given = drawn(about, change, np.random.default_rng(seed))
-                found = visits.compare(given[0], plan, given[1], ["flare", "after"])
-                for row in found[found["among"].isin(list(kinds))].itertuples():
-                    kind = kinds[row.among]
-                    hits[f"{kind} {row.method}"].append(row.p < 0.05)
-                    hits[f"{kind} permutation"].append(row.p_permuted < 0.05)
-                    hits[f"{kind} mixed"].append(row.mixed_p < 0.05)
-                    held[f"{kind} {row.method}"].append(row.ci_low <= change <= row.ci_high)
-                    inside = row.mixed_ci_low <= change <= row.mixed_ci_high
-                    held[f"{kind} mixed"].append(inside)
+                for name, p, one in changes(about, change, seed):
+                    hits[name].append(p < 0.05)
+                    if one is not None:
+                        held[name].append(one.ci_low <= change <= one.ci_high)
             what = f"visits {about.name}"
             for name, told in hits.items():
                 task, target = ("power", ANY) if change else ("false positives", RATE)

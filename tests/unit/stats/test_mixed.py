@@ -87,3 +87,9 @@ def test_what_cannot_be_fitted_is_refused(rows, said):
     matrix = np.column_stack([np.ones(20), LATE])
     with pytest.raises(ValueError, match=said):
         mixed.fit(VALUE[rows], matrix[rows], DONOR[rows])
+
+
+def test_columns_that_repeat_each_other_are_refused():
+    matrix = np.column_stack([np.ones(20), LATE, 3 * LATE])
+    with pytest.raises(ValueError, match="repeat each other"):
+        mixed.fit(VALUE, matrix, DONOR)

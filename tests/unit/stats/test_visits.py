@@ -99,8 +99,8 @@ def test_the_mixed_model_is_the_paired_test_of_complete_donors_and_takes_the_oth
         np.column_stack([np.ones(len(rows)), late]),
         rows["donor"].str[1:].astype(int).to_numpy(),
     ).estimate
-    assert case.mixed_effect == pytest.approx(expected.effect)
-    assert case.mixed_p == pytest.approx(expected.p)
+    assert case.mixed_effect == pytest.approx(expected.effect, rel=1e-5)
+    assert case.mixed_p == pytest.approx(expected.p, rel=1e-4)
     both = pick(visits.compare(donors, PLAN, values[~gone], ORDER), "SLE minus control")
     assert (both.n, both.n_any) == (16, 18)
 
