@@ -14,7 +14,8 @@ def done(folder, write):
     write(workflow)
     workflow.snakemake("--quiet")
     page = (workflow.folder / "results/report.html").read_text()
-    words = " ".join(re.sub("<[^>]+>", " ", page.split("<script")[0]).split())
+    page = re.sub(r"<(script|style)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    words = " ".join(re.sub("<[^>]+>", " ", page).split())
     return workflow.folder / "results/small", words
 
 
