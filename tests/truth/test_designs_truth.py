@@ -23,7 +23,7 @@ def demo():
     donors = units.donors_table(rows, "demo_cd4")
     walked = walk("demo_cd4", sheet, seed=1)
     about = pd.DataFrame(rows)[["sample", "condition"]]
-    cells = walked.labels.assign(sample=walked.labels["cell"].str.rsplit("_", n=1).str[0])
+    cells = walked.labels.assign(sample=walked.labels["cell"].str.split("_").str[0])
     cells = cells.merge(about, on="sample", how="left")
     counted = composition.count(cells, tables()[0], donors, "cd4", None, walked.scores)
     settings = plan.imbalance_settings(check.defaults()["imbalance"])
