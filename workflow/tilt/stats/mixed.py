@@ -35,7 +35,8 @@ def fit(
     Raises
     ------
     ValueError
-        If no donor has two values, or too few values for the columns and two variances.
+        If no donor has two values, too few values for the columns and two variances, or columns
+        that repeat each other.
     """
     n, k = design.shape
     people = np.unique(donor, return_inverse=True)[1]
@@ -43,6 +44,8 @@ def fit(
         raise ValueError("no donor has two values")
     if n - k < 3:
         raise ValueError(f"{n} values for {k} columns of the model")
+    if np.linalg.matrix_rank(design) < k:
+        raise ValueError("columns of the model repeat each other")
     scale = float(np.var(value - design @ np.linalg.lstsq(design, value, rcond=None)[0]))
     if not scale > 0:
         raise ValueError("no spread about the model")
