@@ -250,15 +250,21 @@ DESIGN_CHANGES = {
     "nothing": (nothing, set()),
     "title": (one(title="Another"), DRAWN | {"plot_proteins"}),
     "sledai": (cells(2, "sledai", "9"), {"compare_exposures", *DRAWN} - {"plot_visits"}),
-    "activity": (cells(1, "activity", "calm"), {"compare_groups", *DRAWN} - {"plot_visits"}),
-    "age, a covariate": (cells(1, "age", "55"), DESIGNS | DRAWN),
+    "activity": (cells(1, "activity", "active"), {"compare_groups", *DRAWN} - {"plot_visits"}),
+    "age, a covariate": (cells(1, "age", "55"), DESIGNS | DRAWN | {"plot_proteins"}),
     "another contrast": (
         one(contrasts=[{"case": "calm", "control": "active"}]),
         {"compare_groups", "plot_groups"},
     ),
-    "covariates": (one(covariates=["sex"]), DESIGNS | DRAWN),
-    "margin": (settings(stats={"smallest_effect": {"E1": 0.7}}), {"compare_groups", "plot_groups"}),
-    "permutations": (settings(stats={"permutations": 2000}), DESIGNS | DRAWN),
+    "covariates": (one(covariates=["sex"]), DESIGNS | DRAWN | {"plot_proteins"}),
+    "margin": (
+        settings(stats={"smallest_effect": {"E1": 0.7}}),
+        {"compare_groups", "plot_groups", "plot_proteins"},  # with E4 of tests.tsv
+    ),
+    "permutations": (
+        settings(stats={"permutations": 2000}),
+        DESIGNS | DRAWN | {"plot_proteins"},
+    ),
     "names of tags": (one(protein={"names": {"anti_X": "PD-1"}}), DESIGN_RULES),
     "variable genes": (settings(normalize={"n_hvgs": 900}), DESIGN_RULES - {"normalize_proteins"}),
 }
