@@ -87,7 +87,7 @@ def test_a_planted_slope_is_found_and_the_missing_value_told(groups):
     """Planted 0.3 a unit, of which mislabeled cells leave two thirds at least."""
     (row,) = leading(groups[0], "exposures.tsv").itertuples()
     assert (row.n, row.n_missing) == (7, 1)
-    assert 0.17 < row.effect < 0.35 and row.p < 0.02
+    assert 0.17 < row.effect < 0.35 and row.p < 0.05
     words = groups[1]
     assert re.search(r"rose with SLEDAI in 7 SLE donors, 1 not known \(.{5,60}per SD", words)
     assert "other vs control: lower (" in words
