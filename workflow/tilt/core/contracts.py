@@ -285,11 +285,13 @@ CHANGES = table(
     count_or_na n n_case n_control
     number effect
     text unit
-    number ci_low ci_high p p_holm
+    number ci_low ci_high p p_holm p_permuted
     text method covariates
     flag estimable
     text reason
     number se df
+    count_or_na n_any
+    number mixed_effect mixed_ci_low mixed_ci_high mixed_p mixed_df
     """,
 )
 EXPOSURE_LINES = table("exposure_lines.tsv", "text exposure among estimator; number x fit low high")
@@ -341,7 +343,7 @@ TRUE_CELLS = table(
 TRUE_DONORS = table(
     "truth/donors.tsv",
     """
-    text donor condition
+    text sample donor condition
     number interferon_activity log_ratio log_ratio_tph
     """,
     others=NUMBER,  # share_<label>

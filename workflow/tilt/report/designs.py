@@ -12,6 +12,9 @@ from tilt.figures.names import exposure, p_text
 from tilt.report.answer import LEVEL, CohortResults, clean, minus, smaller
 from tilt.report.html_tables import html_table
 
+MINUS = " minus "  # between the arms, in column `among` of changes.tsv
+CHANGED = ("rose", "fell", "no change shown")
+
 
 def sentences(results: CohortResults) -> list[str]:
     """Sentences of the designs that the cohort declares."""
@@ -174,16 +177,28 @@ def visits(results: CohortResults) -> str:
         return ""
     words = []
     for row in rows.itertuples():
-        what = f"from {row.since} to {row.visit}, {row.among}"
+        arms = MINUS in row.among
+        who = f"change of {row.among.replace(MINUS, ' minus that of ')}" if arms else row.among
+        what = f"from {row.since} to {row.visit}, {who}"
         if not row.estimable:
             words.append(f"{what}: not estimable ({clean(row.reason)})")
             continue
-        numbers = (row.effect, row.ci_low, row.ci_high)
-        said = effect_text(numbers, MEASURED[row.estimator].unit, row.p_holm)
-        state = ("rose" if row.effect > 0 else "fell") if row.p_holm < LEVEL else "no change shown"
-        words.append(f"{what}: {state} ({said}; n = {int(row.n)})")
+        unit = MEASURED[row.estimator].unit
+        said = effect_text((row.effect, row.ci_low, row.ci_high), unit, row.p_holm)
+        up, down, none = ("higher", "lower", "not shown to differ") if arms else CHANGED
+        state = (up if row.effect > 0 else down) if row.p_holm < LEVEL else none
+        words.append(f"{what}: {state} ({said}; n = {int(row.n)}{everyone(row, unit)})")
     estimator = MEASURED[rows["estimator"].iloc[0]].phrase
     return f"Within donors, {estimator}, {'; '.join(words)}."
+
+
+def everyone(row: Any, unit: str) -> str:
+    """The change in a model that takes donors who came once, too, where there are any."""
+    if not row.n_any > row.n:
+        return ""
+    numbers = (row.mixed_effect, row.mixed_ci_low, row.mixed_ci_high)
+    said = effect_text(numbers, unit, row.mixed_p, "")
+    return f"; with the {int(row.n_any - row.n)} who came once, in a mixed model, {said}"
 
 
 def visits_caption(results: CohortResults) -> str:
@@ -194,8 +209,8 @@ def visits_caption(results: CohortResults) -> str:
     ]
     return (
         "(a to c) The imbalance by visit, a line a donor in the color of its condition; black: "
-        "means of cases (solid) and controls (dashed). (d) Change within donors of the leading "
-        f"estimator ({'; '.join(parts)}): paired t, and its difference between the arms by least "
-        "squares with HC2; ratios with donors weighted by precision; 95% CI; p by Holm over the "
-        "later visits."
+        "means of cases (solid) and controls (dashed) with every visit. (d) Change within donors "
+        f"of the leading estimator ({'; '.join(parts)}): paired t, and its difference between the "
+        "arms by least squares with HC2; ratios with donors weighted by precision; 95% CI; p by "
+        "Holm over the later visits."
     )

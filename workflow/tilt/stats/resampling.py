@@ -65,7 +65,8 @@ def reorder(keys: np.ndarray, case: np.ndarray, strata: np.ndarray) -> np.ndarra
     return orders
 
 
-def _tail(observed: float, null: np.ndarray, complete: bool) -> float:
+def tail(observed: float, null: np.ndarray, complete: bool) -> float:
+    """Two-sided p of ``observed`` among ``null`` (m,), of which it is one where all are there."""
     extreme = int(np.sum(np.abs(null) >= abs(observed) * (1 - 1e-10)))
     return extreme / len(null) if complete else (extreme + 1) / (len(null) + 1)
 
@@ -115,7 +116,7 @@ def permutation_p(
     effect, _ = hc2(residual[orders], fit)
     if not observed_se > 0:
         return np.nan, effect
-    return _tail(observed / observed_se, studentized(residual[orders], fit), complete), effect
+    return tail(observed / observed_se, studentized(residual[orders], fit), complete), effect
 
 
 def studentized(residuals: np.ndarray, fit: Projection) -> np.ndarray:
@@ -151,7 +152,7 @@ def permutation(
         with np.errstate(divide="ignore", invalid="ignore"):
             null = (by[0] - shift * by[1]) / np.sqrt(np.maximum(variance, 0))
         null = np.where(np.isnan(null), 0, null)
-        return _tail((effect - shift) / se, null, complete)
+        return tail((effect - shift) / se, null, complete)
 
     low, high = _inverted(p_of, effect, se)
     return Estimate(effect, np.nan, np.nan, low, high, p_of(0.0))
@@ -187,7 +188,7 @@ def sign_flip(
     start, slope, effect = signs @ difference / n, signs.mean(axis=1), float(np.mean(difference))
 
     def p_of(shift: float) -> float:
-        return _tail(effect - shift, start - shift * slope, complete)
+        return tail(effect - shift, start - shift * slope, complete)
 
     low, high = _inverted(p_of, effect, float(np.std(difference, ddof=1) / np.sqrt(n)))
     kind = f"{'all ' if complete else ''}{len(signs)} sign flips of the pairs"
