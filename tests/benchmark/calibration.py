@@ -22,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests" / "truth")]
 
+import calibration_designs  # noqa: E402
 import calibration_donors as many  # noqa: E402
 import donor_cohorts as made  # noqa: E402
 import numpy as np  # noqa: E402
@@ -330,7 +331,7 @@ TASKS = {
     "meta": across,
     "axis": axis,
     "expression": expression_,
-}
+} | calibration_designs.TASKS
 
 
 def main() -> None:

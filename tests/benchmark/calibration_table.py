@@ -50,6 +50,16 @@ NOTES = (
         "level is kept",
     ),
     (
+        r"visits.* mixed",
+        "wide, not narrow: a variance beyond what the cells leave to chance cannot fall below "
+        "none; sensitivity only",
+    ),
+    (
+        r"visits 5\+4 change permutation",
+        "the signs of five changes can be given in 32 ways, of which two are the most extreme: p "
+        "is never below .06",
+    ),
+    (
         r"permutation.*",
         "labels permuted in few donors, or in arms that spread differently: sensitivity only",
     ),

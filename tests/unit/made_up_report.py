@@ -54,6 +54,7 @@ CONFIG = {
         "min_donors": 3,
         "de_subsets": ["memory_cd4"],
         "regulon": "",
+        "smallest_effect": {},
     },
 }
 

@@ -9,12 +9,13 @@ if workflow.is_main_process:
     plots.write_captions(CAPTIONS, (TILT / "report" / "figure.rst").read_text())
 
 # Of the registry a job uses the recipes of its own figures, which are a param.
-LISTS = ("tilt.figures.registry", "tilt.figures.registry_designs")
+LISTS = tuple(f"tilt.figures.registry{part}" for part in ("", "_designs", "_labels"))
 
 # By what a figure says of its cohorts.
 COHORTS_OF = {
     **{"all": list(COHORTS), "cells": CELLS, "tagged": TAGGED, "modeled": MODELED},
     **{"exposed": EXPOSED, "grouped": GROUPED, "repeated": REPEATED},
+    "checked": [c for c in CELLS if c in TAGGED or COHORTS[c].get("label_map")],
 }
 
 

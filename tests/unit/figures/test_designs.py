@@ -39,6 +39,14 @@ def test_exposures_show_donors_slopes_missing_values_and_reasons():
     assert drawn == [0, 9, 0, 9, 8, 10]
 
 
+def test_exposures_of_too_few_donors_are_a_sentence():
+    people, slopes, lines = made_up_designs.exposures(made_up.donors(8, 10))
+    few = slopes.assign(estimable=False, reason="4 donors have both; 6 are needed")
+    fig, table = exposures.draw(few, lines, made_up.imbalance(people), people, COHORT)
+    assert "Not estimable: 4 donors have both; 6 are needed." in words(fig).replace("\n", " ")
+    assert table.empty or "x" not in table
+
+
 def test_groups_show_donors_contrasts_trend_margin_and_reasons():
     people = made_up.donors(8, 10)
     people["activity"] = ["control"] * 8 + ["active", "inactive"] * 5
@@ -54,6 +62,11 @@ def test_groups_show_donors_contrasts_trend_margin_and_reasons():
     ticks = [t.get_text() for t in fig.axes[0].get_xticklabels()]
     assert [t.split("\n")[0] for t in ticks] == ["control", "inactive", "active"]
     assert table["panel"].value_counts().to_dict() == {"a": 18, "b": 18, "c": 18, "d": 4}
+    later = values.assign(condition=values["condition"] + " (after)")
+    visited = people.assign(condition=people["condition"] + " (after)")
+    both = [pd.concat(pair, ignore_index=True) for pair in ((values, later), (people, visited))]
+    again, _ = groups.draw(made_up_designs.contrasts(), *both, COHORT, about, asked)
+    assert "inactive\nn = 5" in words(again)
     about["order"] = []
     alone, _ = groups.draw(made_up_designs.contrasts(), values, people, COHORT, about, asked)
     ticks = [t.get_text().split("\n")[0] for t in alone.axes[0].get_xticklabels()]

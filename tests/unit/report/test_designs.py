@@ -1,9 +1,11 @@
 """Sentences, captions and tables of designs beyond two arms."""
 
+from dataclasses import replace
+
 import made_up_designs
 import made_up_report
 import numpy as np
-from tilt.report import answer, captions, designs
+from tilt.report import answer, captions, designs, methods
 
 
 def exposed(**change):
@@ -104,3 +106,42 @@ def test_changes_between_visits_are_told():
         "n = 10); from flare to after, control: not estimable (2 pairs; 3 are needed)."
     ]
     assert "flare to after, SLE: n = 10" in designs.visits_caption(results)
+
+
+def test_changes_by_arm_and_donors_who_came_once_are_told():
+    results = made_up_report.results()
+    table = made_up_designs.changes().iloc[:1]
+    once = {"n_any": 12, "mixed_effect": -0.7, "mixed_ci_low": -1.1, "mixed_ci_high": -0.3}
+    arms = table.assign(among="SLE minus control", **once, mixed_p=0.003)
+    results.tables["changes"] = arms
+    results.settings = results.settings | {"visits": {"order": ["flare", "after"]}}
+    (said,) = designs.sentences(results)
+    assert said.endswith(
+        "from flare to after, change of SLE minus that of control: lower (0.45-fold, −0.80 ln "
+        "ratio, 95% CI 0.30 to 0.67, p by Holm = 0.002; n = 10; with the 2 who came once, in a "
+        "mixed model, 0.50-fold, −0.70 ln ratio, 95% CI 0.33 to 0.74, p = 0.003)."
+    )
+
+
+def test_methods_tell_of_the_designs_that_ran_and_of_no_other():
+    one, two = made_up_report.results(), made_up_report.results()
+    two.cohort = replace(two.cohort, name="two")
+    one.settings, two.settings = dict(one.settings), dict(two.settings)
+    config = made_up_report.CONFIG
+    assert methods.designs_text(config, [one, two]) == ""
+    plain = " ".join(methods.citations(config, [one, two]))
+    assert not [w for w in ("Kenward", "Freedman", "Schuirmann") if w in plain]
+    two.settings |= {"exposures": ["sledai"], "exposures_all": []}
+    told = methods.designs_text(config, [one, two])
+    assert told.startswith("Exposures, SLEDAI (two): slope of each estimator")
+    assert "Repeated" not in told and "Further groups" not in told
+    one.settings |= {"visits": {"column": "visit", "order": ["flare", "after"]}}
+    two.settings |= {"visits": {"column": "visit", "order": ["flare", "after"]}}
+    one.settings |= {"contrasts": [{"case": "a", "control": "b"}], "groups": {"column": "g"}}
+    config = config | {"stats": config["stats"] | {"smallest_effect": {"E1": 0.69}}}
+    told = methods.designs_text(config, [one, two])
+    assert "Repeated samples: arms were compared at the first visit" in told
+    assert f"Further groups ({one.cohort.name}): contrasts" in told and "(0.69 in E1)" in told
+    assert methods.methods(config, [one, two])[-1] == told
+    cited = " ".join(methods.citations(config, [one, two]))
+    assert "Kenward" in cited and "Freedman" in cited and "Schuirmann" in cited

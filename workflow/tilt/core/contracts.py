@@ -97,7 +97,8 @@ LABELS = table(
     """
     text cell level1 subset
     number subset_score subset_margin
-    text compartment
+    text compartment known known_level
+    number known_score
     flag isg_high proliferating tph_high th22_high
     text look_alike own_level1 own_subset own_compartment
     """,
@@ -132,6 +133,9 @@ LABEL_COVERAGE = table(
     number truth_coverage accuracy macro_f1
     """,
 )
+RELIABILITY = table(  # said against right: by bins of probability, and by label (label not "")
+    "reliability.tsv", "text whose level label; number low high; count n; number said right"
+)
 AGREEMENT_COLUMNS = """
 text level
 count n
@@ -158,6 +162,9 @@ COMPOSITION = table(
     number n_expected
     """,
     optional="n_expected",
+)
+KNOWN = table(
+    "known.tsv", "text cohort donor condition known known_level; count n n_t; number n_expected"
 )
 EXPECTED_CONFUSION = table("expected_confusion.tsv", "text subset other; number n")
 IMBALANCE = table(
@@ -278,11 +285,13 @@ CHANGES = table(
     count_or_na n n_case n_control
     number effect
     text unit
-    number ci_low ci_high p p_holm
+    number ci_low ci_high p p_holm p_permuted
     text method covariates
     flag estimable
     text reason
     number fold fold_low fold_high se df
+    count_or_na n_any
+    number mixed_effect mixed_ci_low mixed_ci_high mixed_p mixed_df
     """,
 )
 EXPOSURE_LINES = table("exposure_lines.tsv", "text exposure among estimator; number x fit low high")
@@ -343,7 +352,7 @@ TRUE_CELLS = table(
 TRUE_DONORS = table(
     "truth/donors.tsv",
     """
-    text donor condition
+    text sample donor condition
     number interferon_activity log_ratio log_ratio_tph
     """,
     others=NUMBER,  # share_<label>

@@ -29,6 +29,8 @@ def draw(
     ``slopes``, ``lines``: tables of :data:`tilt.core.contracts.EXPOSURES` and
     :data:`tilt.core.contracts.EXPOSURE_LINES`; ``donors`` has the exposures as columns.
     """
+    if not slopes["estimable"].any():
+        return style.sentence(cohort, TITLE, f"Not estimable: {slopes['reason'].iloc[0]}.")
     asked = slopes[KEY[:2]].drop_duplicates().itertuples(index=False)
     asked = list(asked)
     names = list(dict.fromkeys(slopes["estimator"]))

@@ -37,6 +37,7 @@ TABLES = (
     *("donors", "composition", "imbalance", "tests", "methods", "specifications", "random_sets"),
     *("qc_samples", "qc_waterfall", "markers_found", "marker_expression", "detectability"),
     *("activity", "mediators", "lineages", "inputs", "label_scores", "label_coverage"),
+    "reliability",
     *("exposures", "contrasts", "changes"),
 )
 

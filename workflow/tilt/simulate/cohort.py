@@ -15,7 +15,7 @@ doi:10.1111/j.2517-6161.1982.tb01195.x): log abundance + donor effect + planted 
 import copy
 import functools
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from tilt.config import check
 from tilt.core.contracts import PLANTED, TRUE_CELLS
 from tilt.core.terms import ISG_HIGH
 from tilt.simulate import counts as simulate_counts
-from tilt.simulate import tags
+from tilt.simulate import further, tags
 from tilt.simulate.counts import Cells
 from tilt.simulate.world import World, build, stream
 
@@ -39,7 +39,7 @@ KEYS = ["genes", "cells", "gene_seed", "n_genes", "n_silent", "n_cells", "depth"
 KEYS += ["dispersion", "batch_sd", "donor_gene_sd", "handling_sd", "background", "identity"]
 KEYS += ["ambient", "doublets", "low_quality", "proliferating_share", "donor_sd", "abundance"]
 KEYS += ["case", "effects", "interferon"]
-OPTIONAL = ["protein"]
+OPTIONAL = ["protein", "further"]
 TRUTH = [name for name in TRUE_CELLS.columns if name not in ("cell", "sample", "donor")]
 
 
@@ -71,6 +71,7 @@ def read_parameters(path: str | Path) -> dict:
     absent = sorted(set(params["effects"]) - set(params["abundance"]))
     if absent:
         raise ValueError(f"{path}: effects on cell types without abundance: {absent}")
+    further.check(params.get("further", {}), params["abundance"])
     return params
 
 
@@ -94,7 +95,8 @@ def null(params: dict) -> dict:
     """Copy ``params`` with nothing planted: no shift of abundance, interferon as in controls."""
     flat = {label: 0.0 for label in params["effects"]}
     quiet = {"case": params["interferon"]["control"]}
-    return override(params, effects=flat, interferon=quiet)
+    known = {key: value for key, value in params.items() if key != "further"}
+    return override(known, effects=flat, interferon=quiet)
 
 
 def sheet(
@@ -124,14 +126,17 @@ def sheet(
 # ------------------------------------------------------------------ donors
 
 
-def donor(params: dict, name: str, condition: str, seed: int) -> tuple[pd.Series, float]:
-    """Draw a donor: true shares of the cell types (sum 1), and the interferon activity."""
+def donor(
+    params: dict, name: str, condition: str, seed: int, row: Mapping | None = None
+) -> tuple[pd.Series, float]:
+    """Draw a donor (``row`` of the sheet): true shares of the cell types, interferon activity."""
     abundance = pd.Series(params["abundance"], dtype=float)
     is_case = condition == params["case"]
     logs = np.log(abundance)
     logs += stream(seed, "composition", name).normal(0, params["donor_sd"], len(logs))
     if is_case:
         logs += pd.Series(params["effects"], dtype=float).reindex(logs.index).fillna(0.0)
+    logs += further.shift(params.get("further", {}), row or {}, logs.index)
     shares = np.exp(logs - logs.max())
     ifn = params["interferon"]
     level = np.log(ifn["case"] if is_case else ifn["control"])
@@ -171,6 +176,7 @@ def planted(params: dict) -> pd.DataFrame:
     rows.append(("log_ratio_tph", only, "shift of ln(Tph / Th22)"))
     fold = float(np.log(ifn["case"] / ifn["control"]))
     rows.append(("interferon", fold, "shift of the log interferon activity of a donor"))
+    rows += further.planted(params.get("further", {}))
     return pd.DataFrame(rows, columns=list(PLANTED.columns))
 
 
@@ -190,7 +196,7 @@ def sample(world: World, params: dict, row: dict | pd.Series, seed: int) -> ad.A
     row = dict(row)
     name, n = str(row["sample"]), int(params["n_cells"])
     rng = stream(seed, "sample", name)
-    shares, activity = donor(params, str(row["donor"]), row["condition"], seed)
+    shares, activity = donor(params, str(row["donor"]), row["condition"], seed, row)
     doublets = rng.binomial(n, params["doublets"]["share"])
     cells, states = _cells(world, params, row, shares, activity, n + doublets, seed, rng)
     damaged = _damage(params, cells, n, rng)
@@ -262,16 +268,17 @@ def cells(
 
 
 def donor_truth(params: dict, sheet: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """True values of each donor.
+    """True values of the donor of each sample.
 
-    Columns donor, condition, interferon_activity, log_ratio (ln((Tph + Tfh) / Th22) of the true
-    shares), log_ratio_tph, and share_<type>.
+    Columns sample, donor, condition, interferon_activity, log_ratio (ln((Tph + Tfh) / Th22) of the
+    true shares), log_ratio_tph, and share_<type>.
     """
     (tph, *_), (th22, *_) = poles()
     rows = []
-    for row in sheet.drop_duplicates("donor").itertuples():
-        shares, activity = donor(params, str(row.donor), row.condition, seed)
-        values = {"donor": row.donor, "condition": row.condition, "interferon_activity": activity}
+    for row in sheet.to_dict("records"):
+        shares, activity = donor(params, str(row["donor"]), row["condition"], seed, row)
+        values = {key: row[key] for key in ("sample", "donor", "condition")}
+        values["interferon_activity"] = activity
         values["log_ratio"] = log_ratio(shares)
         values["log_ratio_tph"] = float(np.log(shares[tph] / shares[th22]))
         rows.append(values | {f"share_{k}": v for k, v in shares.items()})

@@ -65,8 +65,11 @@ def reorder(keys: np.ndarray, case: np.ndarray, strata: np.ndarray) -> np.ndarra
     return orders
 
 
-def _tail(observed: float, null: np.ndarray, complete: bool) -> float:
-    """Share of studentized effects as far from zero as the observed one."""
+def tail(observed: float, null: np.ndarray, complete: bool) -> float:
+    """Two-sided p of ``observed`` among ``null`` (m,), of which it is one where all are there.
+
+    Both studentized.
+    """
     extreme = int(np.sum(np.abs(null) >= abs(observed) * (1 - TIE) - TIE / 100))
     return extreme / len(null) if complete else (extreme + 1) / (len(null) + 1)
 
@@ -117,7 +120,7 @@ def permutation_p(
     null = studentized(residual[orders], fit)
     if not observed_se > 0:
         return np.nan, null
-    return _tail(observed / observed_se, null, complete), null
+    return tail(observed / observed_se, null, complete), null
 
 
 def studentized(residuals: np.ndarray, fit: Projection) -> np.ndarray:
@@ -158,7 +161,7 @@ def _inverting(
         with np.errstate(divide="ignore", invalid="ignore"):
             null = (by[0] - shift * by[1]) / np.sqrt(np.maximum(variance, 0))
         null = np.where(np.isnan(null), 0, null)
-        return _tail((effect - shift) / se, null, complete)
+        return tail((effect - shift) / se, null, complete)
 
     low, high = _inverted(p_of, effect, se)
     return Estimate(effect, np.nan, np.nan, low, high, p_of(0.0))
