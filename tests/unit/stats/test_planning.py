@@ -194,7 +194,7 @@ def test_the_cohorts_own_row_has_its_own_donors_and_cells():
     cells = np.array([100, 100, 400, 400, 200, 200, 200, 200, 800, 800])
     value = np.array([2.0, 0, 1, 3, -1, 0, 2, -2, 1, 1])
     found = planning.spread(cohort(value, cells, 40 / cells), "E1", ARMS)
-    assert [list(v) for v in found.variance] == [[0.4, 0.4, 0.1, 0.1, 0.2], [0.2] * 3 + [0.05] * 2]
+    assert found.variance.tolist() == [0.4, 0.4, 0.1, 0.1, 0.2, 0.2, 0.2, 0.2, 0.05, 0.05]
     s2 = found.sd[0] ** 2
     weight = [2 / (s2 + 0.4) + 2 / (s2 + 0.1) + 1 / (s2 + 0.2), 3 / (s2 + 0.2) + 2 / (s2 + 0.05)]
     se = np.sqrt(1 / weight[0] + 1 / weight[1])
