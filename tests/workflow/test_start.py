@@ -12,7 +12,7 @@ from running import ROOT, small_cohorts
 def test_fresh_clone_plans_the_whole_demo(workflow):
     jobs = workflow.planned()
     shared = [name for name in jobs if name.startswith("process_samples_demo_")]
-    assert len(shared) == 10 and "process_sample" not in jobs  # four of 36 samples in each
+    assert len(shared) == 11 and "process_sample" not in jobs  # of 22 and 18 samples, by four
     assert jobs["simulate_cohort"] == 2
     assert jobs["write_report"] == 1
     assert jobs["everything"] == 1
