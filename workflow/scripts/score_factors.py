@@ -10,12 +10,12 @@ snakemake: Any  # set by Snakemake
 def main(snakemake: Any) -> None:
     logs.begin(snakemake.log[0])  # before numpy is imported
     from tilt.core import tables
-    from tilt.donors import activity
+    from tilt.donors import factors
 
     tested = tables.read(snakemake.input.tested)
     statistic = tested.dropna(subset=["gene_symbol", "stat"]).set_index("gene_symbol")["stat"]
-    regulon = activity.read_regulon(snakemake.input.regulon)
-    scored = activity.factor_activity(statistic.astype(float), regulon, snakemake.params.factors)
+    regulon = factors.read_regulon(snakemake.input.regulon)
+    scored = factors.of_statistic(statistic.astype(float), regulon, snakemake.params.factors)
     tables.write(scored, snakemake.output[0])
 
 

@@ -7,8 +7,9 @@ be made one by one, in any order, in bounded memory.
     people = sheet(n_control=6, n_case=6, batches=2, seed=1)
     cells = simulate.cells(params, people, markers, signatures, seed=1)   # one AnnData
 
-What is planted in cases: shifts of the log abundance of cell types and a raised interferon
-state. :func:`null` takes both out. Composition is logistic-normal (Aitchison 1982,
+What is planted in cases: shifts of the log abundance of cell types, a raised interferon and a
+lowered AHR-JUN state; in all donors, how the imbalance tracks these states
+(:mod:`tilt.simulate.states`). :func:`null` takes all out. Composition is logistic-normal (Aitchison 1982,
 doi:10.1111/j.2517-6161.1982.tb01195.x): log abundance + donor effect + planted shift, softmax.
 """
 
@@ -29,6 +30,7 @@ from tilt.config import check
 from tilt.core.contracts import PLANTED, TRUE_CELLS
 from tilt.core.terms import ISG_HIGH
 from tilt.simulate import counts as simulate_counts
+from tilt.simulate import states as simulate_states
 from tilt.simulate import tags
 from tilt.simulate.counts import Cells
 from tilt.simulate.world import World, build, stream
@@ -38,7 +40,7 @@ log = logging.getLogger(__name__)
 KEYS = ["genes", "cells", "gene_seed", "n_genes", "n_silent", "n_cells", "depth", "mito_scale"]
 KEYS += ["dispersion", "batch_sd", "donor_gene_sd", "handling_sd", "background", "identity"]
 KEYS += ["ambient", "doublets", "low_quality", "proliferating_share", "donor_sd", "abundance"]
-KEYS += ["case", "effects", "interferon"]
+KEYS += ["case", "effects", *simulate_states.STATES, "tracking"]
 OPTIONAL = ["protein"]
 TRUTH = [name for name in TRUE_CELLS.columns if name not in ("cell", "sample", "donor")]
 
@@ -91,10 +93,10 @@ def override(params: dict, **changes: Any) -> dict:
 
 
 def null(params: dict) -> dict:
-    """Copy ``params`` with nothing planted: no shift of abundance, interferon as in controls."""
+    """Copy ``params`` with nothing planted: no shift, states as in controls, none tracked."""
     flat = {label: 0.0 for label in params["effects"]}
-    quiet = {"case": params["interferon"]["control"]}
-    return override(params, effects=flat, interferon=quiet)
+    quiet = {s: {"case": params[s]["control"]} for s in simulate_states.STATES}
+    return override(params, effects=flat, tracking=dict.fromkeys(params["tracking"], 0.0), **quiet)
 
 
 def sheet(
@@ -124,18 +126,19 @@ def sheet(
 # ------------------------------------------------------------------ donors
 
 
-def donor(params: dict, name: str, condition: str, seed: int) -> tuple[pd.Series, float]:
-    """Draw a donor: true shares of the cell types (sum 1), and the interferon activity."""
+def donor(
+    params: dict, name: str, condition: str, seed: int
+) -> tuple[pd.Series, dict[str, float]]:
+    """Draw a donor: true shares of the cell types (sum 1), and the activity of each state."""
     abundance = pd.Series(params["abundance"], dtype=float)
     is_case = condition == params["case"]
     logs = np.log(abundance)
-    logs += stream(seed, "composition", name).normal(0, params["donor_sd"], len(logs))
+    activity, far = simulate_states.of_donor(params, name, is_case, seed)
+    noise = stream(seed, "composition", name).normal(0, params["donor_sd"], len(logs))
+    logs += simulate_states.tracked(pd.Series(noise, logs.index), poles(), far, params)
     if is_case:
         logs += pd.Series(params["effects"], dtype=float).reindex(logs.index).fillna(0.0)
     shares = np.exp(logs - logs.max())
-    ifn = params["interferon"]
-    level = np.log(ifn["case"] if is_case else ifn["control"])
-    activity = float(np.exp(level + ifn["sd"] * stream(seed, "interferon", name).normal()))
     return shares / shares.sum(), activity
 
 
@@ -159,7 +162,6 @@ def planted(params: dict) -> pd.DataFrame:
     abundance = pd.Series(params["abundance"], dtype=float)
     effects = pd.Series(params["effects"], dtype=float).reindex(abundance.index).fillna(0.0)
     shifted = abundance * np.exp(effects)
-    ifn = params["interferon"]
     rows = [
         (f"abundance:{k}", v, "shift of the log abundance, relative to unshifted types")
         for k, v in effects.items()
@@ -169,8 +171,12 @@ def planted(params: dict) -> pd.DataFrame:
     only = effects[tph] - effects[th22]
     rows.append(("log_ratio", ratio, "shift of ln((Tph + Tfh) / Th22)"))
     rows.append(("log_ratio_tph", only, "shift of ln(Tph / Th22)"))
-    fold = float(np.log(ifn["case"] / ifn["control"]))
-    rows.append(("interferon", fold, "shift of the log interferon activity of a donor"))
+    for state in simulate_states.STATES:
+        fold = float(np.log(params[state]["case"] / params[state]["control"]))
+        rows.append((state, fold, f"shift of the log {state} activity of a donor"))
+        r = float(params["tracking"].get(state, 0.0))
+        told = f"correlation of the log {state} activity with the place between the poles"
+        rows.append((f"tracking:{state}", r, told))
     return pd.DataFrame(rows, columns=list(PLANTED.columns))
 
 
@@ -264,14 +270,15 @@ def cells(
 def donor_truth(params: dict, sheet: pd.DataFrame, seed: int) -> pd.DataFrame:
     """True values of each donor.
 
-    Columns donor, condition, interferon_activity, log_ratio (ln((Tph + Tfh) / Th22) of the true
+    Columns donor, condition, interferon_activity, ahr_jun_activity, log_ratio (ln((Tph + Tfh) / Th22) of the true
     shares), log_ratio_tph, and share_<type>.
     """
     (tph, *_), (th22, *_) = poles()
     rows = []
     for row in sheet.drop_duplicates("donor").itertuples():
         shares, activity = donor(params, str(row.donor), row.condition, seed)
-        values = {"donor": row.donor, "condition": row.condition, "interferon_activity": activity}
+        values = {"donor": row.donor, "condition": row.condition}
+        values |= {f"{state}_activity": value for state, value in activity.items()}
         values["log_ratio"] = log_ratio(shares)
         values["log_ratio_tph"] = float(np.log(shares[tph] / shares[th22]))
         rows.append(values | {f"share_{k}": v for k, v in shares.items()})
@@ -286,7 +293,7 @@ def _cells(
     params: dict,
     row: pd.Series,
     shares: pd.Series,
-    activity: pd.DataFrame,
+    activity: dict[str, float],
     n: int,
     seed: int,
     rng: np.random.Generator,
@@ -305,8 +312,10 @@ def _cells(
     depth = d["median"] * np.exp(spread + rng.normal(0, d["cell_sd"], n))
     depth *= types["depth"].to_numpy()[kind]
     ifn = params["interferon"]
-    high = rng.random(n) < min(ifn["high_per_activity"] * activity, ifn["high_max"])
-    interferon = np.where(high, rng.gamma(6, 1 / 6, n), activity * rng.gamma(2, 1 / 2, n))
+    quiet = activity["interferon"]
+    high = rng.random(n) < min(ifn["high_per_activity"] * quiet, ifn["high_max"])
+    interferon = np.where(high, rng.gamma(6, 1 / 6, n), quiet * rng.gamma(2, 1 / 2, n))
+    ahr_jun = stream(seed, "ahr_jun of cells", str(row["sample"])).gamma(2, 1 / 2, n)
     cycling = rng.random(n) < params["proliferating_share"]
     found = Cells(
         kind=kind,
@@ -317,6 +326,7 @@ def _cells(
         ambient=np.zeros(n),
         mito=np.full(n, np.nan),
         interferon=interferon,
+        ahr_jun=activity["ahr_jun"] * ahr_jun,
         proliferating=cycling * rng.uniform(0.5, 1.5, n),
     )
     return found, {ISG_HIGH: high, "proliferating": cycling}
