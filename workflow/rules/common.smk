@@ -50,6 +50,13 @@ def own_table(name):
 MARKERS = [CONFIG["resources"]["markers"], CONFIG["resources"]["shares"]]
 # What sorted T cells express; not the user's to change, but labels are made anew when it does.
 REFERENCE = own_table("reference.tsv")
+# Responses to perturbations: those that ship, and the user's.
+RESPONSES = [own_table("perturbations.tsv")]
+RESPONSES += (
+    [CONFIG["stats"]["perturbations"]] if CONFIG["stats"]["perturbations"] else []
+)
+# Tables of the activity of transcription factors, which need their targets.
+FACTORS = ["factor_activity", "factor_tests"] if CONFIG["stats"]["regulon"] else []
 
 
 # On a machine of its own a run may use its memory and no more, unless `--resources mem_mb` says so:
@@ -112,6 +119,8 @@ def final_tables():
         "results/meta.tsv",
         "results/signature_overlaps.tsv",
         *expand(by_cohort, cohort=COHORTS, table=["tests", "specifications"]),
-        *expand(by_cohort, cohort=CELLS, table=["mediators"]),
+        *expand(
+            by_cohort, cohort=CELLS, table=["mediators", "perturbations", *FACTORS]
+        ),
         *expand(by_subset, cohort=CELLS, folder=folders, subset=subsets),
     ]

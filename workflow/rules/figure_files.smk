@@ -9,7 +9,7 @@ if workflow.is_main_process:
     plots.write_captions(CAPTIONS, (TILT / "report" / "figure.rst").read_text())
 
 # Of the registry a job uses the recipes of its own figures, which are a param.
-LISTS = ("tilt.figures.registry", "tilt.figures.registry_designs")
+LISTS = tuple(f"tilt.figures.registry{part}" for part in ("", "_designs", "_mediators"))
 
 # By what a figure says of its cohorts.
 COHORTS_OF = {
@@ -36,10 +36,10 @@ def figure_input(job):
 def of_subsets(file, cohort):
     """A file of a cohort, or one for each subset tested for expression where it has {subset}."""
     path = f"results/{cohort}/{file}"
-    if "{subset}" not in file:
-        return path
     # Without a table of regulons there are no factors.
-    absent = file.startswith("factors/") and not CONFIG["stats"]["regulon"]
+    absent = file.startswith("factor") and not CONFIG["stats"]["regulon"]
+    if "{subset}" not in file:
+        return [] if absent else path
     return expand(path, subset=[] if absent else CONFIG["stats"]["de_subsets"])
 
 

@@ -41,7 +41,7 @@ def predictor_weights(signatures: pd.DataFrame, name: str) -> pd.Series:
 
 
 def outcome_genes(signatures: pd.DataFrame) -> set[str]:
-    """Genes that define the imbalance: of both poles, and those a predictor would be circular by."""
+    """Genes that define the imbalance: those of both poles, and :data:`CIRCULAR`."""
     known = set(signatures["set"])
     return set(CIRCULAR).union(*(weights(signatures, o).index for o in OUTCOMES if o in known))
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ("perturbation", "gene", "log2_fold_change")
+RESPONSE = ("perturbation", "gene", "log2_fold_change")  # columns of a table of responses
 
 
 def read(paths: Iterable[str | Path]) -> pd.DataFrame:
@@ -21,10 +21,10 @@ def read(paths: Iterable[str | Path]) -> pd.DataFrame:
     found: dict[str, pd.DataFrame] = {}
     for path in paths:
         table = pd.read_csv(path, sep="\t", comment="#", dtype=str, keep_default_na=False)
-        absent = [name for name in COLUMNS if name not in table]
+        absent = [name for name in RESPONSE if name not in table]
         if absent:
             raise ValueError(f"{path}: no column {absent}; it has {list(table.columns)}")
-        table = table[list(COLUMNS)].astype({"log2_fold_change": float})
+        table = table[list(RESPONSE)].astype({"log2_fold_change": float})
         twice = table.duplicated(["perturbation", "gene"])
         if twice.any():
             row = table[twice].iloc[0]

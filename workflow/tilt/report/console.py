@@ -30,6 +30,8 @@ STAGES: dict[str, dict[str, float]] = {
     "comparisons": {
         "compare_donors": 1,
         "compare_mediators": 1,
+        "compare_factors": 2,
+        "compare_perturbations": 1.5,
         "compare_exposures": 1,
         "compare_groups": 1,
         "compare_visits": 1,

@@ -9,8 +9,8 @@ be made one by one, in any order, in bounded memory.
 
 What is planted in cases: shifts of the log abundance of cell types, a raised interferon and a
 lowered AHR-JUN state; in all donors, how the imbalance tracks these states
-(:mod:`tilt.simulate.states`). :func:`null` takes all out. Composition is logistic-normal (Aitchison 1982,
-doi:10.1111/j.2517-6161.1982.tb01195.x): log abundance + donor effect + planted shift, softmax.
+(:mod:`tilt.simulate.states`). :func:`null` takes all out. Composition is logistic-normal
+(Aitchison 1982, doi:10.1111/j.2517-6161.1982.tb01195.x): log abundance + donor effect + planted shift, softmax.
 """
 
 import copy
@@ -126,9 +126,7 @@ def sheet(
 # ------------------------------------------------------------------ donors
 
 
-def donor(
-    params: dict, name: str, condition: str, seed: int
-) -> tuple[pd.Series, dict[str, float]]:
+def donor(params: dict, name: str, condition: str, seed: int) -> tuple[pd.Series, dict[str, float]]:
     """Draw a donor: true shares of the cell types (sum 1), and the activity of each state."""
     abundance = pd.Series(params["abundance"], dtype=float)
     is_case = condition == params["case"]
@@ -171,12 +169,7 @@ def planted(params: dict) -> pd.DataFrame:
     only = effects[tph] - effects[th22]
     rows.append(("log_ratio", ratio, "shift of ln((Tph + Tfh) / Th22)"))
     rows.append(("log_ratio_tph", only, "shift of ln(Tph / Th22)"))
-    for state in simulate_states.STATES:
-        fold = float(np.log(params[state]["case"] / params[state]["control"]))
-        rows.append((state, fold, f"shift of the log {state} activity of a donor"))
-        r = float(params["tracking"].get(state, 0.0))
-        told = f"correlation of the log {state} activity with the place between the poles"
-        rows.append((f"tracking:{state}", r, told))
+    rows += simulate_states.planted(params)
     return pd.DataFrame(rows, columns=list(PLANTED.columns))
 
 
@@ -270,8 +263,8 @@ def cells(
 def donor_truth(params: dict, sheet: pd.DataFrame, seed: int) -> pd.DataFrame:
     """True values of each donor.
 
-    Columns donor, condition, interferon_activity, ahr_jun_activity, log_ratio (ln((Tph + Tfh) / Th22) of the true
-    shares), log_ratio_tph, and share_<type>.
+    Columns donor, condition, interferon_activity, ahr_jun_activity, log_ratio (ln((Tph + Tfh) /
+    Th22) of the true shares), log_ratio_tph, and share_<type>.
     """
     (tph, *_), (th22, *_) = poles()
     rows = []

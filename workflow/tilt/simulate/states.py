@@ -43,3 +43,15 @@ def tracked(
     own = float(noise @ line)
     pulled = params["donor_sd"] * sum(r * far[state] for state, r in tracking.items())
     return noise + (pulled + np.sqrt(left) * own - own) * line
+
+
+def planted(params: dict) -> list[tuple[str, float, str]]:
+    """Rows of planted.tsv: shift of each state in cases, and how the imbalance tracks it."""
+    rows = []
+    for state in STATES:
+        fold = float(np.log(params[state]["case"] / params[state]["control"]))
+        r = float(params["tracking"].get(state, 0.0))
+        told = f"correlation of the log {state} activity with the place between the poles"
+        rows.append((state, fold, f"shift of the log {state} activity of a donor"))
+        rows.append((f"tracking:{state}", r, told))
+    return rows

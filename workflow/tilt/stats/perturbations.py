@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from tilt.core.contracts import PERTURBATION_NULLS, PERTURBATIONS
-from tilt.core.terms import ESTIMATORS, UNIT_KEY, WORKING_SET
+from tilt.core.terms import UNIT_KEY, WORKING_SET
 from tilt.core.text import count
 from tilt.donors import imbalance, pseudobulk
 from tilt.genes import tables as gene_tables
