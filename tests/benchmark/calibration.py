@@ -270,7 +270,8 @@ def expression_(table: Table) -> None:
             columns=["source", "target", "weight"],
         )
         statistic = tested.set_index("gene_symbol")["stat"].astype(float)
-        scored = activity.factor_activity(statistic, regulon, regulon["source"].unique())
+        edges = factors.Regulon(regulon, {})
+        scored = factors.of_statistic(statistic, edges, regulon["source"].unique())
         factors += list(scored["p"] < 0.05)
     table.add("false positives, expression", "PyDESeq2 genes", np.mean(genes), RATE, cohorts)
     table.add("false positives, expression", "ULM factors", np.mean(factors), RATE, cohorts)

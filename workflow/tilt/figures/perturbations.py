@@ -1,5 +1,7 @@
 """Responses to perturbations along the imbalance of donors, each beside its random sets."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -70,7 +72,7 @@ def reach(ax: Axes, rows: pd.DataFrame, nulls: pd.DataFrame) -> None:
     ax.xaxis.set_major_locator(style.few_ticks(5))
 
 
-def numbers(row) -> str:
+def numbers(row: Any) -> str:
     """Effect, interval and q by donors; p against random sets and the genes in a second line."""
     return (
         f"{forest.effect_text(row)}\n"

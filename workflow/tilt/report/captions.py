@@ -239,8 +239,8 @@ def perturbations(results: CohortResults) -> str:
         "define the imbalance, projected on the slopes of genes on the leading estimator within "
         "the arms; each gene beside genes of like expression. OLS with HC2, "
         f"{adjustment(results)}; q by Benjamini-Hochberg over the perturbations. Gray: random sets "
-        "of as many genes matched for expression. An association: blood taken at one time cannot show what would "
-        "move the imbalance."
+        "of as many genes matched for expression. An association: blood taken at one time cannot "
+        "show what would move the imbalance."
     )
 
 

@@ -214,8 +214,8 @@ def statistics_text(config: dict, cohorts: list[CohortResults]) -> str:
             "Differential expression: PyDESeq2 on pseudobulk, genes with "
             f"{design.MIN_COUNT} counts in as many donors as the smaller arm has. {factors}"
             "Responses to perturbations (log fold changes, without genes that define the "
-            "imbalance) were projected on the slopes of all genes on the leading estimator within the "
-            "arms, each gene beside genes of like expression, tested by donors and against "
+            "imbalance) were projected on the slopes of all genes on the leading estimator within "
+            "the arms, each gene beside genes of like expression, tested by donors and against "
             f"{stats['random_sets']:,} random sets of as many genes matched for expression. "
         )
     if len(cohorts) > 1:

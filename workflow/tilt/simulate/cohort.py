@@ -10,7 +10,8 @@ be made one by one, in any order, in bounded memory.
 What is planted in cases: shifts of the log abundance of cell types, a raised interferon and a
 lowered AHR-JUN state; in all donors, how the imbalance tracks these states
 (:mod:`tilt.simulate.states`). :func:`null` takes all out. Composition is logistic-normal
-(Aitchison 1982, doi:10.1111/j.2517-6161.1982.tb01195.x): log abundance + donor effect + planted shift, softmax.
+(Aitchison 1982, doi:10.1111/j.2517-6161.1982.tb01195.x): log abundance + donor effect + planted
+shift, softmax.
 """
 
 import copy
