@@ -30,7 +30,7 @@ import pooled_cohorts as pooled  # noqa: E402
 from calibration_table import COVER, RATE, Table  # noqa: E402
 from scipy import stats  # noqa: E402
 from tilt.config import check  # noqa: E402
-from tilt.donors import activity, composition, imbalance, pseudobulk  # noqa: E402
+from tilt.donors import activity, composition, factors, imbalance, pseudobulk  # noqa: E402
 from tilt.simulate import cohort as simulate  # noqa: E402
 from tilt.stats import (  # noqa: E402
     contrast,

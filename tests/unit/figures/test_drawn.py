@@ -284,7 +284,7 @@ def test_what_cannot_be_shown_is_a_sentence():
     for fig, table in (
         activity.draw_interferon(none, empty, COHORT),
         activity.draw_all(none, empty, COHORT),
-        factors.draw({}, {}, COHORT),
+        factors.draw(made_up.factor_tests().iloc[:0], {}, {}, COHORT),
         ambient.draw(made_up.ambient(people)[:0], COHORT),
         volcano.draw({}, COHORT),
         labels.draw(pd.DataFrame(columns=["author_label", "subset"]), COHORT),

@@ -35,12 +35,12 @@ def draw(
         return style.sentence(cohort, TITLE, text)
     rows = perturbations.head(MOST).reset_index(drop=True)
     rows["y"] = np.arange(len(rows), dtype=float)
-    known = rows[forest.estimable(rows)].iloc[0]
     fig = style.figure(cohort, TITLE, "double", 8.5 * len(rows) + 30)
     ax, side = fig.subplots(1, 2, width_ratios=(1, 1.1), squeeze=False)[0]
     for row in rows.itertuples():
         histogram(ax, nulls[nulls["perturbation"] == row.perturbation], row.y)
-    forest.draw(ax, None, rows, dict.fromkeys(rows["y"], COLOR))
+    shown = rows[forest.estimable(rows)]
+    forest.draw(ax, None, shown, dict.fromkeys(shown["y"], COLOR))
     reach(ax, rows, nulls)
     for row, good in zip(rows.itertuples(), forest.estimable(rows), strict=True):
         text = numbers(row) if good else forest.missing_text(row.reason, 60)
@@ -49,6 +49,7 @@ def draw(
     ax.set_yticks(rows["y"], [pretty(name) for name in rows["perturbation"]])
     for one in (ax, side):
         one.set_ylim(len(rows) - 0.4, -0.8)
+    known = shown.iloc[0]
     n = f"n = {int(known.n_case)} {cohort.case}, {int(known.n_control)} {cohort.control}"
     ax.set_xlabel(f"genes of the response (SD) per SD of {ESTIMATORS[known.estimator].axis}")
     style.mark(ax, "a", f"responses along the imbalance, within the arms ({n})")
