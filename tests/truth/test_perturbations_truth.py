@@ -53,10 +53,11 @@ def test_where_nothing_is_planted_few_are_found_by_donors_or_beside_random_sets(
         found, _ = pooled.compared(params, pooled.people(10, 12, seed), seed, 99)
         rows.append(found[found["estimable"]])
     table = pd.concat(rows)
-    assert table["perturbation"].value_counts().to_dict() == {"IFNB": 60, "AHR_AGONIST": 60}
-    # 120 tests at 5%: 6 expected, more than 13 in one of 300 such runs
-    assert (table["p"] < 0.05).sum() <= 13
-    assert (table["p_random"] < 0.05).sum() <= 13
+    assert set(table["perturbation"].value_counts()[["IFNB", "AHR_AGONIST"]]) == {60}
+    # at 5% more than half as many again and 5 in one of some hundred such runs
+    most = 0.075 * len(table) + 5
+    assert (table["p"] < 0.05).sum() <= most
+    assert (table["p_random"] < 0.05).sum() <= most
     assert (table["p"] < 0.5).mean() == pytest.approx(0.5, abs=0.15)
     assert (table["p_random"] < 0.5).mean() == pytest.approx(0.5, abs=0.15)
 
