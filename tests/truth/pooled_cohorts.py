@@ -78,10 +78,12 @@ def people(n_control: int, n_case: int, seed: int) -> pd.DataFrame:
     return simulate.sheet(n_control, n_case, batches=2, seed=seed)
 
 
-def compared(params: dict, people: pd.DataFrame, seed: int, n_random: int = 200, responses=None):
+def compared(
+    params: dict, people: pd.DataFrame, seed: int, n_random: int = 200, responses=None, cells=500
+):
     """Perturbations of a drawn cohort, batch as a stratum: the two tables of the rule."""
     _, signatures, _, known = shipped()
-    bulk, found = draw(params, people, seed)
+    bulk, found = draw(params, people, seed, cells)
     donors = people[["donor", "condition", "batch"]].assign(cohort="pooled")
     declared = design.Contrast("SLE", "control", (), ("batch",))
     return perturbations.compare(
