@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import yaml
 from running import ROOT, small_cohorts
@@ -26,6 +27,19 @@ def test_workflow_folder_alone_plans_the_same(workflow):
     )
     assert "process_sample" in done.stdout
     assert "write_report" in done.stdout
+
+
+def test_jobs_run_where_the_folder_of_the_environment_has_a_blank(workflow):
+    home = workflow.folder / "mes données"
+    home.mkdir()
+    (home / "env").symlink_to(sys.prefix)
+    python = home / "env/bin" / Path(sys.executable).name
+    command = [str(python), "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--cores", "1"]
+    wanted = "results/signature_overlaps.tsv"
+    subprocess.run([*command, "--directory", str(home), wanted], check=True)
+    table = (home / wanted).read_text().splitlines()
+    assert len(table) > 1
+    assert table[0].startswith("set_a\tset_b\t")
 
 
 def test_every_rule_says_what_it_logs_and_needs():

@@ -14,6 +14,8 @@ from tilt.core.code import digest as code
 from tilt.figures import names
 from tilt.io import layouts
 
+sys.executable = machine.ShellPath(sys.executable)  # of the commands of jobs
+
 # Names in the config are looked up from the working directory, then from the checkout.
 SETTINGS, PROBLEMS = check.check(
     config, [Path.cwd(), TILT.parent], given=workflow.config_settings.config

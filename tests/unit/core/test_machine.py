@@ -35,3 +35,10 @@ def test_a_machine_too_small_for_a_cohort_is_told(tmp_path):
     words = machine.shortage([raw], need - 1)
     assert words.startswith(f"its 8.0 GB of raw files need up to {need / 1000:.1f} GB")
     assert "Fix: " in words
+
+
+def test_path_of_python_is_one_word_of_a_command_and_itself_in_a_list():
+    path = machine.ShellPath("/home/me/mes données; x/python")
+    assert f"{path} -m snakemake" == "'/home/me/mes données; x/python' -m snakemake"
+    assert "{}".format(machine.ShellPath("/usr/bin/python3")) == "/usr/bin/python3"
+    assert [path] == ["/home/me/mes données; x/python"]

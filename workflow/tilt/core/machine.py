@@ -1,6 +1,7 @@
 """What this machine has, and what files weigh."""
 
 import os
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,6 +15,18 @@ LIMITS = (
 # hold a count in half of that.
 BASE_MB = 1_000
 PER_RAW_MB = 0.6
+
+
+class ShellPath(str):
+    """A path that a shell takes as one word wherever it is formatted into a command.
+
+    Snakemake (9.27) writes ``sys.executable`` into its commands as it is, so an environment below
+    a folder with a blank in its name could not run a job. As an item of a list it is the path.
+    """
+
+    def __format__(self, spec: str) -> str:
+        """The path, quoted where a shell would split it."""
+        return format(shlex.quote(str(self)), spec)
 
 
 def memory_mb(limits: Iterable[Path] = LIMITS) -> int:
