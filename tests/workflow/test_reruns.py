@@ -129,7 +129,7 @@ COMPARED |= {"plot_donors", "plot_specifications"}
 GENES = PLOTS - {"plot_quality"} | COMPARED
 GENES |= {"select_genes", "embed_cells", "map_cells", "cluster_cells", "annotate_cells"}
 GENES |= {"assemble_tcells", "count_composition", "sum_pseudobulk", "score_activity"}
-EXPRESSED = {"compare_expression", "score_factors"}
+EXPRESSED = {"compare_expression", "compare_factors"}
 GENES |= {"estimate_imbalance"} | EXPRESSED
 LABELS = GENES - {"select_genes", "embed_cells", "map_cells", "cluster_cells"}
 GATHERED = GENES | {"gather_cohort", "list_donors", "plot_quality"}
@@ -215,7 +215,7 @@ CHANGES = {
     "no regulon": (settings(stats={"regulon": ""}), *[{"plot_specifications"}] * 2, REPORT),
     "factors": (
         settings(stats={"factors": ["AHR", "JUN"]}),
-        *[{"score_factors", "compare_factors", "plot_specifications"}] * 2,
+        *[{"compare_factors", "plot_specifications"}] * 2,
         REPORT,
     ),
     "a perturbation of one's own": (

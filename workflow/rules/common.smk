@@ -57,6 +57,7 @@ RESPONSES = [own_table("perturbations.tsv")]
 RESPONSES += (
     [CONFIG["stats"]["perturbations"]] if CONFIG["stats"]["perturbations"] else []
 )
+DE_SUBSETS = CONFIG["stats"]["de_subsets"]  # groups of cells whose genes are compared
 # Tables of the activity of transcription factors, which need their targets.
 FACTORS = ["factor_activity", "factor_tests"] if CONFIG["stats"]["regulon"] else []
 

@@ -28,34 +28,13 @@ rule compare_mediators:
         "../scripts/compare_mediators.py"
 
 
-rule score_factors:
-    input:
-        tested="results/{cohort}/de/{subset}.tsv",
-        regulon=CONFIG["stats"]["regulon"] or [],
-    output:
-        "results/{cohort}/factors/{subset}.tsv",
-    log:
-        "logs/{cohort}/score_factors/{subset}.log",
-    benchmark:
-        "benchmarks/{cohort}/score_factors/{subset}.tsv"
-    conda:
-        "../../envs/tilt.yaml"
-    threads: 1
-    resources:
-        mem_mb=jobs.memory(1500),
-        runtime=20,
-    params:
-        factors=CONFIG["stats"]["factors"],
-        code=code("score_factors"),
-    script:
-        "../scripts/score_factors.py"
-
-
 rule compare_factors:
     input:
         pseudobulk="results/{cohort}/pseudobulk.h5ad",
+        tested=expand("results/{{cohort}}/de/{subset}.tsv", subset=DE_SUBSETS),
         regulon=CONFIG["stats"]["regulon"] or [],
     output:
+        scored=expand("results/{{cohort}}/factors/{subset}.tsv", subset=DE_SUBSETS),
         activity="results/{cohort}/factor_activity.tsv",
         tests="results/{cohort}/factor_tests.tsv",
     log:

@@ -1,4 +1,4 @@
-"""Infer the activity of transcription factors in each donor, and compare the arms."""
+"""Activity of transcription factors: in each donor, between the arms, and from the genes."""
 
 from typing import Any
 
@@ -21,6 +21,10 @@ def main(snakemake: Any) -> None:
     donors = plan.arms_of(everyone, params.cohort)
     declared = plan.plan_of(params.stats, params.cohort, donors, params.seed)
     regulon = factors.read_regulon(snakemake.input.regulon)
+    for path, target in zip(snakemake.input.tested, snakemake.output.scored, strict=True):
+        tested = tables.read(path).dropna(subset=["gene_symbol", "stat"])
+        statistic = tested.set_index("gene_symbol")["stat"].astype(float)
+        tables.write(factors.of_statistic(statistic, regulon, params.stats["factors"]), target)
     scored = factors.of_donors(
         ad.read_h5ad(snakemake.input.pseudobulk),
         everyone,

@@ -105,7 +105,7 @@ def panel(ax: Axes, table: pd.DataFrame, reach: float, cohort: CohortLabel) -> N
     ax.set_ylim(len(table) - 0.4, -0.6)
     ax.set_xlim(-reach, reach)
     ax.xaxis.set_major_locator(style.few_ticks(5))
-    ax.set_xlabel(f"activity, {cohort.case} − {cohort.control} (t over the targets)")
+    ax.set_xlabel(f"{cohort.case} − {cohort.control} (t over the targets)")
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
 

@@ -30,7 +30,7 @@ STAGES: dict[str, dict[str, float]] = {
     "comparisons": {
         "compare_donors": 1,
         "compare_mediators": 1,
-        "compare_factors": 2,
+        "compare_factors": 3,
         "compare_perturbations": 1.5,
         "compare_exposures": 1,
         "compare_groups": 1,
@@ -38,7 +38,6 @@ STAGES: dict[str, dict[str, float]] = {
         "compare_expression": 8,
         "compare_signatures": 1.5,
         "explore_specifications": 2.5,
-        "score_factors": 2,
         "combine_cohorts": 4,
     },
     "figures": {"plot_": 8},
