@@ -52,14 +52,6 @@ def own_table(name):
 MARKERS = [CONFIG["resources"]["markers"], CONFIG["resources"]["shares"]]
 # What sorted T cells express; not the user's to change, but labels are made anew when it does.
 REFERENCE = own_table("reference.tsv")
-# Responses to perturbations: those that ship, and the user's.
-RESPONSES = [own_table("perturbations.tsv")]
-RESPONSES += (
-    [CONFIG["stats"]["perturbations"]] if CONFIG["stats"]["perturbations"] else []
-)
-DE_SUBSETS = CONFIG["stats"]["de_subsets"]  # groups of cells whose genes are compared
-# Tables of the activity of transcription factors, which need their targets.
-FACTORS = ["factor_activity", "factor_tests"] if CONFIG["stats"]["regulon"] else []
 
 
 # On a machine of its own a run may use its memory and no more, unless `--resources mem_mb` says so:
@@ -114,10 +106,8 @@ def one_of(cohorts):
 
 def final_tables():
     """Every table of the statistics stage that a run makes."""
-    subsets = CONFIG["stats"]["de_subsets"]
-    folders = ["de", "factors"] if CONFIG["stats"]["regulon"] else ["de"]
     by_cohort = "results/{cohort}/{table}.tsv"
-    by_subset = "results/{cohort}/{folder}/{subset}.tsv"
+    by_subset = "results/{cohort}/de/{subset}.tsv"
     return [
         "results/meta.tsv",
         "results/signature_overlaps.tsv",
@@ -125,5 +115,5 @@ def final_tables():
         *expand(
             by_cohort, cohort=CELLS, table=["mediators", "perturbations", *FACTORS]
         ),
-        *expand(by_subset, cohort=CELLS, folder=folders, subset=subsets),
+        *expand(by_subset, cohort=CELLS, subset=DE_SUBSETS),
     ]

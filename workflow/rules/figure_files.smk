@@ -40,7 +40,7 @@ def of_subsets(file, cohort):
     absent = file.startswith("factor") and not CONFIG["stats"]["regulon"]
     if "{subset}" not in file:
         return [] if absent else path
-    return expand(path, subset=[] if absent else CONFIG["stats"]["de_subsets"])
+    return expand(path, subset=[] if absent else DE_SUBSETS)
 
 
 def files_across(job):

@@ -1,6 +1,15 @@
 # What may set the imbalance: interferon, AHR and JUN, transcription factors, and responses to
 # perturbations. Associations between donors.
 
+# Responses to perturbations: those that ship, and the user's.
+RESPONSES = [own_table("perturbations.tsv")]
+RESPONSES += (
+    [CONFIG["stats"]["perturbations"]] if CONFIG["stats"]["perturbations"] else []
+)
+DE_SUBSETS = CONFIG["stats"]["de_subsets"]  # groups of cells whose genes are compared
+# Tables of the activity of transcription factors, which need their targets.
+FACTORS = ["factor_activity", "factor_tests"] if CONFIG["stats"]["regulon"] else []
+
 
 rule compare_mediators:
     input:
