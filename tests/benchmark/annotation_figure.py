@@ -18,7 +18,7 @@ MARK = {"ls": "", "marker": "D", "ms": 3.2, "mec": DARK, "mew": 0.5}
 def draw(curves: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     """A panel a task: accuracy and macro-F1 of the cells called, by their share.
 
-    ``curves``: task, method, and the columns of :func:`tilt.confidence.curve`.
+    ``curves``: task, method, and the columns of :func:`tilt.labels.label_quality.curve`.
     """
     tasks = list(dict.fromkeys(curves["task"]))
     rows = -(-len(tasks) // 3)

@@ -67,7 +67,7 @@ def test_simulated_tags_hold_what_the_parameters_say():
     params = tag_cohorts.parameters()
     signal = tags.levels(params["protein"], params["cells"]["types"])
     named = signal.rename(columns=lambda name: name.split("_")[0])
-    assert named.loc["CD4_Tph_like", "CD279"] == 70, "the label before its programme"
+    assert named.loc["CD4_Tph_like", "CD279"] == 70, "the label before its program"
     assert named.loc["CD4_CM", "CD279"] == 5 and named.loc["CD4_Naive", "CD279"] == 0
     assert named.loc["B", "CD3"] == 0 and named.loc["Vd2", "CD3"] == 120
     settings = params["protein"] | {"spill": 0.0, "batch_sd": 0.0, "donor_sd": 0.0}

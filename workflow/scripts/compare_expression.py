@@ -26,7 +26,6 @@ def main(snakemake: Any) -> None:
         donors,
         plan.contrast_of(snakemake.params.cohort, snakemake.params.min_donors, donors),
         snakemake.params.min_cells,
-        snakemake.threads,
     )
     tables.write(tested, snakemake.output[0])
 

@@ -16,7 +16,7 @@ def main(snakemake: Any) -> None:
     from tilt.cells import gather
     from tilt.core import tables
     from tilt.core.text import few
-    from tilt.io import store
+    from tilt.io import store, tags
     from tilt.stages import cohort
 
     rows = pd.DataFrame(snakemake.params.rows)
@@ -28,7 +28,7 @@ def main(snakemake: Any) -> None:
             store.read_part(path, "obs"),
             variables[sample],
             store.read_part(path, "X"),
-            store.read_slot(path, "protein"),
+            store.read_slot(path, tags.SLOT),
         )
         for sample, path in samples
     )

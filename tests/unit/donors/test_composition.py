@@ -298,3 +298,14 @@ def test_expected_confusion_adds_up_to_expected_cells():
     assert found["CD4_CM"].sum() == pytest.approx(inside - 0.5)
     assert found.sum() == pytest.approx(inside)
     assert composition.confusion(table, MARKERS).empty
+
+
+def test_lineages_come_in_their_order_below_the_labels():
+    lineages = pd.DataFrame({"cohort": "c", "sample": "A", "donor": "A", "n": [2, 3, 1, 4]})
+    lineages["lineage"] = ["T", "NK", "T", "B"]
+    table = composition.count(cells(), MARKERS, DONORS, "pbmc", lineages)
+    rows = table[table["kind"] == "group"].tail(3 * len(DONORS))
+    assert rows["subset"].drop_duplicates().tolist() == ["B", "NK", "T"]
+    n = rows[rows["donor"] == "A"].set_index("subset")["n"]
+    assert n.to_dict() == {"B": 4, "NK": 3, "T": 3}
+    assert table.index.tolist() == list(range(len(table)))

@@ -69,11 +69,11 @@ def estimate(**more):
 
 def test_log_ratios_of_both_count_estimators():
     table, sentence = estimate()
-    bend = sampling.bend(np.array([30.0, 10.0, 50.0, 9.0]))
+    bias = sampling.log_bias(np.array([30.0, 10.0, 50.0, 9.0]))
     value = table["value"]
-    assert value["E1", "A"] == pytest.approx(np.log(30.5 / 10.5) - bend[0] + bend[1])
-    assert value["E2", "A"] == pytest.approx(np.log(50.5 / 9.5) - bend[2] + bend[3])
-    assert np.abs(bend).max() < 0.002  # ten cells are enough for half a one to be nothing
+    assert value["E1", "A"] == pytest.approx(np.log(30.5 / 10.5) - bias[0] + bias[1])
+    assert value["E2", "A"] == pytest.approx(np.log(50.5 / 9.5) - bias[2] + bias[3])
+    assert np.abs(bias).max() < 0.002  # ten cells are enough for half a one to be nothing
     assert table.loc[("E1", "A"), "variance"] == pytest.approx(1 / 30 + 1 / 10)
     assert table.loc["E3", "variance"].isna().all()
     assert table["leads"].groupby("estimator").all().to_dict() == {

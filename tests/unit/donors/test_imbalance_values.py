@@ -55,9 +55,9 @@ def test_rows_of_a_ratio():
     cells = np.r_[99.0, 100, np.full(N - 2, 500)]
     root = np.sqrt(cells) / np.sqrt(cells).sum()
     tph, th22 = (cells * (root @ (n / cells)) for n in (np.arange(N), np.full(N, 3)))
-    bend = sampling.bend(tph) - sampling.bend(th22)
+    bias = sampling.log_bias(tph) - sampling.log_bias(th22)
     plain = np.log((np.arange(N) + 0.5) / 3.5)
-    assert found["value"].to_numpy()[1:] == pytest.approx((plain - bend)[1:])
+    assert found["value"].to_numpy()[1:] == pytest.approx((plain - bias)[1:])
     assert found["variance"].to_numpy()[1:] == pytest.approx((1 / tph + 1 / th22)[1:])
     assert np.isnan(found["value"].iloc[0]) and not found["estimable"].iloc[0]
     assert found["reason"].tolist() == ["fewer than 100 memory CD4 cells"] + [""] * (N - 1)
@@ -250,7 +250,7 @@ def test_the_whole_table():
     }
     e1 = found[found["estimator"] == "E1"]
     plain = np.log(25.5 / (np.arange(1, N) + 5.5))
-    assert e1["value"].to_numpy()[1:] == pytest.approx(plain, abs=0.05)  # less a small bend
+    assert e1["value"].to_numpy()[1:] == pytest.approx(plain, abs=0.05)  # less a small bias
     e2 = found[found["estimator"] == "E2"]
     assert e2["value"].to_numpy()[1:] == pytest.approx(np.full(N - 1, np.log(9.5 / 4.5)), abs=0.05)
     unscored = composition(Tph=20, Tfh=5, Th22=9, tph_high=0, th22_high=0)

@@ -115,3 +115,49 @@ def test_condition_is_not_read():
     first = protein_axis.counts(aligned, cells, units)
     other = protein_axis.counts(aligned, cells.assign(condition="y"), units.assign(condition="y"))
     pd.testing.assert_frame_equal(first.drop(columns="condition"), other.drop(columns="condition"))
+
+
+def test_rows_stand_below_those_of_the_others_and_a_reason_of_all_is_kept():
+    aligned, cells, units = cohort()
+    counted = protein_axis.counts(aligned, cells, units)
+    before = rows(counted).reset_index().assign(estimator="E1", leads=True, reason="")
+    found = protein_axis.beside(before, counted, N)
+    assert list(found) == list(contracts.IMBALANCE.columns)
+    assert found["estimator"].tolist() == ["E1"] * 3 + ["E4"] * 3
+    assert found["leads"].tolist() == [True] * 3 + [False] * 3
+    assert found["estimable"].all() and set(found["reason"]) == {""}  # just as many as are needed
+    counted.loc[1, ["n_cells", "reason"]] = [0, "no antibody tags of this donor"]
+    counted.loc[2, "n_cells"] = N - 1
+    mixed = protein_axis.beside(before, counted, N).iloc[3:]
+    assert mixed["estimable"].tolist() == [True, False, False]
+    said = ["", "no antibody tags of this donor", f"fewer than {N} memory CD4 cells"]
+    assert mixed["reason"].tolist() == said
+
+
+def test_a_donor_in_two_conditions_has_two_rows_and_one_weight_in_the_cut():
+    aligned, cells, units = cohort(n=100, donors=("D1", "D2"))
+    cells.loc[cells.index[:50], "condition"] = "y"
+    units = pd.concat([units, units.iloc[:1].assign(condition="y")])
+    found = protein_axis.counts(aligned, cells, units)
+    assert found[["donor", "condition", "n_cells"]].to_numpy().tolist() == [
+        ["D1", "x", 50],
+        ["D2", "x", 100],
+        ["D1", "y", 50],
+    ]
+    inside = protein_axis.gates(aligned, cells["donor"].to_numpy())
+    both = inside.all(axis=1)
+    assert found["n_both"].sum() == both.sum()
+    assert found["n_th22"].tolist() == [
+        (inside["th22"] & ~both)[part].sum()
+        for part in (slice(50, 99), slice(100, 199), slice(0, 49))
+    ]
+
+
+def test_a_cell_at_the_cut_is_not_above_it():
+    aligned = pd.DataFrame({p: np.arange(20.0) for p in protein_axis.NEEDED})
+    found = protein_axis.gates(aligned, np.repeat("D1", 20))
+    assert np.flatnonzero(found["th22"]).tolist() == [19]  # 18 is the .95 quantile
+    assert np.flatnonzero(found["tph"]).tolist() == [19]
+    more = pd.DataFrame({p: np.arange(30.0) for p in protein_axis.NEEDED})
+    more.loc[20:, "PD-1"] = np.nan  # these lack an antibody: they move no cut and are in no gate
+    pd.testing.assert_frame_equal(protein_axis.gates(more, np.repeat("D1", 30))[:20], found)

@@ -134,6 +134,7 @@ def test_a_subset_comes_in_the_order_of_units_without_empty_rows():
     counts = np.array([[1, 2], [3, 0], [5, 6], [0, 0]])
     bulk = pseudobulk.assemble(counts, obs, pd.DataFrame({"gene_symbol": ["X", "Y"]}, ["g", "h"]))
     assert bulk.obs_names.tolist() == ["B|SLE|t", "A|control|t", "A|SLE|t", "C|SLE|t"]
+    assert bulk.obs.columns.tolist() == ["donor", "condition", "subset", "n_cells"]
     rows = pseudobulk.of_subset(bulk, "t", 5)
     assert rows.obs_names.tolist() == ["A|SLE|t", "A|control|t", "B|SLE|t"]
     assert pseudobulk.dense(rows).tolist() == [[5, 6], [3, 0], [1, 2]]

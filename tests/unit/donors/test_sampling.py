@@ -8,15 +8,15 @@ def test_the_bend_is_that_of_drawn_cells(expected):
     rng = np.random.default_rng(1)
     share = np.exp(rng.normal(0, sampling.DONOR_SD, 400_000))
     drawn = np.log(rng.poisson(expected * share) + 0.5) - np.log(expected * share)
-    found = float(sampling.bend(np.array([expected]))[0])
+    found = float(sampling.log_bias(np.array([expected]))[0])
     assert found == pytest.approx(drawn.mean(), abs=4 * drawn.std() / np.sqrt(len(drawn)) + 1e-4)
 
 
 def test_the_bend_falls_to_nothing_and_does_not_jump():
     cells = np.geomspace(0.05, 300, 400)
-    bend = sampling.bend(cells)
-    assert bend[0] > 2 and abs(bend[-1]) < 1e-4
-    assert np.abs(np.diff(bend[cells > 20])).max() < 2e-4
+    bias = sampling.log_bias(cells)
+    assert bias[0] > 2 and abs(bias[-1]) < 1e-4
+    assert np.abs(np.diff(bias[cells > 20])).max() < 2e-4
 
 
 def test_lymphopenia_alone_moves_no_ratio():
@@ -42,5 +42,5 @@ def test_lymphopenia_alone_moves_no_ratio():
 
 def test_beyond_sixty_expected_cells_nothing_is_bent():
     least = np.exp(0.5 * sampling.STEPS.min())  # of donors over whom the mean is taken
-    assert sampling.bend(np.array([60.1 / least]))[0] == 0
-    assert sampling.bend(np.array([59.9 / least]))[0] != 0
+    assert sampling.log_bias(np.array([60.1 / least]))[0] == 0
+    assert sampling.log_bias(np.array([59.9 / least]))[0] != 0

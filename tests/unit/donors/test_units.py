@@ -73,3 +73,19 @@ def test_a_column_with_text_among_its_numbers_is_not_averaged():
     found = table([("A", "25"), ("A", "26"), ("B", ">89"), ("C", "31")])
     assert found.loc["A", "age"] == "25+26"
     assert pd.isna(table([("A", "NA"), ("B", "1"), ("C", "2")]).loc["A", "age"])
+
+
+def test_rows_of_some_donors_are_those_of_both_donor_and_condition():
+    donors = pd.DataFrame({"donor": [1, 2], "condition": ["SLE", "control"]})
+    table = pd.DataFrame({"donor": ["1", "1", "2"], "condition": ["SLE", "control", "control"]})
+    assert units.rows_of(table, donors).index.tolist() == [0, 2]
+    whole = table.iloc[[0, 2]]
+    assert units.rows_of(whole, donors) is whole
+    assert units.rows_of(table.iloc[:0], donors).empty
+
+
+def test_numbers_of_a_column_are_floats_and_missing_where_not_known():
+    found = units.numbers(pd.Series(["3", " 4.5", "", "NA", None, "1e2"]))
+    assert found.dtype == float
+    assert found.tolist()[:2] == [3, 4.5] and found.iloc[5] == 100
+    assert found.isna().tolist() == [False, False, True, True, True, False]

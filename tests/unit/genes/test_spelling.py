@@ -7,13 +7,13 @@ PLAIN = ["CD3D", "HLA-DRA", "MT-CO1", "NKX2-1", "C1orf112", "TRBV7-2", "GATA3-AS
 PLAIN += ["RP11-34P13.7", "HLA-DQA1", "FOXP3", "MTCO1P12", "CDR1"]
 
 
-def mended(names):
-    return spelling.mend(names).symbols
+def corrected(names):
+    return spelling.corrected(names).symbols
 
 
 @pytest.mark.parametrize("sign", [".", "_"])
 def test_hyphens_that_r_took_away_come_back(sign):
-    found = spelling.mend([name.replace("-", sign) for name in PLAIN])
+    found = spelling.corrected([name.replace("-", sign) for name in PLAIN])
     assert found.symbols == PLAIN
     told = f"7 gene names with another sign for the hyphen were read as HLA{sign}DRA is HLA-DRA"
     assert found.notes == [told]
@@ -21,19 +21,19 @@ def test_hyphens_that_r_took_away_come_back(sign):
 
 @pytest.mark.parametrize("prefix", ["gene-", "gene:", "GRCh38_", "GRCh38-", "hg19___", "GRCh38___"])
 def test_prefixes_leave(prefix):
-    found = spelling.mend([prefix + name for name in PLAIN])
+    found = spelling.corrected([prefix + name for name in PLAIN])
     assert found.symbols == PLAIN
     assert found.notes == [f"13 gene names with a prefix were read as {prefix}CD3D is CD3D"]
 
 
 def test_small_letters_are_raised_as_the_tables_write_them():
-    found = spelling.mend([name.lower() for name in PLAIN])
+    found = spelling.corrected([name.lower() for name in PLAIN])
     assert found.symbols == PLAIN
     assert found.notes == ["13 gene names in small letters were read as cd3d is CD3D"]
 
 
 def test_all_at_once():
-    assert mended(f"gene-{name.lower().replace('-', '_')}" for name in PLAIN) == PLAIN
+    assert corrected(f"gene-{name.lower().replace('-', '_')}" for name in PLAIN) == PLAIN
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_all_at_once():
 def test_symbol_and_id_joined(form):
     id_ = "ENSG00000167286"
     names = [form.format(s="HLA-DRA", i=id_), "CD4"]
-    found = spelling.mend(names)
+    found = spelling.corrected(names)
     assert found.symbols == ["HLA-DRA", "CD4"]
     assert [name.split(".")[0] for name in found.ids] == [id_, ""]
     told = f"1 gene names joined to an id or transcript were read as {names[0]} is HLA-DRA"
@@ -62,27 +62,27 @@ def test_symbol_and_id_joined(form):
     ],
 )
 def test_names_that_are_right_or_unknown_stay(names):
-    found = spelling.mend(names)
+    found = spelling.corrected(names)
     assert [symbol or id_ for symbol, id_ in zip(found.symbols, found.ids, strict=True)] == names
     assert found.notes == []
 
 
 def test_dots_stay_where_the_table_has_its_hyphens():
     """With hyphens about, a dot is no lost hyphen, save for a name that only so is a known gene."""
-    assert mended(["HLA-DRA", "NKX2.5", "TTC4.CD4", "MT.CO1"]) == [
+    assert corrected(["HLA-DRA", "NKX2.5", "TTC4.CD4", "MT.CO1"]) == [
         *("HLA-DRA", "NKX2.5", "TTC4.CD4", "MT-CO1")
     ]
 
 
 def test_dates_of_a_spreadsheet_are_told():
-    found = spelling.mend(["CD4", "1-Mar", "2-Sep", "MARCHF1"])
+    found = spelling.corrected(["CD4", "1-Mar", "2-Sep", "MARCHF1"])
     assert found.symbols == ["CD4", "1-Mar", "2-Sep", "MARCHF1"]
     assert found.notes[0].startswith("2 gene names are dates made by a spreadsheet (1-Mar)")
 
 
 def test_a_users_own_alias_is_known():
-    assert mended(["MY.GENE"]) == ["MY.GENE"]
-    assert spelling.mend(["MY.GENE"], {"MY-GENE": "CD4"}).symbols == ["MY-GENE"]
+    assert corrected(["MY.GENE"]) == ["MY.GENE"]
+    assert spelling.corrected(["MY.GENE"], {"MY-GENE": "CD4"}).symbols == ["MY-GENE"]
 
 
 def test_the_tables_know_enough():

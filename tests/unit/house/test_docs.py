@@ -1,5 +1,6 @@
 """The pages under docs/ name what there is: figures, files, modules, links, all fifteen answers."""
 
+import pkgutil
 import re
 from pathlib import Path
 
@@ -56,3 +57,18 @@ def test_the_tree_of_the_readme_is_the_one_on_disk():
     assert sorted(told) == sorted(there)
     folders = re.findall(r"^(\w\S*)/ ", text, re.M)
     assert folders and all((ROOT / folder).is_dir() for folder in folders)
+
+
+def test_what_docstrings_refer_to_exists():
+    wrong = []
+    for path in sorted((ROOT / "workflow/tilt").rglob("*.py")):
+        module = ".".join(path.relative_to(ROOT / "workflow").with_suffix("").parts)
+        for reference in re.findall(r":(?:func|data|class|mod):`([^`]+)`", path.read_text()):
+            if reference.startswith("scanpy."):
+                continue
+            whole = reference if reference.startswith("tilt.") else f"{module}.{reference}"
+            try:
+                pkgutil.resolve_name(whole)
+            except AttributeError:
+                wrong.append(f"{module}: {reference}")
+    assert wrong == []

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tilt.io.errors import MAX_COUNT, BadSample, not_counts, split_features
+from tilt.io.errors import MAX_COUNT, BadSample, not_counts, split_features, tags
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,18 @@ def test_features_are_taken_apart(rows, ids, symbols, keep):
     found = split_features(rows)
     assert found[0] == ids and found[1] == list(symbols)
     assert (found[2] if found[2] is None else found[2].tolist()) == keep
+
+
+@pytest.mark.parametrize(
+    ("ids", "symbols", "found"),
+    [
+        ([ID, ID, "CD45RA"], ["CD4", "CD8A", "CD45RA"], [False, False, True]),
+        # where half of the features or fewer have an id, names of proteins may be genes
+        ([ID, "CD45RA"], ["CD4", "CD45RA"], [False, False]),
+        (["CD4", "CD45RA"], ["CD4", "CD45RA"], [False, False]),
+        ([ID, ID, "X"], ["CD4", "CD8A", "HLA-DR"], [False, False, True]),
+        ([ID, ID, "GFP"], ["CD45RA", "CD8A", "GFP"], [False, False, False]),  # a transgene is none
+    ],
+)
+def test_tags_are_told_from_their_names(ids, symbols, found):
+    assert tags(ids, symbols).tolist() == found

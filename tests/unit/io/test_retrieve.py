@@ -253,6 +253,40 @@ def test_all_faults_are_told_and_what_came_is_kept(server, tmp_path):
     assert "gone.gz could not be retrieved" in str(caught.value)
     assert "none.gz: not found (no address is given). Fix: put the file at" in str(caught.value)
     assert (tmp_path / "d/genes.tsv.gz").is_file()
+    lock = json.loads((tmp_path / "d/lock.json").read_text())
+    assert set(lock) == {entry["name"] for entry in entries[:-2]}  # what came is known again
+    assert lock["genes.tsv.gz"]["url"] == server.url("genes.tsv.gz")
+
+
+def test_what_a_file_should_be_is_handed_on_and_the_lock_stands_in_for_a_hash(tmp_path):
+    asked = []
+
+    def fetch_one(urls, target, *, n_bytes, sha256):
+        asked.append((urls, target.name, n_bytes, sha256))
+        target.write_bytes(b"data")
+        return {"url": urls[-1], "bytes": 4, "sha256": fetch.digest(target)}
+
+    sha = hashlib.sha256(b"data").hexdigest()
+    urls = ["https://a.org/x", "https://b.org/x"]
+    entries = [{"name": "x", "urls": [*urls, str(tmp_path / "none")], "bytes": 4}]
+    (record,) = retrieve.retrieve(entries, tmp_path / "d", ["x"], fetch_one)
+    assert record == {"file": "x", "bytes": 4, "sha256": sha, "url": urls[1], "version": ""}
+    (tmp_path / "d/x").unlink()
+    retrieve.retrieve(entries, tmp_path / "d", ["x"], fetch_one)
+    other = [entries[0] | {"sha256": "f" * 64}]
+    (tmp_path / "d/x").unlink()
+    retrieve.retrieve(other, tmp_path / "d", ["x"], fetch_one)
+    assert asked == [(urls, "x", 4, None), (urls, "x", 4, sha), (urls, "x", 4, "f" * 64)]
+
+
+def test_the_first_five_of_the_files_that_are_nowhere_are_named(tmp_path):
+    archives = [{"name": "a.tar"}, {"name": "b.tar"}]
+    six = retrieve._lost(list("uvwxyz"), archives, tmp_path)
+    assert six.startswith(
+        "6 files of the sample sheet are not in a.tar, b.tar: u, v, w, x, y and 1 more. Fix: "
+    )
+    five = retrieve._lost(list("uvwxy"), [], tmp_path)
+    assert "5 files of the sample sheet are not in the files to retrieve: u, v, w, x, y. " in five
 
 
 def test_a_local_copy_in_place_of_an_address(tmp_path):
@@ -293,6 +327,33 @@ def test_cellxgene_names_the_current_version(server, tmp_path):
     server.answers[about] = {"detail": "gone"}
     with pytest.raises(RetrievalError, match="does not name an h5ad of this dataset"):
         retrieve.retrieve(entries, tmp_path / "e", ["perez.h5ad"])
+
+
+def test_what_others_may_have_put_there_is_not_said_to_be_the_archives(tmp_path, monkeypatch):
+    (tmp_path / "copy.tar").write_bytes(archive(FILES))
+    entries = [{"name": "GSE1_RAW.tar", "urls": [str(tmp_path / "copy.tar")], "unpack": True}]
+
+    def urls(private):
+        monkeypatch.setattr(retrieve.shared, "private", lambda _: private)
+        found = retrieve.retrieve(entries, tmp_path / "d", ["GSM1_m.gz"])
+        return {record["file"]: record["url"] for record in found}["GSM1_m.gz"]
+
+    assert urls(private=False) == "GSE1_RAW.tar:GSM1_m.gz"  # just unpacked
+    assert urls(private=True) == "GSE1_RAW.tar:GSM1_m.gz"
+    assert urls(private=False) == str(tmp_path / "d/GSM1_m.gz")
+
+
+def test_an_answer_of_a_service_that_says_it_failed_is_not_believed(monkeypatch):
+    answer = requests.Response()
+    answer.status_code, answer.url = 500, "https://a.org/x"
+    about = {"assets": [{"filetype": "H5AD", "filesize": 5, "url": "https://a.org/y"}]}
+    answer._content = json.dumps(about | {"dataset_version_id": "v1"}).encode()
+    monkeypatch.setattr(requests.Session, "get", lambda *_, **__: answer)
+    source = {"collection": "C", "dataset": "D"}
+    with pytest.raises(RetrievalError, match=r"does not name an h5ad .*\(HTTPError: 500 Server"):
+        retrieve.resolve_cellxgene(source)
+    answer.status_code = 200
+    assert retrieve.resolve_cellxgene(source) == ("https://a.org/y", 5, "v1")
 
 
 def test_nothing_is_asked_without_a_limit_of_patience(server, tmp_path, monkeypatch):

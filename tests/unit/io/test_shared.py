@@ -230,3 +230,18 @@ def test_a_second_run_waits_for_the_first(tmp_path):
         assert not entered.wait(0.5)
     waiting.join(20)
     assert entered.is_set()
+
+
+def test_what_lies_in_the_way_in_words(tmp_path):
+    path = tmp_path / "x"
+    assert shared.planted(path) == ""
+    path.write_bytes(b"")
+    assert shared.planted(path) == ""
+    (tmp_path / "y").hardlink_to(path)
+    assert shared.planted(path) == "another name of a file elsewhere (a hard link)"
+    (tmp_path / "link").symlink_to(path)
+    assert shared.planted(tmp_path / "link") == f"a link to {path}"
+    (tmp_path / "folder").mkdir()
+    assert shared.planted(tmp_path / "folder") == "a folder"
+    os.mkfifo(tmp_path / "pipe")
+    assert shared.planted(tmp_path / "pipe") == "a pipe or a device"

@@ -160,3 +160,68 @@ def test_a_store_that_is_not_there_is_not_made_by_opening_it(tmp_path):
     with pytest.raises(FileNotFoundError):
         blocks.open_store(tmp_path / "absent.zarr")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_tables_beside_the_counts_are_joined_and_missing_where_a_part_has_none(parts, tmp_path):
+    first, _, last = parts
+    first.obsm["tags"] = pd.DataFrame({"CD4": np.arange(11)}, first.obs_names)
+    last.obsm["tags"] = pd.DataFrame({"CD8": [0.5, 1, 2, 3]}, last.obs_names)
+    last.obsm["other"] = pd.DataFrame({"x": [1, 2, 3, 4]}, last.obs_names)
+    blocks.write_store(tmp_path / "t.zarr", parts, first.var)
+    found = blocks.read_slot(tmp_path / "t.zarr", "tags")
+    assert found.index.tolist() == [*first.obs_names, *last.obs_names]
+    assert (found.dtypes == np.float32).all() and list(found) == ["CD4", "CD8"]
+    nothing = [np.nan] * 11
+    assert found["CD4"].tolist()[:11] == list(range(11)) and found["CD4"].isna()[11:].all()
+    np.testing.assert_array_equal(found["CD8"], [*nothing, 0.5, 1, 2, 3])
+    other = blocks.read_slot(tmp_path / "t.zarr", "other")["x"]
+    np.testing.assert_array_equal(other, [*nothing, 1, 2, 3, 4])
+    assert blocks.read_slot(tmp_path / "t.zarr", "none") is None
+    blocks.write_sample(tmp_path / "s.h5ad", first)
+    path = tmp_path / "s.h5ad"
+    assert blocks.read_slot(path, "tags")["CD4"].tolist() == list(range(11))
+    assert blocks.read_slot(path, "none") is None
+    assert blocks.read_part(path, "obs").index.tolist() == first.obs_names.tolist()
+    assert np.array_equal(blocks.read_part(path, "X").toarray(), first.X.toarray())
+
+
+def test_a_store_takes_the_place_of_an_older_one_and_of_a_half_written_one(parts, tmp_path):
+    path, scratch = tmp_path / "counts.zarr", tmp_path / ".counts.zarr.part"
+    for folder in (path, scratch):
+        folder.mkdir()
+        (folder / "old").write_text("x")
+    blocks.write_store(path, parts[:1], parts[0].var)
+    assert not (path / "old").exists() and not scratch.exists()
+    assert blocks.open_store(path).n_obs == 11
+
+
+def test_chosen_genes_bring_their_tables_and_are_whole_numbers(parts, tmp_path):
+    var = parts[0].var.assign(gene_symbol=list("ABCDEFG"))
+    whole = [ad.AnnData(part.X, obs=part.obs, var=var) for part in parts]
+    blocks.write_store(tmp_path / "g.zarr", whole, var)
+    picked = blocks.select_genes(blocks.open_store(tmp_path / "g.zarr"), ["g6", "g2"])
+    assert picked.var["gene_symbol"].tolist() == ["G", "C"]
+    assert picked.obs["donor"].tolist() == ["a"] * 11 + ["c"] * 4
+    assert picked.X.dtype == np.int32 and picked.X.indices.dtype == np.int32
+    assert blocks.open_store(tmp_path / "g.zarr").rows(0, 15).dtype == np.int32
+
+
+def test_no_more_than_a_chunk_waits_in_memory_and_whole_chunks_alone_are_written(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(blocks, "CHUNK", 10)
+    root = zarr.open_group(tmp_path / "g.zarr", mode="w", zarr_format=3)
+    growing = blocks._GrowingCsr(root, 4)
+    row = sparse.csr_matrix(np.array([[1, 2, 0, 3]], dtype=np.int32))
+    written = []
+    for n in (3, 1, 2, 9):  # 9, 12, 18 and 45 counts in all
+        growing.append(sparse.vstack([row] * n).tocsr())
+        written.append(root["X/data"].shape[0])
+        waiting = sum(map(len, growing.kept["data"]))
+        assert waiting < 10 and waiting == sum(map(len, growing.kept["indices"]))
+    assert written == [0, 10, 10, 40]
+    growing.finish()
+    assert root["X/data"][:].tolist() == [1, 2, 3] * 15
+    assert root["X/indices"][:].tolist() == [0, 1, 3] * 15
+    assert root["X/indptr"][:].tolist() == list(range(0, 46, 3))
+    assert root["X"].attrs["shape"] == [15, 4]

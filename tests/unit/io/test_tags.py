@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import rawdata as raw
 import scipy.sparse as sp
-from tilt.io import h5, store
+from tilt.io import h5, store, tags
 from tilt.io.errors import BadSample
 
 TAGS = ["CD4_TotalSeqB", "CD279", "CD4-2", "Hashtag_1", "IgG1_control", "Strange"]
@@ -258,3 +258,37 @@ def test_a_sample_object_keeps_tags_and_is_the_same_bytes_without(tmp_path, matr
     store.write_sample(tmp_path / "b.h5ad", part)
     back = ad.read_h5ad(tmp_path / "b.h5ad").obsm["protein"]
     pd.testing.assert_frame_equal(back, MEANT, check_names=False)
+
+
+def of_cells(barcodes, cells):
+    found = pd.DataFrame({"CD4": range(1, len(barcodes) + 1)}, index=barcodes, dtype=np.int32)
+    return tags.for_cells(found, cells, "S1", "adt")["CD4"]
+
+
+@pytest.mark.parametrize(
+    ("barcodes", "cells", "counts"),
+    [
+        (["A-1", "B-1", "C-1"], ["C-1", "X-1", "A-1"], [3, 0, 1]),
+        (["A", "B"], ["B-1", "A-2"], [2, 1]),  # without what follows the dash
+        (["A-1", "B-1"], ["B", "A"], [2, 1]),
+        (["A-1", "A-2"], ["A-2", "X-1"], [2, 0]),  # as they are, where some are the same
+        (["A", "B", "C", "D"], ["A", "B", "X", "Y", "Z"], [1, 2, 0, 0, 0]),  # half is enough
+    ],
+)
+def test_counts_go_to_the_cell_of_their_barcode(barcodes, cells, counts):
+    found = of_cells(barcodes, cells)
+    assert found.tolist() == counts and found.index.tolist() == cells
+    assert found.dtype == np.int32
+
+
+@pytest.mark.parametrize(
+    ("barcodes", "cells", "n"),
+    [
+        (["A-1", "A-1", "B-1"], ["A-1", "B-1"], 0),  # a barcode twice: whose counts are they?
+        (["A-1", "A-2"], ["A", "B"], 0),
+        (["A", "B", "C", "D"], ["A", "X", "Y", "Z", "W"], 1),
+    ],
+)
+def test_barcodes_that_fit_no_cell_or_two_are_refused(barcodes, cells, n):
+    with pytest.raises(BadSample, match=f"{n} of {len(barcodes)} barcodes of the antibody tags"):
+        of_cells(barcodes, cells)

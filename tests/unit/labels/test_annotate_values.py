@@ -254,12 +254,12 @@ def test_the_panel_is_listed_genes_background_and_variable_genes():
     assert len(set(chosen) - set(without)) > 500 and set(without) < set(chosen)
     wanted = np.isin(symbols, ["CD4", "CCR7", "SIG"])
     excluded = np.array([i % 3 == 0 for i in range(len(symbols))])
-    background = signature_scores.controls(stats["mean"].to_numpy(), wanted | excluded, 5)
+    background = signature_scores.background(stats["mean"].to_numpy(), wanted | excluded, 5)
     expected = set(np.flatnonzero(wanted)) | set(background)
     expected |= {i for i in range(len(symbols)) if i % 2 == 0 and not excluded[i]}
     assert chosen == [f"id{i}" for i in sorted(expected)]
     plain = annotate.panel(stats[["gene_symbol", "mean"]], MARKERS, signatures, 5)
-    background = signature_scores.controls(stats["mean"].to_numpy(), wanted, 5)
+    background = signature_scores.background(stats["mean"].to_numpy(), wanted, 5)
     assert plain == [f"id{i}" for i in sorted(set(np.flatnonzero(wanted)) | set(background))]
 
 

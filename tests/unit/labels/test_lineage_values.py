@@ -64,6 +64,22 @@ def test_look_alikes_are_those_of_a_negative_binomial_background():
     assert (found[38:40] == "T_Mono_classical").all()
 
 
+def test_a_gene_of_two_lineages_counts_where_t_cells_are_said_to_lack_it():
+    counts, depth, _ = t_cells(60)
+    counts[7, [GENES.index(g) for g in ("LYZ", "FCER1A")]] += 30
+    shared = MARKERS.copy()
+    shared.at[3, "positive"] = ["CD74", "FCER1A", "LYZ"]  # cDC, and LYZ is of monocytes too
+
+    def found(markers):
+        return lineage.look_alikes(sparse.csr_matrix(counts), depth, SYMBOLS, markers)[7]
+
+    assert found(shared) == "T_cDC"
+    silent = shared.copy()
+    silent.at[0, "negative"] = ["HBB"]
+    assert found(silent) == ""  # FCER1A alone is left
+    assert found(shared.iloc[1:]) == ""  # the same without a row of T cells
+
+
 @pytest.mark.parametrize("n", [10, 14, 20])
 def test_where_nothing_foreign_is_around_half_a_count_is_the_background(n):
     counts, depth = np.zeros((n, len(GENES)), int), np.full(n, 1000.0)
@@ -164,6 +180,10 @@ def test_the_embedding_is_the_principal_components_of_the_most_variable_genes(mo
     few = lineage.embed(sparse.csr_matrix(counts[:19]), depth[:19], 0)
     assert few.tolist() == np.zeros((19, 1)).tolist()
     assert lineage.embed(sparse.csr_matrix(counts[:20]), depth[:20], 0).shape == (20, 2)
+    many = sparse.csr_matrix(rng.poisson(1.0, (400, 60)))
+    monkeypatch.setattr(lineage, "N_GENES", 60)
+    assert lineage.embed(many, np.full(400, 60.0), 0).shape == (400, 30)
+    assert lineage.embed(many[:, :31], np.full(400, 60.0), 0).shape == (400, 29)
 
 
 def whole_numbers(n, genes=12):

@@ -83,3 +83,39 @@ def test_shown_counts_cells_of_each_label():
     assert (row["n_cells"], row["median"], row["sign"]) == (3, 1.0, "+")
     assert row["share_positive"] == pytest.approx(1 / 3)
     assert found.set_index("label").at["CD8_CM", "sign"] == "-"
+
+
+def test_shown_by_hand_with_quartiles_and_cells_without_a_fit():
+    """Odds of 0 are those of a batch whose signal and background are not apart."""
+    aligned = pd.DataFrame({"CD4": [0.0, 1, 2, 3, 4, 7], "XYZ": [1.0, 1, 1, 1, np.nan, np.nan]})
+    odds = pd.DataFrame({"CD4": [-2.0, 0, 2, 3, 0, 1], "XYZ": [0.0, 0, 0, 0, 0, 0]})
+    subset = ["CD4_CM"] * 4 + ["CD8_CM", "unassigned"]
+    found = protein.shown(aligned, odds, pd.DataFrame({"subset": subset}), MARKERS)
+    assert found["protein"].tolist() == ["CD4", "CD4", "XYZ", "XYZ"]
+    assert found["label"].tolist() == 2 * [n for n in MARKERS["label"] if n in ("CD4_CM", "CD8_CM")]
+    row = found.set_index(["protein", "label"])
+    columns = list(contracts.PROTEIN_EVIDENCE.columns)[3:]
+    assert row.loc[("CD4", "CD4_CM"), columns].tolist() == [4, 1.5, 0.75, 2.25, 2 / 3]
+    one = row.loc[("CD4", "CD8_CM")]
+    assert one[columns[:4]].tolist() == [1, 4, 4, 4] and np.isnan(one["share_positive"])
+    other = row.loc[("XYZ", "CD4_CM")]
+    assert other["sign"] == "" and other["n_cells"] == 4 and np.isnan(other["share_positive"])
+    none = row.loc[("XYZ", "CD8_CM")]
+    assert none["n_cells"] == 0 and np.isnan(none[columns[1:]].astype(float)).all()
+
+
+def test_evidence_of_several_proteins_adds_up_and_a_batch_without_a_fit_says_nothing():
+    table = pd.concat([fits(2.0), fits(4.0).assign(protein="CD8"), fits(1.0).assign(batch="B")])
+    odds = pd.DataFrame({"CD4": [1.0, 1.0, 1.0], "CD8": [-2.0, -2.0, -2.0]}, index=list("abc"))
+    found = protein.of_cells(odds, table, np.array(["A", "B", "C"]), MARKERS)
+    wanted = MARKERS.loc[MARKERS["level"].isin([1, 2]), "label"].tolist()
+    assert list(found) == wanted and found.index.tolist() == list("abc")
+
+    def one(sign, odds, separation):
+        shown = 0.5 + sign * 0.4 * (2 * stats.norm.cdf(separation / 2) - 1)
+        return np.log(2 * (shown * np.exp(odds) + 1 - shown) / (np.exp(odds) + 1))
+
+    assert found.at["a", "CD4_CM"] == pytest.approx(one(1, 1, 2) + one(-1, -2, 4))
+    assert found.at["a", "CD8_CM"] == pytest.approx(one(-1, 1, 2) + one(1, -2, 4))
+    assert found.at["b", "CD4_CM"] == pytest.approx(one(1, 1, 1))  # CD8 was not fitted in B
+    np.testing.assert_allclose(found.loc["c"], 0, atol=1e-12)

@@ -66,21 +66,21 @@ def test_background_genes_come_from_every_bin_of_expression():
     mean = np.r_[0.0, np.random.default_rng(2).permutation(np.arange(1, 500) / 100)]
     listed = np.zeros(500, bool)
     listed[np.argsort(mean)[-100:]] = True
-    chosen = signature_scores.controls(mean, listed, 0, bins=10, per_bin=7)
+    chosen = signature_scores.background(mean, listed, 0, bins=10, per_bin=7)
     assert chosen.tolist() == sorted(set(chosen))
     assert not listed[chosen].any() and (mean[chosen] > 0).all()
     order = np.sort(mean[(mean > 0) & ~listed])
     place = np.searchsorted(order, mean[chosen])
     bins = np.floor(place * 10 / len(order)).astype(int)
     assert np.bincount(bins).tolist() == [7] * 10
-    other = signature_scores.controls(mean, listed, 1, bins=10, per_bin=7)
+    other = signature_scores.background(mean, listed, 1, bins=10, per_bin=7)
     assert other.tolist() != chosen.tolist()
     assert (
-        signature_scores.controls(mean, listed, 0, 10, 99).tolist()
+        signature_scores.background(mean, listed, 0, 10, 99).tolist()
         == np.flatnonzero((mean > 0) & ~listed).tolist()
     )
-    assert len(signature_scores.controls(np.zeros(5), np.zeros(5, bool), 0)) == 0
-    usual = signature_scores.controls(np.arange(1, 3001) / 1e3, np.zeros(3000, bool), 0)
+    assert len(signature_scores.background(np.zeros(5), np.zeros(5, bool), 0)) == 0
+    usual = signature_scores.background(np.arange(1, 3001) / 1e3, np.zeros(3000, bool), 0)
     assert len(usual) == 25 * 40
 
 
@@ -154,4 +154,4 @@ def test_genes_without_counts_give_no_state():
 
 def test_genes_of_equal_mean_are_spread_over_the_bins():
     nothing = np.zeros(100, bool)
-    assert len(signature_scores.controls(np.ones(100), nothing, 0, bins=4, per_bin=5)) == 20
+    assert len(signature_scores.background(np.ones(100), nothing, 0, bins=4, per_bin=5)) == 20

@@ -17,7 +17,7 @@ from tilt.figures import composition, embedding, style
 from tilt.figures.names import p_text, subset_color
 from tilt.figures.registry import FIGURES
 from tilt.report import answer as report_text
-from tilt.report import captions, cell_map, glossary, html_tables, opening, provenance, svg
+from tilt.report import captions, cell_map, html_tables, opening, provenance, svg
 from tilt.report import methods as report_methods
 from tilt.report import page as report
 from tilt.report.answer import CohortResults
@@ -346,12 +346,6 @@ def test_opening_shows_every_donor():
     text = opening.dots(one)
     assert text.count("<circle") == len(rows) > 10
     assert text.count(f'fill="{one.cohort.color("SLE")}"') == (rows["condition"] == "SLE").sum()
-
-
-def test_terms_carry_their_meaning_once_and_text_is_escaped():
-    text = str(glossary.marked("E1 & <b> by E1, I² 60%; PE1 and E1x; Hedges g"))
-    assert text.count('<dfn tabindex="0"') == 3 and text.count("E1</dfn>") == 1
-    assert "&amp; &lt;b&gt; by E1," in text and "PE1 and E1x" in text
 
 
 def test_genes_that_are_not_measured_are_named_and_never_nan():

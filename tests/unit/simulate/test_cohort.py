@@ -275,7 +275,7 @@ def test_lineages_express_their_markers(blood):
         assert inside > 0.5 and inside > 2 * detected(outside, gene), (lineage, gene)
 
 
-def test_poles_express_their_programmes_at_low_detection(params, markers, signatures):
+def test_poles_express_their_programs_at_low_detection(params, markers, signatures):
     sheet = simulate.sheet(3, 0, seed=1)
     more = {"CD4_Tph_like": 20, "CD4_Th22_like": 20}
     cells = good(simulate.cells(params, sheet, markers, signatures, seed=1, abundance=more))

@@ -42,7 +42,7 @@ def cohort(mixed, shift, n=30, seed=0, sd=0.2, cells=100_000, paired=False):
     if paired:
         far = np.tile(far[:n], (2, 1)) + rng.normal(0, 0.1, (2 * n, 1)) * np.eye(5)[4]
     true = np.exp(logs + far)
-    true = cells * true / true.sum(axis=1, keepdims=True)
+    true = np.reshape(cells, (-1, 1)) * true / true.sum(axis=1, keepdims=True)
     sums = true @ mixed
     joint = mixed.T @ np.diag(true.sum(axis=0))  # counted as (row) and truly (column)
     unit = people.assign(denominator="memory_cd4", n_denominator=cells)
@@ -134,6 +134,15 @@ def test_the_seed_alone_decides_what_is_drawn():
     assert one["ci_high"] == pytest.approx(other["ci_high"], rel=0.1)
 
 
+def test_a_donor_of_a_single_cell_has_log_shares_and_one_of_none_has_not():
+    counts = donors(3).assign(n_cells=[1, 0, 500, 40, 300, 2], n_tph=[1, 0, 30, 2, 9, 0])
+    counts["n_th22"] = [0, 0, 10, 1, 9, 1]
+    key = pd.MultiIndex.from_frame(counts.loc[[5, 0, 2], ["donor", "condition"]])
+    some = counts[counts["n_cells"] > 0]
+    whole = imbalance.pole_logs(*(some[c].to_numpy(float) for c in ("n_cells", "n_tph", "n_th22")))
+    assert corrected._pole_logs(counts, key).tolist() == whole[[4, 0, 1]].tolist()
+
+
 def test_mistakes_add_up():
     """Own, crossed and rest of a pole are all there is of it."""
     made = cohort(MIXED, PLANTED)[-1]
@@ -141,6 +150,10 @@ def test_mistakes_add_up():
     assert whole == pytest.approx([1, 1])
     assert made.crossed.diagonal().tolist() == [0, 0]
     assert sorted(made.others.index) == ["CD4_CM", "CD4_Th17"]
+    joint = composition.confusion_table(np.diag([5.0, 2, 1, 1, 1]), NAMES)
+    clear = corrected.mistakes(joint, POLES)  # levels are of all cells of the working set
+    assert clear.level.tolist() == pytest.approx([0.2, 0.1]) and clear.own.tolist() == [1, 1]
+    assert clear.other_level.to_dict() == pytest.approx({"CD4_CM": 0.5, "CD4_Th17": 0.2})
 
 
 def test_no_cells_of_a_pole_no_mistakes():
@@ -163,3 +176,40 @@ def test_the_order_of_donors_changes_nothing_and_three_pairs_are_enough():
     again = corrected.row(turned, *back, made, 1)
     for key in ("effect", "ci_low", "ci_high"):
         assert again[key] == pytest.approx(one[key], rel=1e-9)
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_means_and_their_spread_are_those_of_the_weighted_effect(paired):
+    """Donors of 100 to 40,000 cells: their weights stand in the arms as in the plain row."""
+    cells = np.geomspace(100, 40_000, 6).round()
+    cells = np.r_[cells, cells if paired else cells[::-1] / 2]
+    found, rows, counts, _, _ = cohort(MIXED, PLANTED, n=6, sd=0.1, cells=cells, paired=paired)
+    assert found.root.max() > 2 * found.root.min()
+    logs = corrected._pole_logs(counts, pd.MultiIndex.from_frame(rows[["donor", "condition"]]))
+    assert logs @ [1, -1] == pytest.approx(rows["value"].to_numpy(), rel=1e-12)
+    plain, arms = compared.main_row(found), corrected.arm_means(found, logs)
+    assert (arms[0] - arms[1]) @ [1, -1] == pytest.approx(plain["effect"], rel=1e-9)
+    weight = np.square(found.root)
+    case = np.ones(6, bool) if paired else found.built.case == 1
+    of_arm = zip(found.arms(logs), (weight[case], weight[case if paired else ~case]), strict=True)
+    by_hand = [np.average(values, axis=0, weights=w) for values, w in of_arm]
+    assert arms == pytest.approx(np.array(by_hand), rel=1e-9)
+    spread, across = corrected._spread(found, logs), np.array([1, -1, -1, 1])
+    assert across @ spread @ across == pytest.approx(plain["se"] ** 2, rel=1e-9)
+    if not paired:  # arms are different donors
+        assert spread[:2, 2:] == pytest.approx(np.zeros((2, 2)), abs=1e-15)
+
+
+def test_labels_that_are_not_counted_are_as_common_as_in_the_cohort():
+    _, rows, _, counted, made = cohort(MIXED, PLANTED, n=3)
+    key = pd.MultiIndex.from_frame(rows[["donor", "condition"]])
+    some = counted[counted["subset"] != "CD4_CM"].sample(frac=1, random_state=0)
+    found = corrected._others(some, made, key)
+    where = list(made.others.index)
+    assert (found[:, where.index("CD4_CM")] == 1).all()
+    other = counted[counted["subset"] == "CD4_Th17"].set_index(["donor", "condition"])
+    share = (other["n_expected"] / other["n_denominator"]).reindex(key).to_numpy()
+    expected = share / made.other_level["CD4_Th17"]
+    assert found[:, where.index("CD4_Th17")] == pytest.approx(expected)
+    wider = pd.concat([some, some.assign(denominator="cd4", n_expected=9)])
+    assert corrected._others(wider, made, key) == pytest.approx(found)

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tilt.stats import contrast, design, family
+from tilt.stats import contrast, design, family, inference
 
 N = 24
 PEOPLE = pd.DataFrame(
@@ -36,8 +36,9 @@ def draw(seed):
 
 def test_one_alone_and_copies_keep_their_p():
     value = draw(1)
-    joint, p = ready({"E1": value})
-    assert joint == p
+    for seed in range(6):
+        joint, p = ready({"E1": draw(seed)}, n=99)
+        assert joint == p  # to the last digit: nothing is permuted
     joint, p = ready({"E1": value, "E2": 3 * value + 1, "E3": value})
     assert joint["E2"] == pytest.approx(joint["E1"]) == joint["E3"]
     assert joint["E1"] == pytest.approx(p["E1"], abs=0.015)
@@ -49,6 +50,29 @@ def test_independent_ones_pay_for_each_other():
         sidak = 1 - (1 - p[name]) ** 3
         assert joint[name] == pytest.approx(sidak, abs=0.03)
         assert joint[name] >= p[name]
+
+
+def test_a_joint_p_is_the_share_of_permutations_with_a_p_as_small():
+    """One number a donor, sorted by name, places it in both comparisons; made one by one."""
+    values = {"E1": draw(7), "E2": draw(8)}
+    joint, p = ready(values, n=60)
+    case = (PEOPLE["condition"] == "SLE").to_numpy(float)
+    nuisance = np.column_stack([np.ones(N), PEOPLE["batch"] == "b2"])
+    smallest = []
+    for key in np.random.default_rng(5).random((60, N)):
+        found = []
+        for value in values.values():
+            rest = value - nuisance @ np.linalg.lstsq(nuisance, value)[0]
+            moved = np.empty(N)
+            for batch in ("b1", "b2"):
+                inside = np.flatnonzero(PEOPLE["batch"] == batch)
+                places = inside[np.argsort(-case[inside], kind="stable")]  # cases are filled first
+                moved[places] = rest[inside[np.argsort(key[inside])]]
+            found.append(inference.ols(moved, np.column_stack([nuisance, case])).p)
+        smallest.append(min(found))
+    for name, own in p.items():
+        extreme = sum(one <= own for one in smallest)
+        assert joint[name] == pytest.approx(max(own, (extreme + 1) / 61))
 
 
 def test_donors_that_one_lacks_hardly_make_it_another_estimator():

@@ -139,3 +139,41 @@ def test_the_protein_axis_is_compared_beside_the_others_and_changes_none():
     assert (rows[0] == rows[1])[:2].all() and not found.loc[
         found["estimator"] == "E4", "leads"
     ].any()
+
+
+def test_rows_come_by_estimator_and_in_the_order_that_was_asked_for():
+    donors, values = made(np.random.default_rng(7))
+    found = compare(donors, values)
+    asked = ["severe vs mild", "mild vs none", "none < mild < severe"]
+    assert found["contrast"].tolist() == 2 * asked
+    assert found["estimator"].tolist() == ["E1"] * 3 + ["E3"] * 3
+    assert found["kind"].tolist() == 2 * ["contrast", "contrast", "trend"]
+    assert found["leads"].tolist() == [True] * 3 + [False] * 3 and set(found["cohort"]) == {"one"}
+    pd.testing.assert_frame_equal(compare(donors, values[::-1]), found)
+    alone = compare(donors, values, order=[])
+    numbers = ["effect", "se", "p", "p_holm", "n_case"]
+    np.testing.assert_array_equal(alone[numbers], found[found["kind"] == "contrast"][numbers])
+
+
+def test_just_three_donors_of_a_group_are_enough():
+    donors, values = made(np.random.default_rng(8), sizes=(8, 6, 3))
+    found = compare(donors, values).set_index(["estimator", "contrast"])
+    assert found.loc[("E1", "severe vs mild")].estimable
+    values.loc[(values["estimator"] == "E1") & (values["donor"] == "D16"), "estimable"] = False
+    found = compare(donors, values).set_index(["estimator", "contrast"])
+    row = found.loc[("E1", "severe vs mild")]
+    assert not row.estimable and (row.n_case, row.groups) == (2, "2 severe, 6 mild")
+    assert found.loc[("E3", "severe vs mild")].estimable
+
+
+def test_without_covariates_other_groups_are_in_the_model_and_none_is_named():
+    donors, values = made(np.random.default_rng(9))
+    plan = Plan(design.Contrast("SLE", "control"), permutations=49)
+    found = compare(donors, values, plan=plan)
+    assert set(found["covariates"]) == {"none"}
+    y = values.loc[values["estimator"] == "E1", "value"].to_numpy()
+    by_group = [y[(donors["activity"] == g).to_numpy()] for g in ORDER]
+    row = found.iloc[0]
+    assert row.effect == pytest.approx(by_group[2].mean() - by_group[1].mean())
+    variance = sum(part.var(ddof=1) / len(part) for part in by_group[1:])  # HC2 of two means
+    assert row.se == pytest.approx(np.sqrt(variance))

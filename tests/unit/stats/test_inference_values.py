@@ -63,6 +63,22 @@ def test_degrees_of_freedom_are_donors_less_columns():
     assert inference.project(design[[0, 1, 9, 10]]).df == 1
 
 
+def test_where_a_condition_or_a_residual_is_nothing_but_rounding():
+    """Of a condition that covariates leave 1.2e-9 of there is a difference, of 0.8e-9 none."""
+    sign = np.array([1.0, -1, 1, -1])
+    design = np.column_stack([np.ones(4), np.sqrt(1.2e-9 / 4) * sign])
+    assert np.isfinite(inference.project(design).df_effect)
+    with pytest.raises(ValueError, match="cannot be told"):
+        inference.project(np.column_stack([np.ones(4), np.sqrt(0.8e-9 / 4) * sign]))
+    # one donor far off in x: one minus its leverage is about 2 / (3 x)^2
+    x = np.array([-1.0, 0, 1, 1e6])
+    fit = inference.project(np.column_stack([np.ones(4), x]))
+    assert fit.one_minus_leverage[3] == 1  # 1 - leverage is 2e-12
+    x[3] = 3.3e4
+    left = inference.project(np.column_stack([np.ones(4), x])).one_minus_leverage[3]
+    assert 1e-9 < left < 2e-9
+
+
 def test_the_projection_is_that_of_least_squares():
     y, design = arms(8, 6)
     fit = inference.project(design)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from scipy import stats
 from tilt.core.contracts import MEDIATORS
 from tilt.stats import contrast, design, inference, mediators, precision
 
@@ -86,6 +87,9 @@ def test_donors_are_weighted_as_in_the_comparison_of_the_imbalance():
     assert pick(found, "AHR", "share").effect == pytest.approx(
         1 - slope.params[2] / whole.params[1]
     )
+    told = dict(effect=row.effect, ci_low=row.ci_low, ci_high=row.ci_high)
+    strength = mediators.e_values(told, np.sqrt(whole.scale))
+    assert (row.e_value, row.e_value_limit) == pytest.approx(tuple(strength.values()))
     gap = pick(found, "AHR", "difference")
     assert (gap.effect, gap.method) == (
         pytest.approx(sm.OLS(mine, arms).fit().params["x1"]),
@@ -219,3 +223,79 @@ def test_donors_are_drawn_again_within_arm_and_stratum():
         (tuple(at), len(at)) for at in donors.groupby(["batch", "condition"]).indices.values()
     }
     assert set(drawn) == expected and len(drawn) == 5 * 6
+
+
+def test_the_interval_of_a_share_is_fiellers_by_hand():
+    """Zeros of (part - r whole)^2 = t^2 var(part - r whole), variances from the donors drawn."""
+    donors, _, _, scores, case, y = made(np.random.default_rng(10), 12, 9, own=2.0)
+    built = design.build(donors, design.Contrast("SLE", "control"))
+    score, weight = scores["IFN"].to_numpy(), np.linspace(0.5, 2, 21)
+    found = mediators.share(y, score, np.sqrt(weight), built, 40, np.random.default_rng(5))
+    rng, drawn = np.random.default_rng(5), []
+
+    def both(rows):
+        arms = np.column_stack([np.ones(21), case])[rows]
+        fits = [np.column_stack([arms, score[rows]]), arms]
+        direct, whole = (sm.WLS(y[rows], x, weights=weight[rows]).fit().params[1] for x in fits)
+        return whole - direct, whole
+
+    for _ in range(40):  # controls first, as the arms are numbered
+        parts = [rng.choice(np.flatnonzero(case == arm), n) for arm, n in ((0, 9), (1, 12))]
+        drawn.append(both(np.concatenate(parts)))
+    part, whole = both(np.arange(21))
+    assert found["effect"] == pytest.approx(part / whole) and found["df"] == 18
+    spread = np.cov(np.array(drawn).T)
+    for limit in (found["ci_low"], found["ci_high"]):
+        gap = part - limit * whole
+        variance = spread[0, 0] - 2 * limit * spread[0, 1] + limit**2 * spread[1, 1]
+        assert gap**2 == pytest.approx(stats.t.ppf(0.975, 18) ** 2 * variance)
+    assert found["ci_low"] < found["effect"] < found["ci_high"]
+
+
+@pytest.mark.parametrize(("n", "reason"), [(7, None), (6, "6 donors for 3 columns")])
+def test_a_share_leaves_four_degrees_of_freedom(n, reason):
+    donors, _, _, scores, _, y = made(np.random.default_rng(11), n - 3, 3)
+    built = design.build(donors, design.Contrast("SLE", "control"))
+    score = scores["IFN"].to_numpy()
+    found = mediators.share(y, score, np.ones(n), built, 20, np.random.default_rng(0))
+    assert found.get("reason") == reason or "clearly differ" in found["reason"]
+
+
+def test_a_model_leaves_four_degrees_of_freedom():
+    y, x = np.array([0.0, 1, 0.5, 2, 1.5, 3]), np.array([0.0, 1, 2, 3, 4, 5])
+    six = mediators._fit(y, [np.ones((6, 1)), x[:, None]], np.ones(6))
+    assert six["effect"] == pytest.approx(np.polyfit(x, y, 1)[0])
+    five = mediators._fit(y[:5], [np.ones((5, 1)), x[:5, None]], np.ones(5))
+    assert five == {"method": "ols_hc2", "reason": "5 donors for 2 columns of the model"}
+
+
+def test_without_a_leading_estimator_it_is_e1_and_without_donors_it_says_so():
+    donors, values, activity, *_ = made(np.random.default_rng(12))
+    other = values.assign(estimator="E3", value=values["value"] * 2)
+    both = pd.concat([values.assign(leads=False), other.assign(leads=False)], ignore_index=True)
+    first = compare(donors, values, activity)
+    pd.testing.assert_frame_equal(compare(donors, both, activity), first)
+    third = compare(donors, both.assign(leads=both["estimator"] == "E3"), activity)
+    assert set(third["estimator"]) == {"E3"} and set(first["estimator"]) == {"E1"}
+    assert pick(third, "IFN", "slope").unit == "SD per SD"
+    none = compare(donors, values.assign(estimable=False), activity)
+    assert len(none) == 9
+    assert set(none["reason"]) == {"no donor has both the imbalance and the scores"}
+    few = compare(donors.iloc[18:], values.iloc[18:], activity)
+    assert set(few["reason"]) == {"2 SLE donors; at least 3 in each arm are needed"}
+
+
+def test_scores_of_other_cells_or_not_asked_for_count_for_nothing():
+    donors, values, activity, *_ = made(np.random.default_rng(13))
+    cd4 = activity.assign(subset="cd4", value=-activity["value"])
+    more = pd.concat([cd4, activity], ignore_index=True)
+    found = compare(donors, values, more, names=["IFN", "NONE"], handling=["GONE"])
+    alone = compare(donors, values, activity, names=["IFN"], handling=[])
+    mine = found[found["mediator"] == "IFN"].reset_index(drop=True)
+    same = {"left": mine.drop(columns="q"), "right": alone.drop(columns="q")}
+    pd.testing.assert_frame_equal(**same, check_dtype=False)
+    assert set(mine["adjusted"]) == {"none"}  # there is nothing else to adjust for
+    told = found[found["mediator"] == "NONE"]
+    assert set(told["reason"]) == {"not among the scores of donors"}
+    handled = compare(donors, values, activity, names=["IFN"])
+    assert set(handled["adjusted"]) == {"none", "the others and handling"}

@@ -106,3 +106,15 @@ def test_no_test_no_effects():
     people = donors().assign(condition="SLE")
     designs = contrast.DesignCache(people, plan())
     assert len(null_effects.effects(designs, values(people))) == 0
+
+
+def test_histograms_come_by_estimator_whatever_the_order_of_the_rows():
+    people = donors()
+    first = values(people)
+    third = first.assign(estimator="E3", value=first["value"] ** 2)
+    both = pd.concat([third, first], ignore_index=True)
+    table = null_effects.histograms(people, plan(), both)
+    assert table["estimator"].tolist() == ["E1"] * null_effects.BINS + ["E3"] * null_effects.BINS
+    assert set(table["cohort"]) == {"c"} and set(table.groupby("estimator")["n"].sum()) == {400}
+    again = null_effects.histograms(people, plan(), both[::-1])
+    pd.testing.assert_frame_equal(again, table)

@@ -112,6 +112,78 @@ def test_three_donors_an_arm_are_not_estimable():
         planning.spread(cohort(np.arange(6.0)), "E1", ARMS)
 
 
+def test_four_donors_an_arm_are_enough_and_other_rows_count_for_nothing():
+    value = np.array([1.0, 2, 4, 3, 0, 1, 3, 2])
+    table = cohort(value, [100, 100, 100, 100, 200, 400, 500, 900], 0.25)
+    others = [
+        cohort(np.arange(8.0) ** 2, estimator="E3"),
+        cohort(np.arange(8.0) ** 2).assign(estimable=False, donor=[f"X{i}" for i in range(8)]),
+        cohort(np.arange(8.0) ** 2).assign(condition="RA", donor=[f"Y{i}" for i in range(8)]),
+    ]
+    found = planning.spread(pd.concat([table, *others]), "E1", ARMS)
+    assert (found.n, found.df, found.arms, found.estimator) == ((4, 4), 6, ARMS, "E1")
+    assert (found.cells, found.unit) == (150, 0.25 * 150)  # of the median donor
+    # within arms 10 of 6 degrees of freedom: 10 / (tau2 + 0.25) = 6, or the quantiles
+    sums = np.array([6, *stats.chi2.ppf([0.975, 0.025], 6)])
+    assert found.sd == pytest.approx(np.sqrt(np.maximum(10 / sums - 0.25, 0)), rel=1e-6)
+    with pytest.raises(planning.NoPlan, match="E1 has 4 donors in SLE and 3 in control"):
+        planning.spread(table.iloc[:7], "E1", ARMS)
+
+
+def test_the_cohorts_own_row_has_its_own_donors_and_cells():
+    cells = np.array([100, 100, 400, 400, 200, 200, 200, 200, 800, 800])
+    value = np.array([2.0, 0, 1, 3, -1, 0, 2, -2, 1, 1])
+    found = planning.spread(cohort(value, cells, 40 / cells), "E1", ARMS)
+    assert [list(v) for v in found.variance] == [[0.4, 0.4, 0.1, 0.1, 0.2], [0.2] * 3 + [0.05] * 2]
+    s2 = found.sd[0] ** 2
+    weight = [2 / (s2 + 0.4) + 2 / (s2 + 0.1) + 1 / (s2 + 0.2), 3 / (s2 + 0.2) + 2 / (s2 + 0.05)]
+    se = np.sqrt(1 / weight[0] + 1 / weight[1])
+    assert planning.own_se(found, found.sd[0]) == pytest.approx(se)
+    table = planning.plan(found, 1.2, alpha=0.1, aim=0.9)
+    own = table.iloc[-1]
+    assert own["power"] == pytest.approx(planning.power(1.2 / se, 8, 0.1))
+    found_at = planning.power(own["smallest_effect"] / se, 8, 0.1)
+    assert found_at == pytest.approx(0.9, abs=1e-6)
+    mean = (2 * 0.4 + 2 * 0.1 + 0.2 + 3 * 0.2 + 2 * 0.05) / 10
+    assert own["sd_sampling"] == pytest.approx(np.sqrt(mean)) and own["cells"] == 200
+    assert own["sd"] == pytest.approx(np.sqrt(s2 + mean))
+    assert own["donors_per_arm"] == planning.donors_needed(1.2, own["sd"], 0.1, 0.9)
+    assert own["donors_per_arm_low"] == planning.donors_needed(1.2, own["sd_low"], 0.1, 0.9)
+    assert table["study"].tolist() == ["planned"] * 5 + ["own cohort"]
+    assert table["sd_sampling"].iloc[0] == pytest.approx(np.sqrt(40 / 100))
+    assert table.drop_duplicates(["estimator", "effect", "alpha", "aim"]).shape[0] == 1
+    assert tuple(own[["estimator", "effect", "alpha", "aim"]]) == ("E1", 1.2, 0.1, 0.9)
+    assert table["power"].notna().tolist() == [False] * 5 + [True]
+
+
+def test_an_estimator_without_a_sampling_variance_has_its_own_row_alone():
+    value = np.array([1.0, 2, 4, 3, 0, 1, 3, 2])
+    found = planning.spread(cohort(value, variance=np.nan, estimator="E3"), "E3", ARMS)
+    table = planning.plan(found, 2.0)
+    assert table["study"].tolist() == ["own cohort"] and table["sd_sampling"].isna().all()
+    assert table["sd"].iloc[0] == pytest.approx(np.sqrt(10 / 6))
+    limits = np.sqrt(10 / stats.chi2.ppf([0.975, 0.025], 6))
+    assert table[["sd_low", "sd_high"]].iloc[0].tolist() == pytest.approx(limits)
+
+
+@pytest.mark.parametrize("variance", [0.0, np.nan, np.inf])
+def test_a_ratio_without_a_variance_is_refused(variance):
+    table = cohort(np.arange(8.0), variance=0.2)
+    table.loc[3, "variance"] = variance
+    with pytest.raises(planning.NoPlan, match=r"E1 has a variance that is missing.*Fix"):
+        planning.spread(table, "E1", ARMS)
+
+
+def test_the_power_aimed_at_is_enough_and_the_search_ends():
+    """Seven donors have just this power: seven are needed, and for a hair more eight."""
+    exact = planning.power(1.5 * np.sqrt(7 / 2), 12, 0.05)
+    assert planning.donors_needed(1.5, 1.0, 0.05, exact) == 7
+    assert planning.donors_needed(1.5, 1.0, 0.05, exact + 1e-9) == 8
+    assert planning.donors_needed(0.02, 1.0, 0.05, 0.8) == pytest.approx(39_245, abs=1)
+    assert planning.power(-3.0, 10, 0.05) == planning.power(3.0, 10, 0.05)
+    assert planning.power(0.0, 10, 0.05) == pytest.approx(0.05)
+
+
 def test_pairs_and_donors_all_alike_are_refused():
     table = cohort(np.arange(8.0))
     table["donor"] = [f"D{i % 4}" for i in range(8)]
@@ -149,6 +221,11 @@ def test_a_fold_is_a_difference_of_logarithms():
 def test_alpha_and_power_out_of_range_are_refused(alpha, aim):
     with pytest.raises(planning.NoPlan, match=r"allowed is .*Fix"):
         planning.check(alpha, aim)
+
+
+@pytest.mark.parametrize("alpha, aim", [(0.0001, 0.8), (0.499, 0.6), (0.05, 0.051), (0.05, 0.999)])
+def test_alpha_and_power_at_the_ends_are_allowed(alpha, aim):
+    planning.check(alpha, aim)
 
 
 def test_the_command_says_what_folder_it_needs(tmp_path):

@@ -47,3 +47,23 @@ def test_alike_donors_weigh_alike():
     assert root == pytest.approx(np.ones(10))
     residual = VALUE - DESIGN @ np.linalg.lstsq(DESIGN, VALUE)[0]
     assert tau2 == pytest.approx(residual @ residual / 7 - 0.2, abs=1e-6)
+
+
+@pytest.mark.parametrize("squares", [4.0, 9.5, 36.5, 1000.0])
+def test_alike_variances_leave_the_rest_of_the_mean_square(squares):
+    """Ten donors, nine degrees of freedom: squares / 9 less the variance of sampling."""
+    outcome = np.sqrt(squares / 10) * np.tile([1.0, -1.0], 5)
+    found = precision.between(outcome, np.full(10, 0.01), np.ones((10, 1)))
+    assert found == pytest.approx(squares / 9 - 0.01, rel=1e-6)
+
+
+def test_the_search_gives_up_where_no_ratio_of_cells_can_be():
+    outcome = 1e4 * np.tile([1.0, -1.0], 5)
+    assert precision.between(outcome, np.ones(10), np.ones((10, 1))) == 4**10
+
+
+def test_another_sum_of_squares_can_be_asked_for():
+    outcome = np.tile([1.0, -1.0], 5)
+    found = precision.between(outcome, np.full(10, 0.5), np.ones((10, 1)), rest_sum=4.0)
+    assert found == pytest.approx(10 / 4 - 0.5, rel=1e-6)
+    assert precision.between(outcome, np.full(10, 0.5), np.ones((10, 1)), rest_sum=20.0) == 0

@@ -71,6 +71,34 @@ def test_the_interval_of_pairs_holds_the_shifts_that_a_loop_does_not_reject(effe
     assert_inverts(found, p_of)
 
 
+@pytest.mark.parametrize("unit", [1e-4, 1e4])
+def test_intervals_follow_the_unit_of_the_outcome(unit):
+    orders, _ = resampling.permutations(CASE, np.zeros(9), 126, np.random.default_rng(0), True)
+    fit = inference.project(DESIGN)
+    one, other = (resampling.permutation(y, fit, orders, True) for y in (Y, unit * Y))
+    pairs = [resampling.sign_flip(y, 512, np.random.default_rng(0))[0] for y in (Y, unit * Y)]
+    for small, large in ((one, other), pairs):
+        limits = unit * np.array([small.ci_low, small.ci_high])
+        assert np.isfinite(limits).all()
+        assert (large.ci_low, large.ci_high) == pytest.approx(limits, rel=1e-6)
+
+
+def test_the_bootstrap_is_that_of_a_loop_over_random_signs():
+    """Residuals over the root of one minus leverage, each with a sign: half of them turned."""
+    found = resampling.bootstrap_t(Y, inference.project(DESIGN), 199, np.random.default_rng(4))
+    ols = sm.OLS(Y, DESIGN).fit(cov_type="HC2")
+    residual = ols.resid / np.sqrt(1 - ols.get_influence().hat_matrix_diag)
+    signs = np.random.default_rng(4).choice([-1.0, 1.0], (199, 9))
+    t = np.sort([abs(studentized(residual * sign)) for sign in signs])[::-1]
+    own = ols.params[1] / ols.bse[1]
+    assert found.effect == pytest.approx(ols.params[1])
+    assert found.p == pytest.approx((1 + np.sum(t >= abs(own))) / 200)
+    half = t[9] * ols.bse[1]  # the tenth of 199: 5 % of 200
+    assert (found.ci_low, found.ci_high) == pytest.approx(
+        (found.effect - half, found.effect + half)
+    )
+
+
 def test_effects_without_spread_are_beyond_all_others_and_nothing_is_zero():
     fit = inference.project(DESIGN)
     rows = np.array([CASE, -CASE, np.zeros(9), Y])

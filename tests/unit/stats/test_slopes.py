@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from scipy import stats
 from tilt.core.contracts import EXPOSURE_LINES, EXPOSURES
-from tilt.stats import design, exposures, slopes
+from tilt.stats import design, exposures, precision, slopes
 
 CONTRAST = design.Contrast("SLE", "control", ("age",), ("batch",))
 
@@ -90,6 +91,52 @@ def test_donors_of_few_cells_weigh_less():
     assert abs(weighted["effect"] - 1) < 0.15 < abs(plain["effect"] - 1)
     some = slope(table, variance=np.where(table.index == 0, np.nan, 0.01))[0]
     assert some["method"] == "ols_hc2" and some["effect"] == pytest.approx(plain["effect"])
+
+
+def test_weighted_slope_and_line_are_those_of_weighted_least_squares():
+    table = made(np.random.default_rng(9), 16, slope=1.0)
+    noise = np.geomspace(0.05, 8, 16)
+    row, line = slope(table, variance=noise)
+    columns = [table["condition"] == "SLE", table["batch"] == "A", table["age"].astype(float)]
+    matrix = sm.add_constant(np.column_stack([*columns, table["x"]]).astype(float))
+    tau2 = precision.between(table["value"].to_numpy(), noise, matrix)
+    fit = sm.WLS(table["value"], matrix, weights=1 / (noise + tau2)).fit(cov_type="HC2")
+    assert (row["effect"], row["se"]) == pytest.approx((fit.params.iloc[-1], fit.bse.iloc[-1]))
+    assert row["reason"] == f"donors weighted by precision, SD between donors {np.sqrt(tau2):.2g}"
+    # over the range of x, at the plain mean of the covariates: donors count alike in where it is
+    at = np.tile(matrix.mean(axis=0), (slopes.POINTS, 1))
+    at[:, -1] = np.linspace(table["x"].min(), table["x"].max(), slopes.POINTS)
+    assert line["x"].to_numpy() == pytest.approx(at[:, -1])
+    assert line["fit"].to_numpy() == pytest.approx(at @ fit.params.to_numpy())
+    se = np.sqrt(np.einsum("ij,jk,ik->i", at, fit.cov_params().to_numpy(), at))
+    half = stats.t.ppf(0.975, row["df"]) * se
+    assert (line["high"] - line["fit"]).to_numpy() == pytest.approx(half)
+    assert (line["fit"] - line["low"]).to_numpy() == pytest.approx(half)
+
+
+def test_residuals_are_reordered_within_strata():
+    """p by 99 reorderings made one by one: what is left of y moves inside its batch only."""
+    table = made(np.random.default_rng(11), 14, slope=0.4)
+    row, _ = slope(table, permutations=99)
+    columns = [table["condition"] == "SLE", table["batch"] == "A", table["age"].astype(float)]
+    nuisance = sm.add_constant(np.column_stack(columns).astype(float))
+    whole = np.column_stack([nuisance, table["x"]])
+    rest = sm.OLS(table["value"], nuisance).fit().resid.to_numpy()
+
+    def t(outcome):
+        return abs(sm.OLS(outcome, whole).fit(cov_type="HC2").tvalues[-1])
+
+    keys = np.random.default_rng(3).random((99, 14))
+    inside = [np.flatnonzero(table["batch"] == name) for name in "AB"]
+    extreme = 0
+    for key in keys:
+        moved = rest.copy()
+        for places in inside:
+            moved[places] = rest[places[np.argsort(key[places])]]
+        extreme += t(moved) >= t(rest) - 1e-9
+    assert row["p_permuted"] == pytest.approx((extreme + 1) / 100)
+    free = slope(table, permutations=99, contrast=design.Contrast("SLE", "control", ("age",)))[0]
+    assert free["p_permuted"] != row["p_permuted"]
 
 
 def test_what_cannot_be_estimated_says_why():

@@ -108,14 +108,14 @@ def same(row, expected):
 
 
 def log_ratio(a, b, cells, least=1):
-    """Ratio less what half a cell is expected to bend it, and its expected variance."""
+    """Ratio less what half a cell is expected to bias it by, and its expected variance."""
     weight = np.sqrt(cells)
     some = cells > 0
     expected = [cells * np.average(n[some] / cells[some], weights=weight[some]) for n in (a, b)]
-    bend = sampling.bend(np.maximum(expected[0], 1e-9)) - sampling.bend(
+    bias = sampling.log_bias(np.maximum(expected[0], 1e-9)) - sampling.log_bias(
         np.maximum(expected[1], 1e-9)
     )
-    value = np.where(cells >= least, np.log((a + 0.5) / (b + 0.5)) - bend, np.nan)
+    value = np.where(cells >= least, np.log((a + 0.5) / (b + 0.5)) - bias, np.nan)
     with np.errstate(divide="ignore"):
         return value, 1 / expected[0] + 1 / expected[1]
 
@@ -155,8 +155,8 @@ def test_a_unit_without_rows_of_the_other_label_has_none_of_its_cells(study):
         "donor"
     )
     n = counts_of(study, "CD4_Tph_like") + counts_of(study, "CD4_Tfh_circ")
-    bend = np.log((n[3] + 0.5) / 0.5) - table.loc["D03", "value"]
-    assert abs(bend) < 0.1  # no cell of the other label: half a one
+    bias = np.log((n[3] + 0.5) / 0.5) - table.loc["D03", "value"]
+    assert abs(bias) < 0.1  # no cell of the other label: half a one
 
 
 @pytest.mark.parametrize("quantile", [0.9, 0.975])

@@ -7,7 +7,7 @@ import statsmodels.api as sm
 from scipy import stats
 from tilt.core.contracts import CHANGES
 from tilt.core.text import at_visit
-from tilt.stats import design, visits
+from tilt.stats import design, precision, visits
 from tilt.stats.compared import Plan
 
 PLAN = Plan(design.Contrast("SLE", "control", ("age",)), permutations=49, seed=2)
@@ -111,6 +111,47 @@ def test_ratios_weigh_donors_by_the_precision_of_both_visits():
     )
 
 
+def test_every_later_visit_is_set_against_the_first_with_holm_over_them():
+    donors, values = made(np.random.default_rng(7), (6, 5), (1.0, 0.2))
+    third = values[values["condition"].str.contains("after")].copy()
+    third["value"] += np.random.default_rng(8).normal(0.5, 1, len(third))
+    third["condition"] = third["condition"].str.replace("after", "late")
+    more = donors[donors["condition"].str.contains("after")].copy()
+    more["condition"] = more["condition"].str.replace("after", "late")
+    donors, values = pd.concat([donors, more]), pd.concat([values, third], ignore_index=True)
+    found = visits.compare(donors, PLAN, values, [*ORDER, "late"])
+    assert found["visit"].tolist() == ["after"] * 3 + ["late"] * 3
+    assert set(found["since"]) == {"flare"} and set(found["cohort"]) == {"one"}
+    assert found["among"].tolist() == 2 * ["SLE", "control", "SLE minus control"]
+    y = values.pivot(index="donor", columns="condition", values="value")
+    late = pick(found[found["visit"] == "late"], "SLE")
+    assert late.effect == pytest.approx((y["SLE (late)"] - y["SLE"]).mean())
+    for _, same in found.groupby("among"):
+        p = np.sort(same["p"])
+        assert np.sort(same["p_holm"]) == pytest.approx([min(2 * p[0], 1), max(2 * p[0], p[1])])
+    assert found["covariates"].tolist() == 2 * ["none", "none", "age"]
+    whole = found.iloc[2]
+    assert "without both visits" not in whole.reason and whole.n == 11
+
+
+def test_a_difference_of_changes_is_weighted_by_the_sum_of_both_variances():
+    donors, values = made(np.random.default_rng(9), (7, 6), (1.0, 0.0), variance=0.1)
+    rng = np.random.default_rng(10)
+    values["variance"] = rng.uniform(0.05, 5, len(values))
+    row = pick(visits.compare(donors, PLAN, values, ORDER), "SLE minus control")
+    later = values.assign(later=values["condition"].str.contains("after"))
+    y, v = (later.pivot(index="donor", columns="later", values=c) for c in ("value", "variance"))
+    first = donors[~donors["condition"].str.contains("after")].set_index("donor").loc[y.index]
+    x = np.column_stack(
+        [np.ones(13), first["age"].astype(float), first["condition"] == "SLE"]
+    ).astype(float)
+    gap, spread = (y[True] - y[False]).to_numpy(), (v[True] + v[False]).to_numpy()
+    tau2 = precision.between(gap, spread, x)
+    fit = sm.WLS(gap, x, weights=1 / (spread + tau2)).fit(cov_type="HC2")
+    assert (row.effect, row.se) == pytest.approx((fit.params[2], fit.bse[2]))
+    assert row.method == "wls_hc2"
+
+
 def test_the_protein_axis_is_compared_beside_the_others():
     donors, values = made(np.random.default_rng(5), change=(1.0, 0.0))
     both = pd.concat([values, values.assign(estimator="E4", leads=False)], ignore_index=True)
@@ -121,3 +162,15 @@ def test_the_protein_axis_is_compared_beside_the_others():
     more = found[found["estimator"] == "E4"]
     assert more["effect"].tolist() == found.loc[found["estimator"] == "E1", "effect"].tolist()
     assert set(more["unit"]) == {"ln ratio"} and not more["leads"].any()
+
+
+def test_rows_come_by_estimator_whatever_the_order_of_the_values():
+    donors, values = made(np.random.default_rng(11))
+    both = pd.concat([values.assign(estimator="E3", leads=False), values], ignore_index=True)
+    found = visits.compare(donors, PLAN, both, ORDER)
+    assert found["estimator"].tolist() == ["E1"] * 3 + ["E3"] * 3
+    assert found["leads"].tolist() == [True] * 3 + [False] * 3
+    numbers = ["effect", "se", "p", "n", "p_holm"]
+    again = visits.compare(donors, PLAN, both[::-1], ORDER)
+    np.testing.assert_allclose(again[numbers], found[numbers])
+    assert set(found["unit"][3:]) == {"SD"} and set(found["unit"][:3]) == {"ln ratio"}

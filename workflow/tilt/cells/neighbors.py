@@ -37,7 +37,7 @@ def nearest_cells(points: np.ndarray, k: int, threads: int = 1) -> tuple[np.ndar
     index.add(points)
     square, near = _search(index, points, k + 1, threads)
     itself = near == np.arange(n)[:, None]
-    # The cell itself comes first unless a twin does; then the last neighbor gives way.
+    # The cell itself comes first unless one just like it does; then the last neighbor gives way.
     itself[~itself.any(axis=1), -1] = True
     square, near = square[~itself].reshape(n, k), near[~itself].reshape(n, k)
     return near, np.sqrt(np.maximum(square, 0))

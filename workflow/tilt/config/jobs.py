@@ -13,8 +13,8 @@ from tilt.core import machine
 from tilt.core.terms import FILE_COLUMNS, WORKING_SET
 from tilt.io import layouts
 
-SHARED_FROM = 32  # samples of a cohort from which on they share jobs
-MOST = 8  # samples in a job, and jobs that there are at the least, to run beside each other
+SHARED_FROM = 12  # samples of a cohort from which on they share jobs
+LEAST, MOST = 4, 8  # samples in a job
 SOURCE: tuple[str, ...]
 SOURCE = ("format", "folder", "genes_file", "genome", "file", "h5ad", "cell_table", "author_labels")
 SOURCE += ("protein",)
@@ -227,15 +227,15 @@ class SharedJob:
 def sample_jobs(cohorts: Mapping[str, Mapping]) -> Iterable[OneSample | SharedJob]:
     """Jobs on samples.
 
-    Half of the time of a small sample is Python's start, so the samples of large cohorts share
-    jobs, 4 to ``MOST`` in each, in the order of their sheets.
+    Half of the time of a small sample is Python's start, so the samples of cohorts share jobs,
+    ``LEAST`` to ``MOST`` in each, in the order of their sheets.
     """
     shared = [c for c in cohorts.values() if len(c["samples"]) >= SHARED_FROM]
     yield OneSample(cohorts, "|".join(c["name"] for c in cohorts.values() if c not in shared))
     for cohort in shared:
         # In the order of the sheet, so that samples added at its end change no other job.
         names = cohort.get("sheet_order") or [row["sample"] for row in cohort["samples"]]
-        size = min(MOST, len(names) // MOST)
+        size = min(MOST, max(LEAST, len(names) // MOST))
         for number, first in enumerate(range(0, len(names), size), start=1):
             yield SharedJob(cohort, number, names[first : first + size])
 

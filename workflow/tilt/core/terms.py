@@ -15,7 +15,7 @@ BRANCH = "level1"  # column of the branch of a T cell (CD4, CD8, MAIT, ...)
 LEVELS = {BRANCH: "branch", "subset": "subset"}  # columns of a label, from coarse to fine: words
 
 # Groups of cells that shares are taken of. The working set is what the imbalance is measured in:
-# memory CD4 T cells, regulatory and naive ones left out (tilt.labels.working_set).
+# memory CD4 T cells, regulatory and naive ones left out (tilt.cells.groups.masks).
 WORKING_SET = "memory_cd4"
 GROUPS = (WORKING_SET, "cd4", "t")  # from narrow to wide
 DENOMINATORS = (*GROUPS, "pbmc")
@@ -86,7 +86,7 @@ PRIMARY, SECONDARY, SENSITIVITY, EXPLORATORY = (
 )
 ROLES = (PRIMARY, SECONDARY, SENSITIVITY, EXPLORATORY)
 # One of them is the declared method of a quantity: its interval, its p, its verdict.
-MODERATED = "_moderated"  # behind the method whose variance other subsets taught
+MODERATED = "_moderated"  # behind the method whose variance is moderated by other subsets
 CORRECTED = "corrected_"  # before the method of a row that is corrected for mislabeled cells
 MAIN_METHODS = (
     *("arcsine_ols_hc2", "wls_hc2", "ols_hc2", "paired_t"),

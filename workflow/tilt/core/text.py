@@ -1,8 +1,10 @@
 """Numbers, nouns and names as they are written in tables, figures, text and paths."""
 
 import csv
+import math
 import re
 import unicodedata
+from decimal import Decimal
 
 UNSEEN = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")  # characters of no width
 SAFE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -16,6 +18,15 @@ def number(n: float) -> str:
 def count(n: int, thing: str) -> str:
     """Number and noun: ``1 donor``, ``2,000 donors``."""
     return f"{number(n)} {thing}" + ("" if n == 1 else "s")
+
+
+def figures(value: float) -> str:
+    """A number to two figures, without an exponent, with a true minus."""
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else str(value).replace("inf", "∞").replace("-", "−")
+    short = Decimal(f"{value:.2g}")
+    text = f"{short:,.0f}" if abs(short) >= 10 else f"{short.normalize():f}"
+    return text.replace("-", "−")
 
 
 def few(values: list, n: int = 5) -> str:

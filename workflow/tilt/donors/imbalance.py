@@ -1,7 +1,7 @@
 """The imbalance of each donor: three estimators agreed beforehand, and which of them leads.
 
 E1  ln((n_Tph/Tfh + 0.5) / (n_Th22-like + 0.5)) of labeled memory CD4 cells, summed probabilities
-    where the labels have them, less the bend that half a cell makes
+    where the labels have them, less the bias that half a cell makes
 E2  the same ratio of cells above a label-blind score threshold (tph_high, th22_high)
 E3  donor pseudobulk axis: mean(w z | TPH) - mean(w z | TH22) over the working set
 
@@ -107,14 +107,14 @@ def ratio_values(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Log-ratio of each donor and what sampling leaves to chance in it, both (donors,).
 
-    The value is :func:`log_ratio` less the bend that half a cell is expected to make in so many
-    cells (:func:`tilt.donors.sampling.bend`), so that donors with few cells do not lean toward
-    equal poles. Bend and variance follow from the donor's cells and the shares of all donors. A
-    donor without cells has an infinite variance.
+    The value is :func:`log_ratio` less the bias that half a cell is expected to make in so many
+    cells (:func:`tilt.donors.sampling.log_bias`), so that donors with few cells are not pulled
+    toward equal poles. Bias and variance follow from the donor's cells and the shares of all
+    donors. A donor without cells has an infinite variance.
     """
     expected = [np.maximum(expected_cells(cells, n), 1e-9) for n in (n_tph, n_th22)]
-    bend = sampling.bend(expected[0]) - sampling.bend(expected[1])
-    return log_ratio(n_tph, n_th22) - bend, 1 / expected[0] + 1 / expected[1]
+    bias = sampling.log_bias(expected[0]) - sampling.log_bias(expected[1])
+    return log_ratio(n_tph, n_th22) - bias, 1 / expected[0] + 1 / expected[1]
 
 
 def pole_logs(cells: np.ndarray, n_tph: np.ndarray, n_th22: np.ndarray) -> np.ndarray:
@@ -122,10 +122,10 @@ def pole_logs(cells: np.ndarray, n_tph: np.ndarray, n_th22: np.ndarray) -> np.nd
 
     The first less the second is the value of :func:`ratio_values`.
     """
-    logs = [
-        np.log(n + 0.5) - np.log(cells) - sampling.bend(np.maximum(expected_cells(cells, n), 1e-9))
-        for n in (n_tph, n_th22)
-    ]
+    logs = []
+    for n in (n_tph, n_th22):
+        bias = sampling.log_bias(np.maximum(expected_cells(cells, n), 1e-9))
+        logs.append(np.log(n + 0.5) - np.log(cells) - bias)
     return np.column_stack(logs)
 
 
@@ -335,7 +335,7 @@ def estimate(
     Parameters
     ----------
     composition
-        From :func:`tilt.composition.count` or ``from_table``.
+        From :func:`tilt.donors.composition.count` or ``from_table``.
     bulk
         Pseudobulk with the subset memory_cd4; None for composition-table cohorts.
     donors

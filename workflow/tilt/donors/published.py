@@ -241,7 +241,7 @@ def from_table(
 
     Returns
     -------
-    As :func:`tilt.composition.count`, one denominator: the sum of all columns.
+    As :func:`tilt.donors.composition.count`, one denominator: the sum of all columns.
 
     Raises
     ------

@@ -4,12 +4,12 @@ import numpy as np
 from scipy import special
 
 DONOR_SD = 0.5  # of log shares between donors (SCIENCE 6: 0.5 to 0.8)
-MANY = 60.0  # expected cells beyond which half a cell bends nothing (by less than 0.0002)
+MANY = 60.0  # expected cells beyond which half a cell biases nothing (by less than 0.0002)
 STEPS, WEIGHTS = np.polynomial.hermite_e.hermegauss(15)  # over donors
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
 
 
-def bend(expected: np.ndarray) -> np.ndarray:
+def log_bias(expected: np.ndarray) -> np.ndarray:
     """Mean of ln(n + 0.5) less ln(expected), n Poisson around shares of log-normal donors.
 
     Half a cell keeps the logarithm of nothing finite, and pulls donors of few cells toward it: by

@@ -83,7 +83,7 @@ def draw_all(
         return style.sentence(cohort, ACTIVITY_TITLE, text)
     spread = usable(activity).groupby(["signature", "subset"])["value"].std().rename("sd")
     table = found.merge(spread, left_on=["quantity", "denominator"], right_index=True, how="left")
-    table["standardised"] = table["effect"] / table["sd"]
+    table["standardized"] = table["effect"] / table["sd"]
     subsets = list(
         dict.fromkeys(
             [s for s in GROUPS if s in set(table["denominator"])] + list(table["denominator"])
@@ -126,8 +126,8 @@ def draw_cells(
     frames = []
     for row, good in zip(table.itertuples(), forest.estimable(table), strict=True):
         y, x = subsets.index(row.denominator), signatures.index(row.quantity)
-        if good and row.standardised == row.standardised:
-            values[y, x] = row.standardised
+        if good and row.standardized == row.standardized:
+            values[y, x] = row.standardized
             if row.ci_low > 0 or row.ci_high < 0:
                 frames.append((x, y))
     colors = style.diverging(CONTROL_COLOR, CASE_COLOR)

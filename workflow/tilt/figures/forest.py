@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from tilt.core.terms import MAIN_METHODS, PRIMARY, SECONDARY
+from tilt.core.text import figures
 from tilt.figures import style
 from tilt.figures.names import DARK, GRAY, p_text
 
@@ -23,7 +24,7 @@ def effect_text(row: Any) -> str:
     """
     text = f"{signed(row.effect)} [{signed(row.ci_low, '')}, {signed(row.ci_high, '')}]"
     if getattr(row, "fold", np.nan) == getattr(row, "fold", np.nan):
-        text = f"×{row.fold:.2g} [{row.fold_low:.2g}, {row.fold_high:.2g}]".replace("inf", "∞")
+        text = f"×{figures(row.fold)} [{figures(row.fold_low)}, {figures(row.fold_high)}]"
         points = getattr(row, "points", np.nan)
         text += f", {signed(points, digits=1)} pp" if points == points else ""
     for name in ("q", "p"):

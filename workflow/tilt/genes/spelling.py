@@ -39,7 +39,7 @@ DATES = re.compile(r"^\d{1,2}-(?:Mar|Sep|Dec)$|^(?:Mar|Sep|Dec)-\d{1,2}$", re.IG
 
 @dataclass
 class Spelled:
-    """Names mended: ``symbols`` and ``ids`` ("" where the name has none), and what was changed.
+    """Corrected names: ``symbols`` and ``ids`` ("" where the name has none), and what was changed.
 
     ``notes``: one sentence a kind of change, with its number and an example.
     """
@@ -64,7 +64,7 @@ def shipped() -> frozenset[str]:
     return frozenset(name for name in names if not ENSEMBL.match(name))
 
 
-def mend(names: Iterable[str], aliases: Mapping[str, str] | None = None) -> Spelled:
+def corrected(names: Iterable[str], aliases: Mapping[str, str] | None = None) -> Spelled:
     """Undo what other programs do to gene names.
 
     Parameters

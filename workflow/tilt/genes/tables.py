@@ -183,9 +183,9 @@ def names_of(var: pd.DataFrame, aliases: Mapping[str, str]) -> pd.DataFrame:
 
     ``var``: index of names, and optionally the columns in which readers keep the other naming
     (gene_ids, gene_symbol, feature_name, ...). Returns columns id, symbol in the order of var;
-    ``attrs["notes"]`` says which spellings were changed (:func:`tilt.genes.spelling.mend`).
+    ``attrs["notes"]`` says which spellings were changed (:func:`tilt.genes.spelling.corrected`).
     """
-    index = spelling.mend(var.index, aliases)
+    index = spelling.corrected(var.index, aliases)
     notes = list(index.notes)
     ids = np.array([_VERSION.sub("", name) for name in index.ids], dtype=object)
     symbols = np.array(index.symbols, dtype=object)
@@ -195,7 +195,7 @@ def names_of(var: pd.DataFrame, aliases: Mapping[str, str]) -> pd.DataFrame:
         found = [_VERSION.sub("", v) if _ENSEMBL.match(v) else "" for v in values]
         ids = np.where(ids == "", found, ids)
     for column in (c for c in _SYMBOL_COLUMNS if c in var):
-        column_names = spelling.mend(var[column].astype(str), aliases)
+        column_names = spelling.corrected(var[column].astype(str), aliases)
         notes += [note for note in column_names.notes if note not in notes]
         useful = ["" if name in ("nan", "None") else name for name in column_names.symbols]
         symbols = np.where(symbols == "", useful, symbols)

@@ -157,7 +157,7 @@ def split_h5ad(
     ``out`` says which samples are wanted: sample -> path (dict), or a function of the sample
     that gives a path or None. Rows of other samples are passed over, as are cells whose obs
     values are not in ``where`` (column -> values). Each file has ``X`` = CSR int32 counts, obs
-    columns ``keep``, var as in :func:`tilt.readers.read_sample`; files appear only when whole.
+    columns ``keep``, var as in :func:`tilt.io.read.read_sample`; files appear only when whole.
     ``tags_from``: where antibody tags are apart from the genes (``obsm/<name>``, ``mod/<name>``);
     they come into ``obsm/protein`` as found. Memory: one block of rows, names and tags. Returns
     cells written per sample. A sample without cells gets a file without cells, which read_sample

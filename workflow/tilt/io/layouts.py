@@ -35,7 +35,7 @@ def sample_files(cohort: Mapping, row: Mapping) -> dict[str, str]:
     ``row`` a row of its sheet. Returns role -> path: ``matrix``, ``barcodes`` and ``features``
     (10x_dir, triplets; ``gene_names`` with kallisto|bustools), ``h5`` (10x_h5), ``h5ad`` (h5ad,
     h5ad_per_sample), ``table``, those of antibody tags in a folder of their own (``TAG_ROLES``), or
-    ``composition`` (a table of the whole cohort, not for :func:`tilt.readers.read_sample`). Where
+    ``composition`` (a table of the whole cohort, not for :func:`tilt.io.read.read_sample`). Where
     several spellings are possible (v2 or v3, gzipped or not) the one that exists is taken, and
     the usual one if none does. Raises LayoutError if the row lacks a column it needs.
     """
@@ -80,7 +80,7 @@ def raw_files(cohort: dict) -> list[str]:
 
 
 def read_options(cohort: dict, row: dict) -> dict:
-    """Keyword arguments of :func:`tilt.readers.read_sample` for one sample, as plain values."""
+    """Keyword arguments of :func:`tilt.io.read.read_sample` for one sample, as plain values."""
     options = {"sample": row["sample"]}
     h5ad, table = cohort.get("h5ad") or {}, cohort.get("cell_table") or {}
     if cohort["format"] in ("h5ad", "h5ad_per_sample"):

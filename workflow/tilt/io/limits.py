@@ -39,8 +39,11 @@ class Bounded(io.RawIOBase):
 
     def seek(self, place: int, whence: int = io.SEEK_SET) -> int:
         """Go to ``place``, not before the start; the new place."""
-        place += self.source.tell() if whence == io.SEEK_CUR else 0
-        self.done = self.source.seek(max(place, 0), whence if whence == io.SEEK_END else 0)
+        if whence == io.SEEK_CUR:
+            place += self.source.tell()
+        elif whence == io.SEEK_END:
+            place += self.source.seek(0, io.SEEK_END)
+        self.done = self.source.seek(max(place, 0))
         return self.done
 
     def tell(self) -> int:

@@ -369,6 +369,6 @@ def _read_table(path: Path, sample: str, block: int = 2000) -> Found:
 
 def _n_genes(names: list[str]) -> int:
     """How many of the names are surely genes, however they are spelled."""
-    mended = spelling.mend(names)
-    parts = zip(mended.symbols, mended.ids, strict=True)
+    corrected = spelling.corrected(names)
+    parts = zip(corrected.symbols, corrected.ids, strict=True)
     return sum(symbol in HOUSEKEEPING or bool(id_) for symbol, id_ in parts)

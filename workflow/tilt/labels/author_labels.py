@@ -44,7 +44,7 @@ def translate(author: pd.Series, mapping: Mapping[str, str], markers: pd.DataFra
 def lead(labels: pd.DataFrame, translated: pd.Series, markers: pd.DataFrame) -> pd.DataFrame:
     """Let the authors' labels lead and keep our own beside them.
 
-    Parameters: ``labels`` as of :func:`tilt.annotate.label`; ``translated`` from
+    Parameters: ``labels`` as of :func:`tilt.labels.annotate.label`; ``translated`` from
     :func:`translate`, in the same order. A cell to which the authors gave no label keeps ours; a
     branch that has subsets (``CD4``) leaves the subset unassigned.
 
@@ -74,7 +74,7 @@ def by_level(labels: pd.DataFrame, meant: pd.Series, markers: pd.DataFrame) -> p
 
     Another lineage (``NK``) is a word of level1 only: it says nothing of subsets of T cells.
 
-    Parameters: ``labels`` as of :func:`tilt.annotate.label`; ``meant`` from :func:`translate`.
+    Parameters: ``labels`` as of :func:`tilt.labels.annotate.label`; ``meant`` of :func:`translate`.
     """
     theirs = lead(labels, meant, markers)[list(LEVELS)].copy()
     theirs[np.asarray(meant) == UNASSIGNED] = UNASSIGNED
@@ -97,9 +97,9 @@ def compare(
     """How far our labels agree with the authors', at the level of branches and of subsets.
 
     Parameters: ``author`` one label a cell ("" or missing where there is none); ``labels`` as of
-    :func:`tilt.annotate.label`; ``meant`` from :func:`translate`, or None without a map. A branch
-    among the authors' labels (``CD4``), or another lineage, takes part at the level of branches
-    only.
+    :func:`tilt.labels.annotate.label`; ``meant`` from :func:`translate`, or None without a map. A
+    branch among the authors' labels (``CD4``), or another lineage, takes part at the level of
+    branches only.
 
     Returns level, n, ari, macro_f1 (missing without a map, for which words must be the same) and
     the table of :func:`confusion` of the cells that have a label; both empty without labels.

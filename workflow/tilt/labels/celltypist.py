@@ -147,7 +147,7 @@ def predict(
     symbols
         Symbol of each gene.
     model, aliases
-        From :func:`read_model` and :func:`tilt.genes.read_aliases`.
+        From :func:`read_model` and :func:`tilt.genes.tables.read_aliases`.
 
     Returns
     -------

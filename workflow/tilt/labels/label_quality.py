@@ -1,6 +1,6 @@
 """How sure our labels are: scores and margins by label, and coverage against accuracy.
 
-Small tables for figures, from the labels and probabilities of :mod:`tilt.annotate`.
+Small tables for figures, from the labels and probabilities of :mod:`tilt.labels.annotate`.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ COVERAGE = list(LABEL_COVERAGE.columns)
 def likeliest(labels: pd.DataFrame, scores: pd.DataFrame, markers: pd.DataFrame) -> pd.DataFrame:
     """For every cell the label it would have if it had to have one, and its margin.
 
-    Parameters: ``labels`` and ``scores`` as of :func:`tilt.annotate.label`, in the same order.
+    Parameters: ``labels`` and ``scores`` of :func:`tilt.labels.annotate.label`, in one order.
 
     Returns level1, subset (never "unassigned": the most probable label instead), level1_margin
     and subset_margin (probability above that of the next label of the level, 0 to 1).
@@ -45,8 +45,8 @@ def likeliest(labels: pd.DataFrame, scores: pd.DataFrame, markers: pd.DataFrame)
 def histograms(labels: pd.DataFrame, best: pd.DataFrame) -> pd.DataFrame:
     """Cells by score and by margin of each subset, called and left unassigned.
 
-    Parameters: ``labels`` as of :func:`tilt.annotate.label`; ``best`` of :func:`likeliest`: an
-    unassigned cell counts with the subset it was nearest to.
+    Parameters: ``labels`` as of :func:`tilt.labels.annotate.label`; ``best`` of :func:`likeliest`:
+    an unassigned cell counts with the subset it was nearest to.
 
     Returns subset, measure (score or margin), bin_low, bin_high, n_called, n_unassigned.
     """
@@ -81,7 +81,7 @@ def coverage(
     Parameters
     ----------
     labels
-        As of :func:`tilt.annotate.label`.
+        As of :func:`tilt.labels.annotate.label`.
     best
         Of :func:`likeliest`.
     truth

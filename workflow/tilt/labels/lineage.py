@@ -46,7 +46,7 @@ def lineages(adata: ad.AnnData, markers: pd.DataFrame, seed: int = 0) -> pd.Data
     of the cells and used on the other, then decides together with the markers.
 
     Parameters: ``adata`` standardized sample (cells x genes, raw CSR counts, ``gene_symbol`` in
-    var); ``markers`` from :func:`tilt.genes.read_markers`; ``seed`` of the embedding.
+    var); ``markers`` from :func:`tilt.genes.tables.read_markers`; ``seed`` of the embedding.
 
     Returns a table indexed by obs_names: lineage (level-0 label or "unassigned"), lineage_score
     (its probability), lineage_margin (lead over the next lineage), look_alike (for T cells that

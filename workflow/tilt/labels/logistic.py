@@ -1,7 +1,7 @@
 """Multinomial logistic regression with a ridge, on numpy and scipy.
 
-The same optimum as scikit-learn's ``LogisticRegression`` (tests/unit/test_logistic.py), whose
-import takes longer than the whole work on one sample.
+The same optimum as scikit-learn's ``LogisticRegression`` (tests/unit/labels/test_logistic.py),
+whose import takes longer than the whole work on one sample.
 """
 
 from dataclasses import dataclass

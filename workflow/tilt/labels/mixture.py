@@ -154,7 +154,7 @@ def fit(
     depth
         Total counts of each cell over all genes.
     signs
-        Labels x marker genes, from :func:`tilt.taxonomy.design`.
+        Labels x marker genes, from :func:`tilt.genes.taxonomy.design`.
     prior
         Typical share of each label (any scale).
     group
@@ -175,9 +175,9 @@ def fit(
     pseudo
         Weight of the typical shares, in cells; infinite to keep them, which protects rare labels.
     shared_weight
-        Weight of map and profiles, beside a cell's own markers, in what cells teach to the map
-        and the profiles of the next round. Below 1 a label with few cells can't drift away from
-        its markers.
+        Weight of map and profiles, beside a cell's own markers, in the probabilities from which
+        map and profiles of the next round are learned. Below 1 a label with few cells
+        can't drift away from its markers.
     own
         Log evidence from elsewhere, cells x labels.
     map_weight

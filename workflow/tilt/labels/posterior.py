@@ -26,7 +26,7 @@ GROUP_POWER = 0.3
 # A cell's own counts decide; its place in the embedding, which hangs on the other cells, tells
 # where they don't.
 GROUP_MAP = 0.2
-# Within a group: typical shares stay, and rare labels are taught mostly by markers.
+# Within a group: typical shares stay, and rare labels are learned mostly from markers.
 WITHIN = {"pseudo": np.inf, "power": 0.6, "shared_weight": 0.3}
 # Weight of the map within groups where sorted types say nothing of the labels. Where they do, the
 # map adds nothing to them and makes labels hang on which other cells were embedded.
@@ -189,7 +189,7 @@ def _by_markers(
 ) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Labels that are there, their probability, and the group of each.
 
-    From markers and what the cohort itself teaches.
+    From markers and what is learned from the cohort itself.
     """
     everyone = np.arange(len(cohort.depth))
     while True:

@@ -2,9 +2,10 @@
 
 Markers that are on or off by comparison with the other cells of a cohort mean little in a cohort
 of one kind of cell. Here the expected rate of each gene in each sorted type is a fact from outside
-(``resources/reference.tsv``: means of bulk RNA-seq, Monaco 2019, PMID:30726743). What the cohort
-may teach is one platform factor a gene, the same for all types and held near 1, and the shares of
-the types, held near those of blood. No profile of a type is learned from the cells called so.
+(``resources/reference.tsv``: means of bulk RNA-seq, Monaco 2019, PMID:30726743). Learned
+from the cohort are one platform factor a gene, the same for all types and held near 1, and the
+shares of the types, held near those of blood. No profile of a type is learned from the
+cells called so.
 
 Evidence is a Poisson log likelihood in which a gene that is highly expressed, and so varies more
 than a Poisson within a type, weighs less. Genes of a cell are not independent, so that the log

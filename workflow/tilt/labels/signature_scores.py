@@ -9,13 +9,13 @@ from scipy import sparse
 from tilt.labels import mixture
 
 BLOCK = 50_000  # cells a pass
-CONTROLS = 50  # background genes for each signature gene
+BACKGROUND = 50  # background genes for each signature gene
 QUANTILE = 0.95  # of the working set with each donor weighted alike
 STATE_GENES = 2  # distinct genes of a state a cell must show
 STATE_ROUNDS = 20
 
 
-def controls(
+def background(
     mean: np.ndarray, listed: np.ndarray, seed: int, bins: int = 25, per_bin: int = 40
 ) -> np.ndarray:
     """Choose background genes over the whole range of expression.
@@ -56,7 +56,7 @@ def score(
     found = [(column[gene], w) for gene, w in genes.items() if gene in column]
     for at, w in found:
         weight[at] += w
-        near = free[np.argsort(np.abs(np.log(mean[free]) - np.log(mean[at] + 1e-9)))[:CONTROLS]]
+        near = free[np.argsort(np.abs(np.log(mean[free]) - np.log(mean[at] + 1e-9)))[:BACKGROUND]]
         if len(near):
             weight[near] -= w / len(near)
     total = sum(abs(w) for _, w in found)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tilt.core.terms import RATIOS, UNIT_KEY
+from tilt.core.text import figures
 from tilt.report import answer
 from tilt.report.answer import CohortResults
 
@@ -52,15 +53,6 @@ def sentence(results: CohortResults) -> str:
 def decided(known: bool) -> str:
     """End of the sentence: a full stop, or that the interval leaves it open."""
     return "." if known else ": too wide to say which way, so this cohort alone leaves it open."
-
-
-def figures(value: float) -> str:
-    """A number to two figures, without an exponent, with a true minus."""
-    if value == 0 or not math.isfinite(value):
-        return "0" if value == 0 else str(value)
-    text = f"{value:.2g}"
-    text = f"{float(text):.0f}" if abs(float(text)) >= 10 else f"{float(text):g}"
-    return text.replace("-", "−")
 
 
 def dots(results: CohortResults) -> str:

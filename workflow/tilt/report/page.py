@@ -247,7 +247,7 @@ def build(
     template
         Texts of report.html.j2, page.css and page.js by these names.
     calibration
-        The calibration table and how it was made (:func:`tilt.calibration.read`).
+        The calibration table and how it was made (:func:`tilt.stats.calibration.read`).
     """
     across_figures = [
         figure_block(one, stem, load(one.caption)(meta, len(results)) if one.caption else one.words)

@@ -28,16 +28,16 @@ def check(settings: Mapping[str, Any]) -> None:
 def levels(settings: Mapping[str, Any], types: Mapping[str, Mapping]) -> pd.DataFrame:
     """Mean counts of signal in a cell of each type (types x antibodies).
 
-    A type is named by its label, one of its programmes (the highest counts), its branch or its
+    A type is named by its label, one of its programs (the highest counts), its branch or its
     lineage, the first that is there; else it has no signal.
     """
     out = pd.DataFrame(0.0, index=list(types), columns=list(settings["levels"]))
     for antibody, named in settings["levels"].items():
         for label, spec in types.items():
-            programmes = [named[word] for word in spec.get("share", []) if word in named]
+            programs = [named[word] for word in spec.get("share", []) if word in named]
             for word in (label, "", spec.get("parent"), spec["lineage"]):
-                if word == "" and programmes:
-                    out.loc[label, antibody] = max(programmes)
+                if word == "" and programs:
+                    out.loc[label, antibody] = max(programs)
                     break
                 if word in named:
                     out.loc[label, antibody] = named[word]

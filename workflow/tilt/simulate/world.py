@@ -16,7 +16,8 @@ import pandas as pd
 log = logging.getLogger(__name__)
 
 SCALE = 1e4  # levels are counts per 10,000
-LEAST_SHARE = 0.1  # an identity programme never lowers a gene below this share of its shared level
+LEAST_SHARE = 0.1  # an identity program never lowers a gene below this share of its shared level
+STREAMS = {"program": "programme"}  # what the stream is called: another name draws other cohorts
 
 
 @dataclass
@@ -48,11 +49,11 @@ class World:
 def build(params: dict, markers: pd.DataFrame, signatures: pd.DataFrame) -> World:
     """Lay out genes and cell types.
 
-    Parameters: ``params`` from :func:`tilt.simulate.read_parameters`; ``markers`` (level, label,
-    parent, positive, negative) and ``signatures`` (gene, ensembl, set, weight) from
+    Parameters: ``params`` from :func:`tilt.simulate.cohort.read_parameters`; ``markers`` (level,
+    label, parent, positive, negative) and ``signatures`` (gene, ensembl, set, weight) from
     :mod:`tilt.genes`. Genes of the two tables that ``genes.tsv`` does not know get the level
     ``unknown_gene`` of a weak marker; marker genes without any Ensembl id are left out.
-    Raises ValueError if a cell type names an unknown programme, signature or gene.
+    Raises ValueError if a cell type names an unknown program, signature or gene.
     """
     named = _named_genes(params, markers, signatures)
     cells = params["cells"]
@@ -112,7 +113,7 @@ def _named_genes(params: dict, markers: pd.DataFrame, signatures: pd.DataFrame) 
 
 
 class _Tables:
-    """Strength of every named gene in a type, from programmes, signatures and marker rows."""
+    """Strength of every named gene in a type, from programs, signatures and marker rows."""
 
     def __init__(
         self, names: pd.Index, cells: dict, markers: pd.DataFrame, signatures: pd.DataFrame
@@ -120,7 +121,7 @@ class _Tables:
         self.names, self.cells = names, cells
         self.markers = markers.set_index("label")
         own = [spec.get("own", {}) for spec in cells["types"].values()]
-        written = {gene for genes in [*cells["programmes"].values(), *own] for gene in genes}
+        written = {gene for genes in [*cells["programs"].values(), *own] for gene in genes}
         self.free = ~names.isin(written)
         self.sets = dict(list(signatures.groupby("set")))
 
@@ -128,7 +129,7 @@ class _Tables:
         """Strengths without and with what makes up the identity of the type."""
         shared = np.zeros(len(self.names))
         for name in spec["share"]:
-            self._set(shared, self._programme(name, label))
+            self._set(shared, self._program(name, label))
         parent = spec.get("parent")
         if parent != label:
             for row in self._lineage(parent):
@@ -155,10 +156,10 @@ class _Tables:
         self._set(strengths, spec.get("more", {}))
         return strengths
 
-    def _programme(self, name: str, label: str) -> dict:
-        if name not in self.cells["programmes"]:
-            raise ValueError(f"cell type {label}: unknown programme {name!r}")
-        return self.cells["programmes"][name]
+    def _program(self, name: str, label: str) -> dict:
+        if name not in self.cells["programs"]:
+            raise ValueError(f"cell type {label}: unknown program {name!r}")
+        return self.cells["programs"][name]
 
     def _lineage(self, label: str | None) -> list[str]:
         rows: list[str] = []
@@ -215,7 +216,7 @@ def _background(
     """Background genes: shares without and with what is special to a type, and their names.
 
     Both arrays are types x genes; the first has rows that sum to the factor ``background`` of the
-    type (1 unless given). Levels are lognormal; a lineage, a programme and a type each move a
+    type (1 unless given). Levels are lognormal; a lineage, a program and a type each move a
     share of the genes. Every group draws from a stream of its own name, so that background genes
     mean the same in every cohort.
     """
@@ -227,13 +228,13 @@ def _background(
     level[np.argsort(stream(seed, "silent").random(n))[: params["n_silent"]]] = -np.inf
 
     def shift(depth: str, group: str) -> np.ndarray:
-        rng = stream(seed, f"{depth}:{group}")
+        rng = stream(seed, f"{STREAMS.get(depth, depth)}:{group}")
         return np.where(rng.random(n) < b[f"{depth}_share"], rng.normal(0, b[f"{depth}_sd"], n), 0)
 
     common, own = [], []
     for label, spec in specs.items():
         groups = [*spec["share"], *([spec["parent"]] if spec.get("parent") else [])]
-        moved = shift("lineage", spec["lineage"]) + sum(shift("programme", g) for g in groups)
+        moved = shift("lineage", spec["lineage"]) + sum(shift("program", g) for g in groups)
         share = np.exp(level + moved)
         share *= spec.get("background", 1.0) / share.sum()
         common.append(share)

@@ -90,7 +90,7 @@ def _with_ratios(
 ) -> pd.DataFrame:
     """Tests with the model of the ratio where it was not fitted, its estimator not leading.
 
-    It needs no pseudocount, so donors of few cells do not bend it: all donors enter.
+    It needs no pseudocount, so donors of few cells do not bias it: all donors enter.
     """
     main = tests[tests["method"].isin(MAIN_METHODS)]
     there = set(tests.loc[tests["method"] == meta_table.RATIO_MODEL, "quantity"])

@@ -29,13 +29,13 @@ def test(
     donors: pd.DataFrame,
     contrast: design.Contrast,
     min_cells: int = 20,
-    threads: int = 1,
 ) -> pd.DataFrame:
     """Wald tests of case against control in the pseudobulk of ``subset``.
 
-    PyDESeq2 (Muzellec 2023, doi:10.1093/bioinformatics/btad547) with the covariates and strata
-    of the contrast (paired: the pair as a factor); donors with fewer than ``min_cells`` cells and
-    genes that reach ten counts in fewer donors than the smaller arm has are left out.
+    PyDESeq2 (Muzellec 2023, doi:10.1093/bioinformatics/btad547), all genes at once
+    (:mod:`tilt.stats.negative_binomial`), with the covariates and strata of the contrast (paired:
+    the pair as a factor); donors with fewer than ``min_cells`` cells and genes that reach ten
+    counts in fewer donors than the smaller arm has are left out.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def test(
         return _blank(f"{int(kept.sum())} genes with {enough}", label)
     names = [f"x{i}" for i in range(matrix.shape[1] - 1)] + ["condition"]
     model = pd.DataFrame(matrix, columns=names, index=units.index.astype(str))
-    table = _deseq(counts[:, kept], rows.var_names[kept], model, threads)
+    table = _deseq(counts[:, kept], rows.var_names[kept], model)
     table["gene_symbol"] = rows.var["gene_symbol"].reindex(table["gene"]).to_numpy()
     table = table.assign(n_case=case, n_control=len(units) - case, covariates=label)
     table = table.assign(estimable=table["p"].notna(), reason="; ".join(notes))
@@ -82,16 +82,17 @@ def test(
     return table.sort_values(["p", "gene"])[list(EXPRESSION.columns)].reset_index(drop=True)
 
 
-def _deseq(counts: np.ndarray, names: pd.Index, model: pd.DataFrame, threads: int) -> pd.DataFrame:
+def _deseq(counts: np.ndarray, names: pd.Index, model: pd.DataFrame) -> pd.DataFrame:
     from pydeseq2.dds import DeseqDataSet
-    from pydeseq2.default_inference import DefaultInference
     from pydeseq2.ds import DeseqStats
+
+    from tilt.stats.negative_binomial import AllGenes
 
     frame = pd.DataFrame(counts.astype(int), index=model.index, columns=names)
     quiet = io.StringIO()
     with warnings.catch_warnings(), contextlib.redirect_stdout(quiet):
         warnings.simplefilter("ignore")
-        inference = DefaultInference(n_cpus=threads)
+        inference = AllGenes(n_cpus=1)
         zeros = (counts > 0).all(axis=0).sum() < 10
         data = DeseqDataSet(
             counts=frame,

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 LEVEL = 0.95
-TINY = 1e-9
+TINY = 1e-9  # what is left of a column, or of one minus leverage, that is nothing but rounding
 EXACT_SHIFTS = 400  # differences up to which the interval of the rank test is exact
 
 

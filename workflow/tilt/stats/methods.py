@@ -74,7 +74,10 @@ def of_share(
     whole: pd.DataFrame,
     notes: tuple[str, ...],
 ) -> list[dict]:
-    """All other methods for one subset: ``table`` and ``notes`` of :func:`compared.share_table`."""
+    """All other methods for one subset.
+
+    ``table`` and ``notes``: of :func:`tilt.stats.compared.share_table`.
+    """
     out = resampled(designs, found)
     out.append(ranked(designs, found, table["percent"].to_numpy(float), POINTS))
     out.append(counts_model(designs, table, "beta_binomial", LOG_ODDS, notes))

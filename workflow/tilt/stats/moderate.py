@@ -1,4 +1,4 @@
-"""Variances of a table of subsets, each taught by the others (empirical Bayes).
+"""Variances of a table of subsets, each moderated by the others (empirical Bayes).
 
 With eight donors a subset's own variance is a guess; those of the other subsets of the same
 denominator say what is usual. As limma does (Smyth 2004, doi:10.2202/1544-6115.1027), a variance
@@ -18,7 +18,7 @@ that spreads wider stays told.
 import numpy as np
 from scipy import optimize, special, stats
 
-FEWEST = 5  # subsets that teach each other
+FEWEST = 5  # subsets from which on variances are moderated
 CAREFUL = 0.25  # quantile of the chi-square behind the upper quartile of the spread
 
 

@@ -32,7 +32,7 @@ def effects(designs: DesignCache, rows: pd.DataFrame) -> np.ndarray:
 def histograms(donors: pd.DataFrame, plan: Plan, imbalances: pd.DataFrame) -> pd.DataFrame:
     """Histogram of the permuted effects of every estimator that can be tested.
 
-    ``donors`` and ``imbalances`` as for :func:`tilt.contrast.run`. Returns
+    ``donors`` and ``imbalances`` as for :func:`tilt.stats.contrast.run`. Returns
     :data:`tilt.core.contracts.PERMUTED`; the bins are in the unit of the effect, and n adds up to
     the permutations made.
     """

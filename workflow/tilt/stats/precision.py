@@ -2,7 +2,7 @@
 
 A donor's log-ratio has the variance ``tau2 + s2``: what donors differ by, and what its number of
 cells leaves to chance. ``s2`` is *expected* from the donor's memory cells and the shares of all
-donors together (:func:`tilt.donors.imbalance.expected_variance`), never from its own counts, so a
+donors together (:func:`tilt.donors.imbalance.ratio_values`), never from its own counts, so a
 weight cannot follow the ratio. ``tau2`` is found within the linear model of the comparison.
 """
 

@@ -7,11 +7,11 @@ from statsmodels.stats.multitest import multipletests
 
 from tilt.core.text import count
 from tilt.stats import design, inference, precision, resampling
+from tilt.stats.inference import TINY
 from tilt.stats.mediators import LEAST_DF
 
 POINTS = 25  # of a line
 NO_LINE = pd.DataFrame(columns=["x", "fit", "low", "high"], dtype=float)
-ALONE = 1e-9  # one minus leverage below which a donor is fitted exactly
 
 
 def slope(
@@ -69,9 +69,9 @@ def slope(
         levels = pd.get_dummies(units[fixed], drop_first=True).to_numpy(float)
         start = np.column_stack([start, levels])
     sd = float(np.std(x - start @ np.linalg.lstsq(start, x, rcond=None)[0], ddof=start.shape[1]))
-    if np.ptp(y) < ALONE:
+    if np.ptp(y) < TINY:
         return base | {"reason": "the same value in every donor"}, NO_LINE
-    if not sd > ALONE * max(np.abs(x).max(), 1):
+    if not sd > TINY * max(np.abs(x).max(), 1):
         said = f"{name} is the same in all of {count(len(units), 'donor')}"
         return base | {"reason": said}, NO_LINE
     nuisance, used, more = design.adjustment(units, wanted, contrast.strata, x, name, start)
@@ -88,7 +88,7 @@ def slope(
         notes.append(f"donors weighted by precision, SD between donors {np.sqrt(tau2):.2g}")
     base["reason"] = "; ".join(notes)
     fit, scaled = inference.project(matrix * root[:, None]), y * root
-    exact = (np.diag(fit.annihilator) < ALONE) & (np.abs(fit.partial) > ALONE * np.abs(x).max())
+    exact = (np.diag(fit.annihilator) < TINY) & (np.abs(fit.partial) > TINY * np.abs(x).max())
     if exact.any():
         who = units.loc[np.flatnonzero(exact)[0], "donor"]
         return base | {"reason": f"{name} hangs on donor {who} alone"}, NO_LINE
@@ -121,7 +121,7 @@ def line(design: np.ndarray, outcome: np.ndarray, plain: np.ndarray, df: float) 
     inverse = np.linalg.pinv(design)
     leverage = np.einsum("ij,ji->i", design, inverse)
     rest = outcome - design @ (inverse @ outcome)
-    spread = np.where(leverage < 1 - ALONE, rest**2 / np.maximum(1 - leverage, ALONE), 0)
+    spread = np.where(leverage < 1 - TINY, rest**2 / np.maximum(1 - leverage, TINY), 0)
     covariance = (inverse * spread) @ inverse.T
     x = np.linspace(plain[:, -1].min(), plain[:, -1].max(), POINTS)
     at = np.tile(plain.mean(axis=0), (POINTS, 1))

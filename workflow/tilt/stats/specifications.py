@@ -274,7 +274,7 @@ def _adjusted(cohort: CohortInputs) -> list[tuple[str, str, CohortInputs]]:
 
 
 def curve(cohort: CohortInputs, lead: str) -> pd.DataFrame:
-    """Specification curve: the effect under every choice, one row each (``COLUMNS``).
+    """Specification curve: the effect under every choice, one row each (``SPECIFICATIONS``).
 
     ``lead``: the estimator that leads. A choice that cannot be made in this cohort keeps its row,
     with the reason. Families "main" are the declared estimators themselves; the choices about
