@@ -63,7 +63,7 @@ class Workflow:
 def small_cohorts(workflow: Workflow, n_cells: int = 500) -> None:
     """Two simulated cohorts, 3 controls and 4 cases each, in the demo's two raw layouts.
 
-    Without the further groups of the demo: these cases are all of one of them.
+    Without the further groups and visits of the demo: these cases are all of one of them.
     """
     for name in ("demo_cd4", "demo_pbmc"):
         cohort = yaml.safe_load((ROOT / f"config/cohorts/{name}.yaml").read_text())
@@ -78,7 +78,9 @@ def small_cohorts(workflow: Workflow, n_cells: int = 500) -> None:
         arms = {arm: [row for row in rows if row[condition] == arm] for arm in ("control", "SLE")}
         chosen = [*arms["control"][:3], *arms["SLE"][:4]]
         workflow.write(f"{small}.tsv", "\n".join([sheet[0], *map("\t".join, chosen), ""]))
-        cohort = {key: cohort[key] for key in cohort if key not in ("groups", "contrasts")}
+        cohort = {
+            key: cohort[key] for key in cohort if key not in ("groups", "contrasts", "visits")
+        }
         cohort |= {
             "name": small,
             "simulated": f"{small}.params.yaml",

@@ -221,3 +221,10 @@ MONACO_T = {
     "Effector memory CD8 T-cell": "cytotoxic CD8",
     "Terminal effector memory CD8 T-cell": "cytotoxic CD8",
 }
+# All sorted T cells, as tilt may name them.
+MONACO_ALL_T = {
+    **MONACO_T,
+    "MAIT T-cell": "MAIT",
+    "Non-Vd2 gdTCR": "gdT",
+    "Vd2 gdTCR": "gdT",
+}

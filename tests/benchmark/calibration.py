@@ -7,21 +7,22 @@ drawn at the level of donors (tests/truth/donor_cohorts.py); the tables go throu
 that the workflow calls. Standard error of a rate of 0.05 over 1,000 cohorts: 0.007. The file is
 written whenever a scenario is done; rows of an existing file stay unless they are made anew, so
 tasks can be run one by one into the same file. resources/calibration.tsv is made by
-``--out resources/calibration.tsv --cohorts 500 --seed 1``, the tasks meta and expression (which
-takes a fifth of the cohorts) with ``--cohorts 1000``; its second line, which a run writes anew,
-says so.
+``--out resources/calibration.tsv --cohorts 500 --seed 1``, the tasks meta and fpr with ``--cohorts
+1000``, expression, which takes a fifth of them, with 2500; the cohorts of each row stand in it.
 """
 
 import argparse
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests" / "truth")]
 
+import calibration_designs  # noqa: E402
 import calibration_donors as many  # noqa: E402
 import donor_cohorts as made  # noqa: E402
 import numpy as np  # noqa: E402
@@ -56,11 +57,10 @@ POWER = {  # SCIENCE section 6: (strong, weak, Th22 alone strong) at SD 0.5 / 0.
 }
 
 
-def error_rates(table: Table) -> None:
+def error_rates(table: Table, by: Callable = many.donor_methods) -> None:
     """Share of null cohorts with p < 0.05, and of intervals that hold zero."""
     for scenario in [*made.NULLS, *made.HARD]:
-        first, n = table.seeds.start, table.n
-        found = many.measured(scenario, range(first, first + n))
+        found = many.measured(scenario, table.seeds, by)
         for name, estimates in found.items():
             value, k = many.rate(estimates)
             if k:
@@ -70,7 +70,7 @@ def error_rates(table: Table) -> None:
                 table.add(f"coverage of 0, {scenario.name}", name, value, COVER, k)
 
 
-def coverage(table: Table) -> None:
+def coverage(table: Table, by: Callable = many.donor_methods) -> None:
     """Intervals that hold the truth of the strong effect, and the bias of the estimates."""
     rare = made.RARE | {"case": (0.03, 0.0012)}
     scenarios = [
@@ -86,7 +86,7 @@ def coverage(table: Table) -> None:
     ]  # fmt: skip
     for scenario in scenarios:
         truth = many.truths(scenario)
-        for name, found in many.measured(scenario, table.seeds).items():
+        for name, found in many.measured(scenario, table.seeds, by).items():
             if name not in truth:
                 continue
             value, k = many.held(found, truth[name])
@@ -94,6 +94,12 @@ def coverage(table: Table) -> None:
                 table.add(f"coverage, {scenario.name}", name, value, COVER, k)
                 ratio = float(np.mean([e.effect for e in found]) / truth[name])
                 table.add(f"effect / truth, {scenario.name}", name, ratio, BIAS, k)
+
+
+def models(table: Table) -> None:
+    """Error rates and intervals of the models of counts."""
+    error_rates(table, many.models)
+    coverage(table, many.models)
 
 
 def subsets(table: Table) -> None:
@@ -336,6 +342,7 @@ def across(table: Table) -> None:
 TASKS = {
     "fpr": error_rates,
     "coverage": coverage,
+    "models": models,
     "subsets": subsets,
     "power": power,
     "pairs": pairs,
@@ -344,7 +351,7 @@ TASKS = {
     "axis": axis,
     "expression": expression_,
     "perturbations": perturbations_,
-}
+} | calibration_designs.TASKS
 
 
 def main() -> None:

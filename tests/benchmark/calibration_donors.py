@@ -1,21 +1,20 @@
 """Error rates and intervals of the donor statistics over many ways in which donors can be.
 
 A cohort's design is made once; counts of all cohorts of a scenario are drawn and tested as arrays,
-with the functions of the workflow. Models of counts, which search a maximum each, are measured on
-every fourth cohort.
+with the functions of the workflow.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import donor_cohorts as made
 import numpy as np
+from scipy.special import logit
 from tilt.donors import composition, imbalance
 from tilt.stats import design, inference, moderate, overdispersed, precision, resampling
 
 PERMUTED, DRAWN, OTHER = 499, 399, 10**8  # OTHER: seeds apart from those of the cohorts
-OTHERS, SLOW = 3, 6  # every third cohort: resampling and ranks; every sixth: models of counts
 Counts = tuple[np.ndarray, np.ndarray, np.ndarray]  # cells, Tph-like, Th22-like
 Found = Iterator[tuple[str, inference.Estimate]]
 
@@ -44,7 +43,7 @@ def main_methods(counts: Counts, arms: design.Design) -> Found:
 
 
 def other_methods(counts: Counts, arms: design.Design, seed: int) -> Found:
-    """The same by resampling and by ranks."""
+    """The same by resampling and by ranks; ``seed`` that of the cohort."""
     cells, tph, th22 = (n.astype(float) for n in counts)
     orders, complete = arms.orders(PERMUTED, OTHER)
     rng = np.random.default_rng(seed + OTHER)
@@ -59,22 +58,34 @@ def other_methods(counts: Counts, arms: design.Design, seed: int) -> Found:
         yield f"{name} mann_whitney", inference.hodges_lehmann(plain, arms.case, arms.strata)
 
 
-def models(counts: Counts, arms: design.Design) -> Found:
-    """The same by models of counts."""
+def donor_methods(counts: Counts, arms: design.Design, seed: int) -> Found:
+    """Every method but the models of counts."""
+    yield from main_methods(counts, arms)
+    yield from other_methods(counts, arms, seed)
+
+
+def models(counts: Counts, arms: design.Design, seed: int) -> Found:
+    """The same by models of counts, which draw nothing."""
     cells, tph, th22 = (n.astype(float) for n in counts)
     some = tph + th22 > 0
-    for name, given in {
-        "Tph share beta_binomial": (tph, cells, arms.matrix, "beta"),
-        "E1 logit_normal": (tph[some], (tph + th22)[some], arms.matrix[some], "normal"),
-    }.items():
+    for name, model, given in (
+        ("Tph share quasi_binomial", overdispersed.quasi_binomial, (tph, cells, arms.matrix)),
+        (
+            "E1 logit_normal",
+            overdispersed.logit_normal,
+            (tph[some], (tph + th22)[some], arms.matrix[some]),
+        ),
+    ):
         try:
-            yield name, overdispersed.fit(*given)[0]
+            yield name, model(*given)[0]
         except ValueError:
             continue
 
 
-def measured(scenario: made.Scenario, seeds: range) -> dict[str, list[inference.Estimate]]:
-    """Estimates of every method over the cohorts of a scenario."""
+def measured(
+    scenario: made.Scenario, seeds: range, by: Callable[..., Found] = donor_methods
+) -> dict[str, list[inference.Estimate]]:
+    """Estimates of every method of ``by`` over the cohorts of a scenario."""
     donors = made.people(scenario)
     strata = ("batch",) if len(scenario.batches) > 1 else ()
     arms = design.build(donors, design.Contrast("SLE", "control", strata=strata))
@@ -83,10 +94,7 @@ def measured(scenario: made.Scenario, seeds: range) -> dict[str, list[inference.
     for seed in seeds:
         rng = np.random.default_rng(seed)
         counts = made.draw_counts(scenario, rng, arms.case == 1, batch)
-        found = list(main_methods(counts, arms))
-        found += other_methods(counts, arms, seed) if seed % OTHERS == 0 else ()
-        found += models(counts, arms) if seed % SLOW == 0 else ()
-        for name, estimate in found:
+        for name, estimate in by(counts, arms, seed):
             out[name].append(estimate)
     return out
 
@@ -123,6 +131,7 @@ def truths(scenario: made.Scenario) -> dict[str, float]:
     found |= {
         "points_ols_hc2": gap(100 * tph / cells),
         "clr_ols_hc2": gap(logs[:, 0] - logs.mean(1)),
+        "quasi_binomial": mean_odds(tph / cells, case),
     }
     out = {f"Tph share {name}": value for name, value in found.items()}
     e1 = (
@@ -134,6 +143,11 @@ def truths(scenario: made.Scenario) -> dict[str, float]:
         "logit_normal",
     )
     return out | {f"E1 {name}": planted for name in e1}
+
+
+def mean_odds(share: np.ndarray, case: np.ndarray) -> float:
+    """Log odds ratio of the mean shares of the arms."""
+    return float(logit(share[case].mean()) - logit(share[~case].mean()))
 
 
 def moderated(

@@ -12,7 +12,7 @@ from benchmark import annotation_cases as cases
 from benchmark import label_mixes
 from sklearn.metrics import adjusted_rand_score, f1_score
 from tilt.genes import tables as gene_tables
-from tilt.labels import annotate
+from tilt.labels import annotate, reliability
 
 pytestmark = pytest.mark.skipif(
     "TILT_REAL_DATA" not in os.environ, reason="TILT_REAL_DATA names no folder of real data"
@@ -99,9 +99,11 @@ def test_cells_sorted_for_cd8_are_not_believed_to_be_cd4(tables, caplog):
     assert "not believed" not in caplog.text
 
 
-# Macro-F1 reached and, after it, that of the highest rank correlation with sorted bulk: .69 (.62),
-# .53 (.54), .65 (.57), .64 (.55), .70 (.73). A MAIT cell counts as wrong. In CD8 alone they are 72
-# of 602 cells (KLRB1 6 in 10,000, none in the others); the correlation is given no MAIT profile.
+# Macro-F1 reached and, after it, that of the highest rank correlation with sorted bulk that may
+# call the same T cells: .69 (.61), .53 (.50), .65 (.59), .64 (.53), .70 (.65). A MAIT cell counts
+# as wrong: in CD8 alone 74 of 602 (KLRB1 6 in 10,000, none in the others). Where MAIT and
+# gamma-delta cells of the CD8 sort are right: .72, .56, .65, .67, .77; a correlation that can't
+# call them .62, .54, .57, .55, .73.
 LEAST = {
     "as sorted": 0.67,
     "few naive": 0.52,
@@ -118,15 +120,16 @@ def test_labels_do_not_hang_on_the_mix_of_cells_and_probabilities_are_true(table
     keep = label_mixes.mixes(truth)[mix]
     cells, truth = cells[keep].copy(), truth[keep]
     found = cases.label(cells, tables, 0)
-    reached = macro(truth, cases.coarse(found.labels["subset"]))
-    assert reached > LEAST[mix]
+    called = cases.coarse(found.labels["subset"])
+    assert macro(truth, called) > LEAST[mix]
+    assert macro(truth, called) > macro(truth, cases.reference(cells, cases.MONACO_ALL_T)) + 0.02
     simple = macro(truth, cases.reference(cells, cases.MONACO_T))
-    assert reached > simple - (0.05 if mix == "CD8 alone" else 0.015)
+    assert macro(truth, label_mixes.of_the_sort(called, truth)) > simple + 0.015
     chance = label_mixes.probabilities(found, tables)
     best, top = chance.columns.to_numpy()[chance.to_numpy().argmax(1)], chance.to_numpy().max(1)
     # the sort of CD8+ cells holds naive and MAIT cells; error reached: .04, .05, .07, .04, .02
     of_sort = (truth == "cytotoxic CD8") & np.isin(best, ["MAIT", "naive CD8"])
-    assert label_mixes.error(label_mixes.reliability(top, (best == truth) | of_sort)) < 0.09
+    assert reliability.error(reliability.binned(top, (best == truth) | of_sort)) < 0.09
 
 
 def test_cells_of_45_percent_of_the_counts_keep_their_labels(tables):
@@ -139,19 +142,59 @@ def test_cells_of_45_percent_of_the_counts_keep_their_labels(tables):
 def test_cells_of_a_donor_keep_their_labels_without_the_other_donors(tables):
     cells = cases.read_cells(cases.KANG, "cell_type", cases.KANG_T, tables)
     shares = {row[1]: row[2] for row in label_mixes.other_cohorts("Kang", cells, tables)}
-    assert shares["same label, half of the donors"] > 0.93  # reached 0.95; before 0.77
+    assert shares["same label, half of the donors"] > 0.93  # reached 0.94; at first 0.77
     assert shares["same label, a donor doubled"] > 0.97
 
 
-def test_subsets_of_cells_drawn_from_bulk_profiles(tables):
+@pytest.fixture(scope="module")
+def drawn(tables):
+    """Cells drawn from bulk profiles."""
+    made = bulk_simulation.cells(bulk_simulation.BLOOD)
+    cells = gene_tables.standardize(made, tables.aliases)
+    cells.obs = made.obs
+    return cells
+
+
+def test_subsets_of_cells_drawn_from_bulk_profiles(tables, drawn):
     """Reached: CD8 CM, EM and TEMRA 1.00 each (the profiles are those of the reference, moved by
-    platform, donor and ambient RNA), Th22-like 0.90, Tph-like 0.79."""
+    platform, donor and ambient RNA), Th22-like 0.91, Tph-like 0.88 (before 0.88, 0.79)."""
     least = {"CD8_CM": 0.95, "CD8_EM_GZMK": 0.95, "CD8_TEMRA_GZMH": 0.95}
-    least |= {"CD4_Th22_like": 0.8, "CD4_Tph_like": 0.7}
-    drawn = bulk_simulation.cells(bulk_simulation.BLOOD)
-    cells = gene_tables.standardize(drawn, tables.aliases)
-    cells.obs = drawn.obs
-    called = cases.label(cells, tables, 0).labels["subset"].to_numpy().astype(str)
-    truth = cells.obs["truth"].to_numpy().astype(str)
+    least |= {"CD4_Th22_like": 0.86, "CD4_Tph_like": 0.83}
+    found = cases.label(drawn, tables, 0).labels
+    called = found["subset"].to_numpy().astype(str)
+    truth = drawn.obs["truth"].to_numpy().astype(str)
     for name, value in least.items():
         assert f1_score(truth == name, called == name) > value, name
+    # reached 0.956 (before 0.932)
+    names = sorted(set(truth) - {"Treg"})
+    assert f1_score(truth, called, labels=names, average="macro") > 0.945
+    right = np.where(np.char.startswith(called, "CD4_Treg"), "Treg", called) == truth
+    score = found["subset_score"].to_numpy()
+    assert reliability.error(reliability.binned(score, right)) < 0.03  # reached 0.02
+
+
+def test_rare_poles_keep_their_labels_without_half_of_the_donors(tables, drawn):
+    """Reached 0.965 and 0.95 with half the donors (before 0.94, 0.92), 0.975 and 1.00 with one
+    donor doubled (0.95, 0.93)."""
+    shares = {row[1]: row[2] for row in label_mixes.other_cohorts("bulk", drawn, tables)}
+    assert shares["same label, half of the donors"] > 0.955
+    assert shares["same label, half of the donors, poles"] > 0.925
+    assert shares["same label, a donor doubled"] > 0.965
+    assert shares["same label, a donor doubled, poles"] > 0.95
+
+
+def test_what_is_said_to_be_known_of_thin_cells_is_right_as_often_as_said(tables):
+    """At 45 % of the counts; reached 0.79 right, 0.78 said, a subset named of 0.71 of the cells."""
+    cells = cases.read_cells(cases.ZHENG, "celltype", cases.ZHENG_T, tables)
+    found = cases.label(label_mixes.thin(cells, 0.45), tables, 0).labels
+    truth = cells.obs["truth"].to_numpy().astype(str)
+    in_cd8 = found["known"].isin(["memory CD8", "MAIT"]) | found["known"].str.startswith("CD8_")
+    fine = cases.coarse(found["known"]) == truth
+    cytotoxic = (truth == "cytotoxic CD8") & (in_cd8 | (found["known"] == "naive CD8")).to_numpy()
+    memory = (truth == "memory CD4") & (found["known"] == "memory CD4").to_numpy()
+    treg = (truth == "Treg") & (found["known"] == "treg CD4").to_numpy()
+    branch = np.where(np.char.endswith(truth, "CD8"), "CD8", "CD4") == found["known"].to_numpy()
+    right = fine | cytotoxic | memory | treg | branch | (found["known"] == "T").to_numpy()
+    assert right.mean() > 0.76
+    assert abs(right.mean() - found["known_score"].mean()) < 0.03
+    assert 0.65 < (found["known_level"] == "subset").mean() < 0.77

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from running import Workflow
 from tilt.core import tables
+from tilt.labels import reliability
 
 DATA = os.environ.get("TILT_REAL_DATA")
 pytestmark = pytest.mark.skipif(not DATA, reason="TILT_REAL_DATA names no folder of real data")
@@ -133,6 +134,9 @@ def authors_lead(workflow: Workflow, cells: pd.DataFrame) -> None:
     found = results(workflow, "kang", "label_coverage.tsv").query("level == 'level1'")
     usual = found[found["rule"] == "default"].iloc[0]
     assert usual["n_truth"] > 5500 and usual["accuracy"] > 0.93 and usual["macro_f1"] > 0.88
+    held = results(workflow, "kang", "reliability.tsv").query("level == 'level1' and label == ''")
+    assert held["n"].sum() == usual["n_truth"] and set(held["whose"]) == {"authors"}
+    assert reliability.error(held) < 0.06
     surest = found[found["coverage"].between(0.45, 0.6)]
     assert surest["accuracy"].min() > usual["accuracy"] + 0.01
     workflow.write("kang.yaml", cohort | {"label_map": meant})

@@ -82,6 +82,13 @@ HARD = [  # further ways in which donors can be, none with a difference
     Scenario("one-armed batches 10+8 and 12+0, 0+12", ((5, 4), (5, 4), (12, 0), (0, 12))),
     Scenario("3+3 and thirty of one-armed batches", ((3, 3), (30, 0)), batch_sd=0.5),
 ]
+MATCHED = [  # sets of cases with their matched controls, as strata; sets differ as donors do
+    Scenario("12 sets of 1:2", ((1, 2),) * 12, batch_sd=0.5),
+    Scenario("8 sets of 1:3", ((1, 3),) * 8, batch_sd=0.5),
+    Scenario("6 sets of 1:1 to 1:3, 4 of one arm",
+             ((1, 1), (1, 2), (1, 3)) * 2 + ((1, 0), (0, 2)) * 2, batch_sd=0.5),
+    Scenario("30 sets of 1:2, SLE spread x2", ((1, 2),) * 30, batch_sd=0.5, case_spread=2.0),
+]  # fmt: skip
 
 
 def people(scenario: Scenario) -> pd.DataFrame:

@@ -37,9 +37,11 @@ def measure(scenario, seed):
     }
     some = poles > 0
     if seed % 2 == 0:  # the slower ones on half of the cohorts
-        out["beta"] = overdispersed.fit(counts["n_tph"], counts["n_cells"], built.matrix)[0]
-        given = counts["n_tph"][some], poles[some], built.matrix[some], "normal"
-        out["normal"] = overdispersed.fit(*given)[0]
+        out["beta"] = overdispersed.quasi_binomial(
+            counts["n_tph"], counts["n_cells"], built.matrix
+        )[0]
+        given = counts["n_tph"][some], poles[some], built.matrix[some]
+        out["normal"] = overdispersed.logit_normal(*given)[0]
     orders, complete = built.orders(299, seed)
     out["permutation"] = resampling.permutation(ratio, built.fit, orders, complete)
     drawn = np.random.default_rng(seed)
@@ -139,8 +141,10 @@ def test_permuted_labels_of_a_cohort_with_an_effect_give_uniform_p():
         p["arcsine"].append(inference.ols(share, matrix).p)
         p["ratio"].append(inference.ols(value, matrix).p)
         p["ranks"].append(inference.hodges_lehmann(value, label).p)
-        p["beta"].append(overdispersed.fit(counts["n_tph"], counts["n_cells"], matrix)[0].p)
-        p["normal"].append(overdispersed.fit(counts["n_tph"], poles, matrix, "normal")[0].p)
+        p["beta"].append(
+            overdispersed.quasi_binomial(counts["n_tph"], counts["n_cells"], matrix)[0].p
+        )
+        p["normal"].append(overdispersed.logit_normal(counts["n_tph"], poles, matrix)[0].p)
         draws = np.random.default_rng(seed)
         one = np.zeros(len(case), int)
         orders, complete = resampling.permutations(label, one, 199, draws, exact=False)

@@ -3,6 +3,19 @@
 import numpy as np
 import pandas as pd
 from tilt.core import contracts
+from tilt.stats import readable
+
+
+def with_folds(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of E1 with the fold of their effect (of exposures per SD), as the statistics give it."""
+    for at, row in table[table["estimator"] == "E1"].iterrows():
+        numbers = {"effect": row["effect"], "ci_low": row["ci_low"], "ci_high": row["ci_high"]}
+        if "per_sd" in row:
+            numbers = {"effect": row["per_sd"], "ci_low": row["per_sd_low"]}
+            numbers["ci_high"] = row["per_sd_high"]
+        for name, fold in readable.folds(numbers | {"unit": "ln ratio"}).items():
+            table.loc[at, name] = fold
+    return table
 
 
 def exposures(people: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -31,7 +44,7 @@ def exposures(people: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.Data
             lines.append(pd.DataFrame({**key, "x": x, "fit": x / 10, "low": x / 10 - 1}))
     slopes = pd.DataFrame(rows).reindex(columns=list(contracts.EXPOSURES.columns))
     lines = pd.concat(lines, ignore_index=True).assign(high=lambda t: t["fit"] + 1)
-    return people, slopes.assign(cohort="demo"), lines
+    return people, with_folds(slopes.assign(cohort="demo")), lines
 
 
 def changes() -> pd.DataFrame:
@@ -42,7 +55,8 @@ def changes() -> pd.DataFrame:
         {"among": "control", "n": 2, "estimable": False, "reason": "2 pairs; 3 are needed"},
     ]
     table = pd.DataFrame(rows).reindex(columns=list(contracts.CHANGES.columns))
-    return table.assign(cohort="demo", since="flare", visit="after", estimator="E1", leads=True)
+    table = table.assign(cohort="demo", since="flare", visit="after", estimator="E1", leads=True)
+    return with_folds(table)
 
 
 def contrasts() -> pd.DataFrame:
@@ -62,4 +76,4 @@ def contrasts() -> pd.DataFrame:
     parts = [one.assign(estimator=e, leads=e == "E1") for e in ("E1", "E3")]
     table = pd.concat(parts, ignore_index=True)
     table["estimable"], table["covariates"] = table["effect"].notna(), "age"
-    return table.assign(cohort="demo", reason=table["reason"].fillna(""))
+    return with_folds(table.assign(cohort="demo", reason=table["reason"].fillna("")))

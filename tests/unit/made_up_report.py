@@ -55,6 +55,7 @@ CONFIG = {
         "de_subsets": ["memory_cd4"],
         "regulon": "",
         "random_sets": 1000,
+        "smallest_effect": {},
     },
 }
 

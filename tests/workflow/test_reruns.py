@@ -86,6 +86,27 @@ def settings(**change):
     return lambda folder: config(folder, **change)
 
 
+def with_designs(folder):
+    """Columns and settings of designs beyond two arms, and antibody tags, in cohort one."""
+    path = folder / "one.tsv"
+    head, *rows = (line.split("\t") for line in path.read_text().splitlines())
+    head = [*head[:-1], "sledai", "activity", "visit", head[-1]]
+    more = [[str(i), ("active", "calm")[i % 4 < 2], "flare"] for i in range(6)]
+    rows = [[*row[:-1], *new, row[-1]] for row, new in zip(rows, more, strict=True)]
+    later = []
+    for row in rows[:4]:
+        sample = row[0] + "b"
+        later.append([sample, *row[1:-2], "after", sample])
+        for file in RAW:
+            (folder / f"raw/{sample}").mkdir(exist_ok=True)
+            (folder / f"raw/{sample}/{file}").write_text(sample)
+    path.write_text("".join("\t".join(row) + "\n" for row in [head, *rows, *later]))
+    asked = {"exposures": ["sledai"], "groups": {"column": "activity"}}
+    asked |= {"contrasts": [{"case": "active", "control": "calm"}]}
+    asked |= {"visits": {"column": "visit", "order": ["flare", "after"]}}
+    edited(folder / "one.yaml", asked | {"protein": {"from": "features"}})
+
+
 def line_of(name, old, new):
     def change(folder):
         path = folder / name
@@ -239,19 +260,65 @@ CHANGES = {
 }
 
 
-@pytest.fixture(scope="module")
-def plans(tmp_path_factory):
-    """What would be done after each change."""
+DESIGNS = {"compare_exposures", "compare_groups", "compare_visits"}
+DRAWN = {"plot_exposures", "plot_groups", "plot_visits"}
+# The same in a cohort with exposures, groups, visits and antibody tags: of the rules of these.
+DESIGN_RULES = DESIGNS | DRAWN | {"normalize_proteins", "count_proteins", "plot_proteins"}
+DESIGN_CHANGES = {
+    "nothing": (nothing, set()),
+    "title": (one(title="Another"), DRAWN | {"plot_proteins"}),
+    "sledai": (cells(2, "sledai", "9"), {"compare_exposures", *DRAWN} - {"plot_visits"}),
+    "activity": (cells(1, "activity", "active"), {"compare_groups", *DRAWN} - {"plot_visits"}),
+    "age, a covariate": (cells(1, "age", "55"), DESIGNS | DRAWN | {"plot_proteins"}),
+    "another contrast": (
+        one(contrasts=[{"case": "calm", "control": "active"}]),
+        {"compare_groups", "plot_groups"},
+    ),
+    "covariates": (one(covariates=["sex"]), DESIGNS | DRAWN | {"plot_proteins"}),
+    "margin": (
+        settings(stats={"smallest_effect": {"E1": 0.7}}),
+        {"compare_groups", "plot_groups", "plot_proteins"},  # with E4 of tests.tsv
+    ),
+    "permutations": (
+        settings(stats={"permutations": 2000}),
+        DESIGNS | DRAWN | {"plot_proteins"},
+    ),
+    "names of tags": (one(protein={"names": {"anti_X": "PD-1"}}), DESIGN_RULES),
+    "variable genes": (settings(normalize={"n_hvgs": 900}), DESIGN_RULES - {"normalize_proteins"}),
+}
+
+
+def planned(tmp_path_factory, prepared, changes) -> dict:
+    """What would be done after each change of a finished run."""
     base = tmp_path_factory.mktemp("base")
-    planning.finished_without_work(project(base))
+    workflow = project(base)
+    prepared(base)
+    planning.finished_without_work(workflow)
     folders = []
-    for change, *_ in CHANGES.values():
+    for change, *_ in changes.values():
         folder = tmp_path_factory.mktemp("changed") / "run"
         shutil.copytree(base, folder)
         change(folder)
         folders.append(folder)
     found = planning.asked(folders, snakefile=ROOT / "Snakefile")
-    return dict(zip(CHANGES, found, strict=True))
+    return dict(zip(changes, found, strict=True))
+
+
+@pytest.fixture(scope="module")
+def plans(tmp_path_factory):
+    return planned(tmp_path_factory, nothing, CHANGES)
+
+
+@pytest.fixture(scope="module")
+def design_plans(tmp_path_factory):
+    return planned(tmp_path_factory, with_designs, DESIGN_CHANGES)
+
+
+@pytest.mark.parametrize("name", DESIGN_CHANGES)
+def test_what_runs_again_of_designs_and_tags(design_plans, name):
+    jobs = [job for job in design_plans[name] if job["rule"] in DESIGN_RULES]
+    assert {job["cohort"] for job in jobs} <= {"one"}
+    assert {job["rule"] for job in jobs} == DESIGN_CHANGES[name][1]
 
 
 @pytest.mark.parametrize("name", CHANGES)

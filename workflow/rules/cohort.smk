@@ -124,6 +124,7 @@ rule annotate_cells:
         confusion="results/{cohort}/confusion.tsv",
         sure="results/{cohort}/label_scores.tsv",
         coverage="results/{cohort}/label_coverage.tsv",
+        reliability="results/{cohort}/reliability.tsv",
         expression="results/{cohort}/marker_expression.tsv",
         detectability="results/{cohort}/detectability.tsv",
     log:

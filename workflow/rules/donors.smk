@@ -11,6 +11,7 @@ rule count_composition:
     output:
         "results/{cohort}/composition.tsv",
         confusion="results/{cohort}/expected_confusion.tsv",
+        known="results/{cohort}/known.tsv",
     log:
         "logs/{cohort}/count_composition.log",
     benchmark:

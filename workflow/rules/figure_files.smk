@@ -9,12 +9,14 @@ if workflow.is_main_process:
     plots.write_captions(CAPTIONS, (TILT / "report" / "figure.rst").read_text())
 
 # Of the registry a job uses the recipes of its own figures, which are a param.
-LISTS = tuple(f"tilt.figures.registry{part}" for part in ("", "_designs", "_mediators"))
+PARTS = ("", "_designs", "_labels", "_mediators")
+LISTS = tuple(f"tilt.figures.registry{part}" for part in PARTS)
 
 # By what a figure says of its cohorts.
 COHORTS_OF = {
     **{"all": list(COHORTS), "cells": CELLS, "tagged": TAGGED, "modeled": MODELED},
     **{"exposed": EXPOSED, "grouped": GROUPED, "repeated": REPEATED},
+    "checked": [c for c in CELLS if c in TAGGED or COHORTS[c].get("label_map")],
 }
 
 

@@ -33,11 +33,13 @@ def main(snakemake: Any) -> None:
     cells.obs = cells.obs[["donor", "n_counts"]]
     log.info("%d cells, %d genes of interest", *cells.shape)
     embedding = ad.read_h5ad(snakemake.input.embedding).obsm["X_harmony"]
-    found = annotate.label(
-        cells, embedding, markers, signatures, params.seed, branch=params.branch, proteins=told
-    )
+    given = (cells, embedding, markers, signatures, params.seed, params.branch)
+    found = annotate.label(*given, told)
+    alone = annotate.label(*given) if told is not None else None  # to hold against the tags
     log.info("cells per subset: %s", found.labels["subset"].value_counts().to_dict())
-    made = cohort.label_tables(found, cells, author, markers, params.label_map, params.labels_lead)
+    made = cohort.label_tables(
+        found, cells, author, markers, params.label_map, params.labels_lead, alone, told
+    )
     for name, table in made.items():
         tables.write(table, snakemake.output[name])
 

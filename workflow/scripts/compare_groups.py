@@ -17,7 +17,7 @@ def main(snakemake: Any) -> None:
     donors = units.donors_table(snakemake.params.samples, snakemake.wildcards.cohort)
     arms = plan.arms_of(donors, about)
     found = groups.compare(
-        donors,
+        plan.grouped(donors, about),
         plan.plan_of(snakemake.params.stats, about, arms, snakemake.params.seed),
         tables.read(snakemake.input.imbalance),
         about["groups"]["column"],

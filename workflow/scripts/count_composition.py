@@ -32,6 +32,7 @@ def main(snakemake: Any) -> None:
         log.warning("no T cells in donors %s", ", ".join(empty))
     tables.write(counted, snakemake.output[0])
     tables.write(composition.confusion(cells, markers, scores), snakemake.output.confusion)
+    tables.write(composition.count_known(cells, donors), snakemake.output.known)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 Reads imbalance.tsv and tests.tsv of the cohort's folder. The effect is a difference between the
 arms in the unit of the estimator (--effect) or, of ratios, a fold (--fold). Planned are two arms
-of different donors; covariates are not taken out of the spread. docs/numbers.md says how.
+of different donors. docs/numbers.md says how.
 """
 
 import argparse
@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tilt.core import contracts, tables
-from tilt.core.terms import ESTIMATORS, RATIOS
+from tilt.core.terms import ESTIMATORS
+from tilt.core.text import count
+from tilt.figures import planning as figure
 from tilt.figures import style
-from tilt.figures.names import CONTROL_COLOR
 from tilt.stats import planning
 
 ENDS = ("", "_low", "_high")
@@ -42,7 +42,9 @@ def table_of(folder: Path, name: str) -> pd.DataFrame:
         ) from error
 
 
-def spread_of(folder: Path, estimator: str | None) -> planning.Spread:
+def spread_of(
+    folder: Path, estimator: str | None, covariates: tuple[str, ...] = ()
+) -> planning.Spread:
     """Spread of the cohort's donors, in ``estimator`` or the one that leads."""
     imbalance, tests = table_of(folder, "imbalance.tsv"), table_of(folder, "tests.tsv")
     leads = imbalance.loc[imbalance["leads"], "estimator"].unique()
@@ -57,7 +59,9 @@ def spread_of(folder: Path, estimator: str | None) -> planning.Spread:
             f"({', '.join(arms)}), one 'case vs control' is needed. Fix: plan from another cohort"
         )
     case, control = arms[0].split(" vs ")
-    return planning.spread(imbalance, estimator or str(leads[0]), (case, control))
+    donors = table_of(folder, "donors.tsv") if covariates else None
+    given = (imbalance, estimator or str(leads[0]), (case, control))
+    return planning.spread(*given, donors, covariates)
 
 
 def number(value: float) -> str:
@@ -72,12 +76,15 @@ def readable(found: planning.Spread, table: pd.DataFrame) -> list[str]:
     known = np.isfinite(found.unit)
     beyond = "beyond sampling of cells" if known else "(sampling of cells included)"
     sd, low, high = found.sd
+    beyond += f", {', '.join(found.covariates)} taken out" if found.covariates else ""
     lines = [
         f"{found.estimator} ({unit}), {found.arms[0]} vs {found.arms[1]}: {found.n[0]} and "
         f"{found.n[1]} donors, {found.cells:.0f} memory CD4 cells in the median donor",
         f"SD between donors {beyond}: {sd:.2f} (95% interval {low:.2f} to {high:.2f})",
         f"planned: effect {own['effect']:.3g} {unit}, two-sided alpha {own['alpha']:g}, power "
-        f"{own['aim']:g}; in brackets at the limits of the SD",
+        f"{own['aim']:g}, {count(int(own['covariates']), 'column')} of covariates; in brackets at "
+        "the limits of the SD",
+        *(f"note: {note}" for note in found.notes),
     ]
     if not known:
         lines.append(
@@ -100,79 +107,18 @@ def readable(found: planning.Spread, table: pd.DataFrame) -> list[str]:
     ]
 
 
-def draw(found: planning.Spread, table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
-    """Donors per arm against cells per donor; the band is the interval of the SD."""
-    rows = table[(table["study"] == "planned") & np.isfinite(table["donors_per_arm"])]
-    effect, aim, alpha = (table[c].iloc[0] for c in ("effect", "aim", "alpha"))
-    ratio = found.estimator in RATIOS
-    size = f"a {np.exp(effect):.3g}-fold ratio in" if ratio else f"{effect:.3g} SD in"
-    title = f"Donors needed for {size} {found.estimator}, power {aim:g}, alpha {alpha:g}"
-    if not np.isfinite(found.unit):
-        return style.sentence(
-            None, title, f"Not estimable: no variance of sampling is known of {found.estimator}."
-        )
-    if rows.empty:
-        most = f"More than {planning.MOST_DONORS} donors an arm are needed."
-        return style.sentence(None, title, most)
-    top = min(rows["donors_per_arm_high"].max(), 4 * rows["donors_per_arm"].max())
-    cut = rows["donors_per_arm_high"].max() > top
-    fig = style.figure(None, title, "single", 65)
-    ax = fig.add_subplot()
-    high = rows["donors_per_arm_high"].clip(upper=planning.MOST_DONORS)
-    band = "at the limits of the SD (95%)" + (", goes on above" if cut else "")
-    ax.fill_between(
-        rows["cells"],
-        rows["donors_per_arm_low"],
-        high,
-        color=CONTROL_COLOR,
-        alpha=0.18,
-        lw=0,
-        label=band,
-    )
-    ax.plot(
-        rows["cells"],
-        rows["donors_per_arm"],
-        "-o",
-        ms=3.5,
-        color=CONTROL_COLOR,
-        label="at the SD between donors that was found",
-    )
-    for cells, donors in zip(rows["cells"], rows["donors_per_arm"], strict=True):
-        ax.annotate(
-            f"{donors:.0f}",
-            (cells, donors),
-            (0, 4),
-            textcoords="offset points",
-            ha="center",
-            fontsize=6.5,
-        )
-    ax.set_xscale("log")
-    ax.xaxis.set_major_locator(style.fixed_ticks(list(planning.CELLS)))
-    ax.xaxis.set_minor_formatter(style.no_text())
-    style.plain_ticks(ax.xaxis)
-    ax.set_ylim(0, top if cut else 1.4 * top)
-    ax.yaxis.set_major_locator(style.few_ticks(5))
-    ax.set_xlabel("memory CD4 cells per donor")
-    ax.set_ylabel("donors per arm")
-    (case, control), (n_case, n_control) = found.arms, found.n
-    ax.legend(
-        title=f"spread of {n_case} {case} and {n_control} {control} donors",
-        title_fontsize=6.5,
-        loc="upper right",
-    )
-    return fig, rows
-
-
 def main(options: argparse.Namespace) -> list[str]:
     """Plan, write what is asked for; returns the lines to print."""
     planning.check(options.alpha, options.power)
-    found = spread_of(options.cohort, options.estimator)
+    columns, covariates = planning.planned_covariates(options.covariates)
+    cells = planning.planned_cells(options.cells)
+    found = spread_of(options.cohort, options.estimator, covariates)
     effect = planning.effect_of(found.estimator, options.effect, options.fold)
-    table = planning.plan(found, effect, options.alpha, options.power)
+    table = planning.plan(found, effect, options.alpha, options.power, cells, columns)
     if options.out:
         tables.write(table, options.out, contracts.FREE)
     if options.figure:
-        style.save(*draw(found, table), options.figure)
+        style.save(*figure.draw(found, table), options.figure)
     return readable(found, table)
 
 
@@ -186,6 +132,12 @@ if __name__ == "__main__":
     parser.add_argument("--estimator", choices=list(ESTIMATORS), help="default: the leading one")
     parser.add_argument("--alpha", type=float, default=0.05, help="two-sided; default 0.05")
     parser.add_argument("--power", type=float, default=0.8, help="default 0.8")
+    parser.add_argument(
+        "--covariates", default="0",
+        help="how many columns, or names of the cohort's own that are taken out: age,sex",
+    )  # fmt: skip
+    usual = ",".join(map(str, planning.CELLS))
+    parser.add_argument("--cells", default=usual, help=f"memory CD4 cells a donor; default {usual}")
     parser.add_argument("--out", type=Path, help="write the plan as TSV")
     parser.add_argument("--figure", type=Path, help="write PREFIX.pdf, .svg, .png and .tsv")
     try:

@@ -22,7 +22,8 @@ def test_exposures_show_donors_slopes_missing_values_and_reasons():
     fig, table = exposures.draw(slopes, lines, values, people, COHORT)
     text = words(fig)
     assert "SLEDAI (SLE, 1 not known)" in text and "C3 (all)" in text
-    assert "+0.30 [0.15, 0.45] per SD\npartial r +0.60, p (Holm) = 0.004" in text
+    assert "×1.3 [1.2, 1.6], +0.30 per SD\npartial r +0.60, p (Holm) = 0.004" in text
+    assert "+0.30 [0.15, 0.45] per SD" in text  # E3, an axis, has no fold
     assert "E1, n = 9" in text and "E1, n = 18" in text
     assert "Not estimable: no donor\nhas both" in text
     dots = table[table["x"].notna()].groupby(["exposure", "estimator"]).size()
@@ -38,6 +39,14 @@ def test_exposures_show_donors_slopes_missing_values_and_reasons():
     assert drawn == [0, 9, 0, 9, 8, 10]
 
 
+def test_exposures_of_too_few_donors_are_a_sentence():
+    people, slopes, lines = made_up_designs.exposures(made_up.donors(8, 10))
+    few = slopes.assign(estimable=False, reason="4 donors have both; 6 are needed")
+    fig, table = exposures.draw(few, lines, made_up.imbalance(people), people, COHORT)
+    assert "Not estimable: 4 donors have both; 6 are needed." in words(fig).replace("\n", " ")
+    assert table.empty or "x" not in table
+
+
 def test_groups_show_donors_contrasts_trend_margin_and_reasons():
     people = made_up.donors(8, 10)
     people["activity"] = ["control"] * 8 + ["active", "inactive"] * 5
@@ -47,12 +56,17 @@ def test_groups_show_donors_contrasts_trend_margin_and_reasons():
     fig, table = groups.draw(made_up_designs.contrasts(), values, people, COHORT, about, asked)
     text = words(fig)
     assert "inactive\nn = 5" in text and "control\nn = 8" in text
-    assert "+0.90 [0.30, 1.50]  p = 0.008" in text and "+0.50 [0.20, 0.80]  p = 0.002" in text
+    assert "×2.5 [1.3, 4.5]  p = 0.008" in text and "×1.6 [1.2, 2.2]  p = 0.002" in text
     assert "fewer than 3 donors of" in text
     assert "E1, 3 contrasts, p by Holm; box: margin" in text
     ticks = [t.get_text() for t in fig.axes[0].get_xticklabels()]
     assert [t.split("\n")[0] for t in ticks] == ["control", "inactive", "active"]
     assert table["panel"].value_counts().to_dict() == {"a": 18, "b": 18, "c": 18, "d": 4}
+    later = values.assign(condition=values["condition"] + " (after)")
+    visited = people.assign(condition=people["condition"] + " (after)")
+    both = [pd.concat(pair, ignore_index=True) for pair in ((values, later), (people, visited))]
+    again, _ = groups.draw(made_up_designs.contrasts(), *both, COHORT, about, asked)
+    assert "inactive\nn = 5" in words(again)
     about["order"] = []
     alone, _ = groups.draw(made_up_designs.contrasts(), values, people, COHORT, about, asked)
     ticks = [t.get_text().split("\n")[0] for t in alone.axes[0].get_xticklabels()]
@@ -97,7 +111,7 @@ def test_visits_are_a_line_a_donor_and_a_forest_of_changes():
     )
     text = words(fig)
     assert "n = 18 with two visits" in text and "after\n8 control\n10 SLE" in text
-    assert "flare to after\nSLE, n = 10" in text and "−0.80 [−1.20, −0.40]  p = 0.002" in text
+    assert "flare to after\nSLE, n = 10" in text and "×0.45 [0.30, 0.67]  p = 0.002" in text
     assert "not estimable: 2 pairs" in text.replace("\n", " ")
     lines = [line for line in fig.axes[0].lines if len(line.get_xdata()) == 2]
     assert len(lines) == 18 + 2  # donors, and the means of both arms

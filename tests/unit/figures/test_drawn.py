@@ -247,7 +247,7 @@ def test_interval_and_p_are_those_of_the_declared_method():
         {
             "quantity": "E3",
             "denominator": "memory_cd4",
-            "method": ["beta_binomial", "ols_hc2", "permutation"],
+            "method": ["quasi_binomial", "ols_hc2", "permutation"],
             "effect": [2.0, 1.0, 1.0],
             "ci_low": [np.nan, 0.5, np.nan],
             "ci_high": [np.nan, 1.5, np.nan],

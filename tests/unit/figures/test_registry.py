@@ -53,7 +53,7 @@ def test_entry_is_complete(figure):
     assert all([figure.title, figure.alt, figure.words, figure.category])
     assert figure.words.endswith(".") and figure.alt[0].isupper() and not figure.alt.endswith(".")
     assert set(figure.cells_only) | set(figure.columns) <= set(figure.needs)
-    kinds = {"all", "cells", "tagged", "modeled", "exposed", "grouped", "repeated"}
+    kinds = {"all", "cells", "tagged", "checked", "modeled", "exposed", "grouped", "repeated"}
     assert figure.cohorts in kinds
     taken = inspect.signature(load(figure.draw)).parameters
     given = {*figure.needs, *figure.settings, *figure.options}
@@ -145,8 +145,8 @@ def test_digest_of_a_job_sees_its_modules_and_not_the_registry(tmp_path, monkeyp
 
 def digests() -> dict[str, str]:
     forget()
-    parts = ("registry", "registry_designs", "registry_mediators")
-    without = tuple(f"tilt.figures.{part}" for part in parts)
+    parts = ("", "_designs", "_labels", "_mediators")
+    without = tuple(f"tilt.figures.registry{part}" for part in parts)
     return {
         job: code.digest("plot_figures", *jobs.modules(job), without=without) for job in DRAWING
     }

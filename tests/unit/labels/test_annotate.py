@@ -96,6 +96,7 @@ def test_label_finds_clear_subsets_and_ignores_condition(markers, signatures):
     first = annotate.label(cells, embedding, markers, signatures, seed=0)
     assert list(first.labels.columns) == [
         *("cell", "level1", "subset", "subset_score", "subset_margin", "compartment"),
+        *("known", "known_level", "known_score"),
         *("isg_high", "proliferating", "tph_high", "th22_high", "look_alike"),
     ]
     right = first.labels["subset"].to_numpy() == np.array(KINDS)

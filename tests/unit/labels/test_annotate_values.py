@@ -291,10 +291,11 @@ def whole(n=400, seed=4):
 
 def test_labels_are_those_of_two_fits_and_the_table_is_put_together(monkeypatch):
     cells, embedding, signatures, kind, symbols = whole()
-    asked, plain = [], annotate.mixture.fit
+    asked, within, plain = [], [], annotate.mixture.fit
 
     def spy(counts, depth, signs, prior, group, points, genes, fold, floor, **how):
-        kept = {name: value for name, value in how.items() if name != "own"}
+        kept = {name: value for name, value in how.items() if name not in ("own", "donor")}
+        within.append(how["donor"])
         asked.append((counts.shape, prior.tolist(), group.tolist(), genes.shape, floor, kept, fold))
         return plain(counts, depth, signs, prior, group, points, genes, fold, floor, **how)
 
@@ -306,7 +307,12 @@ def test_labels_are_those_of_two_fits_and_the_table_is_put_together(monkeypatch)
     assert first[4] == 0.3e-4 and first[5] == {"power": 0.3, "map_weight": 0.2}
     # all genes but those of states (B7 and ISG15; MX1 is a marker) serve as the profile
     assert first[3][1] == len(symbols) - 1
-    assert first[6].tolist() == np.random.default_rng(6).integers(0, 5, 400).tolist()
+    # the part of a cell hangs on its name and the seed alone
+    assert np.bincount(first[6], minlength=5).min() > 50
+    again = annotate._folds(cells.obs_names[::-1], 6)[::-1]
+    assert first[6].tolist() == again.tolist() != annotate._folds(cells.obs_names, 7).tolist()
+    # profiles of subsets are learned within the three donors, those of groups in all
+    assert within[0] is None and np.unique(within[1]).tolist() == [0, 1, 2]
     assert second[0][0] == pytest.approx((kind % 3 != 0).sum(), abs=8) and second[2] == [0, 1]
     assert second[1] == [0.2, 0.1]
     assert second[5] == {"pseudo": np.inf, "power": 0.6, "shared_weight": 0.3, "map_weight": 0.5}

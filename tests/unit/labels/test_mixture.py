@@ -114,23 +114,62 @@ def test_map_and_profiles_are_those_of_the_fold_of_each_cell():
     assert posterior == pytest.approx(to_chance(made, logits))
 
 
-def test_profiles_are_learned_on_the_other_folds():
+@pytest.mark.parametrize("donors", [1, 3])
+def test_profiles_are_learned_on_the_other_folds_within_donors(donors):
     rng = np.random.default_rng(2)
-    genes, depth = rng.poisson(1.5, (40, 5)), rng.integers(800, 3000, 40).astype(float)
-    chance = rng.dirichlet(np.ones(3), 40)
-    fold = np.arange(40) % 5
-    found = mixture._profiles(sparse.csr_matrix(genes), depth, chance, fold)
-    typical = np.median(depth)
+    genes, depth = rng.poisson(1.5, (60, 5)), rng.integers(800, 3000, 60).astype(float)
+    genes[:30, 0] *= 9  # a gene that differs
+    chance = rng.dirichlet(np.ones(3) * 0.5, 60)
+    chance[:30, 0] += 4
+    chance /= chance.sum(1, keepdims=True)
+    fold, donor = np.arange(60) % 5, np.arange(60) // 5 % donors
+    given = None if donors == 1 else donor
+    found = mixture._profiles(sparse.csr_matrix(genes), depth, chance, fold, given)
+    typical, kept = np.median(depth), 0
     for part in range(5):
         other = fold != part
-        mean = genes[other].sum(0) / depth[other].sum() + 1e-9
-        for group in range(3):
-            w = chance[other, group]
-            seen, exposed = w @ genes[other], w @ depth[other]
-            rate = (seen + 40 * typical * mean) / (exposed + 40 * typical)
+        for g in range(5):
+            mean = genes[other, g].sum() / depth[other].sum()
             calm = 1 / (1 + 0.1 * mean * typical)
-            assert found[part][0][:, group] == pytest.approx(calm * np.log(rate / mean))
-            assert found[part][1][group] == pytest.approx(np.sum(calm * (rate - mean)))
+            seen, expected = chance[other].T @ genes[other, g], np.zeros(3)
+            for d in range(donors):
+                his = other & (donor == d)
+                own = genes[his, g].sum() / depth[his].sum()
+                expected += own * (depth[his] @ chance[his])
+            chi = calm * ((seen - expected) ** 2 / expected).sum() - 2
+            scale = calm * (expected.sum() - (expected**2).sum() / expected.sum())
+            spread = max(chi / scale, 1e-9)
+            ratio = (seen * spread + 1) / (expected * spread + 1)
+            kept += spread > 1e-9
+            assert found[part][0][g] == pytest.approx(calm * np.log(ratio), rel=1e-4, abs=1e-7)
+        weights, sums = found[part]
+        means = genes[other].sum(0) / depth[other].sum()
+        calm = 1 / (1 + 0.1 * means * typical)
+        by_hand = ((np.exp(weights / calm[:, None]) - 1) * (calm * means)[:, None]).sum(0)
+        assert sums == pytest.approx(by_hand, rel=1e-4)
+    assert 5 <= kept < 25  # the first gene in every fold, and not all of the others
+
+
+def test_genes_that_differ_by_chance_or_between_donors_say_nothing_of_groups():
+    """Rates of genes: twice as high in group 1; the same; twice as high in donor 1."""
+    rng = np.random.default_rng(5)
+    n = 4000
+    group, depth, fold = rng.integers(0, 2, n), np.full(n, 1000.0), np.arange(n) % 5
+    donor = np.where(rng.random(n) < 0.8, group, 1 - group)  # donors differ in their groups
+    rate = np.array([2.0, 2.0, 2.0]) * np.ones((n, 3))
+    rate[group == 1, 0] *= 2
+    rate[donor == 1, 2] *= 2
+    genes, chance = sparse.csr_matrix(rng.poisson(rate)), np.eye(2)[group]
+
+    def ratios(given):
+        weights = np.mean([w for w, _ in mixture._profiles(genes, depth, chance, fold, given)], 0)
+        calm = 1 / (1 + 0.1 * rate.mean(0))
+        return np.exp((weights[:, 1] - weights[:, 0]) / calm)
+
+    # a donor's mean leans to his groups: 4 of (0.8 * 3.6 + 0.2 * 2.4), 2 of (0.8 * 2.4 + 0.2 * 3.6)
+    assert ratios(donor) == pytest.approx([1.571, 1, 1], abs=0.05)
+    # all cells alike: 4 of 2, and 0.8 * 4 + 0.2 * 2 of 0.2 * 4 + 0.8 * 2
+    assert ratios(None) == pytest.approx([2, 1, 1.5], abs=0.06)
 
 
 def test_the_map_is_a_balanced_logistic_regression():
@@ -187,7 +226,7 @@ def fit_by_hand(counts, depth, signs, prior, group, embedding, genes, fold, floo
         )
         made.power = power * np.clip((step - 1) / 4, 0, 1)
         if made.power:
-            made.profiles = mixture._profiles(sparse_genes, depth, lesson, fold)
+            made.profiles = mixture._profiles(sparse_genes, depth, lesson, fold, None)
         on, off = made.on.copy(), made.off.copy()
         for g in range(signs.shape[1]):
             for rate, sign, start in ((on, 1, start_on), (off, -1, start_off)):

@@ -42,7 +42,11 @@ def test_labels_of_a_group_are_told_apart_in_its_cells(monkeypatch):
     [(names, group, cells, own, how)] = asked  # CD8_N is alone in its group
     assert (names, group, cells) == (NAMES[:2], [0, 1], list(range(50)))
     assert own.tolist() == by_type[:50, :2].tolist()
-    assert how == {**posterior.WITHIN, "map_weight": 0.0}  # sorted types say more than the map
+    assert how == {
+        **posterior.WITHIN,
+        "map_weight": 0.0,
+        "by_donor": True,
+    }  # sorted types say more than the map
     assert got[:50] == pytest.approx(np.tile([0.8 * 0.25, 0.8 * 0.75, 0.2], (50, 1)))
     assert got[50:] == pytest.approx(chance[50:])
 
@@ -54,7 +58,7 @@ def test_in_fewer_than_fifty_cells_shares_alone_tell_them_apart(monkeypatch):
 
 def test_without_sorted_types_the_map_counts_half(monkeypatch):
     [(*_, own, how)], _, got = probabilities(monkeypatch, 50, learned=True)
-    assert own is None and how == {**posterior.WITHIN, "map_weight": 0.5}
+    assert own is None and how == {**posterior.WITHIN, "map_weight": 0.5, "by_donor": True}
     assert got[0] == pytest.approx([0.2, 0.6, 0.2])
 
 
@@ -151,7 +155,9 @@ def test_a_fit_learns_from_some_cells_and_tells_of_all(monkeypatch):
     assert [cell for *_, part in told for cell in part] == own.tolist()
     assert found.tolist() == [[d, -d] for d in range(1, 6)]
     cohort.fit(markers, ["one", "two"], [0, 1], cells)
-    assert seen[-1][-1] == {"own": pytest.approx(np.zeros((3, 2)))}
+    assert seen[-1][-1] == {"own": pytest.approx(np.zeros((3, 2))), "donor": None}
+    cohort.fit(markers, ["one", "two"], [0, 1], cells, by_donor=True)
+    assert seen[-1][-1]["donor"].tolist() == pd.factorize(cohort.donor[rows])[0].tolist()
 
 
 @pytest.mark.parametrize(("measured", "enough"), [(2, True), (1, False)])

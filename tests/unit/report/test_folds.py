@@ -6,7 +6,7 @@ import made_up
 import numpy as np
 import pandas as pd
 import pytest
-from tilt.figures import forest
+from tilt.figures import forest, meta
 from tilt.report import answer
 from tilt.stats import calibration, readable
 
@@ -35,7 +35,7 @@ def test_a_share_is_told_in_points_and_as_a_fold():
     assert text == (
         "+2.0 percentage points (95% CI 0.3 to 3.7), 2.0 times as many (95% CI 1.1 to 3.8)"
     )
-    assert forest.effect_text(SHARE) == "×2 [1.1, 3.8], +2.0 pp  p = 0.02"
+    assert forest.effect_text(SHARE) == "×2.0 [1.1, 3.8], +2.0 pp  p = 0.02"
 
 
 def test_a_signature_is_times_as_high_and_an_axis_keeps_its_unit():
@@ -46,7 +46,11 @@ def test_a_signature_is_times_as_high_and_an_axis_keeps_its_unit():
 
 
 @pytest.mark.parametrize(
-    ("fold", "text"), [(0.434, "0.43"), (2.96, "3.0"), (float("inf"), "any number")]
+    ("fold", "text"),
+    [
+        *[(0.434, "0.43"), (2.96, "3.0"), (float("inf"), "any number")],
+        *[(0.996, "1.00"), (1.04, "1.04"), (1.094, "1.09"), (1.096, "1.1")],
+    ],
 )
 def test_folds_have_two_figures(fold, text):
     assert answer.times(fold) == text
@@ -78,3 +82,38 @@ def test_a_design_that_was_not_simulated_is_told_behind_its_effect():
     assert answer.unchecked(few) == f"; {calibration.MARK}: 2.1 degrees of freedom"
     assert answer.unchecked(SimpleNamespace(reason="1 donor left out")) == ""
     assert answer.unchecked(SimpleNamespace(reason=np.nan)) == ""
+
+
+def test_a_combined_ratio_is_a_fold_with_all_its_intervals():
+    found = row("E1", "ln ratio", np.log(2), np.log(1.2), np.log(4), scale="ln ratio")
+    found.model, found.i2, found.p = "half-normal 0.5", 0.4, 0.02
+    found.pi_low, found.pi_high, found.cohort = np.log(0.5), np.log(8), "all"
+    assert answer.pooled(found) == (
+        "2.0-fold (+0.69 ln ratio; random effects, half-normal 0.5; 95% credible interval 1.2 to "
+        "4.0, probability of the other sign = 0.01, I² 40%, prediction interval 0.50 to 8.0)"
+    )
+    assert meta.row_text(meta_row(found)) == (
+        "×2.0 [1.2, 4.0]\nP(other sign) = 0.01\nprediction ×[0.50, 8.0]"
+    )
+    axis = row("E3", "Hedges g", 0.4, -0.1, 0.9, scale="Hedges g")
+    axis.model, axis.i2, axis.pi_low, axis.pi_high = "modified Knapp-Hartung", 0.0, -1.0, 1.8
+    axis.cohort = "all"
+    assert answer.pooled(axis).endswith(
+        "+0.40 Hedges g (random effects, modified Knapp-Hartung; 95% CI −0.10 to 0.90, p = 0.02, "
+        "I² 0%, prediction interval −1.00 to 1.80)"
+    )
+    assert meta.row_text(meta_row(axis)).endswith("prediction [−1.00, 1.80]")
+
+
+def meta_row(found):
+    return next(pd.DataFrame([vars(found)]).itertuples())
+
+
+def test_the_average_of_cohorts_is_a_fold_too():
+    found = row("E1", "ln ratio", np.log(2), np.log(1.2), np.log(4), scale="ln ratio")
+    found.cohort, found.model, found.denominator = "all", "common effect", "memory_cd4"
+    found.method = "wls_hc2"
+    table = pd.DataFrame([vars(found)])
+    assert answer.average(table, found) == (
+        "; the average of these cohorts was 2.0-fold (95% CI 1.2 to 4.0, p = 0.02)"
+    )

@@ -54,7 +54,7 @@ def test_methods_agree_with_each_other_and_with_scipy():
     angle = np.arcsin(np.sqrt(share / 100))
     assert main["effect"] == pytest.approx(angle[case.index].mean() - angle[control.index].mean())
     assert main["ci_low"] < main["effect"] < main["ci_high"]
-    model = tests.loc[("x", "beta_binomial")]
+    model = tests.loc[("x", "quasi_binomial")]
     odds = np.log(case.mean() / (100 - case.mean())) - np.log(
         control.mean() / (100 - control.mean())
     )
@@ -123,7 +123,7 @@ def test_donors_without_cells_are_left_out_by_name():
     main = tests.loc[("x", "arcsine_ols_hc2")]
     assert main["n_case"] == 9
     assert "no total cells (D04)" in main["reason"]
-    assert tests.loc[("x", "beta_binomial"), "n_case"] == 9
+    assert tests.loc[("x", "quasi_binomial"), "n_case"] == 9
 
 
 def test_a_subset_without_cells_is_said():
@@ -131,7 +131,7 @@ def test_a_subset_without_cells_is_said():
     comp.loc[comp["subset"] == "x", "n"] = 0
     tests = run(comp=comp)
     assert tests.loc[("x", "arcsine_ols_hc2"), "reason"] == "no such cell in any donor"
-    assert not tests.loc[("x", "beta_binomial"), "estimable"]
+    assert not tests.loc[("x", "quasi_binomial"), "estimable"]
 
 
 def test_a_declared_quantity_that_is_absent_is_a_row():
@@ -190,7 +190,7 @@ def test_pairs_are_compared_within():
     check = stats.ttest_rel(angle[:8], angle[8:])
     assert tests.loc[("x", "paired_t"), "p"] == pytest.approx(check.pvalue)
     assert tests.loc[("x", "permutation"), "p"] == pytest.approx(2 / 256)
-    assert tests.loc[("x", "beta_binomial"), "effect"] == pytest.approx(0.4, abs=0.12)
+    assert tests.loc[("x", "quasi_binomial"), "effect"] == pytest.approx(0.4, abs=0.12)
     assert (tests["n_case"].dropna() == 8).all()
 
 
@@ -213,13 +213,13 @@ def test_shares_without_spread_in_the_arms_are_marked_in_both_models(case, contr
     wide = pd.DataFrame({"donor": table["donor"], "x": n, "y": 100 - n})
     tests = run(table, comp=published.from_table(wide, table)).loc["x"]
     assert not tests["estimable"].any()
-    assert tests.loc["beta_binomial", "reason"] == "no spread between donors within the arms"
+    assert tests.loc["quasi_binomial", "reason"] == "no spread between donors within the arms"
 
 
 def test_a_model_of_a_handful_of_cells_has_an_interval_that_ends():
     table = donors(6)
     wide = pd.DataFrame({"donor": table["donor"], "x": [1, 0, 0, 2, 1, 1], "y": [2, 3, 1, 1, 0, 4]})
-    row = run(table, comp=published.from_table(wide, table)).loc[("x", "beta_binomial")]
+    row = run(table, comp=published.from_table(wide, table)).loc[("x", "quasi_binomial")]
     assert row["ci_low"] < row["effect"] < row["ci_high"]
     assert row["ci_high"] - row["ci_low"] < 20
     assert row["p"] > 0.1

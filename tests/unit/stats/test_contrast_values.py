@@ -77,7 +77,7 @@ def test_every_row_has_the_role_declared_for_its_quantity_and_method():
     del expected["E3", "memory_cd4", "logit_normal"]
     for subset in "xyz":
         expected[subset, "cd4", "arcsine_ols_hc2"] = "secondary"
-        for method in ("beta_binomial", *EXTRA):
+        for method in ("quasi_binomial", *EXTRA):
             expected[subset, "cd4", method] = "sensitivity"
     for key in (("w", "cd4"), ("x", "memory_cd4")):
         expected[(*key, "arcsine_ols_hc2")] = "exploratory"
@@ -98,7 +98,7 @@ def test_a_declared_primary_share_leads_with_its_main_method_only():
     rows = made[made["role"] == "primary"]
     assert rows[["quantity", "method"]].to_numpy().tolist() == [["y", "arcsine_ols_hc2"]]
     rest = made[(made["quantity"] == "y") & (made["role"] != "primary")]
-    assert set(rest["role"]) == {"sensitivity"} and "beta_binomial" in set(rest["method"])
+    assert set(rest["role"]) == {"sensitivity"} and "quasi_binomial" in set(rest["method"])
     assert set(made.loc[made["quantity"] == "E1", "role"]) == {"sensitivity"}
 
 
@@ -173,8 +173,8 @@ def test_numbers_of_a_share_are_those_of_its_methods():
     percent = (100 * rows["n"] / rows["n_denominator"]).to_numpy()
     medians = [np.median(percent[case == 1]), np.median(percent[case == 0])]
     assert main[["median_case", "median_control"]].tolist() == pytest.approx(medians)
-    model, _ = overdispersed.fit(rows["n"], rows["n_denominator"], matrix, "beta")
-    found = made.loc[("x", "cd4", "beta_binomial")]
+    model, _ = overdispersed.quasi_binomial(rows["n"], rows["n_denominator"], matrix)
+    found = made.loc[("x", "cd4", "quasi_binomial")]
     assert found["effect"] == pytest.approx(model.effect, abs=1e-4)
     assert found["p"] == pytest.approx(model.p, rel=1e-3)
     assert found["unit"] == "ln odds ratio" and found["n_case"] == 10
@@ -235,7 +235,9 @@ def test_numbers_of_pairs_are_those_of_their_differences():
     assert main["median_case"] == pytest.approx(np.median(percent[7:]))
     assert main["median_control"] == pytest.approx(np.median(percent[:6]))
     flips = made.loc[("x", "cd4", "permutation")]
-    expected, _ = resampling.sign_flip(d, 199, np.random.default_rng(3))
+    expected, _ = resampling.sign_flip(
+        d, inference.project(np.ones((6, 1))), 199, np.random.default_rng(3)
+    )
     assert flips["p"] == pytest.approx(expected.p)
     assert flips["reason"].endswith("all 64 sign flips of the pairs")
     rank = made.loc[("x", "cd4", "wilcoxon")]
@@ -243,13 +245,15 @@ def test_numbers_of_pairs_are_those_of_their_differences():
     assert rank["p"] == pytest.approx(stats.wilcoxon(gap).pvalue)
     assert rank["effect"] == pytest.approx(inference.walsh(gap).effect)
     assert rank["unit"] == "percentage points"
-    model = made.loc[("x", "cd4", "beta_binomial")]
+    model = made.loc[("x", "cd4", "quasi_binomial")]
     at = np.r_[7:13, 0:6]
     blocks = np.column_stack([np.tile(np.eye(6), (2, 1)), np.repeat([1.0, 0.0], 6)])
-    fit, _ = overdispersed.fit(rows["n"][at], rows["n_denominator"][at], blocks, "beta")
+    fit, _ = overdispersed.quasi_binomial(rows["n"][at], rows["n_denominator"][at], blocks)
     assert model["effect"] == pytest.approx(fit.effect, abs=1e-3)
     assert model["n_case"] == 6 and model["covariates"] == "donor"
-    assert "points_paired_t" in made.loc[("x", "cd4")].index
+    points = made.loc[("x", "cd4", "points_paired_t")]
+    assert points["points"] == pytest.approx(gap.mean()) == pytest.approx(points["effect"])
+    assert flips["points"] == pytest.approx(main["points"])  # the same effect, another interval
     boot = made.loc[("x", "cd4", "bootstrap_t")]
     assert boot["ci_low"] < d.mean() < boot["ci_high"]
 
@@ -320,11 +324,10 @@ def test_the_ratio_without_a_pseudocount_is_the_logit_normal_model():
     row = methods.ratio(contrast.DesignCache(table, plan()), poles)
     kept = poles.iloc[1:]
     case = (kept["condition"] == "SLE").to_numpy(float)
-    fit, _ = overdispersed.fit(
+    fit, _ = overdispersed.logit_normal(
         kept["n_tph"],
         kept["n_tph"] + kept["n_th22"],
         np.column_stack([np.ones(15), case]),
-        "normal",
     )
     assert row["effect"] == pytest.approx(fit.effect, abs=1e-4)
     assert row["p"] == pytest.approx(fit.p, rel=1e-3)

@@ -130,7 +130,7 @@ def test_permutations_are_drawn_once():
 def test_donors_of_a_stratum_with_one_arm_are_said_to_inform_nothing():
     batch = ["B1"] * 3 + ["B2"] * 2 + ["B1"] * 2 + ["B1"] * 5
     built = design.build(donors(batch=batch), contrast(strata=("batch",)))
-    assert built.notes == ("2 donors not informative, being in a batch of one arm: B2",)
+    assert built.notes == ("2 donors not informative, being in a batch of one arm (1 of 2): B2",)
     y = np.arange(12.0)
     kept = np.array(batch) == "B1"
     alone = design.build(donors(batch=batch)[kept], contrast())

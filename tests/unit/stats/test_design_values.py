@@ -131,13 +131,15 @@ def test_orders_are_exact_only_where_strata_are_all_that_is_adjusted_for():
 
 @pytest.mark.parametrize(
     ("batch", "names", "where"),
-    [(["a"] * 3 + ["b"] * 6 + ["a"] * 3, "", ""), (["a"] * 2 + ["b"] * 10, "2 donors", "a"),
-     (["b"] * 11 + ["a"], "1 donor", "a"), (["a"] * 2 + ["b"] * 9 + ["c"], "3 donors", "a, c")],
+    [(["a"] * 3 + ["b"] * 6 + ["a"] * 3, "", ""),
+     (["a"] * 2 + ["b"] * 10, "2 donors", "(1 of 2): a"),
+     (["b"] * 11 + ["a"], "1 donor", "(1 of 2): a"),
+     (["a"] * 2 + ["b"] * 9 + ["c"], "3 donors", "(2 of 3): a, c")],
 )  # fmt: skip
 def test_strata_of_one_arm_are_told(batch, names, where):
     notes = build(donors(batch=batch), strata=["batch"]).notes
     if names:
-        assert notes == (f"{names} not informative, being in a batch of one arm: {where}",)
+        assert notes == (f"{names} not informative, being in a batch of one arm {where}",)
     else:
         assert notes == ()
 

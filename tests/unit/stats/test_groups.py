@@ -57,6 +57,11 @@ def test_contrasts_are_those_of_one_model_with_all_groups():
     slope = sm.OLS(y, step).fit(cov_type="HC2")
     assert (trend.effect, trend.se) == pytest.approx((slope.params[-1], slope.bse[-1]))
     assert trend.contrast == "none < mild < severe" and trend.unit == "ln ratio per step"
+    folds = ["fold", "fold_low", "fold_high"]
+    for one in (row, trend):
+        ends = np.exp([one.effect, one.ci_low, one.ci_high])
+        assert one[folds].to_numpy(float) == pytest.approx(ends)
+    assert found.loc[found["estimator"] == "E3", folds].isna().all(axis=None)
     assert trend.groups == "8 none, 6 mild, 6 severe" and np.isnan(trend.p_holm)
 
 

@@ -151,12 +151,12 @@ def test_pairs_are_not_combined_with_cases_and_controls():
     for i, main in enumerate(("ols_hc2", "ols_hc2", "paired_t", "paired_t")):
         base = {"cohort": f"c{i}", "quantity": "x", "denominator": "t", "unit": "ln ratio"}
         base |= {"estimable": True, "n_case": 5, "n_control": 5, "contrast": "a vs b", "df": 9}
-        for method in (main, "beta_binomial"):
+        for method in (main, "quasi_binomial"):
             rows.append(base | {"method": method, "effect": EFFECT[i], "se": SE[i]})
     table = meta_table.across(pd.DataFrame(rows))
     totals = table[(table["model"] == "common effect")].set_index("method")
     assert totals["n_cohorts"].tolist() == [2, 2, 2, 2]
-    apart = totals.loc["beta_binomial (pairs)", "effect"]
+    apart = totals.loc["quasi_binomial (pairs)", "effect"]
     assert apart == pytest.approx(meta.common_effect(EFFECT[2:4], SE[2:4]).effect)
 
 
@@ -187,3 +187,28 @@ def test_the_model_without_pseudocount_is_in_front_where_more_cohorts_have_it():
         assert ahead.loc["E1", "method"] == method
         assert ahead.loc["E1", "n_cohorts"] == n
         assert ahead.loc["E3", "method"] == "ols_hc2"
+
+
+def test_combined_effects_have_folds_and_points():
+    table = made_table(2)
+    share = {"cohort": ["c0", "c1"], "quantity": "CD4_Tph_like", "denominator": "memory_cd4"}
+    share |= {"effect": [0.06, 0.02], "se": [0.02, 0.04], "ci_low": [0.02, -0.06], "df": 18}
+    share |= {"ci_high": [0.10, 0.10], "middle": [0.17, 0.27], "n_case": 10, "n_control": 10}
+    share |= {"unit": "arcsine root", "method": "arcsine_ols_hc2_moderated", "estimable": True}
+    share |= {"smd": [0.5, 0.2], "smd_se": 0.3, "fold": 9.0, "points_low": 9.0}  # made anew
+    found = meta_table.across(pd.concat([table, pd.DataFrame(share)], ignore_index=True))
+    e1 = models_of(found, "E1").loc["common effect"]
+    ends = np.exp([e1.effect, e1.ci_low, e1.ci_high])
+    assert [e1.fold, e1.fold_low, e1.fold_high] == pytest.approx(list(ends))
+    assert np.isnan(e1.points)
+    assert of(found, "E3")["fold"].isna().all()  # Hedges' g
+    rows = of(found, "CD4_Tph_like", "arcsine_ols_hc2").set_index("cohort")
+    low, high = np.sin([0.17 - 0.03, 0.17 + 0.03]) ** 2
+    assert rows.loc["c0", ["fold", "points"]].tolist() == pytest.approx(
+        [high / low, 100 * (high - low)]
+    )
+    total = rows[rows["model"] == "common effect"].iloc[0]
+    middle = (4 * 0.17 + 0.27) / 5  # by precision
+    low, high = np.sin([middle - total.effect / 2, middle + total.effect / 2]) ** 2
+    assert total.points == pytest.approx(100 * (high - low))
+    assert total.points_low < total.points < total.points_high

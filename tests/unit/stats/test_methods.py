@@ -29,33 +29,35 @@ def made(**how):
 
 def test_a_model_of_counts_of_pairs_has_a_column_for_each_pair():
     designs, table = cohort(paired=True)
-    row = methods.counts_model(designs, table, "beta_binomial", "ln odds ratio", ("a note",))
+    row = methods.counts_model(designs, table, "quasi_binomial", "ln odds ratio", ("a note",))
     blocks = np.tile(np.eye(5), (2, 1))
     matrix = np.column_stack([blocks, np.repeat([1.0, 0.0], 5)])
-    expected, _ = overdispersed.fit(N, TOTAL, matrix, "beta")
+    expected, _ = overdispersed.quasi_binomial(N, TOTAL, matrix)
     assert (row["effect"], row["se"], row["p"]) == (expected.effect, expected.se, expected.p)
     assert (row["covariates"], row["unit"], row["reason"]) == ("donor", "ln odds ratio", "a note")
     assert (row["n_case"], row["n_control_informative"]) == (5, 5) and row["estimable"]
     short = table.drop(index=[8, 9]).drop(index=7)
-    row = methods.counts_model(designs, short, "beta_binomial", "ln odds ratio")
-    assert not row["estimable"] and row["reason"] == "2 pairs; 3 are needed"
+    row = methods.counts_model(designs, short, "quasi_binomial", "ln odds ratio")
+    assert not row["estimable"] and row["reason"] == (
+        "2 pairs; 3 are needed; 3 without a partner left out: D2, D3, D4"
+    )
     assert row["n_case"] == 2
-    some = methods.counts_model(designs, table.drop(index=9), "beta_binomial", "x", ("a note",))
+    some = methods.counts_model(designs, table.drop(index=9), "quasi_binomial", "x", ("a note",))
     assert some["reason"] == "a note; 1 without a partner left out: D4"
 
 
 def test_a_model_of_counts_of_arms_is_that_of_the_design():
     designs, table = cohort(batch=True)
-    for method, family in (("beta_binomial", "beta"), ("logit_normal", "normal")):
+    for method in ("quasi_binomial", "logit_normal"):
         row = methods.counts_model(designs, table[::-1], method, "unit")
         built, rows = designs.design(table)
-        expected, _ = overdispersed.fit(N[rows], TOTAL[rows], built.matrix, family)
+        expected, _ = getattr(overdispersed, method)(N[rows], TOTAL[rows], built.matrix)
         assert row["effect"] == pytest.approx(expected.effect) and row["method"] == method
         assert row["covariates"] == "batch" and (row["n_case"], row["n_control"]) == (5, 5)
-    few = methods.counts_model(designs, table.iloc[3:], "beta_binomial", "unit", ("a note",))
+    few = methods.counts_model(designs, table.iloc[3:], "quasi_binomial", "unit", ("a note",))
     assert few["reason"] == "2 SLE donors; at least 3 in each arm are needed"
     nothing = table.assign(n=np.where(table["condition"] == "SLE", 0, N))
-    row = methods.counts_model(designs, nothing, "beta_binomial", "unit")
+    row = methods.counts_model(designs, nothing, "quasi_binomial", "unit")
     assert (
         not row["estimable"] and row["reason"] == "an arm has none of these cells, or nothing else"
     )
@@ -64,8 +66,8 @@ def test_a_model_of_counts_of_arms_is_that_of_the_design():
 def test_a_fit_without_an_error_is_said_not_to_converge(monkeypatch):
     designs, table = cohort()
     none = inference.Estimate(1.0, np.nan, 8, np.nan, np.nan, np.nan)
-    monkeypatch.setattr(methods.overdispersed, "fit", lambda *_: (none, 0.1))
-    row = methods.counts_model(designs, table, "beta_binomial", "unit")
+    monkeypatch.setitem(methods.MODELS, "quasi_binomial", lambda *_: (none, 0.1))
+    row = methods.counts_model(designs, table, "quasi_binomial", "unit")
     assert (row["estimable"], row["reason"]) == (False, "the model did not converge")
 
 
@@ -81,7 +83,7 @@ def test_the_ratio_is_of_cells_of_either_pole_and_donors_without_any_are_told():
     n = np.where(np.arange(10) == 3, 0, N)
     total = np.where(np.arange(10) == 3, TOTAL - N, TOTAL)
     matrix = np.column_stack([np.ones(8), np.repeat([1.0, 0], 4)])
-    expected, _ = overdispersed.fit(n[kept], total[kept], matrix, "normal")
+    expected, _ = overdispersed.logit_normal(n[kept], total[kept], matrix)
     assert row["effect"] == pytest.approx(expected.effect)
 
 
@@ -102,7 +104,7 @@ def test_it_is_said_how_labels_were_permuted(how, said):
     assert rows[0]["reason"] == f"a note; {said}" and rows[1]["reason"] == "a note"
     rng = np.random.default_rng(0)
     if how.get("paired"):
-        expected, _ = resampling.sign_flip(found.value, how["permutations"], rng)
+        expected, _ = resampling.sign_flip(found.scaled, found.fit, how["permutations"], rng)
     else:
         orders, complete = found.built.orders(how["permutations"], 0)
         expected = resampling.permutation(found.scaled, found.fit, orders, complete)

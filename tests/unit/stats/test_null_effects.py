@@ -5,6 +5,8 @@ from itertools import combinations, product
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
+from scipy import stats
 from tilt.core.contracts import PERMUTED
 from tilt.stats import contrast, design, null_effects
 
@@ -40,15 +42,20 @@ def test_histogram_counts_every_permutation_around_zero(paired):
     assert abs(np.average(middle, weights=table["n"])) < 0.1
 
 
-def test_share_beyond_the_effect_is_the_p_of_the_mean_difference():
-    """Without covariates and with equal arms, ranks of effect and of studentized effect agree."""
-    people = donors(paired=True)
-    rows, given = values(people), plan(paired=True)
+@pytest.mark.parametrize("arms", [6, 8])
+@pytest.mark.parametrize("paired", [False, True])
+def test_the_share_beyond_the_effect_is_the_permutation_p(paired, arms):
+    """Also with strata and where the arms differ in size and spread."""
+    people = donors(paired)
+    rows, given = values(people), plan(paired)
+    wide = rows["value"] * np.where(rows["condition"] == "SLE", 3, 1)
+    rows = rows.assign(value=wide if not paired else rows["value"])
+    rows["estimable"] = rows.index < (12 if paired else arms + 3)
     designs = contrast.DesignCache(people, given)
     null = null_effects.effects(designs, rows)
     tests = contrast.value(designs, rows, "ln ratio")
     row = next(r for r in tests if r["method"] == "permutation")
-    share = np.mean(np.abs(null) >= abs(row["effect"]) - 1e-12)
+    share = np.mean(np.abs(null) >= abs(row["effect"]) - 1e-9)
     assert share == pytest.approx(row["p"])
 
 
@@ -69,7 +76,9 @@ def test_null_effects_are_those_behind_the_p(paired):
     value = table["value"].to_numpy()
     if paired:
         difference = value[:5] - value[5:]
-        expected = [np.mean(difference * s) for s in product([1, -1], repeat=5)]
+        signed = [difference * s for s in product([1, -1], repeat=5)]
+        expected = [stats.ttest_1samp(d, 0).statistic for d in signed]
+        found = found / stats.sem(difference)
     else:
         case = (table["condition"] == "SLE").to_numpy()
         batch = (table["batch"] == "b1").to_numpy()
@@ -77,14 +86,16 @@ def test_null_effects_are_those_behind_the_p(paired):
         for chosen in combinations(range(10), 5):
             label = np.isin(np.arange(10), chosen)
             if label[batch].sum() == case[batch].sum():
-                expected.append(stratified(value, label, batch))
+                expected.append(stratified(value, label, batch)[0])
+        found = found / stratified(value, case, batch)[1]
     assert np.sort(found) == pytest.approx(np.sort(expected))
 
 
 def stratified(value, label, batch):
-    """Effect of a label after the means of two batches are taken out."""
+    """t of a label beside two batches, and its HC2 standard error."""
     matrix = np.column_stack([np.ones(len(value)), batch, label]).astype(float)
-    return np.linalg.lstsq(matrix, value)[0][-1]
+    fit = sm.OLS(value, matrix).fit(cov_type="HC2")
+    return fit.tvalues[-1], fit.bse[-1]
 
 
 def test_bins_hold_every_effect_between_its_edges():

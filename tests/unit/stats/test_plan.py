@@ -118,3 +118,13 @@ def test_strata_of_units_are_found_by_donor_and_condition():
     assert list(found.index) == [("A", "SLE"), ("B", "control")]
     assert found.to_numpy().ravel().tolist() == ["B1+B2", "B1"]
     assert declared.strata_of(donors, declared.contrast_of(COHORT, 3, donors)) is None
+
+
+def test_a_donor_with_later_visits_is_in_its_group_once():
+    donors = pd.DataFrame({"donor": list("AAB"), "activity": ["active", "inactive", "control"]})
+    donors["condition"] = ["SLE", "SLE (after)", "control"]
+    asked = COHORT | {"groups": {"column": "activity"}}
+    assert declared.grouped(donors, asked)["condition"].tolist() == ["SLE", "control"]
+    donors["condition"] = ["SLE", "other", "control"]
+    asked = COHORT | {"groups": {"column": "condition"}}
+    assert len(declared.grouped(donors, asked)) == 3

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from scipy import stats
 from statsmodels.stats.power import TTestIndPower
 from tilt.core import contracts, tables
@@ -107,6 +108,65 @@ def test_the_power_that_is_promised_is_reached():
     assert abs(hits / 400 - 0.8) < 2 * np.sqrt(0.8 * 0.2 / 400)
 
 
+def with_age(slope):
+    """Twenty donors whose E3 rises with age, and their table of donors."""
+    rng = np.random.default_rng(7)
+    age = rng.integers(20, 60, 20).astype(float)
+    value = slope * age + rng.normal(0, 0.5, 20)
+    table = cohort(value, estimator="E3")
+    donors = table[["donor", "condition"]].assign(age=age.astype(int).astype(str))
+    donors["sex"] = ["F", "M", "F", "F"] * 5
+    return table, donors, age
+
+
+def test_covariates_of_the_cohort_are_taken_out_of_the_spread_and_cost_their_columns():
+    table, donors, age = with_age(0.1)
+    plain = planning.spread(table, "E3", ARMS)
+    found = planning.spread(table, "E3", ARMS, donors, ("age", "sex"))
+    x = np.column_stack([np.ones(20), age, donors["sex"] == "M", np.repeat([1, 0], 10)])
+    fit = sm.OLS(table["value"].to_numpy(), x.astype(float)).fit()
+    assert found.sd[0] == pytest.approx(np.sqrt(fit.scale)) and plain.sd[0] > 1.5 * found.sd[0]
+    assert (found.df, found.columns, set(found.covariates)) == (16, 2, {"age", "sex"})
+    assert planning.own_se(found, found.sd[0]) == pytest.approx(fit.bse[-1])
+    own = planning.plan(found, 1.0).iloc[-1]
+    assert own["covariates"] == 2
+    assert own["donors_per_arm"] == planning.donors_needed(1.0, found.sd[0], 0.05, 0.8, 2)
+
+
+def test_a_column_of_covariates_costs_a_degree_of_freedom():
+    """Against the noncentral t: 2 n - 2 - k degrees of freedom, and one donor fewer is too few."""
+    for columns in (0, 3, 8):
+        n = int(planning.donors_needed(1.0, 0.6, 0.05, 0.8, columns))
+
+        def power(n, columns=columns):
+            df, shift = 2 * n - 2 - columns, np.sqrt(n / 2) / 0.6
+            return stats.nct.sf(stats.t.ppf(0.975, df), df, shift)
+
+        assert power(n) >= 0.8 and (2 * (n - 1) - 2 <= columns or power(n - 1) < 0.8)
+    needed = [planning.donors_needed(1.0, 0.6, 0.05, 0.8, k) for k in (0, 8)]
+    assert needed == [7, 9]
+
+
+def test_covariates_that_are_no_columns_are_refused_and_those_that_cannot_be_used_are_told():
+    table, donors, _ = with_age(0.0)
+    with pytest.raises(planning.NoPlan, match=r"--covariates bmi: no column .* of age, sex"):
+        planning.spread(table, "E3", ARMS, donors, ("bmi",))
+    donors["arm"] = donors["condition"]
+    found = planning.spread(table, "E3", ARMS, donors, ("arm",))
+    assert found.columns == 0 and found.notes == ("arm left out: confounded with condition",)
+    donors.loc[:2, "age"] = None
+    found = planning.spread(table, "E3", ARMS, donors, ("age",))
+    assert found.n == (7, 10) and found.notes[0].startswith("3 donors without age left out")
+
+
+def test_words_of_the_command_become_cells_and_covariates():
+    assert planning.planned_cells("1000, 200") == (200.0, 1000.0)
+    with pytest.raises(planning.NoPlan, match=r"--cells 200,few: allowed are numbers.*Fix"):
+        planning.planned_cells("200,few")
+    assert planning.planned_covariates("3") == (3, ())
+    assert planning.planned_covariates("age, sex") == (None, ("age", "sex"))
+
+
 def test_three_donors_an_arm_are_not_estimable():
     with pytest.raises(planning.NoPlan, match="not estimable: E1 has 3 donors in SLE and 3"):
         planning.spread(cohort(np.arange(6.0)), "E1", ARMS)
@@ -134,7 +194,7 @@ def test_the_cohorts_own_row_has_its_own_donors_and_cells():
     cells = np.array([100, 100, 400, 400, 200, 200, 200, 200, 800, 800])
     value = np.array([2.0, 0, 1, 3, -1, 0, 2, -2, 1, 1])
     found = planning.spread(cohort(value, cells, 40 / cells), "E1", ARMS)
-    assert [list(v) for v in found.variance] == [[0.4, 0.4, 0.1, 0.1, 0.2], [0.2] * 3 + [0.05] * 2]
+    assert found.variance.tolist() == [0.4, 0.4, 0.1, 0.1, 0.2, 0.2, 0.2, 0.2, 0.05, 0.05]
     s2 = found.sd[0] ** 2
     weight = [2 / (s2 + 0.4) + 2 / (s2 + 0.1) + 1 / (s2 + 0.2), 3 / (s2 + 0.2) + 2 / (s2 + 0.05)]
     se = np.sqrt(1 / weight[0] + 1 / weight[1])
@@ -258,4 +318,11 @@ def test_the_command_writes_and_prints_the_same_donors(tmp_path):
     made = planning.plan(planning.spread(table.round(6), "E1", ARMS), np.log(2))
     assert plan["donors_per_arm"].astype(float).tolist() == made["donors_per_arm"].tolist()
     assert f"  {made['donors_per_arm'].iloc[0]:.0f} (" in done.stdout
+    donors = table[["cohort", "donor", "condition"]].assign(n_samples=1, age=range(20, 40))
+    tables.write(donors, tmp_path / "donors.tsv")
+    again = run(*words, "--covariates", "age", "--cells", "150", "--out", tmp_path / "plan.tsv")
+    assert again.returncode == 0 and ", age taken out" in again.stdout
+    plan = tables.read(tmp_path / "plan.tsv", contracts.FREE)
+    assert plan["cells"].astype(float).tolist() == [150, 400]
+    assert plan["covariates"].astype(int).tolist() == [1, 1]
     assert {path.suffix for path in tmp_path.glob("figure.*")} == {".pdf", ".svg", ".png", ".tsv"}

@@ -16,6 +16,16 @@ def test_a_log_ratio_is_a_fold():
     assert np.isnan(list(readable.columns(row("SD", 1.0, 0.5, 1.5)).values())).all()
 
 
+def test_a_ratio_per_step_is_a_fold_per_step_and_points_are_points():
+    assert readable.folds(row("ln ratio per step", np.log(2), 0, np.log(4))) == pytest.approx(
+        {"fold": 2, "fold_low": 1, "fold_high": 4}
+    )
+    assert np.isnan(readable.folds(row("ln odds ratio", 1.0, 0, 2.0))["fold"])
+    found = readable.columns(row("percentage points", 1.5, -0.5, 3.5))
+    assert [found[k] for k in readable.SCALES[3:]] == [1.5, -0.5, 3.5]
+    assert np.isnan(found["fold"])
+
+
 def test_a_share_has_points_and_a_fold_around_the_middle_of_the_arms():
     angle = np.arcsin(np.sqrt([0.04, 0.02]))
     found = readable.columns(

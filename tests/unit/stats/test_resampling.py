@@ -64,11 +64,49 @@ def test_the_interval_of_pairs_holds_the_shifts_that_a_loop_does_not_reject(effe
 
     def p_of(shift):
         null = np.abs((signs * (d - shift)).mean(axis=1))
-        return np.mean(null >= abs(d.mean() - shift) * (1 - 1e-9))
+        return np.mean(null >= abs(d.mean() - shift) * (1 - 1e-9) - 1e-12)
 
-    found, _ = resampling.sign_flip(d, 512, np.random.default_rng(0))
+    fit = inference.project(np.ones((9, 1)))
+    found, _ = resampling.sign_flip(d, fit, 512, np.random.default_rng(0))
     assert found.effect == pytest.approx(effect)
     assert_inverts(found, p_of)
+
+
+def test_weighted_pairs_are_flipped_as_they_are_tested():
+    """Its effect is the weighted mean of the paired test, not the plain one."""
+    d, root = Y + 0.5, np.sqrt(np.array([4.0, 1, 1, 2, 9, 1, 3, 1, 2]))
+    signs, _ = resampling.flips(9, 512, np.random.default_rng(0))
+
+    def t_of(difference):
+        return studentized(difference * root, root[:, None])
+
+    def p_of(shift):
+        null = np.abs([t_of(row * (d - shift)) for row in signs])
+        return np.mean(null >= abs(t_of(d - shift)) * (1 - 1e-9))
+
+    fit = inference.project(root[:, None])
+    found, _ = resampling.sign_flip(d * root, fit, 512, np.random.default_rng(0))
+    assert found.effect == pytest.approx(np.average(d, weights=root**2))
+    assert found.effect != pytest.approx(d.mean(), abs=0.03)
+    assert_inverts(found, p_of)
+
+
+def test_studentized_labels_keep_their_level_where_the_arms_spread_differently():
+    """8 against 32, the eight spreading twice as wide: the plain effect is called in a fifth."""
+    case = np.repeat([1.0, 0.0], [8, 32])
+    fit = inference.project(np.column_stack([np.ones(40), case]))
+    called = []
+    for seed in range(400):
+        rng = np.random.default_rng((14, seed))
+        y = rng.normal(size=40) * np.where(case, 2, 1)
+        orders, whole = resampling.permutations(case, np.zeros(40, int), 199, rng, exact=False)
+        p, _ = resampling.permutation_p(y, fit, orders, whole)
+        plain = np.abs(y[orders][:, case == 1].mean(1) - y[orders][:, case == 0].mean(1))
+        gap = abs(y[case == 1].mean() - y[case == 0].mean())
+        called.append((p < 0.05, (1 + np.sum(plain >= gap)) / 200 < 0.05))
+    kept, lost = np.mean(called, axis=0)
+    assert 0.02 < kept < 0.09
+    assert lost > 0.15
 
 
 @pytest.mark.parametrize("unit", [1e-4, 1e4])
@@ -76,7 +114,12 @@ def test_intervals_follow_the_unit_of_the_outcome(unit):
     orders, _ = resampling.permutations(CASE, np.zeros(9), 126, np.random.default_rng(0), True)
     fit = inference.project(DESIGN)
     one, other = (resampling.permutation(y, fit, orders, True) for y in (Y, unit * Y))
-    pairs = [resampling.sign_flip(y, 512, np.random.default_rng(0))[0] for y in (Y, unit * Y)]
+    alone = inference.project(np.ones((9, 1)))
+    draws = (np.random.default_rng(0) for _ in range(2))
+    pairs = [
+        resampling.sign_flip(y, alone, 512, rng)[0]
+        for y, rng in zip((Y, unit * Y), draws, strict=True)
+    ]
     for small, large in ((one, other), pairs):
         limits = unit * np.array([small.ci_low, small.ci_high])
         assert np.isfinite(limits).all()

@@ -189,6 +189,10 @@ def test_exposures_of_cases_and_of_all_with_holm_over_them_and_missing_values_to
     assert (third.n, third.reason) == (17, "2 donors without sledai; 1 donor without E3")
     assert sledai.ci_low < 1 < sledai.ci_high and sledai.p_holm < 0.01
     assert c3.ci_low < 0 < c3.ci_high
+    ends = np.exp([sledai.per_sd, sledai.per_sd_low, sledai.per_sd_high])
+    assert [sledai.fold, sledai.fold_low, sledai.fold_high] == pytest.approx(list(ends))
+    assert sledai.fold != pytest.approx(np.exp(sledai.effect), rel=0.01)  # an SD is no unit
+    assert np.isnan(third.fold)
     assert sledai.p_holm == pytest.approx(2 * sledai.p) and c3.p_holm == pytest.approx(c3.p)
     assert sledai.leads and not third.leads
     assert set(lines["exposure"]) == {"sledai", "c3"} and len(lines) == 4 * slopes.POINTS

@@ -59,7 +59,7 @@ def test_rows_are_sound_or_marked(seed):
     ties = bounded["method"] == "mann_whitney"  # most donors may have none of the cells
     assert (bounded["ci_low"] < bounded["ci_high"])[~ties].all()
     assert bounded["effect"].between(bounded["ci_low"], bounded["ci_high"]).all()
-    models = bounded[bounded["method"].isin(["arcsine_ols_hc2", "beta_binomial"])]
+    models = bounded[bounded["method"].isin(["arcsine_ols_hc2", "quasi_binomial"])]
     away = (models["ci_low"] > 0) | (models["ci_high"] < 0)
     clear = ~models["p"].between(0.045, 0.055)
     assert ((models["p"] < 0.05) == away)[clear].all()

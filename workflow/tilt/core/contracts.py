@@ -103,7 +103,8 @@ LABELS = table(
     """
     text cell level1 subset
     number subset_score subset_margin
-    text compartment
+    text compartment known known_level
+    number known_score
     flag isg_high proliferating tph_high th22_high
     text look_alike own_level1 own_subset own_compartment
     """,
@@ -138,6 +139,9 @@ LABEL_COVERAGE = table(
     number truth_coverage accuracy macro_f1
     """,
 )
+RELIABILITY = table(  # said against right: by bins of probability, and by label (label not "")
+    "reliability.tsv", "text whose level label; number low high; count n; number said right"
+)
 AGREEMENT_COLUMNS = """
 text level
 count n
@@ -164,6 +168,9 @@ COMPOSITION = table(
     number n_expected
     """,
     optional="n_expected",
+)
+KNOWN = table(
+    "known.tsv", "text cohort donor condition known known_level; count n n_t; number n_expected"
 )
 EXPECTED_CONFUSION = table("expected_confusion.tsv", "text subset other; number n")
 IMBALANCE = table(
@@ -205,7 +212,7 @@ text method covariates
 flag estimable
 text reason
 number fold fold_low fold_high points points_low points_high
-number se df smd smd_se median_case median_control
+number se df smd smd_se median_case median_control middle
 count_or_na n_case_informative n_control_informative
 number margin p_equivalence
 """
@@ -231,7 +238,7 @@ SLOPE_COLUMNS = """
 number effect
 text unit
 number ci_low ci_high p p_holm p_permuted
-number per_sd per_sd_low per_sd_high partial_r
+number per_sd per_sd_low per_sd_high fold fold_low fold_high partial_r
 text method covariates
 flag estimable
 text reason
@@ -259,7 +266,7 @@ CONTRASTS = table(
     text method covariates
     flag estimable
     text reason
-    number se df p_permuted margin p_equivalence
+    number fold fold_low fold_high se df p_permuted margin p_equivalence
     """,
 )
 CHANGES = table(
@@ -270,11 +277,13 @@ CHANGES = table(
     count_or_na n n_case n_control
     number effect
     text unit
-    number ci_low ci_high p p_holm
+    number ci_low ci_high p p_holm p_permuted
     text method covariates
     flag estimable
     text reason
-    number se df
+    number fold fold_low fold_high se df
+    count_or_na n_any
+    number mixed_effect mixed_ci_low mixed_ci_high mixed_p mixed_df
     """,
 )
 EXPOSURE_LINES = table("exposure_lines.tsv", "text exposure among estimator; number x fit low high")
@@ -296,16 +305,25 @@ META = table(
     flag leads
     text cohort
     count_or_na n_cohorts n_case n_control
-    number effect se ci_low ci_high p tau2 i2 pi_low pi_high weight
+    number effect se ci_low ci_high fold fold_low fold_high points points_low points_high
+    number p tau2 i2 pi_low pi_high weight
     text covariates
     flag estimable
     text reason
     """,
 )
 
-CALIBRATION = table(  # of resources, with comment lines; ``within`` is made when it is read
-    "calibration.tsv",
-    "text task metric; number value target_low target_high; flag within; count cohorts; text note",
+CALIBRATION = (
+    table(  # of resources, with comments; ``within`` and ``two_errors`` are made on reading
+        "calibration.tsv",
+        """
+    text task metric
+    number value target_low target_high two_errors
+    flag within
+    count cohorts
+    text note
+    """,
+    )
 )
 
 # ------------------------------------------------------------------ the truth of simulated cohorts
@@ -323,7 +341,7 @@ TRUE_CELLS = table(
 TRUE_DONORS = table(
     "truth/donors.tsv",
     """
-    text donor condition
+    text sample donor condition
     number interferon_activity ahr_jun_activity log_ratio log_ratio_tph
     """,
     others=NUMBER,  # share_<label>

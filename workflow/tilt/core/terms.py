@@ -13,6 +13,8 @@ FILE_COLUMNS = ("sample", "path", "prefix", "matrix", "barcodes", "features", "t
 UNASSIGNED = "unassigned"  # the label of a cell to which none is given
 BRANCH = "level1"  # column of the branch of a T cell (CD4, CD8, MAIT, ...)
 LEVELS = {BRANCH: "branch", "subset": "subset"}  # columns of a label, from coarse to fine: words
+# How much is known of a cell, from fine to coarse (tilt.labels.known).
+KNOWN_LEVELS = ("subset", "compartment", "branch", "t_cell")
 
 # Groups of cells that shares are taken of. The working set is what the imbalance is measured in:
 # memory CD4 T cells, regulatory and naive ones left out (tilt.cells.groups.masks).

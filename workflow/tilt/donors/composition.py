@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tilt.cells import groups
-from tilt.core.contracts import COMPOSITION, EXPECTED_CONFUSION
+from tilt.core.contracts import COMPOSITION, EXPECTED_CONFUSION, KNOWN
 from tilt.core.terms import (
     BRANCH,
     DENOMINATORS,
@@ -158,6 +158,28 @@ def count(
     ]
     columns = COMPOSITION.required if scores is None else list(COMPOSITION.columns)
     return pd.concat(tables, ignore_index=True)[columns]
+
+
+def count_known(cells: pd.DataFrame, donors: pd.DataFrame) -> pd.DataFrame:
+    """T cells per unit by the deepest label that is known of them (:mod:`tilt.labels.known`).
+
+    Parameters: ``cells`` as for :func:`count`, with known, known_level and known_score; ``donors``
+    one row a unit. Look-alikes are left out.
+
+    Returns the table of :data:`tilt.core.contracts.KNOWN`: every label of the cohort in every unit,
+    of n_t T cells; n_expected is the sum of the probabilities of these n cells.
+    """
+    cells = cells[groups.masks(cells)["t"]]
+    units = pd.MultiIndex.from_frame(donors[UNIT_KEY].astype(str))
+    at = units.get_indexer(pd.MultiIndex.from_frame(cells[UNIT_KEY].astype(str)))
+    n_t = np.bincount(at, minlength=len(units))
+    tables = [pd.DataFrame(columns=list(KNOWN.columns))]
+    for (level, label), rows in cells.groupby(["known_level", "known"], sort=True).indices.items():
+        n = np.bincount(at[rows], minlength=len(units))
+        score = cells["known_score"].to_numpy()[rows]
+        told = donors[UNIT].assign(known=label, known_level=level, n=n, n_t=n_t)
+        tables.append(told.assign(n_expected=np.bincount(at[rows], score, minlength=len(units))))
+    return pd.concat(tables[1:] or tables, ignore_index=True)[list(KNOWN.columns)]
 
 
 def _chances(scores: pd.DataFrame | None, markers: pd.DataFrame) -> pd.DataFrame:

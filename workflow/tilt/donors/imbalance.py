@@ -70,12 +70,17 @@ def pole_counts(composition: pd.DataFrame, poles: Mapping[str, tuple[str, ...]])
 
 
 def log_ratio(n_tph: np.ndarray, n_th22: np.ndarray) -> np.ndarray:
-    """ln((n_tph + 0.5) / (n_th22 + 0.5)); 0.5 is the usual correction for zeros.
+    """ln((n_tph + 0.5) / (n_th22 + 0.5)): the plain ratio, :func:`log_cells` of both poles."""
+    return log_cells(n_tph) - log_cells(n_th22)
+
+
+def log_cells(n: np.ndarray) -> np.ndarray:
+    """ln(n + 0.5); 0.5 is the usual correction for zeros.
 
     Haldane 1956 (doi:10.1111/j.1469-1809.1955.tb01285.x). The test that needs no such correction
     is the logit-normal one of :mod:`tilt.stats.methods`.
     """
-    return np.log((np.asarray(n_tph, float) + 0.5) / (np.asarray(n_th22, float) + 0.5))
+    return np.log(np.asarray(n, float) + 0.5)
 
 
 def ratio_rows(counts: pd.DataFrame, estimator: str, min_cells: int, reason: str) -> pd.DataFrame:
@@ -112,9 +117,8 @@ def ratio_values(
     toward equal poles. Bias and variance follow from the donor's cells and the shares of all
     donors. A donor without cells has an infinite variance.
     """
-    expected = [np.maximum(expected_cells(cells, n), 1e-9) for n in (n_tph, n_th22)]
-    bias = sampling.log_bias(expected[0]) - sampling.log_bias(expected[1])
-    return log_ratio(n_tph, n_th22) - bias, 1 / expected[0] + 1 / expected[1]
+    (tph, seen_tph), (th22, seen_th22) = (_straight(cells, n) for n in (n_tph, n_th22))
+    return tph - th22, 1 / seen_tph + 1 / seen_th22
 
 
 def pole_logs(cells: np.ndarray, n_tph: np.ndarray, n_th22: np.ndarray) -> np.ndarray:
@@ -122,11 +126,14 @@ def pole_logs(cells: np.ndarray, n_tph: np.ndarray, n_th22: np.ndarray) -> np.nd
 
     The first less the second is the value of :func:`ratio_values`.
     """
-    logs = []
-    for n in (n_tph, n_th22):
-        bias = sampling.log_bias(np.maximum(expected_cells(cells, n), 1e-9))
-        logs.append(np.log(n + 0.5) - np.log(cells) - bias)
+    logs = [_straight(cells, n)[0] - np.log(cells) for n in (n_tph, n_th22)]
     return np.column_stack(logs)
+
+
+def _straight(cells: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Log cells of a pole less their expected bias, and the cells expected, both (donors,)."""
+    expected = np.maximum(expected_cells(cells, n), 1e-9)
+    return log_cells(n) - sampling.log_bias(expected), expected
 
 
 def expected_cells(cells: np.ndarray, n: np.ndarray) -> np.ndarray:

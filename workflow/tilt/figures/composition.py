@@ -17,6 +17,7 @@ from tilt.figures.names import (
     subset_order,
 )
 from tilt.figures.registry import title
+from tilt.stats.readable import SCALES
 
 NARROW_FIRST = (*DENOMINATORS, TABLE_DENOMINATOR)
 TITLES = {"subset": title("composition"), "group": title("lineages")}
@@ -142,7 +143,7 @@ def names(ax: Axes, layout: pd.DataFrame, size: float) -> None:
 def plotted(table: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     """Plotted shares, and below them the plotted effects, in one tidy table."""
     shares = ["donor", "condition", "subset", "denominator", "n", "n_denominator", "percent"]
-    effects = ["quantity", "denominator", "effect", "ci_low", "ci_high", "p", "q", "unit"]
+    effects = ["quantity", "denominator", "effect", "ci_low", "ci_high", "p", "q", "unit", *SCALES]
     effects += ["n_case", "n_control", "method", "covariates", "estimable", "reason"]
     tests = found[[c for c in effects if c in found]].rename(columns={"quantity": "subset"})
     parts = [table[shares].assign(panel="a"), tests.assign(panel="b")]

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from tilt.core.terms import MEASURED, UNIT_KEY
 from tilt.donors import units
 from tilt.figures import forest, strips, style
-from tilt.figures.names import DARK, LIGHT, CohortLabel, exposure
+from tilt.figures.names import DARK, LIGHT, CohortLabel, exposure, times
 from tilt.figures.registry import title
+from tilt.stats.readable import FOLDS
 
 TITLE = title("exposures")
 KEY = ["exposure", "among", "estimator"]
@@ -28,6 +29,8 @@ def draw(
     ``slopes``, ``lines``: tables of :data:`tilt.core.contracts.EXPOSURES` and
     :data:`tilt.core.contracts.EXPOSURE_LINES`; ``donors`` has the exposures as columns.
     """
+    if not slopes["estimable"].any():
+        return style.sentence(cohort, TITLE, f"Not estimable: {slopes['reason'].iloc[0]}.")
     asked = slopes[KEY[:2]].drop_duplicates().itertuples(index=False)
     asked = list(asked)
     names = list(dict.fromkeys(slopes["estimator"]))
@@ -48,7 +51,19 @@ def draw(
     return fig, pd.concat(shown, ignore_index=True)
 
 
-TOLD = ("n", "n_missing", "effect", "ci_low", "ci_high", "p", "p_holm", "partial_r", "reason")
+TOLD = (
+    "n",
+    "n_missing",
+    "effect",
+    "ci_low",
+    "ci_high",
+    "per_sd",
+    *FOLDS,
+    "p",
+    "p_holm",
+    "partial_r",
+    "reason",
+)
 
 
 def of(table: pd.DataFrame, key: dict[str, str]) -> pd.DataFrame:
@@ -94,7 +109,16 @@ def panel(ax: Axes, row: Any, line: pd.DataFrame, dots: pd.DataFrame, cohort: Co
     ax.yaxis.set_major_locator(style.few_ticks(5))
     low, high = ax.get_ylim()
     ax.set_ylim(low, high + 0.3 * (high - low))  # room for the text
-    limits = f"[{forest.signed(row.per_sd_low, '')}, {forest.signed(row.per_sd_high, '')}]"
-    words = f"{forest.signed(row.per_sd)} {limits} per SD\n"
+    words = f"{per_sd(row)} per SD\n"
     words += f"partial r {forest.signed(row.partial_r)}, p (Holm) {forest.p_text(row.p_holm)}"
     ax.text(0.5, 0.99, words, transform=ax.transAxes, fontsize=6, color=DARK, ha="center", va="top")
+
+
+def per_sd(row: Any) -> str:
+    """Slope per SD with its interval; of a ratio first as a fold."""
+    limits = f"[{forest.signed(row.per_sd_low, '')}, {forest.signed(row.per_sd_high, '')}]"
+    own = f"{forest.signed(row.per_sd)} {limits}"
+    if row.fold != row.fold:
+        return own
+    ends = f"[{times(row.fold_low)}, {times(row.fold_high)}]"
+    return f"×{times(row.fold)} {ends}, {forest.signed(row.per_sd)}"

@@ -9,9 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from tilt.core.terms import MAIN_METHODS, PRIMARY, SECONDARY
-from tilt.core.text import figures
 from tilt.figures import style
-from tilt.figures.names import DARK, GRAY, p_text
+from tilt.figures.names import DARK, GRAY, p_text, times
 
 # One row of the tests table a quantity is the main one; the others add a p or an interval to it.
 FILLED = {PRIMARY: "D", SECONDARY: "o"}
@@ -24,7 +23,7 @@ def effect_text(row: Any) -> str:
     """
     text = f"{signed(row.effect)} [{signed(row.ci_low, '')}, {signed(row.ci_high, '')}]"
     if getattr(row, "fold", np.nan) == getattr(row, "fold", np.nan):
-        text = f"×{figures(row.fold)} [{figures(row.fold_low)}, {figures(row.fold_high)}]"
+        text = f"×{times(row.fold)} [{times(row.fold_low)}, {times(row.fold_high)}]"
         points = getattr(row, "points", np.nan)
         text += f", {signed(points, digits=1)} pp" if points == points else ""
     for name in ("q", "p"):

@@ -30,6 +30,8 @@ def draw(
     rows = contrasts[contrasts["leads"]] if contrasts["leads"].any() else contrasts
     rows = rows.drop_duplicates("contrast").reset_index(drop=True)
     rows = rows.assign(y=np.arange(len(rows)) * 1.0)
+    if groups["column"] != "condition":  # each donor once, as it was at the first visit
+        imbalance = imbalance[imbalance["condition"].isin(cohort.arms)]
     values = by_group(imbalance, donors, groups["column"])
     named = listed(groups, pairs, cohort)
     fig = style.figure(cohort, TITLE, "double", 84 + 9 * len(rows))

@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 
 from tilt.core.terms import MEASURED, WORKING_SET
 from tilt.figures import forest, style
-from tilt.figures.names import CASE_COLOR, DARK, p_text, pretty
+from tilt.figures.names import CASE_COLOR, DARK, p_text, pretty, times
 from tilt.figures.registry import title
 from tilt.stats import meta, meta_table
+from tilt.stats.readable import RATIO
 
 QUANTITIES = (*MEASURED, "CD4_Tph_like", "CD4_Tfh_circ", "CD4_Th22_like")
 TITLE = title("across/meta")
@@ -122,8 +123,15 @@ def row_text(row: Any) -> str:
     if str(row.model).startswith(meta.HALF_NORMAL):
         text = f"{forest.effect_text(row._replace(p=np.nan))}\nP(other sign) {p_text(row.p / 2)}"
     if row.cohort == "all" and row.pi_low == row.pi_low:
-        text += f"\nprediction [{row.pi_low:.2f}, {row.pi_high:.2f}]".replace("-", "−")
+        text += f"\nprediction {prediction(row)}".replace("-", "−")
     return text
+
+
+def prediction(row: Any) -> str:
+    """Prediction interval, of a ratio as a fold."""
+    if row.scale == RATIO:
+        return f"×[{times(np.exp(row.pi_low))}, {times(np.exp(row.pi_high))}]"
+    return f"[{row.pi_low:.2f}, {row.pi_high:.2f}]"
 
 
 def draw_mean(ax: Axes, row: Any) -> None:

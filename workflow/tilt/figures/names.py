@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tilt.core.terms import INTERFERON_SET, ISG_HIGH, MEASURED, UNASSIGNED, WORKING_SET
+from tilt.core.text import figures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -220,6 +221,13 @@ def subset_order(labels: Iterable[str]) -> list[str]:
     known = {label: place for place, label in enumerate(SUBSET_COLORS)}
     last = len(known)
     return sorted(set(labels), key=lambda x: (x == UNASSIGNED, known.get(x, last), str(x)))
+
+
+def times(fold: float) -> str:
+    """A fold to two figures, to three next to 1: which side of 1 it lies on is seen."""
+    if fold < 0.095 or fold >= 100:
+        return figures(fold)
+    return f"{fold:.2f}" if fold < 1.095 else f"{fold:.1f}"
 
 
 def p_text(p: float) -> str:

@@ -51,9 +51,9 @@ ENTRIES = (
         category="2 Donors",
         alt="Lines of donors over their visits by estimator, and a forest of the changes",
         words="(a to c) Each estimator by visit, a line a donor in the color of its condition; "
-        "black: means of cases (solid) and controls (dashed). (d) Change within donors from the "
-        "first visit (paired t) and its difference between the arms (least squares with HC2) of "
-        "the leading estimator, 95% CI; p by Holm over the later visits.",
+        "black: means of cases (solid) and controls (dashed) with every visit. (d) Change within "
+        "donors from the first visit (paired t) and its difference between the arms (least squares "
+        "with HC2) of the leading estimator, 95% CI; p by Holm over the later visits.",
         caption="report.designs.visits_caption",
         draw="figures.visits.draw",
         needs={"changes": "changes.tsv", "imbalance": "imbalance.tsv"},

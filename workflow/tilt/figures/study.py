@@ -28,6 +28,7 @@ def donor_summary(donors: pd.DataFrame, cohort: CohortLabel) -> pd.DataFrame:
     Numbers become median and range, words their counts; blanks are counted as not known.
     """
     arms = [arm for arm in cohort.arms if (donors["condition"] == arm).any()]
+    donors = donors[donors["condition"].isin(arms)]  # first visits, and no further conditions
     groups = {arm: donors[donors["condition"] == arm] for arm in arms}
     rows = [{"characteristic": "donors", **{a: number(len(g)) for a, g in groups.items()}}]
     for column in donors.columns:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from tilt.core.terms import ESTIMATORS, UNIT_KEY
 from tilt.core.text import at_visit
 from tilt.figures import forest, strips, style
-from tilt.figures.names import DARK, CohortLabel, pretty
+from tilt.figures.names import DARK, CohortLabel
 from tilt.figures.registry import title
 
 TITLE = title("visits")
@@ -32,7 +32,7 @@ def draw(
         mine = values[values["estimator"] == estimator]
         people = mine.groupby("donor")["place"].nunique()
         n = int((people > 1).sum())
-        style.mark(ax, letter, f"{pretty(estimator)}, n = {n} with two visits")
+        style.mark(ax, letter, f"{estimator}, n = {n} with two visits")
         if mine.empty:
             strips.not_estimable(ax, "no donor has it")
             continue
@@ -68,13 +68,15 @@ def by_visit(imbalance: pd.DataFrame, cohort: CohortLabel, order: list[str]) -> 
 
 
 def lines(ax: Axes, rows: pd.DataFrame, cohort: CohortLabel, order: list[str]) -> None:
-    """Dots of donors by visit, joined; the means of the donors of each arm in black and dashed."""
+    """Dots of donors by visit, joined; means of each arm, of donors with every visit, in black."""
+    often = rows.groupby(["condition", "donor"])["place"].transform("nunique")
+    whole = rows[often == len(order)]
     for (arm, _), mine in rows.groupby(["condition", "donor"], sort=True):
         mine = mine.sort_values("place")
         ax.plot(mine["place"], mine["value"], "-o", color=cohort.color(arm), lw=0.6, ms=2.5,
                 mew=0, alpha=0.7)  # fmt: skip
     for arm, style_of_line in zip(cohort.arms, ("--", "-"), strict=True):
-        mean = rows[rows["condition"] == arm].groupby("place")["value"].mean()
+        mean = whole[whole["condition"] == arm].groupby("place")["value"].mean()
         if len(mean) > 1:
             ax.plot(mean.index, mean, style_of_line, color=DARK, lw=1.3)
     n = rows.groupby(["place", "condition"]).size()

@@ -17,7 +17,7 @@ from tilt.cells import groups
 from tilt.core.contracts import DETECTABILITY, LABELS, MARKER_EXPRESSION
 from tilt.core.terms import BRANCH, INTERFERON_SET, ISG_HIGH, POLE_SETS, UNASSIGNED
 from tilt.genes import taxonomy
-from tilt.labels import mixture, reference, signature_scores
+from tilt.labels import known, mixture, reference, signature_scores
 from tilt.labels.lineage import lineages, look_alikes
 from tilt.labels.posterior import Cohort, posterior
 
@@ -43,9 +43,10 @@ DETECT += ["CD96", "AHR", "AHRR", "TIPARP", "CYP1B1", "JUN"]
 class Annotation:
     """Result of :func:`label`; all tables have the cells in the order of the panel.
 
-    ``labels``: cell, level1, subset, subset_score, subset_margin, compartment, isg_high,
-    proliferating, tph_high, th22_high, look_alike. ``scores``: cell, one column a label
-    (probability), tph_score, th22_score, isg_score. ``markers_found``: level, label, gene, sign,
+    ``labels``: cell, level1, subset, subset_score, subset_margin, compartment, known, known_level,
+    known_score (:mod:`tilt.labels.known`), isg_high, proliferating, tph_high, th22_high,
+    look_alike. ``scores``: cell, one column a label (probability), tph_score, th22_score,
+    isg_score. ``markers_found``: level, label, gene, sign,
     found, callable.
     """
 
@@ -143,11 +144,12 @@ def label(
         seen=seen,
         embedding=embedding,
         profile=np.flatnonzero(seen & ~np.isin(symbols, list(states))),
-        fold=np.random.default_rng(seed).integers(0, mixture.FOLDS, len(depth)),
+        fold=_folds(cells.obs_names, seed),
         seed=seed,
     )
     names, chance = posterior(cohort, names, markers, proteins)
     table = _call(chance, names, markers)
+    table = pd.concat([table, known.deepest(chance, names, markers, MIN_SCORE)], axis=1)
     table.insert(0, "cell", cells.obs_names.to_numpy())
     scores = pd.DataFrame(chance, columns=names)
     scores.insert(0, "cell", cells.obs_names.to_numpy())
@@ -320,6 +322,12 @@ def detectability(
 
 def _marker_genes(markers: pd.DataFrame) -> set[str]:
     return {g for column in ("positive", "negative") for genes in markers[column] for g in genes}
+
+
+def _folds(names: pd.Index, seed: int) -> np.ndarray:
+    """Part of each cell for cross-fitting, from its name alone: the same in any cohort."""
+    hashed = pd.util.hash_array(names.to_numpy(dtype=object), hash_key=f"{seed % 10**16:016d}")
+    return (hashed % mixture.FOLDS).astype(int)
 
 
 def _detected(counts: sparse.csr_matrix) -> np.ndarray:

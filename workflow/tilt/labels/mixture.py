@@ -31,7 +31,7 @@ FOLD = np.e  # first guess of on and off, as a factor on the mean rate
 APART = 1.15  # on and off stay this far from the mean rate
 PSEUDO_CELLS = 100.0  # weight of the typical shares, in cells
 PSEUDO_COUNTS = 2.0  # weight of the first guess of a rate, in counts
-PROFILE_CELLS = 40.0  # weight of the mean profile, in median cells
+LEAST_SPREAD = 1e-9  # of a gene whose rates differ no more than their counts do by chance
 PROFILE_ROUNDS = 4  # rounds over which profiles come in, so that early errors don't settle
 GATE_FLOOR = 0.05  # share of the map spread evenly, so that no group is shut out
 MIN_SEEDS = 5  # cells a group needs to take part in the map
@@ -144,6 +144,7 @@ def fit(
     own: np.ndarray | float = 0.0,
     map_weight: float = 0.0,
     rounds: int = 9,
+    donor: np.ndarray | None = None,
 ) -> Mixture:
     """Fit the mixture.
 
@@ -184,6 +185,9 @@ def fit(
         Of the evidence of the map from the embedding; 0 for none.
     rounds
         Rounds of expectation maximization.
+    donor
+        Number of the donor of each cell, from 0: profiles are learned from how cells of a donor
+        differ from the donor's others. None: from the others of all.
     """
     n_groups = int(group.max()) + 1
     member = np.eye(n_groups)[group]
@@ -220,7 +224,7 @@ def fit(
             )
         model.power = power * min(1.0, max(0, step - 1) / PROFILE_ROUNDS)
         if model.power:
-            model.profiles = _profiles(counts, depth, training, fold)
+            model.profiles = _profiles(counts, depth, training, fold, donor)
         for name, sign, start in (("on", positive, on), ("off", negative, off)):
             weight = chance @ sign
             seen = np.asarray(marker_counts.multiply(weight).sum(0)).ravel() + PSEUDO_COUNTS
@@ -249,32 +253,52 @@ def _gate(
 
 
 def _profiles(
-    counts: sparse.csr_matrix, depth: np.ndarray, chance: np.ndarray, fold: np.ndarray
+    counts: sparse.csr_matrix,
+    depth: np.ndarray,
+    chance: np.ndarray,
+    fold: np.ndarray,
+    donor: np.ndarray | None,
 ) -> tuple:
     """Weights of the genes for each fold, from the cells of the other folds.
 
     Weighted log ratios of the profiles of the groups to the mean profile (genes x groups), and
-    their sums (groups).
+    their sums (groups). Counts are set against those expected with each donor's own mean. The
+    ratios of a gene are held near 1 by as much as they differ no more than by chance
+    (:func:`_spread`).
     """
     typical = np.median(depth)
-    prior = PROFILE_CELLS * typical
+    code = np.zeros(len(depth), dtype=int) if donor is None else donor
+    of_donor = sparse.csr_matrix((np.ones(len(code)), (code, np.arange(len(code)))))
     sums, totals, depths = [], [], []
     for part in range(FOLDS):
         rows = np.flatnonzero(fold == part)
         here = counts[rows]
         sums.append(np.asarray(here.T @ chance[rows]))
-        totals.append(np.asarray(here.sum(0), dtype=float).ravel())
-        depths.append(depth[rows] @ chance[rows])
+        totals.append((of_donor[:, rows] @ here).toarray().T.astype(float))
+        depths.append(np.asarray(of_donor[:, rows] @ (depth[rows, None] * chance[rows])))
     out = []
     for part in range(FOLDS):
-        total, size = sum(totals) - totals[part], sum(depths) - depths[part]
-        mean = total / size.sum() + 1e-9
-        rate = (sum(sums) - sums[part] + prior * mean[:, None]) / (size + prior)
-        weight = (1 / (1 + DISPERSION * mean * typical))[:, None]
-        out.append(
-            (weight * np.log(rate / mean[:, None]), ((rate - mean[:, None]) * weight).sum(0))
-        )
+        seen, total, size = (sum(each) - each[part] for each in (sums, totals, depths))
+        mean = total.sum(1) / size.sum() + 1e-9
+        expected = (total / np.maximum(size.sum(1), 1.0)) @ size + 1e-9
+        weight = 1 / (1 + DISPERSION * mean * typical)
+        prior = 1 / _spread(seen, expected, weight)[:, None]
+        ratio = (seen + prior) / (expected + prior)
+        weight, mean = weight[:, None], mean[:, None]
+        out.append((weight * np.log(ratio), (mean * (ratio - 1) * weight).sum(0)))
     return tuple(out)
+
+
+def _spread(seen: np.ndarray, expected: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Variance over groups of the ratio of each gene's rate to its mean, beyond that of counting.
+
+    By moments (DerSimonian and Laird 1986, doi:10.1016/0197-2456(86)90046-2): ``seen`` and
+    ``expected`` counts, genes x groups; ``weight`` of a gene is one over the variance of its
+    counts, in Poisson variances. Its inverse is the weight of the mean, in counts.
+    """
+    chi = weight * ((seen - expected) ** 2 / expected).sum(1)
+    scale = weight * (expected.sum(1) - (expected**2).sum(1) / expected.sum(1))
+    return np.maximum((chi - (seen.shape[1] - 1)) / np.maximum(scale, 1e-12), LEAST_SPREAD)
 
 
 def _log_nb(x: np.ndarray, mean: np.ndarray) -> np.ndarray:

@@ -54,11 +54,13 @@ class Cohort:
         group: np.ndarray,
         cells: np.ndarray,
         own: np.ndarray | None = None,
+        by_donor: bool = False,
         **how: Any,
     ) -> np.ndarray:
         """Fit a mixture on some of the cells of every donor, apply it to all (cells x names).
 
-        ``own``: log evidence from elsewhere, cells x names.
+        ``own``: log evidence from elsewhere, cells x names. ``by_donor``: whether profiles are
+        learned within donors.
         """
         signs = taxonomy.design(markers, names, self.symbols) * self.seen
         differ = (signs != signs[0]).any(0)
@@ -77,6 +79,7 @@ class Cohort:
             self.fold[rows],
             FLOOR,
             own=own[chosen],
+            donor=pd.factorize(self.donor[rows])[0] if by_donor else None,
             **how,
         )
         out = np.empty((len(cells), len(names)))
@@ -124,6 +127,7 @@ def posterior(
                 np.arange(len(members)),
                 cells,
                 np.sum(parts, axis=0) if parts else None,
+                by_donor=True,  # subsets differ as little as donors do
                 map_weight=MAP_WITHIN if by_type is None else 0.0,
                 **WITHIN,
             )

@@ -1,10 +1,12 @@
 """The answer in words: three sentences a cohort and across cohorts, and captions with numbers."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tilt.core.terms import (
@@ -18,9 +20,11 @@ from tilt.core.terms import (
     PROTEIN_AXIS,
 )
 from tilt.core.text import count, number
+from tilt.figures import names
 from tilt.figures.names import CohortLabel, p_text, pretty
 from tilt.stats import calibration, meta_table
 from tilt.stats import meta as models
+from tilt.stats.readable import RATIO
 
 SILENT = ("CXCL13", "IL22")
 LEVEL = 0.05  # of p of equivalence, and of p adjusted by Holm
@@ -91,8 +95,8 @@ def interval(row: Any) -> str:
 
 
 def times(fold: float) -> str:
-    """A fold to two figures."""
-    return "any number" if fold == float("inf") else f"{fold:.2f}" if fold < 1 else f"{fold:.1f}"
+    """A fold as a figure writes it, without end in words."""
+    return "any number" if fold == float("inf") else names.times(fold)
 
 
 def direction(row: Any, case: str, control: str) -> str:
@@ -306,6 +310,11 @@ def across(meta: pd.DataFrame, cohorts: list[CohortResults]) -> list[str]:
     return [first, second, third + "."]
 
 
+def two_places(value: float) -> str:
+    """A number to two decimals."""
+    return f"{value:.2f}"
+
+
 def average(meta: pd.DataFrame, best: Any) -> str:
     """The common effect beside a combination: what these cohorts show, and no others."""
     rows = meta[(meta["cohort"] == "all") & (meta["model"] == models.COMMON)]
@@ -315,19 +324,31 @@ def average(meta: pd.DataFrame, best: Any) -> str:
         return ""
     row = next(rows.itertuples())
     text = f"{row.effect:+.2f} (95% CI {row.ci_low:.2f} to {row.ci_high:.2f}, p {p_text(row.p)})"
+    if row.scale == RATIO:
+        text = f"{times(row.fold)}-fold (95% CI {times(row.fold_low)} to {times(row.fold_high)}, "
+        text += f"p {p_text(row.p)})"
     return f"; the average of these cohorts was {minus(text)}"
 
 
 def pooled(row: Any) -> str:
-    """A combined effect with its model, interval, heterogeneity and prediction interval."""
+    """A combined effect with its model, interval, heterogeneity and prediction interval.
+
+    Of a ratio the intervals are folds.
+    """
     bayes = str(row.model).startswith(models.HALF_NORMAL)
     name, p = ("credible interval", row.p / 2) if bayes else ("CI", row.p)
-    text = f"{row.effect:+.2f} {row.scale} (random effects, {row.model}; "
-    text += f"95% {name} {row.ci_low:.2f} to {row.ci_high:.2f}"
+    own, ends = f"{row.effect:+.2f} {row.scale}", [row.ci_low, row.ci_high]
+    around = [row.pi_low, row.pi_high]
+    text = f"{own} ("
+    word: Callable[[float], str] = two_places
+    if row.scale == RATIO:
+        text, word = f"{times(row.fold)}-fold ({own}; ", times
+        ends, around = [row.fold_low, row.fold_high], list(np.exp(around))
+    text += f"random effects, {row.model}; 95% {name} {word(ends[0])} to {word(ends[1])}"
     text += f", {'probability of the other sign' if bayes else 'p'} {p_text(p)}"
     text += f", I² {100 * row.i2:.0f}%"
     if row.pi_low == row.pi_low:
-        text += f", prediction interval {row.pi_low:.2f} to {row.pi_high:.2f}"
+        text += f", prediction interval {word(around[0])} to {word(around[1])}"
     return minus(text + ")")
 
 

@@ -179,6 +179,29 @@ def label_coverage(results: CohortResults) -> str:
     )
 
 
+def reliability(results: CohortResults) -> str:
+    """How far probabilities are from the share that is right, by level and whose labels."""
+    rows = results.table("reliability")
+    bins = rows[rows["label"] == ""] if len(rows) else rows
+    if not len(bins):
+        return "No cell has a label of the authors, or of tags, that tilt could be held against."
+    found = []
+    for (whose, level), part in bins.groupby(["whose", "level"], sort=False):
+        n, right = part["n"].sum(), (part["n"] * part["right"]).sum() / part["n"].sum()
+        said = (part["n"] * part["said"]).sum() / n
+        off = (part["n"] * (part["said"] - part["right"]).abs()).sum() / n
+        found.append(
+            f"{LEVELS[level]} against {whose}: {number(n)} cells, said {said:.2f}, right "
+            f"{right:.2f}, mean distance in the bins {off:.2f}"
+        )
+    return (
+        f"Probability said of a label against the share that is right ({'; '.join(found)}). A dot "
+        "is a bin of probability, its area the cells in it; then each label with n. No interval: "
+        "cells of a donor are not independent. A label that the others never give counts as wrong. "
+        "Labels held against tags are made without them; labels of authors can be wrong, too."
+    )
+
+
 def detectability(results: CohortResults) -> str:
     """The denominator, and the genes seen in so few cells that they are never a threshold."""
     rows = results.table("detectability")

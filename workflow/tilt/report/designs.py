@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tilt.config import jobs
@@ -9,8 +10,12 @@ from tilt.core.terms import MEASURED
 from tilt.core.text import count, listed
 from tilt.figures import forest
 from tilt.figures.names import exposure, p_text
-from tilt.report.answer import LEVEL, CohortResults, clean, minus, smaller
+from tilt.report.answer import LEVEL, CohortResults, clean, minus, smaller, times
 from tilt.report.html_tables import html_table
+from tilt.stats import readable
+
+MINUS = " minus "  # between the arms, in column `among` of changes.tsv
+CHANGED = ("rose", "fell", "no change shown")
 
 
 def sentences(results: CohortResults) -> list[str]:
@@ -104,9 +109,13 @@ def per_sd(row: Any) -> str:
 
 
 def effect_text(numbers: tuple, unit: str, p: float, by: str = " by Holm") -> str:
-    """Effect with interval (effect, low, high), unit and p in words."""
+    """Effect with interval (effect, low, high), unit and p in words; of a ratio as a fold."""
     effect, low, high = numbers
-    return minus(f"{effect:+.2f} {unit}, 95% CI {low:.2f} to {high:.2f}, p{by} {p_text(p)}")
+    own, ends = f"{effect:+.2f} {unit}", f"{low:.2f} to {high:.2f}"
+    if unit.startswith(readable.RATIO):
+        fold, low, high = (times(float(x)) for x in np.exp(numbers))
+        own, ends = f"{fold}-fold, {own}", f"{low} to {high}"
+    return minus(f"{own}, 95% CI {ends}, p{by} {p_text(p)}")
 
 
 def exposures_caption(results: CohortResults) -> str:
@@ -174,16 +183,28 @@ def visits(results: CohortResults) -> str:
         return ""
     words = []
     for row in rows.itertuples():
-        what = f"from {row.since} to {row.visit}, {row.among}"
+        arms = MINUS in row.among
+        who = f"change of {row.among.replace(MINUS, ' minus that of ')}" if arms else row.among
+        what = f"from {row.since} to {row.visit}, {who}"
         if not row.estimable:
             words.append(f"{what}: not estimable ({clean(row.reason)})")
             continue
-        numbers = (row.effect, row.ci_low, row.ci_high)
-        said = effect_text(numbers, MEASURED[row.estimator].unit, row.p_holm)
-        state = ("rose" if row.effect > 0 else "fell") if row.p_holm < LEVEL else "no change shown"
-        words.append(f"{what}: {state} ({said}; n = {int(row.n)})")
+        unit = MEASURED[row.estimator].unit
+        said = effect_text((row.effect, row.ci_low, row.ci_high), unit, row.p_holm)
+        up, down, none = ("higher", "lower", "not shown to differ") if arms else CHANGED
+        state = (up if row.effect > 0 else down) if row.p_holm < LEVEL else none
+        words.append(f"{what}: {state} ({said}; n = {int(row.n)}{everyone(row, unit)})")
     estimator = MEASURED[rows["estimator"].iloc[0]].phrase
     return f"Within donors, {estimator}, {'; '.join(words)}."
+
+
+def everyone(row: Any, unit: str) -> str:
+    """The change in a model that takes donors who came once, too, where there are any."""
+    if not row.n_any > row.n:
+        return ""
+    numbers = (row.mixed_effect, row.mixed_ci_low, row.mixed_ci_high)
+    said = effect_text(numbers, unit, row.mixed_p, "")
+    return f"; with the {int(row.n_any - row.n)} who came once, in a mixed model, {said}"
 
 
 def visits_caption(results: CohortResults) -> str:
@@ -194,8 +215,8 @@ def visits_caption(results: CohortResults) -> str:
     ]
     return (
         "(a to c) The imbalance by visit, a line a donor in the color of its condition; black: "
-        "means of cases (solid) and controls (dashed). (d) Change within donors of the leading "
-        f"estimator ({'; '.join(parts)}): paired t, and its difference between the arms by least "
-        "squares with HC2; ratios with donors weighted by precision; 95% CI; p by Holm over the "
-        "later visits."
+        "means of cases (solid) and controls (dashed) with every visit. (d) Change within donors "
+        f"of the leading estimator ({'; '.join(parts)}): paired t, and its difference between the "
+        "arms by least squares with HC2; ratios with donors weighted by precision; 95% CI; p by "
+        "Holm over the later visits."
     )

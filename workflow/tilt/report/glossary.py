@@ -5,6 +5,8 @@ import re
 
 from markupsafe import Markup
 
+from tilt.core.terms import PROTEIN_AXIS
+
 TERMS = {
     "E1": "Estimator 1: logarithm of the number of labeled Tph and Tfh cells of a donor over that "
     "of Th22-like cells.",
@@ -12,7 +14,7 @@ TERMS = {
     "their label.",
     "E3": "Estimator 3: Tph genes minus Th22 genes in the summed counts of a donor's memory CD4 T "
     "cells, in standard deviations.",
-    "E4": "Estimator 4, where there are antibody tags: logarithm of the number of memory CD4 T "
+    PROTEIN_AXIS: "Estimator 4, where there are antibody tags: logarithm of the number of memory CD4 T "
     "cells with much PD-1 and ICOS over that of cells with much CD96, by their proteins.",
     "Tph": "Peripheral helper T cells: help B cells outside follicles; high PDCD1 and CXCL13.",
     "Tfh": "Follicular helper T cells: help B cells in follicles; here their relatives in blood.",

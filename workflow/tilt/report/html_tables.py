@@ -6,6 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from tilt.stats.readable import SCALES
+
 MOST_ROWS = 300
 WIDE_TEXT = 60  # letters after which a cell may wrap
 
@@ -76,10 +78,34 @@ def html_table(
     )
 
 
+def calibration_table(table: pd.DataFrame, made: str) -> str:
+    """The calibration table whole, rows outside their target marked and first.
+
+    ``table`` and ``made``: of :func:`tilt.stats.calibration.read`.
+    """
+    shown = table.assign(mark=np.where(table["within"], "", "outside"))
+    shown = shown.sort_values("within", kind="stable").drop(columns="within")
+    first = ["task", "metric", "mark", "value", "target_low", "target_high", "two_errors"]
+    outside = int((~table["within"]).sum())
+    said = f"{made} {outside} of {len(table):,} rows lie outside their target: marked, and first. "
+    said += "Two errors: two standard errors of a share of so many simulated cohorts"
+    return html_table(shown[[*first, "cohorts", "note"]], said, most=len(shown))
+
+
 def effects_table(tests: pd.DataFrame, pretty: Callable[[str], str]) -> pd.DataFrame:
     """The tests table in the order of its roles with readable names, for the report."""
-    columns = ["role", "quantity", "denominator", "fold", "fold_low", "fold_high", "points"]
-    columns += ["points_low", "points_high", "effect", "unit", "ci_low", "ci_high", "p", "q"]
+    columns = [
+        "role",
+        "quantity",
+        "denominator",
+        *SCALES,
+        "effect",
+        "unit",
+        "ci_low",
+        "ci_high",
+        "p",
+        "q",
+    ]
     columns += ["p_family", "method", "n_case", "n_control", "n_case_informative"]
     columns += ["n_control_informative", "covariates", "estimable", "reason"]
     table = tests[[c for c in columns if c in tests]].copy()

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
-from tilt.figures.names import pretty
+from tilt.config import jobs
+from tilt.figures.names import exposure, pretty
 from tilt.report.answer import CohortResults
 from tilt.stats import design
 
@@ -45,6 +46,15 @@ CITATIONS = {
     "J Stat Softw 2020;93(6):1. doi:10.18637/jss.v093.i06",
     "friede": "Friede T, Röver C, Wandel S, Neuenschwander B. Meta-analysis of few small studies "
     "in orphan diseases. Res Synth Methods 2017;8:79. doi:10.1002/jrsm.1217",
+    "fl": "Freedman D, Lane D. A nonstochastic interpretation of reported significance levels. "
+    "J Bus Econ Stat 1983;1:292. doi:10.1080/07350015.1983.10509354",
+    "kr": "Kenward MG, Roger JH. Small sample inference for fixed effects from restricted maximum "
+    "likelihood. Biometrics 1997;53:983. doi:10.2307/2533558",
+    "pbkrtest": "Halekoh U, Højsgaard S. A Kenward-Roger approximation and parametric bootstrap "
+    "methods for tests in linear mixed models. J Stat Softw 2014;59(9):1. "
+    "doi:10.18637/jss.v059.i09",
+    "tost": "Schuirmann DJ. A comparison of the two one-sided tests procedure and the power "
+    "approach. J Pharmacokinet Biopharm 1987;15:657. doi:10.1007/BF01068419",
     "law": "Law C et al. Interferon subverts an AHR-JUN axis to promote CXCL13+ T cells in lupus. "
     "Nature 2024;631:857. doi:10.1038/s41586-024-07627-2",
 }
@@ -81,7 +91,56 @@ def methods(config: dict, cohorts: list[CohortResults]) -> list[str]:
     if with_cells:
         paragraphs.append(cells_text(config))
     paragraphs.append(imbalance_text(config, cohorts))
-    return [*paragraphs, statistics_text(config, cohorts)]
+    paragraphs.append(statistics_text(config, cohorts))
+    further = designs_text(config, cohorts)
+    return [*paragraphs, further] if further else paragraphs
+
+
+def of_those(cohorts: list[CohortResults], used: list[CohortResults]) -> str:
+    """Names of the cohorts in which a design was used, where it was not in all."""
+    names = several(c.cohort.name for c in used)
+    return f" ({names})" if len(used) < len(cohorts) else ""
+
+
+def designs_text(config: dict, cohorts: list[CohortResults]) -> str:
+    """Designs beyond two arms that cohorts declare, and equivalence; "" without any."""
+    told = []
+    exposed = [c for c in cohorts if jobs.exposures(c.settings)]
+    if exposed:
+        names = dict.fromkeys(
+            exposure(name) for c in exposed for key in jobs.EXPOSURES for name in c.settings[key]
+        )
+        told.append(
+            f"Exposures, {several(names)}{of_those(cohorts, exposed)}: slope of each estimator, "
+            "among the cases or, with the condition adjusted for, among all donors, by the same "
+            "least squares with the same weights and covariates; p adjusted by Holm over the "
+            "exposures; residuals permuted within strata (Freedman and Lane) as sensitivity."
+        )
+    grouped = [c for c in cohorts if jobs.groups(c.settings)]
+    if grouped:
+        told.append(
+            f"Further groups{of_those(cohorts, grouped)}: contrasts of two groups each in one "
+            "model with all groups, p adjusted by Holm over the contrasts; a trend is the slope on "
+            "the place of a group in the order that was declared."
+        )
+    repeated = [c for c in cohorts if jobs.visits(c.settings)]
+    if repeated:
+        told.append(
+            f"Repeated samples{of_those(cohorts, repeated)}: arms were compared at the first "
+            "visit; changes from it within donors by a t test of the differences, and their "
+            "difference between the arms by least squares with HC2, ratios weighted by precision, "
+            "p adjusted by Holm over later visits. As sensitivity: a linear mixed model with a "
+            "random donor (restricted maximum likelihood, Kenward and Roger's standard error and "
+            "degrees of freedom), which takes donors who came once, and whole donors permuted."
+        )
+    margins = config["stats"]["smallest_effect"]
+    if margins:
+        sizes = several(f"{value:g} in {name}" for name, value in margins.items())
+        told.append(
+            f"Equivalence: two one-sided t tests against a smallest effect of interest ({sizes}), "
+            "from the effect, standard error and degrees of freedom of the comparison."
+        )
+    return " ".join(told)
 
 
 def has_cells(one: CohortResults) -> bool:
@@ -263,6 +322,9 @@ def citations(config: dict, cohorts: list[CohortResults]) -> list[str]:
     keys = ["law", "snakemake", "scanpy", "anndata"]
     keys += ["leiden", "umap"] if with_cells else []
     keys += ["hc2", "bm", "pm", "maxt", "bh"]
+    keys += ["fl"] if any(jobs.exposures(c.settings) for c in cohorts) else []
+    keys += ["kr", "pbkrtest"] if any(jobs.visits(c.settings) for c in cohorts) else []
+    keys += ["tost"] if config["stats"]["smallest_effect"] else []
     if any(c.settings["qc"]["doublets"]["method"] == "scrublet" for c in with_cells):
         keys.append("scrublet")
     if with_cells and config["embed"]["harmony"]:

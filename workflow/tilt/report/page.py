@@ -22,8 +22,9 @@ from tilt.report import provenance as made
 from tilt.report import svg as report_svg
 from tilt.report.answer import CohortResults
 from tilt.report.captions import caption
-from tilt.report.html_tables import effects_table, html_table
+from tilt.report.html_tables import calibration_table, effects_table, html_table
 from tilt.report.methods import citations, methods
+from tilt.stats.readable import SCALES
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ TABLES = (
     *("donors", "composition", "imbalance", "tests", "methods", "specifications", "random_sets"),
     *("qc_samples", "qc_waterfall", "markers_found", "marker_expression", "detectability"),
     *("activity", "mediators", "factor_tests", "perturbations"),
-    *("lineages", "inputs", "label_scores", "label_coverage"),
+    *("lineages", "inputs", "label_scores", "label_coverage", "reliability"),
     *("exposures", "contrasts", "changes"),
 )
 
@@ -273,7 +274,7 @@ def build(
         "hashes": html_table(
             made.hashes(made.hashed_inputs(config, settings)), "SHA-256 of configuration and tables"
         ),
-        "calibration": html_table(*calibration) if calibration else "",
+        "calibration": calibration_table(*calibration) if calibration else "",
         "config": made.config_text(config),
     }
     environment = jinja2.Environment(
@@ -294,7 +295,7 @@ def meta_shown(meta: pd.DataFrame) -> pd.DataFrame:
     if meta.empty:
         return meta
     columns = ["quantity", "denominator", "cohort", "model", "leads", "scale", "n_cohorts"]
-    columns += ["n_case", "n_control", "effect", "ci_low", "ci_high", "p", "tau2", "i2"]
+    columns += ["n_case", "n_control", *SCALES, "effect", "ci_low", "ci_high", "p", "tau2", "i2"]
     columns += ["pi_low", "pi_high", "method"]
     table = meta[[*columns, "estimable", "reason"]].fillna({"reason": "", "model": ""}).copy()
     first = table["quantity"].isin(ESTIMATORS)

@@ -7,17 +7,15 @@ be made one by one, in any order, in bounded memory.
     people = sheet(n_control=6, n_case=6, batches=2, seed=1)
     cells = simulate.cells(params, people, markers, signatures, seed=1)   # one AnnData
 
-What is planted in cases: shifts of the log abundance of cell types, a raised interferon and a
-lowered AHR-JUN state; in all donors, how the imbalance tracks these states
-(:mod:`tilt.simulate.states`). :func:`null` takes all out. Composition is logistic-normal
-(Aitchison 1982, doi:10.1111/j.2517-6161.1982.tb01195.x): log abundance + donor effect + planted
-shift, softmax.
+Planted in cases: shifts of the log abundance of cell types, raised interferon, lowered AHR-JUN; in
+all, how the imbalance tracks these (:mod:`tilt.simulate.states`). :func:`null` takes all out.
+Composition is logistic-normal (Aitchison 1982, doi:10.1111/j.2517-6161.1982.tb01195.x).
 """
 
 import copy
 import functools
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +29,8 @@ from tilt.config import check
 from tilt.core.contracts import PLANTED, TRUE_CELLS
 from tilt.core.terms import ISG_HIGH
 from tilt.simulate import counts as simulate_counts
+from tilt.simulate import further, tags
 from tilt.simulate import states as simulate_states
-from tilt.simulate import tags
 from tilt.simulate.counts import Cells
 from tilt.simulate.world import World, build, stream
 
@@ -42,7 +40,7 @@ KEYS = ["genes", "cells", "gene_seed", "n_genes", "n_silent", "n_cells", "depth"
 KEYS += ["dispersion", "batch_sd", "donor_gene_sd", "handling_sd", "background", "identity"]
 KEYS += ["ambient", "doublets", "low_quality", "proliferating_share", "donor_sd", "abundance"]
 KEYS += ["case", "effects", *simulate_states.STATES, "tracking"]
-OPTIONAL = ["protein"]
+OPTIONAL = ["protein", "further"]
 TRUTH = [name for name in TRUE_CELLS.columns if name not in ("cell", "sample", "donor")]
 
 
@@ -74,6 +72,7 @@ def read_parameters(path: str | Path) -> dict:
     absent = sorted(set(params["effects"]) - set(params["abundance"]))
     if absent:
         raise ValueError(f"{path}: effects on cell types without abundance: {absent}")
+    further.check(params.get("further", {}), params["abundance"])
     return params
 
 
@@ -97,7 +96,9 @@ def null(params: dict) -> dict:
     """Copy ``params`` with nothing planted: no shift, states as in controls, none tracked."""
     flat = {label: 0.0 for label in params["effects"]}
     quiet = {s: {"case": params[s]["control"]} for s in simulate_states.STATES}
-    return override(params, effects=flat, tracking=dict.fromkeys(params["tracking"], 0.0), **quiet)
+    quiet["tracking"] = dict.fromkeys(params["tracking"], 0.0)
+    known = {key: value for key, value in params.items() if key != "further"}
+    return override(known, effects=flat, **quiet)
 
 
 def sheet(
@@ -127,8 +128,10 @@ def sheet(
 # ------------------------------------------------------------------ donors
 
 
-def donor(params: dict, name: str, condition: str, seed: int) -> tuple[pd.Series, dict[str, float]]:
-    """Draw a donor: true shares of the cell types (sum 1), and the activity of each state."""
+def donor(
+    params: dict, name: str, condition: str, seed: int, row: Mapping | None = None
+) -> tuple[pd.Series, dict[str, float]]:
+    """Draw a donor (``row`` of the sheet): true shares of cell types, activity of each state."""
     abundance = pd.Series(params["abundance"], dtype=float)
     is_case = condition == params["case"]
     logs = np.log(abundance)
@@ -137,6 +140,7 @@ def donor(params: dict, name: str, condition: str, seed: int) -> tuple[pd.Series
     logs += simulate_states.tracked(pd.Series(noise, logs.index), poles(), far, params)
     if is_case:
         logs += pd.Series(params["effects"], dtype=float).reindex(logs.index).fillna(0.0)
+    logs += further.shift(params.get("further", {}), row or {}, logs.index)
     shares = np.exp(logs - logs.max())
     return shares / shares.sum(), activity
 
@@ -170,7 +174,7 @@ def planted(params: dict) -> pd.DataFrame:
     only = effects[tph] - effects[th22]
     rows.append(("log_ratio", ratio, "shift of ln((Tph + Tfh) / Th22)"))
     rows.append(("log_ratio_tph", only, "shift of ln(Tph / Th22)"))
-    rows += simulate_states.planted(params)
+    rows += [*simulate_states.planted(params), *further.planted(params.get("further", {}))]
     return pd.DataFrame(rows, columns=list(PLANTED.columns))
 
 
@@ -190,7 +194,7 @@ def sample(world: World, params: dict, row: dict | pd.Series, seed: int) -> ad.A
     row = dict(row)
     name, n = str(row["sample"]), int(params["n_cells"])
     rng = stream(seed, "sample", name)
-    shares, activity = donor(params, str(row["donor"]), row["condition"], seed)
+    shares, activity = donor(params, str(row["donor"]), row["condition"], seed, row)
     doublets = rng.binomial(n, params["doublets"]["share"])
     cells, states = _cells(world, params, row, shares, activity, n + doublets, seed, rng)
     damaged = _damage(params, cells, n, rng)
@@ -262,16 +266,16 @@ def cells(
 
 
 def donor_truth(params: dict, sheet: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """True values of each donor.
+    """True values of the donor of each sample.
 
-    Columns donor, condition, interferon_activity, ahr_jun_activity, log_ratio (ln((Tph + Tfh) /
-    Th22) of the true shares), log_ratio_tph, and share_<type>.
+    Columns sample, donor, condition, interferon_activity, ahr_jun_activity, log_ratio (ln((Tph +
+    Tfh) / Th22) of the true shares), log_ratio_tph, and share_<type>.
     """
     (tph, *_), (th22, *_) = poles()
     rows = []
-    for row in sheet.drop_duplicates("donor").itertuples():
-        shares, activity = donor(params, str(row.donor), row.condition, seed)
-        values = {"donor": row.donor, "condition": row.condition}
+    for row in sheet.to_dict("records"):
+        shares, activity = donor(params, str(row["donor"]), row["condition"], seed, row)
+        values = {key: row[key] for key in ("sample", "donor", "condition")}
         values |= {f"{state}_activity": value for state, value in activity.items()}
         values["log_ratio"] = log_ratio(shares)
         values["log_ratio_tph"] = float(np.log(shares[tph] / shares[th22]))

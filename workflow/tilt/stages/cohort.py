@@ -6,8 +6,9 @@ import anndata as ad
 import pandas as pd
 
 from tilt.cells import gather
+from tilt.core.contracts import RELIABILITY
 from tilt.core.terms import ABOUT_SAMPLE
-from tilt.labels import annotate, author_labels, label_quality
+from tilt.labels import annotate, author_labels, label_quality, reliability
 
 
 def sample_tables(
@@ -47,6 +48,8 @@ def label_tables(
     markers: pd.DataFrame,
     label_map: Mapping[str, str],
     labels_lead: bool,
+    alone: annotate.Annotation | None = None,
+    proteins: pd.DataFrame | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Labels of a cohort's cells, and every table that says how good they are.
 
@@ -60,10 +63,14 @@ def label_tables(
         The marker table.
     label_map
         What the authors' labels mean; they lead where it is given and ``labels_lead`` is true.
+    alone
+        Own labels made without antibody tags, in a cohort that has them.
+    proteins
+        Log evidence of the tags (cells x labels); ``alone`` is held against it.
 
     Returns
     -------
-    By name: labels, scores, found, agreement, confusion, sure, coverage, expression,
+    By name: labels, scores, found, agreement, confusion, sure, coverage, reliability, expression,
     detectability.
     """
     labels, meant, truth = found.labels, None, None
@@ -73,8 +80,15 @@ def label_tables(
             labels = author_labels.lead(found.labels, meant, markers)
         levels = author_labels.by_level(found.labels, meant, markers)
         truth = label_quality.of_t_cells(levels, markers)
+    held = [pd.DataFrame(columns=list(RELIABILITY.columns))]
     agreement, confusion = author_labels.compare(author, found.labels, meant, markers)
     best = label_quality.likeliest(found.labels, found.scores, markers)
+    if truth is not None:
+        held.append(reliability.of_labels(best, found.scores, truth, markers, "authors"))
+    if alone is not None and proteins is not None:
+        own = label_quality.likeliest(alone.labels, alone.scores, markers)
+        told = reliability.by_proteins(proteins, markers)
+        held.append(reliability.of_labels(own, alone.scores, told, markers, "proteins"))
     return {
         "labels": labels,
         "agreement": agreement,
@@ -83,6 +97,7 @@ def label_tables(
         "found": found.markers_found,
         "sure": label_quality.histograms(found.labels, best),
         "coverage": label_quality.coverage(found.labels, best, truth),
+        "reliability": pd.concat(held[1:] or held, ignore_index=True),
         "expression": annotate.marker_expression(cells, labels, markers),
         "detectability": annotate.detectability(cells, labels),
     }

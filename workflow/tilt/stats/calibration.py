@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from tilt.core.contracts import CALIBRATION
@@ -10,6 +11,7 @@ from tilt.core.contracts import CALIBRATION
 # times as many the larger has, degrees of freedom. More donors than simulated are no concern.
 MARK = "p and interval not checked by simulation"
 FEWEST_DONORS, MOST_UNEQUAL, FEWEST_DF = 3, 4.0, 3.0
+SHARES = ("false positives", "coverage", "meta-analysis, coverage", "power")  # of cohorts
 
 
 def outside(n_case: float, n_control: float, df: float) -> str:
@@ -34,8 +36,8 @@ def read(path: str | Path) -> tuple[pd.DataFrame, str]:
     Returns
     -------
     One row a metric, :data:`tilt.core.contracts.CALIBRATION` (``within``: whether the value lies in
-    its target; ``note``: why not, else ""), and the comment lines of the file as one sentence: the
-    command, the version and the date.
+    its target; ``note``: why not, else ""; ``two_errors``: two standard errors of so many cohorts,
+    of shares alone), and the comment lines of the file as one sentence: command and version.
 
     Raises
     ------
@@ -46,6 +48,9 @@ def read(path: str | Path) -> tuple[pd.DataFrame, str]:
     made = " ".join(line.lstrip("# ") for line in lines if line.startswith("#"))
     table = pd.read_csv(path, sep="\t", comment="#", keep_default_na=False)
     table["within"] = table["value"].between(table["target_low"], table["target_high"])
+    share = table["task"].str.startswith(SHARES) & table["value"].between(0, 1)
+    chance = table["value"] * (1 - table["value"]) / table["cohorts"]
+    table["two_errors"] = 2 * np.sqrt(chance.where(share))
     columns = list(CALIBRATION.columns)
     absent = sorted(set(columns) - set(table.columns))
     if absent:

@@ -11,8 +11,6 @@ from tilt.core.text import count
 from tilt.donors import composition
 from tilt.stats import design, inference, precision
 
-POINTS = "percentage points"
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -115,6 +113,32 @@ def left_out(n: int, why: str) -> tuple[str, ...]:
     return (f"{count(n, 'donor')} left out: {why}",) if n else ()
 
 
+def placed(
+    designs: DesignCache, table: pd.DataFrame, method: str, unit: str, notes: tuple[str, ...] = ()
+) -> tuple[Compared, pd.DataFrame]:
+    """Donors or pairs of one comparison, without its values, and the table they stand in.
+
+    Of pairs the table has the column that names them; ``problem`` says why there is no comparison.
+    """
+    contrast = designs.plan.contrast
+    pairs = built = None
+    rows = np.empty(0, int)
+    base: dict[str, Any]
+    if contrast.pair:
+        table = designs.with_pair(table)
+        pairs, problem, more = design.pairs(table, contrast)
+        base = pairs_used(len(pairs)) | {"covariates": contrast.pair}
+        notes = (*notes, *more)
+    else:
+        built, rows = designs.design(table)
+        base = {**built.donors, "covariates": built.label}
+        problem, notes = built.problem, (*notes, *built.notes)
+    base |= {"unit": unit, "reason": "; ".join(notes), "estimable": True}
+    if problem and not contrast.pair:
+        base["reason"] = ""
+    return Compared(base, method, problem, arms_design=built, rows=rows, pairs=pairs), table
+
+
 def prepare(
     designs: DesignCache,
     table: pd.DataFrame,
@@ -128,23 +152,11 @@ def prepare(
     ``ranks``: another column of which medians are told (the share in percent), else ``value``. A
     column ``variance`` (sampling variance of each value) makes weights of precision.
     """
-    contrast = designs.plan.contrast
-    pairs = built = None
-    rows = np.empty(0, int)
-    base: dict[str, Any]
-    if contrast.pair:
-        table = designs.with_pair(table)
-        pairs, problem, more = design.pairs(table, contrast)
-        base = pairs_used(len(pairs)) | {"covariates": contrast.pair}
-        notes, method = (*notes, *more), "paired_t"
-    else:
-        built, rows = designs.design(table)
-        base = {**built.donors, "covariates": built.label}
-        problem, notes = built.problem, (*notes, *built.notes)
-    base |= {"unit": unit, "reason": "; ".join(notes), "estimable": True}
-    found = Compared(base, method, problem, arms_design=built, rows=rows, pairs=pairs)
-    if problem:
-        return found if contrast.pair else replace(found, base=base | {"reason": ""})
+    method = "paired_t" if designs.plan.contrast.pair else method
+    found, table = placed(designs, table, method, unit, notes)
+    if found.problem:
+        return found
+    built, base = found.arms_design, found.base
     column = table["value"].to_numpy(float)
     shown = table[ranks].to_numpy(float) if ranks else column
     value = found.of(column)
@@ -160,7 +172,7 @@ def prepare(
     root = np.ones(len(value))
     if "variance" in table:
         spread = table["variance"].to_numpy(float)
-        spread = spread[rows] if built else np.add(*found.arms(spread))
+        spread = spread[found.rows] if built else np.add(*found.arms(spread))
         root, tau2 = precision.root_weights(value, spread, matrix)
         said = f"donors weighted by precision, SD between donors {np.sqrt(tau2):.2g}"
         base["reason"] = "; ".join(text for text in (base["reason"], said) if text)
@@ -170,8 +182,7 @@ def prepare(
 def main_row(found: Compared) -> dict:
     """The row of the declared method."""
     if found.problem:
-        said = "; ".join(text for text in (found.problem, found.base["reason"]) if text)
-        return not_estimable(found.base, found.method, said)
+        return refused(found)
     fit, scaled = found.fit, found.scaled
     effect, se = (float(v[0]) for v in inference.hc2(scaled[None, :], fit))
     estimate = inference.from_t(effect, se, fit.df_effect)
@@ -205,6 +216,12 @@ def row_of(base: dict, method: str, e: inference.Estimate, **more: Any) -> dict:
     """Row of an estimate."""
     found = {"effect": e.effect, "se": e.se, "df": e.df, "ci_low": e.ci_low, "ci_high": e.ci_high}
     return base | found | {"p": e.p, "method": method} | more
+
+
+def refused(found: Compared) -> dict:
+    """Row of a comparison that has a problem."""
+    said = "; ".join(text for text in (found.problem, found.base["reason"]) if text)
+    return not_estimable(found.base, found.method, said)
 
 
 def not_estimable(base: dict, method: str, reason: str) -> dict:

@@ -24,7 +24,6 @@ import pandas as pd
 
 from tilt.core.contracts import TESTS
 from tilt.core.terms import (
-    CORRECTED,
     EXPLORATORY,
     MAIN_METHODS,
     MEASURED,
@@ -73,7 +72,7 @@ def share(designs: DesignCache, rows: pd.DataFrame, whole: pd.DataFrame, full: b
     if not full:
         return [main]
     if not main["estimable"]:
-        return [main, methods.counts_model(designs, table, "beta_binomial", LOG_ODDS, notes)]
+        return [main, methods.counts_model(designs, table, "quasi_binomial", LOG_ODDS, notes)]
     return [main, *methods.of_share(designs, found, table, rows, whole, notes)]
 
 
@@ -200,7 +199,7 @@ def run(
             case, control = row["n_case_informative"], row["n_control_informative"]
             mark = calibration.outside(case, control, row["df"])
             row["reason"] = "; ".join(text for text in (mark, row["reason"]) if text)
-        if row["estimable"] and row["method"].removeprefix(CORRECTED) in MAIN_METHODS:
+        if row["estimable"]:
             row |= readable.columns(row)
     table = pd.DataFrame(out).reindex(columns=list(TESTS.columns))
     table["cohort"], table["contrast"] = cohort, plan.contrast.name

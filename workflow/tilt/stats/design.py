@@ -206,8 +206,8 @@ def _one_armed(units: pd.DataFrame, condition: np.ndarray, blocks: list[str]) ->
         if len(alone):
             told = count(int(alone.sum()), "donor")
             notes.append(
-                f"{told} not informative, being in a {name} of one arm: "
-                f"{', '.join(alone.index[:8])}{' ...' if len(alone) > 8 else ''}"
+                f"{told} not informative, being in a {name} of one arm ({len(alone)} of "
+                f"{arms.ngroups}): {', '.join(alone.index[:8])}{' ...' if len(alone) > 8 else ''}"
             )
     return notes
 

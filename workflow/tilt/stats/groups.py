@@ -14,7 +14,7 @@ import pandas as pd
 from tilt.core.contracts import CONTRASTS
 from tilt.core.terms import MEASURED, UNIT_KEY
 from tilt.core.text import listed
-from tilt.stats import equivalence, slopes
+from tilt.stats import equivalence, readable, slopes
 from tilt.stats.compared import Plan
 
 PAIR, TREND = "contrast", "trend"
@@ -58,7 +58,10 @@ def compare(
         found = [difference(units, plan, case, control, unit) for case, control in contrasts]
         found = [row | equivalence.columns(row, margin) for row in found]
         found += [trend(units, plan, order, unit)] if order else []
-        rows += [row | {"estimator": estimator, "leads": estimator in leads} for row in found]
+        rows += [
+            row | {"estimator": estimator, "leads": estimator in leads} | readable.folds(row)
+            for row in found
+        ]
     table = pd.DataFrame(rows).reindex(columns=list(CONTRASTS.columns))
     table["cohort"] = str(donors["cohort"].iloc[0])
     for _, same in table[table["kind"] == PAIR].groupby("estimator"):

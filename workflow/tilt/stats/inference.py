@@ -11,6 +11,7 @@ import numpy as np
 from scipy import stats
 
 LEVEL = 0.95
+ALPHA = 1 - LEVEL  # in floats a hair above 0.05, so that a p of 0.05 is below it: rejected
 TINY = 1e-9  # what is left of a column, or of one minus leverage, that is nothing but rounding
 EXACT_SHIFTS = 400  # differences up to which the interval of the rank test is exact
 
@@ -167,7 +168,7 @@ def _rank_limit(m: int, n: int) -> int:
         for j in range(i, m * n + 1):
             ways[j] += ways[j - i]
     tail = np.cumsum(ways) / ways.sum()
-    return int(np.searchsorted(tail, (1 - LEVEL) / 2, side="right"))
+    return int(np.searchsorted(tail, ALPHA / 2, side="right"))
 
 
 def _shifts(outcome: np.ndarray, case: np.ndarray, strata: np.ndarray) -> np.ndarray:
@@ -193,7 +194,7 @@ def _upper(outcome: np.ndarray, case: np.ndarray, strata: np.ndarray) -> float:
 
 
 def _agreeing(shifts: np.ndarray, low: float, high: float, p: float) -> tuple[float, float]:
-    """Interval of a rank test, zero inside just where p is 0.05 or more.
+    """Interval of a rank test, zero inside just where p is above 0.05 (0.05 itself is rejected).
 
     Ranks change at the ``shifts`` (sorted) only, so that the interval known to the last shift can
     stop short of a zero that is not rejected, and ties or a normal approximation can let it reach
@@ -201,7 +202,7 @@ def _agreeing(shifts: np.ndarray, low: float, high: float, p: float) -> tuple[fl
     """
     if not np.isfinite([low, high, p]).all():
         return low, high
-    if p >= 1 - LEVEL:
+    if p >= ALPHA:
         return min(low, 0.0), max(high, 0.0)
     if low <= 0 <= high:
         above, below = shifts[shifts > 0], shifts[shifts < 0]
@@ -219,15 +220,18 @@ def hodges_lehmann(
 
     One stratum: p is ``scipy.stats.mannwhitneyu`` (exact for small samples without ties).
     Several strata: differences are taken and ranked within strata (van Elteren 1960), so a
-    batch effect cannot make a difference. The interval inverts the rank test: exactly for one
+    batch effect cannot make a difference; donors of strata of one arm tell nothing, and one stratum
+    that is left is tested as one. The interval inverts the rank test: exactly for one
     stratum of up to 400 differences (missing where so few donors allow no 95 % interval, as
     three against three), else by the normal approximation.
     """
     outcome = np.asarray(outcome, float)
     strata = np.zeros(len(outcome), int) if strata is None else strata
-    gaps = _shifts(outcome, case, strata)
-    if not len(gaps):
+    both = np.isin(strata, np.intersect1d(strata[case == 1], strata[case == 0]))
+    if not both.any():
         return Estimate(np.nan, np.nan, np.nan, np.nan, np.nan, np.nan)
+    outcome, case, strata = outcome[both], case[both], strata[both]
+    gaps = _shifts(outcome, case, strata)
     alone = len(np.unique(strata)) == 1
     if alone:
         p = stats.mannwhitneyu(outcome[case == 1], outcome[case == 0]).pvalue
@@ -253,7 +257,7 @@ def walsh(difference: np.ndarray) -> Estimate:
         ways = np.ones(1)
         for rank in range(1, n + 1):
             ways = np.convolve(ways, np.r_[1.0, np.zeros(rank - 1), 1.0])
-        k = int(np.searchsorted(np.cumsum(ways) / 2**n, (1 - LEVEL) / 2, side="right"))
+        k = int(np.searchsorted(np.cumsum(ways) / 2**n, ALPHA / 2, side="right"))
     else:
         spread = np.sqrt(n * (n + 1) * (2 * n + 1) / 24)
         k = int(np.floor(n * (n + 1) / 4 - stats.norm.ppf(0.5 + LEVEL / 2) * spread))

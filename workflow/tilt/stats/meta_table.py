@@ -9,7 +9,7 @@ from scipy import stats
 from tilt.core.contracts import META
 from tilt.core.terms import MAIN_METHODS, MODERATED, RATIOS
 from tilt.core.text import count
-from tilt.stats import meta, methods
+from tilt.stats import meta, methods, readable
 
 COLUMNS = list(META.columns)
 RATIO_MODEL = "logit_normal"
@@ -80,7 +80,7 @@ def across(
         totals, weights = _combined(usable, scale, tau_scale, mine)
         studies.loc[good, "weight"] = weights
         name = f"{method} (pairs)" if pairs and method not in MAIN_METHODS else method
-        both = [studies.assign(leads=False, model=""), totals]
+        both = [told(part, scale) for part in (studies.assign(leads=False, model=""), totals)]
         named = {"quantity": quantity, "denominator": home, "scale": scale, "method": name}
         tables += [part.assign(**named) for part in both]
     if not tables:
@@ -89,13 +89,22 @@ def across(
     return pd.concat(filled, ignore_index=True).infer_objects()
 
 
+def told(rows: pd.DataFrame, scale: str) -> pd.DataFrame:
+    """``rows`` with fold and points of their effect, carried over as in tests.tsv."""
+    given = rows.assign(unit=scale).to_dict("records")
+    found = pd.DataFrame([readable.columns(row) for row in given], index=rows.index)
+    return rows.drop(columns=list(readable.SCALES), errors="ignore").join(found)
+
+
 def _studies(rows: pd.DataFrame, standardized: bool) -> tuple[pd.DataFrame, str]:
     """Rows of the cohorts on the scale on which they are combined, and that scale.
 
     ``sd`` is the donors' SD behind an effect (missing for models of counts), ``factor`` what
-    the effect was multiplied with.
+    the effect was multiplied with, ``middle`` where between the arms a difference of shares lies
+    (of a combination the mean of its cohorts', by precision).
     """
     rows = rows.assign(n_cohorts=1, factor=1.0, sd=np.nan, weight=np.nan)
+    rows["middle"] = rows.get("middle", pd.Series(np.nan, rows.index))
     if "smd" in rows:
         ratio = (rows["smd"] / rows["effect"]).astype(float)
         rows["sd"] = 1 / ratio.where(np.isfinite(ratio) & (ratio != 0))
@@ -177,6 +186,7 @@ def _total(
         "n_case": studies["n_case"].sum(),
         "n_control": studies["n_control"].sum(),
         **{figure: getattr(pooled, figure) for figure in figures},
+        "middle": np.average(studies["middle"].astype(float), weights=1 / studies["se"] ** 2),
         "weight": 1.0,
         "covariates": "",
         "estimable": True,

@@ -7,7 +7,7 @@ wilcoxon          the same for pairs (signed ranks)
 unweighted_*      E1, E2: every donor weighing the same
 logit_normal      E1, E2: Tph out of Tph + Th22 cells, donors' log odds normal: the mean log-ratio
                   without a pseudocount
-beta_binomial     shares: counts out of their denominator, overdispersed
+quasi_binomial    shares: counts out of their denominator, overdispersed: the mean share
 clr_*             shares: centered log-ratio
 points_*          shares: difference in percentage points
 """
@@ -16,21 +16,25 @@ import numpy as np
 import pandas as pd
 
 from tilt.donors import composition
-from tilt.stats import design, inference, overdispersed, resampling
+from tilt.stats import inference, overdispersed, resampling
 from tilt.stats.compared import (
-    POINTS,
     Compared,
     DesignCache,
     left_out,
     main_row,
     not_estimable,
-    pairs_used,
+    placed,
     prepare,
+    refused,
     row_of,
 )
+from tilt.stats.readable import POINTS
 
 LOG_ODDS = "ln odds ratio"
-MODELS = {"beta_binomial": "beta", "logit_normal": "normal"}  # of tilt.stats.overdispersed
+MODELS = {
+    "quasi_binomial": overdispersed.quasi_binomial,
+    "logit_normal": overdispersed.logit_normal,
+}
 
 
 def _said(base: dict, reason: str) -> dict:
@@ -42,7 +46,7 @@ def resampled(designs: DesignCache, found: Compared) -> list[dict]:
     plan = designs.plan
     rng = np.random.default_rng(plan.seed)
     if found.pairs is not None:
-        permuted, said = resampling.sign_flip(found.value, plan.permutations, rng)
+        permuted, said = resampling.sign_flip(found.scaled, found.fit, plan.permutations, rng)
     else:
         orders, complete = found.built.orders(plan.permutations, plan.seed)
         permuted = resampling.permutation(found.scaled, found.fit, orders, complete)
@@ -80,7 +84,7 @@ def of_share(
     """
     out = resampled(designs, found)
     out.append(ranked(designs, found, table["percent"].to_numpy(float), POINTS))
-    out.append(counts_model(designs, table, "beta_binomial", LOG_ODDS, notes))
+    out.append(counts_model(designs, table, "quasi_binomial", LOG_ODDS, notes))
     subset, home = rows["subset"].iloc[0], rows["denominator"].iloc[0]
     others = {
         "points": (table.assign(value=table["percent"]), POINTS),
@@ -102,32 +106,26 @@ def unweighted(designs: DesignCache, rows: pd.DataFrame, unit: str) -> dict:
 def counts_model(
     designs: DesignCache, table: pd.DataFrame, method: str, unit: str, notes: tuple = ()
 ) -> dict:
-    """Row of an overdispersed model of columns ``n`` out of ``total`` (> 0)."""
-    contrast = designs.plan.contrast
-    if contrast.pair:
-        pairs, problem, more = design.pairs(designs.with_pair(table), contrast)
-        rows = np.r_[pairs["case"], pairs["control"]]
-        blocks = np.tile(np.eye(len(pairs)), (2, 1))
-        matrix = np.column_stack([blocks, np.repeat([1.0, 0.0], len(pairs))])
-        notes, label = (*notes, *more), contrast.pair
-        used = pairs_used(len(pairs))
+    """Row of a model of columns ``n`` out of ``total`` (> 0), one of ``MODELS``.
+
+    Of pairs both members enter, and each pair has a level of its own.
+    """
+    found, table = placed(designs, table, method, unit, notes)
+    if found.problem:
+        return refused(found)
+    if found.pairs is None:
+        rows, matrix = found.rows, found.built.matrix
     else:
-        built, rows = designs.design(table)
-        problem, matrix, label = built.problem, built.matrix, built.label
-        notes = (*notes, *built.notes)
-        used = built.donors
-    base = used | {"covariates": label, "unit": unit}
-    base |= {"reason": "; ".join(notes), "estimable": True}
-    if problem:
-        return not_estimable(base, method, problem)
+        rows, n = np.r_[found.pairs["case"], found.pairs["control"]], len(found.pairs)
+        matrix = np.column_stack([np.tile(np.eye(n), (2, 1)), np.repeat([1.0, 0.0], n)])
     n, total = (table[c].to_numpy(float)[rows] for c in ("n", "total"))
     try:
-        estimate, _ = overdispersed.fit(n, total, matrix, MODELS[method])
+        estimate, _ = MODELS[method](n, total, matrix)
     except ValueError as error:
-        return not_estimable(base, method, str(error))
+        return not_estimable(found.base, method, str(error))
     if not np.isfinite([estimate.effect, estimate.p]).all():
-        return not_estimable(base, method, "the model did not converge")
-    return row_of(base, method, estimate)
+        return not_estimable(found.base, method, "the model did not converge")
+    return row_of(found.base, method, estimate)
 
 
 def ratio(designs: DesignCache, counts: pd.DataFrame) -> dict:

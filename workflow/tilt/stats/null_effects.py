@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from tilt.core.contracts import PERMUTED
-from tilt.stats import resampling
+from tilt.stats import inference, resampling
 from tilt.stats.compared import DesignCache, Plan
 from tilt.stats.contrast import of_values
 
@@ -12,7 +12,11 @@ BINS = 40  # of the histogram: enough to see its shape in a figure
 
 
 def effects(designs: DesignCache, rows: pd.DataFrame) -> np.ndarray:
-    """Effects (m,) of one estimator with the labels of donors permuted.
+    """Studentized effects (m,) of one estimator with the labels of donors permuted.
+
+    Each is the permuted effect over its own HC2 standard error, times the standard error of the
+    effect as it was found: in its unit, and beyond it just as often as the permutation p says, also
+    where the arms differ in size and spread (:func:`tilt.stats.resampling.permutation_p`).
 
     ``rows``: the units of one estimator in imbalance.tsv. Labels are permuted within strata, with
     covariates and weights as in :func:`tilt.stats.resampling.permutation`; signs of
@@ -22,11 +26,15 @@ def effects(designs: DesignCache, rows: pd.DataFrame) -> np.ndarray:
     found = of_values(designs, rows, "")
     if found.problem:
         return np.empty(0)
+    fit = found.fit
     if found.pairs is not None:
         rng = np.random.default_rng(plan.seed)
-        return resampling.sign_flips(found.value, plan.permutations, rng)[0]
-    orders, complete = found.built.orders(plan.permutations, plan.seed)
-    return resampling.permutation_p(found.scaled, found.fit, orders, complete)[1]
+        signs, _ = resampling.flips(len(found.value), plan.permutations, rng)
+        null = resampling.studentized(signs * found.scaled, fit)
+    else:
+        orders, complete = found.built.orders(plan.permutations, plan.seed)
+        null = resampling.permutation_p(found.scaled, fit, orders, complete)[1]
+    return null * float(inference.hc2(found.scaled[None, :], fit)[1][0])
 
 
 def histograms(donors: pd.DataFrame, plan: Plan, imbalances: pd.DataFrame) -> pd.DataFrame:

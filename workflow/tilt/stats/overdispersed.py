@@ -1,141 +1,25 @@
 """Regression of counts out of a total when donors differ by more than chance.
 
-Two families, one machinery. ``beta``: the donor's share is beta-distributed (Williams 1975,
-doi:10.2307/2529820); its effect is the log odds ratio of the mean share. ``normal``: the donor's
-log odds are normal, so its effect is the mean difference of log odds between donors, the same
-quantity as the mean log-ratio E1, without a pseudocount.
+:func:`quasi_binomial` compares the *mean share* of the arms (log odds ratio). Only the mean is
+modeled; the variance of a beta-binomial gives each donor's weight, and the error comes from the
+residuals. :func:`logit_normal` takes the donors' log odds as normal, so its effect is the mean
+difference of log odds between donors, the same quantity as the mean log-ratio E1, without a
+pseudocount.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import optimize, special
 
 from tilt.stats import inference
 
-EDGE = 0.5  # a dispersion this near to a limit (logit or log) is at it
+EDGE = 0.5  # an SD whose log is this near to a limit is at it
 REACH = 6.0  # the normal is integrated from -6 to 6 standard deviations
-
-
-class Beta:
-    """Beta-binomial; the dispersion is the intra-donor correlation rho, on the logit scale."""
-
-    bounds = tuple(special.logit((1e-6, 0.95)))
-    starts = tuple(special.logit((0.02, 0.0005)))
-
-    @staticmethod
-    def natural(dispersion: float) -> float:
-        """Intra-donor correlation rho."""
-        return float(special.expit(dispersion))
-
-    def parts(
-        self, eta: np.ndarray, dispersion: float, k: np.ndarray, n: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Log-likelihood of each donor (up to a constant), its slope by eta, by the dispersion."""
-        rho = special.expit(dispersion)
-        mean = np.clip(special.expit(eta), 1e-12, 1 - 1e-12)
-        size = (1 - rho) / rho
-        a, b = mean * size, (1 - mean) * size
-        by_a = special.digamma(k + a) - special.digamma(a)
-        by_b = special.digamma(n - k + b) - special.digamma(b)
-        by_size = special.digamma(size) - special.digamma(n + size)
-        value = special.betaln(k + a, n - k + b) - special.betaln(a, b)
-        slope = -size * (mean * by_a + (1 - mean) * by_b + by_size)
-        return value, (by_a - by_b) * size * mean * (1 - mean), slope
-
-    def weights(self, eta: np.ndarray, dispersion: float, n: np.ndarray) -> np.ndarray:
-        """Approximate information of each donor about its eta."""
-        mean = special.expit(eta)
-        return n * mean * (1 - mean) / (1 + (n - 1) * special.expit(dispersion))
-
-
-class Normal:
-    """Logistic-normal binomial; the dispersion is the log of the SD of donors' log odds."""
-
-    bounds = (np.log(1e-3), np.log(5.0))
-    starts = (np.log(0.5), np.log(0.05))
-
-    @staticmethod
-    def natural(dispersion: float) -> float:
-        """SD of donors' log odds."""
-        return float(np.exp(dispersion))
-
-    def parts(
-        self, eta: np.ndarray, dispersion: float, k: np.ndarray, n: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Log-likelihood of each donor (up to a constant), its slope by eta, by the dispersion.
-
-        Trapezoids on a grid finer than the narrowest donor: exact to machine precision.
-        """
-        steps = int(np.clip(REACH * 2 * np.sqrt(1 + n.max() / 3), 120, 2000))
-        z = np.linspace(-REACH, REACH, steps)
-        sd = np.exp(dispersion)
-        logit = eta[:, None] + sd * z
-        log_joint = k[:, None] * logit - n[:, None] * np.logaddexp(0, logit) - z**2 / 2
-        top = log_joint.max(axis=1, keepdims=True)
-        share = np.exp(log_joint - top)
-        total = share.sum(axis=1, keepdims=True)
-        share /= total
-        residual = k[:, None] - n[:, None] * special.expit(logit)
-        value = (top + np.log(total * (z[1] - z[0])))[:, 0]
-        by_eta = np.sum(share * residual, axis=1)
-        return value, by_eta, sd * np.sum(share * residual * z, axis=1)
-
-    def weights(self, eta: np.ndarray, dispersion: float, n: np.ndarray) -> np.ndarray:
-        """Approximate information of each donor about its eta."""
-        mean = special.expit(eta)
-        each = n * mean * (1 - mean)
-        return each / (1 + np.exp(2 * dispersion) * each)
-
-
-FAMILIES: dict[str, Beta | Normal] = {"beta": Beta(), "normal": Normal()}
-
-
-@dataclass
-class _Model:
-    """Counts and a family."""
-
-    family: Beta | Normal
-    k: np.ndarray
-    n: np.ndarray
-
-    def scores(self, theta: np.ndarray, design: np.ndarray) -> tuple[float, np.ndarray]:
-        """Log-likelihood at ``theta`` (coefficients, dispersion) and each donor's slopes by it."""
-        parts = self.family.parts(design @ theta[:-1], theta[-1], self.k, self.n)
-        return float(parts[0].sum()), np.column_stack([design * parts[1][:, None], parts[2]])
-
-    def maximize(self, design: np.ndarray, start: np.ndarray) -> tuple[float, np.ndarray]:
-        """Largest log-likelihood and its (beta, dispersion), searched from ``start``."""
-
-        def loss(theta: np.ndarray) -> tuple[float, np.ndarray]:
-            value, slopes = self.scores(theta, design)
-            return -value, -slopes.sum(axis=0)
-
-        found = optimize.minimize(
-            loss,
-            start,
-            jac=True,
-            bounds=[(-30.0, 30.0)] * design.shape[1] + [self.family.bounds],
-            method="L-BFGS-B",
-            options={"ftol": 1e-12, "gtol": 1e-6, "maxiter": 500},
-        )
-        return -float(found.fun), found.x
-
-    def covariance(self, theta: np.ndarray, design: np.ndarray) -> np.ndarray:
-        """Inverse of the observed information at ``theta``, by differences of the slopes.
-
-        A dispersion at its limit is held there: its row is zero.
-        """
-        low, high = self.family.bounds
-        free = np.full(len(theta), True)
-        free[-1] = low + EDGE < theta[-1] < high - EDGE
-        steps = np.eye(len(theta))[free] * 1e-4
-        ahead = [self.scores(theta + step, design)[1].sum(axis=0) for step in steps]
-        behind = [self.scores(theta - step, design)[1].sum(axis=0) for step in steps]
-        information = -((np.array(ahead) - np.array(behind)) / 2e-4)[:, free]
-        out = np.zeros((len(theta), len(theta)))
-        out[np.ix_(free, free)] = np.linalg.pinv((information + information.T) / 2)
-        return out
+SD_BOUNDS = (float(np.log(1e-3)), float(np.log(5.0)))  # log of the SD of donors' log odds
+SD_STARTS = (float(np.log(0.5)), float(np.log(0.05)))
+LOG_ODDS_LIMIT = 30.0
+MOST_RHO = 0.99
+ROUNDS, CLOSE = 200, 1e-9  # of weighted least squares: at most so many, until this still
+LEAST_WEIGHT = 1e-4  # of the median donor's
 
 
 def _check(k: np.ndarray, n: np.ndarray, design: np.ndarray) -> None:
@@ -147,12 +31,47 @@ def _check(k: np.ndarray, n: np.ndarray, design: np.ndarray) -> None:
         for arm in (design[:, -1] > 0, design[:, -1] <= 0):
             if side[arm].sum() == 0:
                 raise ValueError("an arm has none of these cells, or nothing else")
+    if np.abs(inference.project(design).annihilator @ (k / n)).max() < 1e-12:
+        raise ValueError("no spread between donors within the arms")
 
 
-def fit(
-    k: np.ndarray, n: np.ndarray, design: np.ndarray, family: str = "beta"
+def _start(k: np.ndarray, n: np.ndarray, design: np.ndarray) -> np.ndarray:
+    """Coefficients of the same log odds in every donor."""
+    level = special.logit(np.clip(k.sum() / n.sum(), 1e-6, 1 - 1e-6))
+    return np.r_[np.linalg.lstsq(design[:, :-1], np.full(len(k), level), rcond=None)[0], 0.0]
+
+
+def _floored(weight: np.ndarray) -> np.ndarray:
+    """Donors of a stratum without such cells tell next to nothing; they keep the design's rank."""
+    return np.maximum(weight / np.median(weight), LEAST_WEIGHT)
+
+
+# --- the mean share ---------------------------------------------------------------------------
+
+
+def moment_rho(k: np.ndarray, n: np.ndarray, mean: np.ndarray, df: int) -> float:
+    """Intra-donor correlation at which Pearson's chi-square is its ``df``; 0 without excess."""
+    chance = np.square(k - n * mean) / (n * mean * (1 - mean))
+
+    def excess(rho: float) -> float:
+        return float(np.sum(chance / (1 + (n - 1) * rho))) - df
+
+    if excess(0.0) <= 0:
+        return 0.0
+    return MOST_RHO if excess(MOST_RHO) >= 0 else float(optimize.brentq(excess, 0.0, MOST_RHO))
+
+
+def quasi_binomial(
+    k: np.ndarray, n: np.ndarray, design: np.ndarray
 ) -> tuple[inference.Estimate, float]:
-    """Effect of the condition on the log odds, by maximum likelihood.
+    """Log odds ratio of the mean share between the arms, by quasi-likelihood.
+
+    Extra-binomial variation after Williams 1982 (doi:10.2307/2347977): logistic regression whose
+    donors weigh as a beta-binomial of one intra-donor correlation says, the correlation by moments.
+    The weights need not be right: the effect is that of the means whatever the spread (a
+    beta-binomial's maximum likelihood is not, where one arm spreads wider), and standard error
+    (HC2) and degrees of freedom (Bell & McCaffrey) are those of :func:`inference.ols` on the last
+    round of weighted least squares.
 
     Parameters
     ----------
@@ -160,48 +79,135 @@ def fit(
         Counts and totals of each donor (donors,), integers, ``0 <= k <= n``, ``n > 0``.
     design
         Donors x columns, full rank, condition last.
-    family
-        ``beta`` or ``normal``; see the module.
 
     Returns
     -------
-    The estimate, and the dispersion (rho, or the SD between donors). The point estimate is
-    that of any direct maximization (R's ``VGAM::vglm(family = betabinomial)``,
-    ``lme4::glmer``). The standard error is taken at the optimum, so it is finite wherever the
-    estimate is: the observed information gives each donor's influence on the effect, and the
-    squared influences, each over one minus the donor's leverage, add up to the variance (HC2).
-    Where donors spread as the family says this is the model's own standard error; where one
-    arm spreads wider than the other the effect of ``normal`` keeps its level (size .04 to .06),
-    while that of ``beta`` does not (.13 to .21 at an SD of twice the other's: its mean share is
-    bent by the common rho). Interval and p: t with the
-    degrees of freedom of Bell & McCaffrey (:func:`inference.project`) of the weighted design.
+    The estimate, and the intra-donor correlation.
 
     Raises
     ------
     ValueError
-        Counts above their total, nothing counted in an arm, too few donors, or donors that do
-        not differ within the arms.
+        Counts above their total, nothing counted in an arm, too few donors, donors that do not
+        differ within the arms, or no end of the search.
     """
     k, n = np.asarray(k, float), np.asarray(n, float)
     _check(k, n, design)
-    if np.abs(inference.project(design).annihilator @ (k / n)).max() < 1e-12:
-        raise ValueError("no spread between donors within the arms")
-    model = _Model(FAMILIES[family], k, n)
-    level = special.logit(np.clip(k.sum() / n.sum(), 1e-6, 1 - 1e-6))
-    begin = np.linalg.lstsq(design[:, :-1], np.full(len(k), level), rcond=None)[0]
+    theta, rho = _start(k, n, design), 0.0
+    for _ in range(ROUNDS):
+        eta = np.clip(design @ theta, -LOG_ODDS_LIMIT, LOG_ODDS_LIMIT)
+        mean = special.expit(eta)
+        rho = moment_rho(k, n, mean, len(k) - design.shape[1])
+        chance = n * mean * (1 - mean)
+        root = np.sqrt(_floored(chance / (1 + (n - 1) * rho)))
+        outcome = eta + (k - n * mean) / chance
+        before, theta = theta, np.linalg.lstsq(design * root[:, None], outcome * root, None)[0]
+        if abs(theta[-1] - before[-1]) < CLOSE:
+            return inference.ols(outcome * root, design * root[:, None]), rho
+    raise ValueError("the model did not converge")
+
+
+# --- the mean of donors' log odds -------------------------------------------------------------
+
+
+def log_likelihood(
+    eta: np.ndarray, log_sd: float, k: np.ndarray, n: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each donor (up to a constant) where log odds are normal around ``eta``, and its slopes.
+
+    Returns value, slope by eta and slope by ``log_sd`` (log of the SD between donors), each
+    (donors,). Trapezoids on a grid finer than the narrowest donor: exact to machine precision.
+    """
+    steps = int(np.clip(REACH * 2 * np.sqrt(1 + n.max() / 3), 120, 2000))
+    z = np.linspace(-REACH, REACH, steps)
+    sd = np.exp(log_sd)
+    logit = eta[:, None] + sd * z
+    log_joint = k[:, None] * logit - n[:, None] * np.logaddexp(0, logit) - z**2 / 2
+    top = log_joint.max(axis=1, keepdims=True)
+    share = np.exp(log_joint - top)
+    total = share.sum(axis=1, keepdims=True)
+    share /= total
+    residual = k[:, None] - n[:, None] * special.expit(logit)
+    value = (top + np.log(total * (z[1] - z[0])))[:, 0]
+    by_eta = np.sum(share * residual, axis=1)
+    return value, by_eta, sd * np.sum(share * residual * z, axis=1)
+
+
+def information(eta: np.ndarray, log_sd: float, n: np.ndarray) -> np.ndarray:
+    """Approximate information of each donor about its eta."""
+    mean = special.expit(eta)
+    each = n * mean * (1 - mean)
+    return each / (1 + np.exp(2 * log_sd) * each)
+
+
+def _scores(
+    theta: np.ndarray, k: np.ndarray, n: np.ndarray, design: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """Log-likelihood at ``theta`` (coefficients, log SD) and each donor's slopes by it."""
+    value, by_eta, by_sd = log_likelihood(design @ theta[:-1], theta[-1], k, n)
+    return float(value.sum()), np.column_stack([design * by_eta[:, None], by_sd])
+
+
+def maximum(k: np.ndarray, n: np.ndarray, design: np.ndarray) -> np.ndarray:
+    """Coefficients and log SD (columns + 1,) of the largest likelihood."""
+
+    def loss(theta: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slopes = _scores(theta, k, n, design)
+        return -value, -slopes.sum(axis=0)
+
     best = None
-    for start in model.family.starts:
-        found = model.maximize(design, np.r_[begin, 0.0, start])
-        best = found if best is None or found[0] > best[0] else best
-        if best[1][-1] > model.family.bounds[0] + 1:
+    for start in SD_STARTS:
+        found = optimize.minimize(
+            loss,
+            np.r_[_start(k, n, design), start],
+            jac=True,
+            bounds=[(-LOG_ODDS_LIMIT, LOG_ODDS_LIMIT)] * design.shape[1] + [SD_BOUNDS],
+            method="L-BFGS-B",
+            options={"ftol": 1e-12, "gtol": 1e-6, "maxiter": 500},
+        )
+        best = found if best is None or found.fun < best.fun else best
+        if best.x[-1] > SD_BOUNDS[0] + 1:
             break  # a search that starts too high can stop at the binomial: try again lower
-    assert best is not None  # a family has several starts
-    theta = best[1]
-    influence = model.scores(theta, design)[1] @ model.covariance(theta, design)[:, -2]
-    weight = model.family.weights(design @ theta[:-1], theta[-1], n)
-    # Donors of a stratum without such cells tell next to nothing; they keep the rank of the design.
-    weight = np.maximum(weight / np.median(weight), 1e-4)
+    assert best is not None  # there are several starts
+    return best.x
+
+
+def covariance(theta: np.ndarray, k: np.ndarray, n: np.ndarray, design: np.ndarray) -> np.ndarray:
+    """Inverse of the observed information at ``theta``, by differences of the slopes.
+
+    An SD at its limit is held there: its row is zero.
+    """
+    low, high = SD_BOUNDS
+    free = np.full(len(theta), True)
+    free[-1] = low + EDGE < theta[-1] < high - EDGE
+    steps = np.eye(len(theta))[free] * 1e-4
+    ahead = [_scores(theta + step, k, n, design)[1].sum(axis=0) for step in steps]
+    behind = [_scores(theta - step, k, n, design)[1].sum(axis=0) for step in steps]
+    curve = -((np.array(ahead) - np.array(behind)) / 2e-4)[:, free]
+    out = np.zeros((len(theta), len(theta)))
+    out[np.ix_(free, free)] = np.linalg.pinv((curve + curve.T) / 2)
+    return out
+
+
+def logit_normal(
+    k: np.ndarray, n: np.ndarray, design: np.ndarray
+) -> tuple[inference.Estimate, float]:
+    """Effect of the condition on donors' log odds, by maximum likelihood.
+
+    Parameters and errors as :func:`quasi_binomial`; returns the estimate and the SD between donors.
+    The point estimate is that of any direct maximization (R's ``lme4::glmer``). The standard error
+    is taken at the optimum, so it is finite wherever the estimate is: the observed information
+    gives each donor's influence on the effect, and the squared influences, each over one minus the
+    donor's leverage, add up to the variance (HC2). Where donors spread as supposed this is the
+    model's own; where one arm spreads wider the effect keeps its level (size .04 to .06). Interval
+    and p: t with the degrees of freedom of Bell & McCaffrey (:func:`inference.project`) of the
+    weighted design.
+    """
+    k, n = np.asarray(k, float), np.asarray(n, float)
+    _check(k, n, design)
+    theta = maximum(k, n, design)
+    influence = _scores(theta, k, n, design)[1] @ covariance(theta, k, n, design)[:, -2]
+    weight = _floored(information(design @ theta[:-1], theta[-1], n))
     projection = inference.project(design * np.sqrt(weight)[:, None])
     se = float(np.sqrt(np.sum(np.square(influence) / projection.one_minus_leverage)))
     estimate = inference.from_t(float(theta[-2]), se, projection.df_effect)
-    return estimate, model.family.natural(float(theta[-1]))
+    return estimate, float(np.exp(theta[-1]))

@@ -36,6 +36,13 @@ def arms_of(donors: pd.DataFrame, cohort: Mapping) -> pd.DataFrame:
     return donors if inside.all() else donors[inside].reset_index(drop=True)
 
 
+def grouped(donors: pd.DataFrame, cohort: Mapping) -> pd.DataFrame:
+    """Donors of whom further groups are made, each once: later visits are units of their own."""
+    if cohort["groups"]["column"] == "condition":
+        return donors  # a later visit is no group that can be named
+    return arms_of(donors, cohort)
+
+
 def imbalance_settings(settings: Mapping) -> imbalance.Settings:
     """Limits of the estimators from the ``imbalance`` settings of a cohort."""
     poles = {pole: tuple(labels) for pole, labels in settings["poles"].items()}

@@ -3,16 +3,20 @@
 Two arms of independent donors, compared by a two-sided t test. A donor's value has the variance
 ``tau2 + unit / cells``: what donors differ by (:func:`tilt.stats.precision.between`, within arms)
 and what its memory CD4 cells leave to chance. Of an estimator without a sampling variance (E3) the
-two cannot be told apart: it is planned with the cells of the cohort as they are.
+two cannot be told apart: it is planned with the cells of the cohort as they are. Covariates narrow
+what donors differ by, if they are columns of the cohort, and cost a degree of freedom each.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from tilt.core.terms import ESTIMATORS, RATIOS
+from tilt.core import numerals
+from tilt.core.terms import ESTIMATORS, RATIOS, UNIT_KEY
+from tilt.stats import design
 from tilt.stats.inference import LEVEL
 from tilt.stats.precision import between
 
@@ -35,14 +39,22 @@ class Spread:
     arms: tuple[str, str]  # case, control
     n: tuple[int, int]  # donors
     sd: tuple[float, float, float]  # between donors: estimate, lower and upper limit (95%)
-    variance: tuple[np.ndarray, np.ndarray]  # of sampling, a donor; zero where unknown
+    variance: np.ndarray  # of sampling, a donor (n,); zero where unknown
+    matrix: np.ndarray  # n x k: ones, covariates, case
     unit: float  # sampling variance of a donor with one cell; NaN where unknown
     cells: float  # of the median donor
+    covariates: tuple[str, ...] = ()  # that were taken out
+    notes: tuple[str, ...] = ()  # what could not be
+
+    @property
+    def columns(self) -> int:
+        """Columns of the covariates that were taken out."""
+        return self.matrix.shape[1] - 2
 
     @property
     def df(self) -> int:
         """Degrees of freedom of the comparison."""
-        return sum(self.n) - 2
+        return len(self.matrix) - self.matrix.shape[1]
 
 
 def power(shift: float, df: float, alpha: float) -> float:
@@ -54,15 +66,16 @@ def power(shift: float, df: float, alpha: float) -> float:
     return float(stats.nct.sf(limit, df, shift) + far)
 
 
-def donors_needed(effect: float, sd: float, alpha: float, aim: float) -> float:
+def donors_needed(effect: float, sd: float, alpha: float, aim: float, columns: int = 0) -> float:
     """Donors per arm (of two alike) for the power ``aim``; infinite beyond MOST_DONORS.
 
-    ``effect`` and ``sd`` (of a donor's value, sampling included) in the same unit.
+    ``effect`` and ``sd`` (of a donor's value, sampling included) in the same unit; ``columns`` of
+    covariates, alike in both arms.
     """
 
     def reached(n: int) -> bool:
-        shift = effect / sd * np.sqrt(n / 2)
-        return power(shift, 2 * n - 2, alpha) >= aim
+        shift, df = effect / sd * np.sqrt(n / 2), 2 * n - 2 - columns
+        return df > 0 and power(shift, df, alpha) >= aim
 
     low, high = LEAST_DONORS - 1, LEAST_DONORS
     while not reached(high):
@@ -75,32 +88,41 @@ def donors_needed(effect: float, sd: float, alpha: float, aim: float) -> float:
     return float(high)
 
 
-def spread(imbalance: pd.DataFrame, estimator: str, arms: tuple[str, str]) -> Spread:
+def spread(
+    imbalance: pd.DataFrame,
+    estimator: str,
+    arms: tuple[str, str],
+    donors: pd.DataFrame | None = None,
+    covariates: tuple[str, ...] = (),
+) -> Spread:
     """Spread of the donors of ``arms`` (case, control) in a table of imbalance.
+
+    ``covariates``: columns of ``donors`` (donor, condition, ...) that are taken out of it.
 
     Raises
     ------
     NoPlan
-        The estimator has fewer than four donors an arm, the donors are pairs, or all are equal.
+        The estimator has fewer than four donors an arm, the donors are pairs, all are equal, or a
+        covariate is no column of the donors.
     """
     rows = imbalance[(imbalance["estimator"] == estimator) & imbalance["estimable"]]
     parts = [rows[rows["condition"] == arm] for arm in arms]
-    n = (len(parts[0]), len(parts[1]))
-    if min(n) < LEAST_SPREAD:
-        raise NoPlan(
-            f"not estimable: {estimator} has {n[0]} donors in {arms[0]} and {n[1]} in {arms[1]}; "
-            f"the spread needs {LEAST_SPREAD} an arm. Fix: plan from a cohort with more donors, "
-            "or with another --estimator"
-        )
     both = sorted(set(parts[0]["donor"]) & set(parts[1]["donor"]))
     if both:
         raise NoPlan(
             f"{len(both)} donors are in both arms ({', '.join(both[:3])}): pairs, and this plans "
             "arms of different donors. Fix: take a cohort whose donors are in one arm each"
         )
-    rows = pd.concat(parts)
+    rows, matrix, notes, used = adjusted(pd.concat(parts), arms, donors, covariates)
+    case = rows["condition"] == arms[0]
+    n = (int(case.sum()), int((~case).sum()))
+    if min(n) < LEAST_SPREAD:
+        raise NoPlan(
+            f"not estimable: {estimator} has {n[0]} donors in {arms[0]} and {n[1]} in {arms[1]}; "
+            f"the spread needs {LEAST_SPREAD} an arm. Fix: plan from a cohort with more donors, "
+            "or with another --estimator"
+        )
     outcome, cells = rows["value"].to_numpy(float), rows["n_cells"].to_numpy(float)
-    design = np.column_stack([np.ones(len(rows)), np.repeat([1.0, 0.0], n)])
     variance, unit = np.zeros(len(rows)), np.nan
     if estimator in RATIOS:
         variance = rows["variance"].to_numpy(float)
@@ -110,26 +132,62 @@ def spread(imbalance: pd.DataFrame, estimator: str, arms: tuple[str, str]) -> Sp
                 f"imbalance.tsv: {estimator} has a variance that is missing or not above zero. "
                 "Fix: run the cohort again with this version"
             )
-    free = len(rows) - 2
+    free = len(rows) - matrix.shape[1]
     tail = (1 - LEVEL) / 2
     sums = (float(free), *(float(stats.chi2.ppf(q, free)) for q in (1 - tail, tail)))
     if estimator in RATIOS:
-        tau2 = [between(outcome, variance, design, aim) for aim in sums]
+        tau2 = [between(outcome, variance, matrix, aim) for aim in sums]
     else:
-        rest = outcome - design @ np.linalg.lstsq(design, outcome, rcond=None)[0]
+        rest = outcome - matrix @ np.linalg.lstsq(matrix, outcome, rcond=None)[0]
         tau2 = [float(rest @ rest) / aim for aim in sums]
         if tau2[0] < 1e-18:
             raise NoPlan(
                 f"all donors of an arm have the same {estimator}: no spread. Fix: check the cohort"
             )
     sd, low, high = np.sqrt(tau2).tolist()
-    split = (variance[: n[0]], variance[n[0] :])
-    return Spread(estimator, arms, n, (sd, low, high), split, unit, float(np.median(cells)))
+    return Spread(
+        estimator,
+        arms,
+        n,
+        (sd, low, high),
+        variance,
+        matrix,
+        unit,
+        float(np.median(cells)),
+        used,
+        notes,
+    )
+
+
+def adjusted(
+    rows: pd.DataFrame,
+    arms: tuple[str, str],
+    donors: pd.DataFrame | None,
+    covariates: tuple[str, ...],
+) -> tuple[pd.DataFrame, np.ndarray, tuple[str, ...], tuple[str, ...]]:
+    """Rows with every covariate, the model (case last), what was left out, and what is in it."""
+    if donors is None or not covariates:
+        case = (rows["condition"] == arms[0]).to_numpy(float)
+        return rows, np.column_stack([np.ones(len(rows)), case]), (), ()
+    absent = [name for name in covariates if name not in donors or name in UNIT_KEY]
+    if absent:
+        known = ", ".join(c for c in donors if c not in ("cohort", *UNIT_KEY))
+        raise NoPlan(
+            f"--covariates {absent[0]}: no column of the donors. Fix: take a number, or of {known}"
+        )
+    about = donors[[*UNIT_KEY, *covariates]].astype(dict.fromkeys(UNIT_KEY, str))
+    table = rows.astype(dict.fromkeys(UNIT_KEY, str)).merge(about, on=UNIT_KEY)
+    words = tuple(name for name in covariates if not numerals.is_numeric(table[name]))
+    built = design.build(table, design.Contrast(*arms, covariates, words))
+    if built.problem:
+        raise NoPlan(f"{built.problem}. Fix: plan with other --covariates")
+    return built.units, built.matrix, built.notes, built.used
 
 
 def own_se(found: Spread, sd: float) -> float:
     """Standard error of the effect in the cohort itself, its donors weighted by precision."""
-    return float(np.sqrt(sum(1 / np.sum(1 / (sd**2 + v)) for v in found.variance)))
+    weighted = found.matrix.T / (sd**2 + found.variance)
+    return float(np.sqrt(np.linalg.inv(weighted @ found.matrix)[-1, -1]))
 
 
 def smallest(found: Spread, sd: float, alpha: float, aim: float) -> float:
@@ -163,6 +221,21 @@ def effect_of(estimator: str, effect: float | None, fold: float | None) -> float
     return effect
 
 
+def planned_cells(text: str) -> tuple[float, ...]:
+    """Cells a donor from ``--cells``: numbers with commas between, or NoPlan."""
+    found = [numerals.number(part) for part in text.split(",")]
+    if not all(n is not None and n >= 1 for n in found):
+        raise NoPlan(f"--cells {text}: allowed are numbers from 1 on. Fix: for instance 200,1000")
+    return tuple(sorted({float(n) for n in found if n is not None}))
+
+
+def planned_covariates(text: str) -> tuple[int | None, tuple[str, ...]]:
+    """Columns and names from ``--covariates``: a number of columns, or names with commas."""
+    if text.strip().isdecimal():
+        return int(text), ()
+    return None, tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 def check(alpha: float, aim: float) -> None:
     """Raise NoPlan unless 0.0001 <= alpha < 0.5 and alpha < power < 1."""
     if not 0.0001 <= alpha < 0.5:
@@ -174,8 +247,18 @@ def check(alpha: float, aim: float) -> None:
         )
 
 
-def plan(found: Spread, effect: float, alpha: float = 0.05, aim: float = 0.8) -> pd.DataFrame:
+def plan(
+    found: Spread,
+    effect: float,
+    alpha: float = 0.05,
+    aim: float = 0.8,
+    cells: Sequence[float] = CELLS,
+    columns: int | None = None,
+) -> pd.DataFrame:
     """What a study needs: a row a number of cells, and a last one for the cohort itself.
+
+    ``cells``: memory CD4 cells a donor that are planned; ``columns`` of the covariates, those of
+    the cohort that were taken out if None.
 
     Returns
     -------
@@ -186,17 +269,18 @@ def plan(found: Spread, effect: float, alpha: float = 0.05, aim: float = 0.8) ->
     check(alpha, aim)
     ends = dict(zip(("", "_low", "_high"), found.sd, strict=True))
     rows = []
-    own = float(np.mean(np.concatenate(found.variance)))
-    grid = [] if np.isnan(found.unit) else [("planned", c, found.unit / c) for c in CELLS]
-    for study, cells, sampling in [*grid, ("own cohort", found.cells, own)]:
+    own = float(np.mean(found.variance))
+    columns = found.columns if columns is None else columns
+    grid = [] if np.isnan(found.unit) else [("planned", c, found.unit / c) for c in cells]
+    for study, each, sampling in [*grid, ("own cohort", found.cells, own)]:
         row = {
             "study": study,
-            "cells": cells,
+            "cells": each,
             "sd_sampling": np.nan if np.isnan(found.unit) else np.sqrt(sampling),
         }
         for end, sd in ends.items():
             row[f"sd{end}"] = total = float(np.sqrt(sd**2 + sampling))
-            row[f"donors_per_arm{end}"] = donors_needed(effect, total, alpha, aim)
+            row[f"donors_per_arm{end}"] = donors_needed(effect, total, alpha, aim, columns)
         if study == "own cohort":
             for end, sd in ends.items():
                 shift = effect / own_se(found, sd)
@@ -204,4 +288,5 @@ def plan(found: Spread, effect: float, alpha: float = 0.05, aim: float = 0.8) ->
                 row[f"smallest_effect{end}"] = smallest(found, sd, alpha, aim)
         rows.append(row)
     head = {"estimator": found.estimator, "effect": effect, "alpha": alpha, "aim": aim}
+    head |= {"covariates": columns}
     return pd.DataFrame(rows).assign(**head)

@@ -12,25 +12,37 @@ import numpy as np
 from tilt.donors.composition import ANGLE, share_of_angle
 
 RATIO, LOG2 = "ln ratio", "log2 CPM"  # units of effects that are logarithms of folds
-SCALES = ("fold", "fold_low", "fold_high", "points", "points_low", "points_high")
+POINTS = "percentage points"
+FOLDS = ("fold", "fold_low", "fold_high")
+SCALES = (*FOLDS, "points", "points_low", "points_high")
 
 
 def columns(row: dict) -> dict[str, float]:
-    """Fold and points of a main row (unit, effect, ci_low, ci_high; of shares the middle angle).
+    """Fold and points of a row (unit, effect, ci_low, ci_high; of shares the middle angle).
 
-    Missing where the unit has none: an axis in SD has no fold. A fold over nothing is infinite.
+    A ratio may be one per something (``ln ratio per step``): its fold is, too. Missing where the
+    unit has none: an axis in SD has no fold. A fold over nothing is infinite.
     """
     limits = np.array([row.get(k, np.nan) for k in ("effect", "ci_low", "ci_high")], float)
     fold = points = np.full(3, np.nan)
-    unit = row.get("unit")
-    if unit == RATIO:
+    unit = str(row.get("unit"))
+    if unit == RATIO or unit.startswith(f"{RATIO} per "):
         fold = np.exp(limits)
     elif unit == LOG2:
         fold = np.exp2(limits)
+    elif unit == POINTS:
+        points = limits
     elif unit == ANGLE:
-        case = share_of_angle(row["middle"] + limits / 2)
-        control = share_of_angle(row["middle"] - limits / 2)
+        middle = row.get("middle", np.nan)
+        case = share_of_angle(middle + limits / 2)
+        control = share_of_angle(middle - limits / 2)
         points = 100 * (case - control)
         with np.errstate(divide="ignore", invalid="ignore"):
             fold = case / control
     return dict(zip(SCALES, [*map(float, fold), *map(float, points)], strict=True))
+
+
+def folds(row: dict) -> dict[str, float]:
+    """The fold alone, of rows that are never shares."""
+    found = columns(row)
+    return {name: found[name] for name in FOLDS}

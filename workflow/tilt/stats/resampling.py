@@ -11,11 +11,11 @@ from math import comb, prod
 
 import numpy as np
 
-from tilt.stats.inference import LEVEL, Estimate, Projection, hc2
+from tilt.stats.inference import ALPHA, Estimate, Projection, hc2
 
 NONE = Estimate(np.nan, np.nan, np.nan, np.nan, np.nan, np.nan)
+TIE = 1e-10  # studentized effects this near to each other (relative) are the same but for rounding
 STEPS = 40  # halvings behind a limit of an inverted interval
-ALPHA = 1 - LEVEL  # in floats a hair above 0.05, so that a p of 0.05 is below it
 
 
 def arrangements(case: np.ndarray, strata: np.ndarray) -> int:
@@ -65,8 +65,12 @@ def reorder(keys: np.ndarray, case: np.ndarray, strata: np.ndarray) -> np.ndarra
     return orders
 
 
-def _tail(observed: float, null: np.ndarray, complete: bool) -> float:
-    extreme = int(np.sum(np.abs(null) >= abs(observed) * (1 - 1e-10)))
+def tail(observed: float, null: np.ndarray, complete: bool) -> float:
+    """Two-sided p of ``observed`` among ``null`` (m,), of which it is one where all are there.
+
+    Both studentized.
+    """
+    extreme = int(np.sum(np.abs(null) >= abs(observed) * (1 - TIE) - TIE / 100))
     return extreme / len(null) if complete else (extreme + 1) / (len(null) + 1)
 
 
@@ -103,19 +107,20 @@ def _inverted(p_of: Callable[[float], float], effect: float, step: float) -> tup
 def permutation_p(
     outcome: np.ndarray, fit: Projection, orders: np.ndarray, complete: bool
 ) -> tuple[float, np.ndarray]:
-    """Permutation p of the HC2-studentized effect and the permuted effects (m,).
+    """Permutation p of the HC2-studentized effect and the studentized permuted effects (m,).
 
     Residuals of the nuisance model are reordered (Freedman & Lane 1983,
     doi:10.1080/07350015.1983.10509354); with strata as the only covariates this is exactly
     the permutation of labels within strata. The studentized statistic keeps the level when
-    the arms differ in size and variance (Janssen 1997, doi:10.1016/S0167-7152(97)00043-6).
+    the arms differ in size and variance (Janssen 1997, doi:10.1016/S0167-7152(97)00043-6; Chung &
+    Romano 2013, doi:10.1214/13-AOS1090), which the plain effect does not.
     """
     residual = fit.nuisance @ np.asarray(outcome, float)
     observed, observed_se = (float(v[0]) for v in hc2(residual[None, :], fit))
-    effect, _ = hc2(residual[orders], fit)
+    null = studentized(residual[orders], fit)
     if not observed_se > 0:
-        return np.nan, effect
-    return _tail(observed / observed_se, studentized(residual[orders], fit), complete), effect
+        return np.nan, null
+    return tail(observed / observed_se, null, complete), null
 
 
 def studentized(residuals: np.ndarray, fit: Projection) -> np.ndarray:
@@ -133,15 +138,20 @@ def permutation(
     The interval holds the shifts of the cases that the test does not reject; it is missing where
     so few arrangements exist that none is.
     """
-    outcome = np.asarray(outcome, float)
-    residual = fit.nuisance @ outcome
+    residual = fit.nuisance @ np.asarray(outcome, float)
+    return _inverting(outcome, fit, residual[orders], fit.partial[orders], complete)
+
+
+def _inverting(
+    outcome: np.ndarray, fit: Projection, start: np.ndarray, slope: np.ndarray, complete: bool
+) -> Estimate:
+    """Test and interval from residuals under every relabeling: ``start`` - shift * ``slope``."""
     scale = fit.partial @ fit.partial
-    effect, se = (float(v[0]) for v in hc2(outcome[None, :], fit))
+    effect, se = (float(v[0]) for v in hc2(np.asarray(outcome, float)[None, :], fit))
     if not se > 0:
         return NONE
-    # shifted residuals are r - d * partial, so numerator and variance are polynomials of d
+    # numerator and variance are polynomials of the shift
     weight = np.square(fit.partial) / fit.one_minus_leverage / scale**2
-    start, slope = (part[orders] for part in (residual, fit.partial))
     by = start @ fit.partial / scale, slope @ fit.partial / scale
     left, right = start @ fit.annihilator, slope @ fit.annihilator
     square = np.square(left) @ weight, (left * right) @ weight, np.square(right) @ weight
@@ -151,7 +161,7 @@ def permutation(
         with np.errstate(divide="ignore", invalid="ignore"):
             null = (by[0] - shift * by[1]) / np.sqrt(np.maximum(variance, 0))
         null = np.where(np.isnan(null), 0, null)
-        return _tail((effect - shift) / se, null, complete)
+        return tail((effect - shift) / se, null, complete)
 
     low, high = _inverted(p_of, effect, se)
     return Estimate(effect, np.nan, np.nan, low, high, p_of(0.0))
@@ -167,31 +177,17 @@ def flips(n: int, n_random: int, rng: np.random.Generator) -> tuple[np.ndarray, 
     return 1 - 2 * bits, complete
 
 
-def sign_flips(
-    difference: np.ndarray, n_random: int, rng: np.random.Generator
-) -> tuple[np.ndarray, bool]:
-    """Means of paired differences under flipped signs (m,), and whether they are all there are."""
-    signs, complete = flips(len(difference), n_random, rng)
-    return signs @ difference / len(difference), complete
-
-
 def sign_flip(
-    difference: np.ndarray, n_random: int, rng: np.random.Generator
+    difference: np.ndarray, fit: Projection, n_random: int, rng: np.random.Generator
 ) -> tuple[Estimate, str]:
-    """Permutation test of a paired design (signs are flipped, exact if few) and how it was made.
+    """Studentized permutation test of pairs (signs are flipped, exact if few), and how it was made.
 
-    The interval holds the shifts that the test does not reject.
+    ``difference`` (n,) and ``fit`` (one column) may both be weighted: the effect is the mean that
+    the paired t test has. The interval holds the shifts that the test does not reject.
     """
-    n = len(difference)
-    signs, complete = flips(n, n_random, rng)
-    start, slope, effect = signs @ difference / n, signs.mean(axis=1), float(np.mean(difference))
-
-    def p_of(shift: float) -> float:
-        return _tail(effect - shift, start - shift * slope, complete)
-
-    low, high = _inverted(p_of, effect, float(np.std(difference, ddof=1) / np.sqrt(n)))
-    kind = f"{'all ' if complete else ''}{len(signs)} sign flips of the pairs"
-    return Estimate(effect, np.nan, np.nan, low, high, p_of(0.0)), kind
+    signs, complete = flips(len(difference), n_random, rng)
+    found = _inverting(difference, fit, signs * difference, signs * fit.partial, complete)
+    return found, f"{'all ' if complete else ''}{len(signs)} sign flips of the pairs"
 
 
 def bootstrap_t(

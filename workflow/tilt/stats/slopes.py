@@ -6,7 +6,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from tilt.core.text import count
-from tilt.stats import design, inference, precision, resampling
+from tilt.stats import design, inference, precision, readable, resampling
 from tilt.stats.inference import TINY
 from tilt.stats.mediators import LEAST_DF
 
@@ -44,49 +44,21 @@ def slope(
     Returns
     -------
     Columns of :data:`tilt.core.contracts.EXPOSURES` but those that say what was asked, with the
-    ``donors`` that were used, and the line (:func:`line`), empty where there is no slope.
+    ``donors`` that were used, and the line (:func:`line`), empty where there is no slope. The fold
+    of a ratio is per SD.
     """
-    wanted = list(dict.fromkeys([*contrast.strata, *contrast.covariates]))
-    wanted = [column for column in wanted if column != name]
-    units = units.reset_index(drop=True)
-    least = 1 + (units[fixed].nunique() if fixed else 1) + LEAST_DF
-    units, wanted, notes = design.complete(units, wanted, lambda rows: len(rows) < least)
-    base: dict = {
-        "n": len(units),
-        "donors": set(units["donor"]),
-        "covariates": "none",
-        "unit": f"{unit} per unit",
-        "estimable": False,
-    }
     weighted = "variance" in units and bool(units["variance"].notna().all()) and len(units) > 0
-    base |= {"method": "wls_hc2" if weighted else "ols_hc2"}
-    if len(units) < least:
-        few = f"{count(len(units), 'donor')} have both; {least} are needed"
-        return base | {"reason": "; ".join([few, *notes])}, NO_LINE
-    x, y = (units[column].to_numpy(float) for column in ("x", "value"))
-    start = np.ones((len(units), 1))
-    if fixed:
-        levels = pd.get_dummies(units[fixed], drop_first=True).to_numpy(float)
-        start = np.column_stack([start, levels])
-    sd = float(np.std(x - start @ np.linalg.lstsq(start, x, rcond=None)[0], ddof=start.shape[1]))
-    if np.ptp(y) < TINY:
-        return base | {"reason": "the same value in every donor"}, NO_LINE
-    if not sd > TINY * max(np.abs(x).max(), 1):
-        said = f"{name} is the same in all of {count(len(units), 'donor')}"
-        return base | {"reason": said}, NO_LINE
-    nuisance, used, more = design.adjustment(units, wanted, contrast.strata, x, name, start)
-    notes += more
-    matrix = np.column_stack([nuisance, x])
-    base |= {"covariates": ", ".join([*([fixed] if start.shape[1] > 1 else []), *used])}
-    base["covariates"] = base["covariates"] or "none"
-    if len(x) - matrix.shape[1] < LEAST_DF:
-        few = f"{count(len(x), 'donor')} for {matrix.shape[1]} columns of the model"
-        return base | {"reason": "; ".join([few, *notes])}, NO_LINE
-    root = np.ones(len(x))
+    method = "wls_hc2" if weighted else "ols_hc2"
+    base, model = _model(units.reset_index(drop=True), contrast, name, fixed)
+    base |= {"unit": f"{unit} per unit", "method": method, "estimable": False}
+    if model is None:
+        return base, NO_LINE
+    units, matrix, strata = model
+    x, y, root, told = matrix[:, -1], units["value"].to_numpy(float), np.ones(len(units)), []
     if weighted:
         root, tau2 = precision.root_weights(y, units["variance"].to_numpy(float), matrix)
-        notes.append(f"donors weighted by precision, SD between donors {np.sqrt(tau2):.2g}")
-    base["reason"] = "; ".join(notes)
+        told = [f"donors weighted by precision, SD between donors {np.sqrt(tau2):.2g}"]
+    base["reason"] = "; ".join(filter(None, [base["reason"], *told]))
     fit, scaled = inference.project(matrix * root[:, None]), y * root
     exact = (np.diag(fit.annihilator) < TINY) & (np.abs(fit.partial) > TINY * np.abs(x).max())
     if exact.any():
@@ -96,20 +68,69 @@ def slope(
     found = inference.from_t(effect, se, fit.df_effect)
     if not np.isfinite(found.p):
         return base | {"reason": "no spread about the line"}, NO_LINE
-    strata = np.zeros(len(x), int)
-    blocks = [column for column in contrast.strata if column in used]
-    if blocks:
-        strata = units.groupby(blocks, sort=True).ngroup().to_numpy()
     keys = np.random.default_rng(seed).random((permutations, len(x)))
     orders = resampling.reorder(keys, np.zeros(len(x), int), strata)
     permuted, _ = resampling.permutation_p(scaled, fit, orders, complete=False)
     rest = fit.nuisance @ scaled
     correlation = float(rest @ fit.partial / np.sqrt((rest @ rest) * (fit.partial @ fit.partial)))
+    sd = _spread(units, fixed)
     scale = {"sd": sd, "per_sd": effect * sd, "per_sd_low": found.ci_low * sd}
     scale |= {"per_sd_high": found.ci_high * sd, "partial_r": correlation}
+    per_sd = {"effect": effect * sd, "ci_low": found.ci_low * sd, "ci_high": found.ci_high * sd}
+    scale |= readable.folds(per_sd | {"unit": unit})
     numbers = {k: getattr(found, k) for k in ("effect", "se", "df", "ci_low", "ci_high", "p")}
     drawn = line(matrix * root[:, None], scaled, matrix, found.df)
     return base | numbers | scale | {"p_permuted": permuted, "estimable": True}, drawn
+
+
+def _groups(units: pd.DataFrame, fixed: str) -> np.ndarray:
+    """A column of ones and those of the groups that are adjusted for in any case (n x k)."""
+    ones = np.ones((len(units), 1))
+    if not fixed:
+        return ones
+    return np.column_stack([ones, pd.get_dummies(units[fixed], drop_first=True).to_numpy(float)])
+
+
+def _spread(units: pd.DataFrame, fixed: str) -> float:
+    """SD of x within the groups."""
+    x, start = units["x"].to_numpy(float), _groups(units, fixed)
+    rest = x - start @ np.linalg.lstsq(start, x, rcond=None)[0]
+    return float(np.std(rest, ddof=start.shape[1]))
+
+
+def _model(
+    units: pd.DataFrame, contrast: design.Contrast, name: str, fixed: str
+) -> tuple[dict, tuple[pd.DataFrame, np.ndarray, np.ndarray] | None]:
+    """What the row tells of its donors, and the model: donors, design (x last), their strata.
+
+    No model where it cannot be had; ``reason`` says why.
+    """
+    wanted = list(dict.fromkeys([*contrast.strata, *contrast.covariates]))
+    wanted = [column for column in wanted if column != name]
+    least = 1 + (units[fixed].nunique() if fixed else 1) + LEAST_DF
+    units, wanted, notes = design.complete(units, wanted, lambda rows: len(rows) < least)
+    base: dict = {"n": len(units), "donors": set(units["donor"]), "covariates": "none"}
+    if len(units) < least:
+        few = f"{count(len(units), 'donor')} have both; {least} are needed"
+        return base | {"reason": "; ".join([few, *notes])}, None
+    x, start = units["x"].to_numpy(float), _groups(units, fixed)
+    if np.ptp(units["value"]) < TINY:
+        return base | {"reason": "the same value in every donor"}, None
+    if not _spread(units, fixed) > TINY * max(np.abs(x).max(), 1):
+        said = f"{name} is the same in all of {count(len(units), 'donor')}"
+        return base | {"reason": said}, None
+    nuisance, used, more = design.adjustment(units, wanted, contrast.strata, x, name, start)
+    base["covariates"] = ", ".join([*([fixed] if start.shape[1] > 1 else []), *used]) or "none"
+    base["reason"] = "; ".join([*notes, *more])
+    matrix = np.column_stack([nuisance, x])
+    if len(x) - matrix.shape[1] < LEAST_DF:
+        few = f"{count(len(x), 'donor')} for {matrix.shape[1]} columns of the model"
+        return base | {"reason": "; ".join([few, *notes, *more])}, None
+    strata = np.zeros(len(x), int)
+    blocks = [column for column in contrast.strata if column in used]
+    if blocks:
+        strata = units.groupby(blocks, sort=True).ngroup().to_numpy()
+    return base, (units, matrix, strata)
 
 
 def line(design: np.ndarray, outcome: np.ndarray, plain: np.ndarray, df: float) -> pd.DataFrame:

@@ -3,22 +3,23 @@
 The donor is the unit: a change is a later value less that of the first visit of the same donor
 (paired t test, ratios weighted by precision), and the change by arm is the difference of these
 changes between cases and controls (least squares, HC2, with the cohort's covariates as they were at
-the first visit). With one value a donor and visit this is what a mixed model with a random donor
-estimates from complete pairs, without its large-sample reference; donors who lack a visit are
-counted.
+the first visit). Donors who lack a visit are counted and stay out of it; beside it stand a mixed
+model with a random donor, in which they count (:mod:`tilt.stats.mixed`), and a permutation of whole
+donors: signs of their changes flipped, or labels of the arms reordered.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from tilt.core.contracts import CHANGES
 from tilt.core.terms import MEASURED, UNIT_KEY
 from tilt.core.text import at_visit
 from tilt.donors import units
-from tilt.stats import contrast, slopes
-from tilt.stats.compared import DesignCache, Plan
+from tilt.stats import contrast, design, mixed, readable, resampling, slopes
+from tilt.stats.compared import Compared, DesignCache, Plan, main_row
 
 
 def compare(
@@ -43,7 +44,6 @@ def compare(
     estimable has its reason.
     """
     arms = [plan.contrast.case, plan.contrast.control]
-    first = donors[donors["condition"].isin(arms)].reset_index(drop=True)
     leads = set(imbalances.loc[imbalances["leads"], "estimator"])
     rows = []
     for estimator, values in imbalances.groupby("estimator", sort=True):
@@ -52,9 +52,10 @@ def compare(
             again = [arm for arm in arms if (donors["condition"] == at_visit(arm, visit)).any()]
             found = [change(donors, plan, values, arm, visit, unit) for arm in again]
             if len(again) == len(arms):
-                found.append(between(first, plan, values, visit, unit))
+                found.append(between(donors, plan, values, visit, unit))
             key = {"visit": visit, "since": order[0], "estimator": estimator}
-            rows += [row | key | {"leads": estimator in leads} for row in found]
+            key["leads"] = estimator in leads
+            rows += [row | key | readable.folds(row) for row in found]
     table = pd.DataFrame(rows).reindex(columns=list(CHANGES.columns))
     table["cohort"] = str(donors["cohort"].iloc[0])
     for _, same in table.groupby(["estimator", "among"]):
@@ -70,12 +71,18 @@ def change(
     made = replace(bare, case=at_visit(arm, visit))
     mine = donors[donors["condition"].isin([made.case, arm])].reset_index(drop=True)
     designs = DesignCache(mine, replace(plan, contrast=made))
-    row = contrast.main_effect(designs, units.rows_of(values, mine), unit)
-    return row | {"among": arm, "n": row["n_case"], "covariates": "none"}
+    found = contrast.of_values(designs, units.rows_of(values, mine), unit)
+    row = main_row(found)
+    row |= whole_donors(found, plan) | in_one_model(mine, made, values, visit)
+    said = row["reason"].replace("without a partner left out", "without both visits left out")
+    return row | {"among": arm, "n": row["n_case"], "covariates": "none", "reason": said}
 
 
-def between(first: pd.DataFrame, plan: Plan, values: pd.DataFrame, visit: str, unit: str) -> dict:
-    """Change of cases minus change of controls; ``first``: donors at the first visit."""
+def between(donors: pd.DataFrame, plan: Plan, values: pd.DataFrame, visit: str, unit: str) -> dict:
+    """Change of cases minus change of controls."""
+    made = replace(plan.contrast, pair="")
+    arms = [made.case, made.control]
+    first = donors[donors["condition"].isin(arms)].reset_index(drop=True)
     keys = [*UNIT_KEY, "value", "variance"]
     good = values[values["estimable"]].astype(dict.fromkeys(UNIT_KEY, str))[keys]
     people = first[["cohort", *UNIT_KEY]].astype(str)
@@ -90,9 +97,10 @@ def between(first: pd.DataFrame, plan: Plan, values: pd.DataFrame, visit: str, u
         estimable=True,
         reason="",
     )
-    made = replace(plan.contrast, pair="")
-    designs = DesignCache(first, replace(plan, contrast=made))
-    row = contrast.main_effect(designs, table, unit)
+    found = contrast.of_values(DesignCache(first, replace(plan, contrast=made)), table, unit)
+    row = main_row(found)
+    mine = donors[donors["condition"].isin([*arms, *(at_visit(arm, visit) for arm in arms)])]
+    row |= whole_donors(found, plan) | in_one_model(mine, made, values, visit)
     alone = len(first) - len(table)
     said = [row["reason"], f"{alone} without both visits" if alone else ""]
     row |= {
@@ -101,3 +109,56 @@ def between(first: pd.DataFrame, plan: Plan, values: pd.DataFrame, visit: str, u
         "reason": "; ".join(filter(None, said)),
     }
     return row
+
+
+def whole_donors(found: Compared, plan: Plan) -> dict:
+    """``p_permuted``: the studentized change when whole donors are permuted."""
+    if found.problem:
+        return {}
+    if found.pairs is None:
+        orders, complete = found.built.orders(plan.permutations, plan.seed)
+        p, _ = resampling.permutation_p(found.scaled, found.fit, orders, complete)
+        return {"p_permuted": p}
+    rng = np.random.default_rng(plan.seed)
+    signs, complete = resampling.flips(len(found.value), plan.permutations, rng)
+    observed, *null = resampling.studentized(
+        np.vstack([found.scaled, found.scaled * signs]), found.fit
+    )
+    return {"p_permuted": resampling.tail(observed, np.array(null), complete)}
+
+
+def in_one_model(
+    mine: pd.DataFrame, made: design.Contrast, values: pd.DataFrame, visit: str
+) -> dict:
+    """The same change by a model with a random donor, of all who have either visit.
+
+    ``mine``: their units. ``made.control`` of one arm alone is its condition, ``made.case`` that of
+    its later visit; of two arms the change by arm is taken.
+    """
+    arms = [made.control] if made.pair else [made.case, made.control]
+    later = {at_visit(arm, visit): arm for arm in arms}
+    good = values[values["estimable"]].astype(dict.fromkeys(UNIT_KEY, str))
+    table = mine.astype(dict.fromkeys(UNIT_KEY, str)).merge(
+        good[[*UNIT_KEY, "value", "variance"]], on=UNIT_KEY
+    )
+    late = table["condition"].isin(list(later)).to_numpy(float)
+    table = table.assign(condition=table["condition"].replace(later))
+    people = table.assign(late=late).sort_values("late", kind="stable").drop_duplicates("donor")
+    base = np.ones((len(people), 1))
+    if len(arms) > 1:
+        built = design.build(people.drop(columns=["late", "value", "variance"]), made)
+        people, base = built.units, built.matrix
+        if built.problem:
+            return {}
+    row = people["donor"].reset_index(drop=True)
+    at = pd.Index(row).get_indexer(pd.Index(table["donor"]))
+    table, late, at = table[at >= 0], late[at >= 0], at[at >= 0]
+    matrix = np.column_stack([base[at], base[at] * late[:, None]])
+    known = bool(table["variance"].notna().all())
+    sampling = table["variance"].to_numpy(float) if known else None
+    try:
+        one = mixed.fit(table["value"].to_numpy(float), matrix, at, sampling).estimate
+    except (ValueError, np.linalg.LinAlgError):
+        return {}
+    keys = ("effect", "ci_low", "ci_high", "p", "df")
+    return {"n_any": len(row)} | {f"mixed_{key}": getattr(one, key) for key in keys}
