@@ -29,7 +29,7 @@ def test_every_module_that_draws_a_figure_is_in_the_registry():
         for path in FOLDER.glob("*.py")
         if any(f"{f}(" in path.read_text() for f in HEADED)
     }
-    assert len(drawing) == 20
+    assert len(drawing) == 22
     assert drawing == {figure.draw.split(".")[1] for figure in FIGURES.values()}
 
 
@@ -67,7 +67,7 @@ def test_entry_is_complete(figure):
 
 def test_headings_are_unique_and_begin_with_a_capital():
     headings = [figure.heading for figure in FIGURES.values()]
-    assert len(set(headings)) == len(headings) == 27
+    assert len(set(headings)) == len(headings) == 28
     assert FIGURES["umap"].heading == "UMAP of T cells"
     assert FIGURES["study"].heading == "Study flow and donors"
     assert [h for h in headings if h[0] != h[0].upper()] == []
