@@ -29,7 +29,7 @@ def test_every_module_that_draws_a_figure_is_in_the_registry():
         for path in FOLDER.glob("*.py")
         if any(f"{f}(" in path.read_text() for f in HEADED)
     }
-    assert len(drawing) == 22
+    assert len(drawing) == 21
     assert drawing == {figure.draw.split(".")[1] for figure in FIGURES.values()}
 
 
