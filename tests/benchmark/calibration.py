@@ -27,10 +27,12 @@ import calibration_donors as many  # noqa: E402
 import donor_cohorts as made  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
+import pooled_cohorts as pooled  # noqa: E402
 from calibration_table import COVER, RATE, Table  # noqa: E402
 from scipy import stats  # noqa: E402
 from tilt.config import check  # noqa: E402
-from tilt.donors import activity, composition, imbalance, pseudobulk  # noqa: E402
+from tilt.donors import activity, composition, factors, imbalance, pseudobulk  # noqa: E402
+from tilt.simulate import cohort as simulate  # noqa: E402
 from tilt.stats import (  # noqa: E402
     contrast,
     design,
@@ -257,7 +259,7 @@ def axis(table: Table) -> None:
 def expression_(table: Table) -> None:
     """Null of PyDESeq2 gene by gene, and of factor activity with random regulons."""
     declared = design.Contrast("SLE", "control", strata=("batch",))
-    genes, factors = [], []
+    genes, scores = [], []
     cohorts = max(table.n // 5, 2)
     for seed in table.seeds[:cohorts]:
         rng = np.random.default_rng(seed)
@@ -276,10 +278,27 @@ def expression_(table: Table) -> None:
             columns=["source", "target", "weight"],
         )
         statistic = tested.set_index("gene_symbol")["stat"].astype(float)
-        scored = activity.factor_activity(statistic, regulon, regulon["source"].unique())
-        factors += list(scored["p"] < 0.05)
+        edges = factors.Regulon(regulon, {})
+        scored = factors.of_statistic(statistic, edges, regulon["source"].unique())
+        scores += list(scored["p"] < 0.05)
     table.add("false positives, expression", "PyDESeq2 genes", np.mean(genes), RATE, cohorts)
-    table.add("false positives, expression", "ULM factors", np.mean(factors), RATE, cohorts)
+    table.add("false positives, expression", "ULM factors", np.mean(scores), RATE, cohorts)
+
+
+def perturbations_(table: Table) -> None:
+    """Null of responses along the imbalance, by donors and beside random sets of genes."""
+    params = simulate.null(pooled.shipped()[0])
+    for controls, cases in ((8, 10), (20, 20)):
+        found = defaultdict(list)
+        for seed in table.seeds:
+            people = pooled.people(controls, cases, seed)
+            rows, _ = pooled.compared(params, people, seed, 99)
+            for row in rows[rows["estimable"]].itertuples():
+                found[row.perturbation, "by donors"].append(row.p < 0.05)
+                found[row.perturbation, "random sets"].append(row.p_random < 0.05)
+        for (name, how), hits in found.items():
+            task = f"false positives, perturbations {cases}+{controls}"
+            table.add(task, f"{name} {how}", np.mean(hits), RATE, len(hits))
 
 
 def across(table: Table) -> None:
@@ -331,6 +350,7 @@ TASKS = {
     "meta": across,
     "axis": axis,
     "expression": expression_,
+    "perturbations": perturbations_,
 } | calibration_designs.TASKS
 
 

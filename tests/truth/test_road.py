@@ -17,7 +17,9 @@ DONORS = (8, 8)
 @pytest.fixture(scope="module")
 def planted():
     sheet = simulate.sheet(*DONORS, batches=2, seed=1)
-    return walk("demo_cd4", sheet, seed=11, n_cells=1100)
+    # Composition as planted: what tracks a donor's states is asked in test_perturbations_truth.
+    untracked = {"interferon": 0.0, "ahr_jun": 0.0}
+    return walk("demo_cd4", sheet, seed=11, n_cells=1100, tracking=untracked)
 
 
 @pytest.fixture(scope="module")

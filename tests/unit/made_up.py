@@ -2,6 +2,10 @@
 
 import numpy as np
 import pandas as pd
+from made_up_mediators import factor_tests as factor_tests
+from made_up_mediators import factors as factors
+from made_up_mediators import mediators as mediators
+from made_up_mediators import perturbations as perturbations
 from tilt.config import check
 from tilt.core import columns, contracts, tables
 from tilt.figures.names import SUBSET_COLORS, CohortLabel
@@ -242,45 +246,6 @@ def ambient(people: pd.DataFrame, seed: int = 10) -> pd.DataFrame:
         table["n_counts"] = np.nan if gene == "SIGLEC1" else random.poisson(mean).astype(float)
         parts.append(table)
     return pd.concat(parts, ignore_index=True)
-
-
-def factors() -> pd.DataFrame:
-    """Scores of five factors, one with too few targets."""
-    table = pd.DataFrame({"factor": ["AHR", "JUN", "STAT1", "MAF", "BACH2"]})
-    table["n_targets"] = [22, 130, 80, 3, 1]
-    table["score"], table["p"] = (
-        [-1.2, 3.1, 9.4, np.nan, np.nan],
-        [0.2, 0.002, 1e-9, np.nan, np.nan],
-    )
-    table["estimable"] = table["score"].notna()
-    few = [f"{n} targets measured; 5 are needed" for n in table["n_targets"]]
-    table["reason"] = np.where(table["estimable"], "", few)
-    return table
-
-
-def mediators() -> pd.DataFrame:
-    """Interferon goes with the imbalance, AHR does not, JUN is not measured."""
-    ways = ("none", "the others", "the others and handling")
-    rows = []
-    for name, gap, slope in (("IFN1_T_CORE", 1.4, 0.6), ("AHR_T_EXT", -0.5, -0.1)):
-        for place, adjusted in enumerate(ways):
-            for question, effect in (("difference", gap), ("slope", slope)):
-                e = {"mediator": name, "question": question, "adjusted": adjusted}
-                effect -= 0.05 * place
-                e |= {"effect": effect, "ci_low": effect - 0.4, "ci_high": effect + 0.4, "q": 0.03}
-                e |= {"unit": "SD" if question == "difference" else "ln ratio per SD"}
-                if question == "slope":
-                    e |= {"e_value": 2.5, "e_value_limit": 1.4}
-                rows.append(e)
-    share = {"mediator": "IFN1_T_CORE", "question": "share", "adjusted": "none", "effect": 0.46}
-    rows.append(share | {"ci_low": 0.12, "ci_high": 0.87, "unit": "share of the difference"})
-    for question in ("difference", "slope", "share"):
-        why = {"reason": "3 of 10 genes of AP1_JUN measured; 80% are needed"}
-        rows.append({"mediator": "AP1_JUN", "question": question, "adjusted": "none"} | why)
-    table = pd.DataFrame(rows).reindex(columns=list(contracts.MEDIATORS.columns))
-    table["estimable"] = table["effect"].notna()
-    table["reason"] = table["reason"].fillna("")
-    return table.assign(cohort="demo", estimator="E1", n_case=10, n_control=8)
 
 
 def activity(people: pd.DataFrame, seed: int = 4) -> pd.DataFrame:

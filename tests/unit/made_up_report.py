@@ -54,6 +54,7 @@ CONFIG = {
         "min_donors": 3,
         "de_subsets": ["memory_cd4"],
         "regulon": "",
+        "random_sets": 1000,
         "smallest_effect": {},
     },
 }
@@ -69,6 +70,8 @@ def results(n_control=8, n_case=10, simulated=True) -> CohortResults:
         "qc_waterfall": made_up.waterfall(people),
         "specifications": made_up.specifications(),
         "mediators": made_up.mediators(),
+        "factor_tests": made_up.factor_tests(),
+        "perturbations": made_up.perturbations()[0],
     }
     return one
 

@@ -45,6 +45,7 @@ def project(folder: Path) -> Workflow:
     cohort(workflow, "two", format="10x_h5", folder="two", retrieve=fetched)
     for name in TABLES:
         shutil.copy(ROOT / "resources" / name, folder / name)
+    workflow.write("mine.tsv", "perturbation\tgene\tlog2_fold_change\nKO\tAHRR\t-1\n")
     tables = {"markers": "markers.tsv", "signatures": "signatures.tsv"}
     stats = {"de_subsets": ["memory_cd4"]}
     config = {"cohorts": ["one.yaml", "two.yaml"], "resources": tables, "stats": stats}
@@ -144,11 +145,13 @@ def nothing(folder):
 
 PLOTS = {"plot_quality", "plot_cells", "plot_markers", "plot_donors", "plot_specifications"}
 COMPARED = {"compare_donors", "compare_mediators", "explore_specifications"}
+COMPARED |= {"compare_factors", "compare_perturbations"}
 COMPARED |= {"plot_donors", "plot_specifications"}
 GENES = PLOTS - {"plot_quality"} | COMPARED
 GENES |= {"select_genes", "embed_cells", "map_cells", "cluster_cells", "annotate_cells"}
 GENES |= {"assemble_tcells", "count_composition", "sum_pseudobulk", "score_activity"}
-GENES |= {"estimate_imbalance", "compare_expression"}
+EXPRESSED = {"compare_expression", "compare_factors"}
+GENES |= {"estimate_imbalance"} | EXPRESSED
 LABELS = GENES - {"select_genes", "embed_cells", "map_cells", "cluster_cells"}
 GATHERED = GENES | {"gather_cohort", "list_donors", "plot_quality"}
 READ = GATHERED | {"process_sample"}
@@ -160,10 +163,10 @@ CHANGES = {
     "nothing": (nothing, {}, {}, {}),
     "title": (one(title="Another"), PLOTS | {"assemble_tcells"}, {}, REPORT | {"plot_across"}),
     "citation": (one(citation="Somebody else, 2021"), {}, {}, REPORT),
-    "covariates": (one(covariates=["sex"]), COMPARED | {"compare_expression"}, {}, ACROSS),
+    "covariates": (one(covariates=["sex"]), COMPARED | EXPRESSED, {}, ACROSS),
     "strata": (
         one(strata=[]),
-        COMPARED | {"compare_expression", "estimate_imbalance"},
+        COMPARED | EXPRESSED | {"estimate_imbalance"},
         {},
         ACROSS,
     ),
@@ -183,7 +186,7 @@ CHANGES = {
     ),
     "age, a covariate": (
         cells(2, "age", "55"),
-        COMPARED | {"compare_expression", "list_donors", "assemble_tcells", "plot_quality"},
+        COMPARED | EXPRESSED | {"list_donors", "assemble_tcells", "plot_quality"},
         {},
         ACROSS,
     ),
@@ -223,12 +226,27 @@ CHANGES = {
     "permutations": (settings(stats={"permutations": 2000}), *[COMPARED] * 2, ACROSS),
     "random sets": (
         settings(stats={"random_sets": 200}),
-        *[{"explore_specifications", "plot_specifications"}] * 2,
+        *[
+            {"explore_specifications", "plot_specifications"}
+            | {"compare_perturbations", "plot_donors"}
+        ]
+        * 2,
+        REPORT,
+    ),
+    "no regulon": (settings(stats={"regulon": ""}), *[{"plot_specifications"}] * 2, REPORT),
+    "factors": (
+        settings(stats={"factors": ["AHR", "JUN"]}),
+        *[{"compare_factors", "plot_specifications"}] * 2,
+        REPORT,
+    ),
+    "a perturbation of one's own": (
+        settings(stats={"perturbations": "mine.tsv"}),
+        *[{"compare_perturbations", "plot_donors"}] * 2,
         REPORT,
     ),
     "one more subset": (
         settings(stats={"de_subsets": ["memory_cd4", "cd4"]}),
-        *[{"compare_expression", "plot_specifications"}] * 2,
+        *[EXPRESSED | {"plot_specifications"}] * 2,
         REPORT,
     ),
     "prior": (settings(stats={"tau_scale": 0.4}), {}, {}, ACROSS),

@@ -106,14 +106,14 @@ def one_of(cohorts):
 
 def final_tables():
     """Every table of the statistics stage that a run makes."""
-    subsets = CONFIG["stats"]["de_subsets"]
-    folders = ["de", "factors"] if CONFIG["stats"]["regulon"] else ["de"]
     by_cohort = "results/{cohort}/{table}.tsv"
-    by_subset = "results/{cohort}/{folder}/{subset}.tsv"
+    by_subset = "results/{cohort}/de/{subset}.tsv"
     return [
         "results/meta.tsv",
         "results/signature_overlaps.tsv",
         *expand(by_cohort, cohort=COHORTS, table=["tests", "specifications"]),
-        *expand(by_cohort, cohort=CELLS, table=["mediators"]),
-        *expand(by_subset, cohort=CELLS, folder=folders, subset=subsets),
+        *expand(
+            by_cohort, cohort=CELLS, table=["mediators", "perturbations", *FACTORS]
+        ),
+        *expand(by_subset, cohort=CELLS, subset=DE_SUBSETS),
     ]

@@ -9,7 +9,8 @@ if workflow.is_main_process:
     plots.write_captions(CAPTIONS, (TILT / "report" / "figure.rst").read_text())
 
 # Of the registry a job uses the recipes of its own figures, which are a param.
-LISTS = tuple(f"tilt.figures.registry{part}" for part in ("", "_designs", "_labels"))
+PARTS = ("", "_designs", "_labels", "_mediators")
+LISTS = tuple(f"tilt.figures.registry{part}" for part in PARTS)
 
 # By what a figure says of its cohorts.
 COHORTS_OF = {
@@ -37,11 +38,11 @@ def figure_input(job):
 def of_subsets(file, cohort):
     """A file of a cohort, or one for each subset tested for expression where it has {subset}."""
     path = f"results/{cohort}/{file}"
-    if "{subset}" not in file:
-        return path
     # Without a table of regulons there are no factors.
-    absent = file.startswith("factors/") and not CONFIG["stats"]["regulon"]
-    return expand(path, subset=[] if absent else CONFIG["stats"]["de_subsets"])
+    absent = file.startswith("factor") and not CONFIG["stats"]["regulon"]
+    if "{subset}" not in file:
+        return [] if absent else path
+    return expand(path, subset=[] if absent else DE_SUBSETS)
 
 
 def files_across(job):

@@ -70,32 +70,6 @@ rule compare_donors:
         "../scripts/compare_donors.py"
 
 
-rule compare_mediators:
-    input:
-        imbalance="results/{cohort}/imbalance.tsv",
-        activity="results/{cohort}/activity.tsv",
-    output:
-        "results/{cohort}/mediators.tsv",
-    log:
-        "logs/{cohort}/compare_mediators.log",
-    benchmark:
-        "benchmarks/{cohort}/compare_mediators.tsv"
-    conda:
-        "../../envs/tilt.yaml"
-    threads: 1
-    resources:
-        mem_mb=jobs.memory(800),
-        runtime=20,
-    params:
-        samples=of_cohort(jobs.compared),
-        cohort=of_cohort(jobs.declared),
-        stats=jobs.plan(CONFIG["stats"], "mediators", "handling_sets"),
-        seed=CONFIG["seed"],
-        code=code("compare_mediators"),
-    script:
-        "../scripts/compare_mediators.py"
-
-
 rule explore_specifications:
     input:
         unpack(
@@ -160,26 +134,3 @@ rule compare_expression:
         code=code("compare_expression"),
     script:
         "../scripts/compare_expression.py"
-
-
-rule score_factors:
-    input:
-        tested="results/{cohort}/de/{subset}.tsv",
-        regulon=CONFIG["stats"]["regulon"] or [],
-    output:
-        "results/{cohort}/factors/{subset}.tsv",
-    log:
-        "logs/{cohort}/score_factors/{subset}.log",
-    benchmark:
-        "benchmarks/{cohort}/score_factors/{subset}.tsv"
-    conda:
-        "../../envs/tilt.yaml"
-    threads: 1
-    resources:
-        mem_mb=jobs.memory(1500),
-        runtime=20,
-    params:
-        factors=CONFIG["stats"]["factors"],
-        code=code("score_factors"),
-    script:
-        "../scripts/score_factors.py"

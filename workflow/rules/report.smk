@@ -22,7 +22,8 @@ rule write_report:
             table=[
                 *("inputs", "qc_samples", "qc_waterfall", "markers_found"),
                 *("marker_expression", "detectability", "activity", "lineages"),
-                *("mediators", "label_scores", "label_coverage"),
+                *("mediators", "perturbations", *FACTORS),
+                *("label_scores", "label_coverage"),
             ],
         ),
         designs=DESIGN_TABLES,

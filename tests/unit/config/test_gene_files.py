@@ -36,9 +36,40 @@ def test_regulon(project, text, said):
     assert len([problem for problem in project.problems() if said in problem]) == 1
 
 
+HEAD = "perturbation\tgene\tlog2_fold_change\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("perturbation\tgene\tlogFC\nKO\tAHRR\t-1\n", "column `log2_fold_change` is missing"),
+        (HEAD, "header but no rows"),
+        (HEAD + "KO\tAHRR\tdown\n", "line 2, column `log2_fold_change`: not a number"),
+        (HEAD + "KO\tAHRR\t0\n", "line 2, column `log2_fold_change`: not a change"),
+        (HEAD + "KO\tAHRR\t900\n", "line 2, column `log2_fold_change`: beyond 50"),
+        (HEAD + "KO\t\t1\n", "line 2, column `gene`: empty"),
+        (
+            HEAD + "KO\tAHRR\t1\nX\tAHRR\t1\nKO\tAHRR\t2\n",
+            "AHRR stands twice under KO, first in line 2",
+        ),
+    ],
+)
+def test_perturbations(project, text, said):
+    project.write("mine.tsv", text)
+    project.config["stats"] = {"perturbations": "mine.tsv"}
+    assert len([problem for problem in project.problems() if said in problem]) == 1
+
+
+def test_a_table_of_perturbations_that_is_not_there_is_told(project):
+    project.config["stats"] = {"perturbations": "mine.tsv"}
+    (told,) = project.problems()
+    assert "stats: perturbations" in told and "the file does not exist" in told
+
+
 def test_a_sound_regulon_passes(project):
     project.write("regulon.tsv", "# own\nsource\ttarget\tweight\nAHR\tTIPARP\t1\n")
-    project.config["stats"] = {"regulon": "regulon.tsv"}
+    project.write("mine.tsv", HEAD + "KO\tAHRR\t-1.5\nKO\tMX1\t0.2\n")
+    project.config["stats"] = {"regulon": "regulon.tsv", "perturbations": "mine.tsv"}
     assert project.problems() == []
 
 

@@ -17,6 +17,7 @@ TESTED = pd.DataFrame(
     {
         "factor": ["7157", "AHR"],
         "n_targets": [12, 3],
+        "n_removed": [1, 0],
         "score": [2.0, np.nan],
         "p": [0.01, np.nan],
         "estimable": [True, False],
@@ -32,7 +33,7 @@ def test_a_table_comes_back_with_the_kinds_of_its_contract(tmp_path):
     pd.testing.assert_frame_equal(back, TESTED)
     assert back["factor"].tolist() == ["7157", "AHR"]  # an identifier of digits is no number
     assert back["estimable"].dtype == bool
-    assert path.read_text().splitlines()[1] == "7157\t12\t2\t0.01\tTrue\t"
+    assert path.read_text().splitlines()[1] == "7157\t12\t1\t2\t0.01\tTrue\t"
 
 
 def test_counts_are_whole_where_all_are_there_and_missing_where_one_is(tmp_path):
@@ -86,10 +87,10 @@ def test_columns_that_are_missing_or_in_another_order_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("A\t3\t2\t0.1\tmaybe\t", "t.tsv"),
-        ("A\t3\t2\t0.1\tNA\t", "t.tsv"),
-        ("A\t3.5\t2\t0.1\tTrue\t", "t.tsv"),
-        ("A\t3\thigh\t0.1\tTrue\t", "t.tsv"),
+        ("A\t3\t0\t2\t0.1\tmaybe\t", "t.tsv"),
+        ("A\t3\t0\t2\t0.1\tNA\t", "t.tsv"),
+        ("A\t3.5\t0\t2\t0.1\tTrue\t", "t.tsv"),
+        ("A\t3\t0\thigh\t0.1\tTrue\t", "t.tsv"),
     ],
 )
 def test_a_file_that_breaks_its_contract_is_not_read(tmp_path, row, said):

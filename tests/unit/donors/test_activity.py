@@ -88,31 +88,6 @@ def test_overlaps_of_sets():
     assert table.loc[("IFN", "IFN"), "n_shared"] == 3
 
 
-def test_circular_targets_leave_the_regulon(tmp_path):
-    path = tmp_path / "net.tsv"
-    path.write_text("source\ttarget\tweight\nAHR\tCXCL13\t1\nAHR\tCYP1B1\t1\nJUN\tFOS\t1\n")
-    assert activity.read_regulon(path)["target"].tolist() == ["CYP1B1", "FOS"]
-    path.write_text("source\ttarget\nAHR\tCXCL13\n")
-    with pytest.raises(ValueError, match="no column"):
-        activity.read_regulon(path)
-
-
-def test_factor_activity_is_the_slope_of_the_linear_model():
-    import statsmodels.api as sm
-
-    rng = np.random.default_rng(0)
-    genes = [f"g{i}" for i in range(200)]
-    weight = np.zeros(200)
-    weight[:20] = np.where(np.arange(20) < 15, 1.0, -1.0)
-    statistic = pd.Series(2 * weight + rng.normal(size=200), genes)
-    net = pd.DataFrame({"source": "STAT1", "target": genes[:20], "weight": weight[:20]})
-    table = activity.factor_activity(statistic, net, ["STAT1", "RORC"]).set_index("factor")
-    fit = sm.OLS(statistic.to_numpy(), sm.add_constant(weight)).fit()
-    assert table.loc["STAT1", "score"] == pytest.approx(fit.tvalues[1], rel=1e-3)
-    assert table.loc["STAT1", "p"] == pytest.approx(fit.pvalues[1], rel=1e-2)
-    assert table.loc["RORC", "reason"] == "0 targets measured; 5 are needed"
-
-
 def test_bulk_is_an_anndata_that_can_be_written(tmp_path):
     bulk().write_h5ad(tmp_path / "b.h5ad")
     assert ad.read_h5ad(tmp_path / "b.h5ad").shape == (2, 8)
@@ -165,43 +140,6 @@ def test_overlaps_list_every_pair_once():
     assert rows.loc[("ABSENT", "AHR"), "genes"] == "A"
     assert rows.loc[("AHR", "IFN"), "n_shared"] == 0
     assert rows.loc[("AHR", "AHR"), "genes"] == "A CXCL13 JUN"
-
-
-def test_a_regulon_that_cannot_be_used_is_refused(tmp_path):
-    path = tmp_path / "net.tsv"
-    path.write_text("source\ttarget\tweight\nAHR\tCXCL13\t1\nAHR\tIL22\t1\n")
-    with pytest.raises(ValueError, match="no edge left without CXCL13, IL22"):
-        activity.read_regulon(path)
-    path.write_text("source\ttarget\tweight\nAHR\tFOS\t1\nJUN\tFOS\t1\nAHR\tFOS\t2\nJUN\tFOS\t1\n")
-    with pytest.raises(ValueError, match="edge AHR -> FOS is there twice"):
-        activity.read_regulon(path)
-    path.write_text("# a comment\nsource\ttarget\tweight\nAHR\tFOS\t1\nJUN\tFOS\t1\n")
-    assert len(activity.read_regulon(path)) == 2
-
-
-def test_factors_need_their_least_number_of_measured_targets():
-    rng = np.random.default_rng(1)
-    genes = [f"g{i}" for i in range(60)]
-    statistic = pd.Series(rng.normal(size=60), genes)
-    statistic["g4"] = np.nan
-    repeated = pd.concat([statistic, pd.Series([50.0], ["g0"])])  # only the first one counts
-    edges = [("F", f"g{i}", 1.0) for i in range(6)] + [("G", f"g{i}", 1.0) for i in range(10, 14)]
-    net = pd.DataFrame(edges, columns=["source", "target", "weight"])
-    table = activity.factor_activity(repeated, net, ["F", "G"], min_targets=5).set_index("factor")
-    assert table["n_targets"].to_dict() == {"F": 5, "G": 4}
-    assert table["estimable"].to_dict() == {"F": True, "G": False}
-    assert table.loc["F", "reason"] == ""
-    assert table.loc["G", "reason"] == "4 targets measured; 5 are needed"
-    assert np.isnan(table.loc["G", "p"])
-    usual = activity.factor_activity(repeated, net, ["F", "G"])  # five are the default
-    assert usual["estimable"].tolist() == [True, False]
-    known = statistic.dropna()
-    from scipy import stats
-
-    weight = known.index.isin([f"g{i}" for i in range(6)]).astype(float)
-    line = stats.linregress(weight, known.to_numpy())
-    assert table.loc["F", "score"] == pytest.approx(line.slope / line.stderr, rel=1e-3)
-    assert table.loc["F", "p"] == pytest.approx(line.pvalue, rel=1e-3)
 
 
 def test_a_predictor_has_no_gene_of_the_outcome():

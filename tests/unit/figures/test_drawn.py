@@ -20,6 +20,7 @@ from tilt.figures import (
     markers,
     mediators,
     meta,
+    perturbations,
     qc,
     robustness,
     study,
@@ -186,14 +187,39 @@ def test_mediators_say_effects_reasons_and_what_they_are_not():
     assert "Mediators are not compared: there are no cells" in nothing
 
 
+def test_perturbations_say_effects_nulls_and_reasons():
+    table, nulls = made_up.perturbations()
+    fig, shown = perturbations.draw(table, nulls, COHORT)
+    text = words(fig)
+    assert "interferon-beta response" in text and "AHR agonist response" in text
+    assert "+0.42 [0.22, 0.62]  q = 0.002" in text
+    assert "random sets −0.10 to +0.10, q = 0.006; 58 of 103 genes" in text
+    assert "2 genes measured; 3 are needed" in text
+    assert "(n = 10 SLE, 8 control)" in text
+    assert len(shown) == 3
+    bars = [patch for patch in fig.axes[0].patches if patch.get_height()]
+    assert {patch.get_y() for patch in bars} == {0.0, 1.0}
+    assert all(patch.get_height() < 0 for patch in bars)  # upward, as the axis is turned
+    none = perturbations.draw(table.iloc[:0], nulls.iloc[:0], COHORT)[0]
+    assert "there are no cells whose genes could be looked at" in words(none)
+    pairs = table.assign(estimable=False, reason="pairs: both change")
+    assert "pairs: both change" in words(perturbations.draw(pairs, nulls, COHORT)[0])
+
+
 def test_factors_say_targets_and_reasons():
-    fig, table = factors.draw({"t": made_up.factors()}, {"t": "T cells"}, COHORT)
+    donors, none = made_up.factor_tests(), made_up.factor_tests().iloc[:0]
+    fig, table = factors.draw(donors, {"t": made_up.factors()}, {"t": "T cells"}, COHORT)
+    text = words(fig)
+    assert "+3.20 [2.10, 4.30]  q = 0.0002" in text and "33 targets" in text
+    assert "donors: memory CD4 T cells (n = 10 SLE, 8 control)" in text
+    assert table["subset"].tolist() == ["donors"] * 3 + ["t"] * 5
+    fig, table = factors.draw(none, {"t": made_up.factors()}, {"t": "T cells"}, COHORT)
     text = words(fig)
     assert "+9.4  p < 0.0001, 80 targets" in text and "−1.2  p = 0.20, 22 targets" in text
     assert "3 targets measured; 5 are" in text
     assert len(table) == 5
-    assert "No table of regulons" in words(factors.draw({}, {"t": "T cells"}, COHORT)[0])
-    assert "Only a table of counts" in words(factors.draw({}, {}, COHORT)[0])
+    assert "No table of regulons" in words(factors.draw(none, {}, {"t": "T cells"}, COHORT)[0])
+    assert "Only a table of counts" in words(factors.draw(none, {}, {}, COHORT)[0])
 
 
 def test_a_group_that_was_not_tested_has_a_title_without_n():
@@ -258,7 +284,7 @@ def test_what_cannot_be_shown_is_a_sentence():
     for fig, table in (
         activity.draw_interferon(none, empty, COHORT),
         activity.draw_all(none, empty, COHORT),
-        factors.draw({}, {}, COHORT),
+        factors.draw(made_up.factor_tests().iloc[:0], {}, {}, COHORT),
         ambient.draw(made_up.ambient(people)[:0], COHORT),
         volcano.draw({}, COHORT),
         labels.draw(pd.DataFrame(columns=["author_label", "subset"]), COHORT),

@@ -25,6 +25,7 @@ from tilt.figures import (
     labels,
     markers,
     meta,
+    perturbations,
     qc,
     robustness,
     study,
@@ -57,7 +58,11 @@ def composition_of(n_control: int, n_case: int, subsets):
 def factors_of_two_groups():
     found = {"memory_cd4": made_up.factors(), "CD4_Naive": made_up.factors()[:2]}
     headings = {"memory_cd4": "memory CD4 T cells, n = 10 SLE, 8 control", "CD4_Naive": "CD4 naive"}
-    return factors.draw(found, headings, COHORT)[0]
+    return factors.draw(made_up.factor_tests(), found, headings, COHORT)[0]
+
+
+def responses():
+    return perturbations.draw(*made_up.perturbations(), COHORT)[0]
 
 
 def authors_labels():
@@ -90,6 +95,7 @@ DRAWINGS = {
     "ambient": lambda: ambient.draw(made_up.ambient(made_up.donors(8, 10)), COHORT)[0],
     "ambient_one_arm": lambda: ambient.draw(made_up.ambient(made_up.donors(0, 2)), COHORT)[0],
     "factors": factors_of_two_groups,
+    "perturbations": responses,
     "author_labels": authors_labels,
     "label_scores": lambda: confidence.draw_scores(made_up.sure(), COHORT)[0],
     "label_coverage": lambda: confidence.draw_coverage(made_up.coverage(), COHORT)[0],

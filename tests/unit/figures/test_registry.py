@@ -29,7 +29,7 @@ def test_every_module_that_draws_a_figure_is_in_the_registry():
         for path in FOLDER.glob("*.py")
         if any(f"{f}(" in path.read_text() for f in HEADED)
     }
-    assert len(drawing) == 20
+    assert len(drawing) == 21
     assert drawing == {figure.draw.split(".")[1] for figure in FIGURES.values()}
 
 
@@ -67,7 +67,7 @@ def test_entry_is_complete(figure):
 
 def test_headings_are_unique_and_begin_with_a_capital():
     headings = [figure.heading for figure in FIGURES.values()]
-    assert len(set(headings)) == len(headings) == 27
+    assert len(set(headings)) == len(headings) == 28
     assert FIGURES["umap"].heading == "UMAP of T cells"
     assert FIGURES["study"].heading == "Study flow and donors"
     assert [h for h in headings if h[0] != h[0].upper()] == []
@@ -94,7 +94,7 @@ def test_files_of_a_cohort_without_cells_are_those_that_it_has():
         "random_sets": "random_sets.tsv",
     }
     assert set(jobs.files("plot_specifications")) == {
-        "specifications", "random_sets", "de", "factors",
+        "specifications", "random_sets", "de", "factors", "factor_tests",
     }  # fmt: skip
     assert "activity" not in jobs.files("plot_donors", cells=False)
 
@@ -145,7 +145,8 @@ def test_digest_of_a_job_sees_its_modules_and_not_the_registry(tmp_path, monkeyp
 
 def digests() -> dict[str, str]:
     forget()
-    without = tuple(f"tilt.figures.registry{part}" for part in ("", "_designs", "_labels"))
+    parts = ("", "_designs", "_labels", "_mediators")
+    without = tuple(f"tilt.figures.registry{part}" for part in parts)
     return {
         job: code.digest("plot_figures", *jobs.modules(job), without=without) for job in DRAWING
     }

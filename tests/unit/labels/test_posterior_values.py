@@ -42,7 +42,11 @@ def test_labels_of_a_group_are_told_apart_in_its_cells(monkeypatch):
     [(names, group, cells, own, how)] = asked  # CD8_N is alone in its group
     assert (names, group, cells) == (NAMES[:2], [0, 1], list(range(50)))
     assert own.tolist() == by_type[:50, :2].tolist()
-    assert how == {**posterior.WITHIN, "map_weight": 0.0, "by_donor": True}  # sorted types say more than the map
+    assert how == {
+        **posterior.WITHIN,
+        "map_weight": 0.0,
+        "by_donor": True,
+    }  # sorted types say more than the map
     assert got[:50] == pytest.approx(np.tile([0.8 * 0.25, 0.8 * 0.75, 0.2], (50, 1)))
     assert got[50:] == pytest.approx(chance[50:])
 

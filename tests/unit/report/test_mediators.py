@@ -35,3 +35,35 @@ def test_a_falling_slope_falls_and_nothing_is_made_of_nothing():
     none = table.assign(estimable=False, effect=float("nan"), reason="pairs: both change")
     assert said(none) == "Mediators were not compared: pairs: both change."
     assert said(table.iloc[:0]) == ""
+
+
+def responses(table: pd.DataFrame) -> str:
+    results = made_up_report.results()
+    results.tables["perturbations"] = table
+    return mediators.responses(results)
+
+
+def test_responses_that_go_with_the_imbalance_are_told_as_associations():
+    table, _ = made_up.perturbations()
+    assert responses(table) == (
+        "Within the arms, donors further toward the Tph/Tfh end expressed more of the "
+        "interferon-beta response (+0.42 SD per SD (95% CI 0.22 to 0.62)), beyond random sets of "
+        "genes. This is an association between donors: nobody was treated. Not compared, for want "
+        "of genes: targets of JUN."
+    )
+    fell = table.assign(effect=-table["effect"], ci_low=-0.6, ci_high=-0.2)
+    assert "expressed less of the interferon-beta response" in responses(fell)
+    for one in ("q", "q_random"):  # both must hold
+        assert "No response to a perturbation was shown" in responses(table.assign(**{one: 0.06}))
+    assert "correct" not in responses(table)
+    none = table.assign(effect=float("nan"), estimable=False, reason="pairs: both change")
+    assert responses(none) == "Responses to perturbations were not compared: pairs: both change."
+    assert responses(table.iloc[:0]) == ""
+
+
+def test_one_paragraph_holds_both():
+    results = made_up_report.results()
+    told = mediators.paragraph(results)
+    assert told == f"{mediators.sentence(results)} {mediators.responses(results)}"
+    results.tables["mediators"] = results.tables["perturbations"] = pd.DataFrame()
+    assert mediators.paragraph(results) == ""

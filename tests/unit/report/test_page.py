@@ -370,7 +370,9 @@ def test_methods_follow_the_config():
     assert "Harmony" in text and "10,000 permutations" in text
     assert "Ambient RNA was not removed" in text and "decoupler" not in text
     factors = {**CONFIG, "stats": {**CONFIG["stats"], "regulon": "regulons.tsv"}}
-    assert "decoupler" in " ".join(report_methods.methods(factors, [one]))
+    told = " ".join(report_methods.methods(factors, [one]))
+    assert "decoupler" in told and "; 6 targets that define the imbalance were left out" in told
+    assert "against 1,000 random sets of as many genes" in told
     bare = {**CONFIG, "embed": {**CONFIG["embed"], "harmony": False}}
     assert "Harmony" not in " ".join(report_methods.methods(bare, [one]))
     cited = " ".join(report_methods.citations(bare, [one]))

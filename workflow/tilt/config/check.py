@@ -245,13 +245,16 @@ def _model(settings: dict, roots: list[Path], source: str) -> list[str]:
 def _resources(settings: dict, roots: list[Path], source: str) -> list[str]:
     problems = []
     stats = settings.get("stats")
-    if isinstance(stats, dict) and isinstance(stats.get("regulon"), str) and stats["regulon"]:
-        stats["regulon"] = find(stats["regulon"], roots)
-        if not Path(stats["regulon"]).is_file():
-            wrong = "the file does not exist"
-            problems.append(problem(source, "stats: regulon", wrong, stats["regulon"]))
+    stats = stats if isinstance(stats, dict) else {}
+    for key in ("regulon", "perturbations"):
+        if not isinstance(stats.get(key), str) or not stats[key]:
+            continue
+        stats[key] = find(stats[key], roots)
+        if Path(stats[key]).is_file():
+            problems += gene_files.check(Path(stats[key]), key)
         else:
-            problems += gene_files.check(Path(stats["regulon"]), "regulon")
+            wrong = "the file does not exist"
+            problems.append(problem(source, f"stats: {key}", wrong, stats[key]))
     tables = settings.get("resources")
     if not isinstance(tables, dict):
         return problems

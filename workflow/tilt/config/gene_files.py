@@ -1,4 +1,4 @@
-"""Checks of the plain tables of genes: aliases, excluded genes and regulons."""
+"""Checks of the plain tables of genes: aliases, excluded genes, regulons and perturbations."""
 
 import math
 import re
@@ -12,7 +12,11 @@ COLUMNS = {
     "gene_aliases": ("old", "current"),
     "excluded_genes": ("list", "kind", "value"),
     "regulon": ("source", "target", "weight"),
+    "perturbations": ("perturbation", "gene", "log2_fold_change"),
 }
+NUMBERS = {"weight": "weight", "log2_fold_change": "change"}  # columns of numbers other than 0
+ONCE = {"regulon": ("source", "target"), "perturbations": ("perturbation", "gene")}
+MOST_CHANGE = 50  # log2, beyond which a number is no change of a gene
 KINDS = ("gene", "regex")
 SHOWN = 5  # rows of one kind of problem that are spelled out
 
@@ -37,7 +41,7 @@ def check(path: Path, kind: str) -> list[str]:
             found.append(problem(path, f"line {lines[0][0]}", wrong, ", ".join(header), fix=fix))
     if found:
         return found
-    problems = []
+    problems, seen = [], dict[tuple, int]()
     for number, line in lines[1:]:
         try:
             row = dict(zip(header, (cell.strip() for cell in cells_of(line, "\t")), strict=False))
@@ -49,10 +53,17 @@ def check(path: Path, kind: str) -> list[str]:
             if said:
                 where = f"line {number}, column `{name}`"
                 problems.append(problem(path, where, said, row.get(name) or "nothing"))
+        if kind in ONCE:
+            pair = tuple(row.get(name, "") for name in ONCE[kind])
+            first = seen.setdefault(pair, number)
+            if first != number and all(pair):
+                where = f"line {number}, column `{ONCE[kind][1]}`"
+                said = f"{pair[1]} stands twice under {pair[0]}, first in line {first}"
+                problems.append(problem(path, where, said, pair[1], fix="keep one of the rows"))
     if len(problems) > SHOWN:
         more = f"and {len(problems) - SHOWN} more like these"
         problems = [*problems[:SHOWN], problem(path, "", more)]
-    if len(lines) == 1 and kind == "regulon":
+    if len(lines) == 1 and kind in ONCE:
         problems.append(problem(path, "", "the table has a header but no rows"))
     return problems
 
@@ -68,9 +79,13 @@ def _wrong(kind: str, column: str, value: str, row: dict) -> str:
             re.compile(value)
         except re.error as error:
             return f"not a regular expression ({error})"
-    if kind == "regulon" and column == "weight":
+    if column in NUMBERS and kind in ONCE:
         try:
-            return "" if math.isfinite(float(value)) and float(value) else "not a weight"
+            number = float(value)
         except ValueError:
             return "not a number"
+        if not math.isfinite(number) or not number:
+            return f"not a {NUMBERS[column]}"
+        if column == "log2_fold_change" and abs(number) > MOST_CHANGE:
+            return f"beyond {MOST_CHANGE}: is it a log2 fold change?"
     return ""

@@ -9,6 +9,12 @@ from functools import cache
 from pathlib import Path
 
 from tilt.core.columns import ANY, COUNT, NUMBER, Table, table
+from tilt.core.mediator_tables import FACTOR_ACTIVITY as FACTOR_ACTIVITY
+from tilt.core.mediator_tables import FACTOR_TESTS as FACTOR_TESTS
+from tilt.core.mediator_tables import FACTORS as FACTORS
+from tilt.core.mediator_tables import MEDIATORS as MEDIATORS
+from tilt.core.mediator_tables import PERTURBATION_NULLS as PERTURBATION_NULLS
+from tilt.core.mediator_tables import PERTURBATIONS as PERTURBATIONS
 
 _IDENTIFIERS = "cell sample donor cohort batch condition subset quantity"
 # What a figure shows, or a user's sample sheet: identifiers are text, also where all are digits.
@@ -228,20 +234,6 @@ SPECIFICATIONS = table(
     """,
 )
 RANDOM_SETS = table("random_sets.tsv", "text cohort; count draw; number effect t")
-MEDIATORS = table(
-    "mediators.tsv",
-    """
-    text cohort contrast estimator mediator question adjusted
-    count_or_na n_case n_control
-    number effect
-    text unit
-    number ci_low ci_high p q
-    text method covariates
-    flag estimable
-    text reason
-    number se df e_value e_value_limit
-    """,
-)
 SLOPE_COLUMNS = """
 number effect
 text unit
@@ -306,9 +298,6 @@ EXPRESSION = table(
     text reason
     """,
 )
-FACTORS = table(
-    "factors/*.tsv", "text factor; count n_targets; number score p; flag estimable; text reason"
-)
 META = table(
     "meta.tsv",
     """
@@ -353,7 +342,7 @@ TRUE_DONORS = table(
     "truth/donors.tsv",
     """
     text sample donor condition
-    number interferon_activity log_ratio log_ratio_tph
+    number interferon_activity ahr_jun_activity log_ratio log_ratio_tph
     """,
     others=NUMBER,  # share_<label>
 )

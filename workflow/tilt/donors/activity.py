@@ -1,19 +1,15 @@
-"""Signature and transcription-factor activity of donors, from pseudobulk."""
+"""Signature activity of donors, from pseudobulk."""
 
-import logging
 from collections.abc import Iterable
 
 import anndata as ad
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from tilt.core.contracts import ACTIVITY, FACTORS, SIGNATURE_OVERLAPS
+from tilt.core.contracts import ACTIVITY, SIGNATURE_OVERLAPS
 from tilt.core.terms import POLE_SETS, UNIT, UNIT_KEY
 from tilt.donors import pseudobulk
 from tilt.genes import tables as gene_tables
-
-log = logging.getLogger(__name__)
 
 # Genes that define the outcome: never part of a predictor (SCIENCE 0.4 and 1.4: stock CollecTRI
 # has AHR -> CXCL13 = +1, the opposite of Law et al. 2024, doi:10.1038/s41586-024-07627-2).
@@ -41,9 +37,13 @@ def predictor_weights(signatures: pd.DataFrame, name: str) -> pd.Series:
     """Weights of a set with every gene of the outcome taken out (unless it is the outcome)."""
     if name in OUTCOMES:
         return weights(signatures, name)
+    return weights(signatures, name, outcome_genes(signatures))
+
+
+def outcome_genes(signatures: pd.DataFrame) -> set[str]:
+    """Genes that define the imbalance: those of both poles, and :data:`CIRCULAR`."""
     known = set(signatures["set"])
-    outcome = set(CIRCULAR).union(*(weights(signatures, o).index for o in OUTCOMES if o in known))
-    return weights(signatures, name, outcome)
+    return set(CIRCULAR).union(*(weights(signatures, o).index for o in OUTCOMES if o in known))
 
 
 def overlaps(signatures: pd.DataFrame) -> pd.DataFrame:
@@ -115,63 +115,3 @@ def score(
             table["estimable"] = table["value"].notna()
             tables.append(table)
     return pd.concat(tables, ignore_index=True)[list(ACTIVITY.columns)]
-
-
-def read_regulon(path: str) -> pd.DataFrame:
-    """Regulon table (TSV: source, target, weight) without the circular targets.
-
-    Raises
-    ------
-    ValueError
-        Missing columns, an edge twice, or no edge left.
-    """
-    net = pd.read_csv(path, sep="\t", comment="#")
-    absent = sorted({"source", "target", "weight"} - set(net.columns))
-    if absent:
-        raise ValueError(f"{path}: no column {absent}; it has {list(net.columns)}")
-    if net.duplicated(["source", "target"]).any():
-        twice = net.loc[net.duplicated(["source", "target"]), ["source", "target"]].iloc[0]
-        raise ValueError(f"{path}: edge {twice['source']} -> {twice['target']} is there twice")
-    kept = net[~net["target"].isin(CIRCULAR)]
-    log.info("%d regulon edges, %d circular ones removed", len(net), len(net) - len(kept))
-    if kept.empty:
-        raise ValueError(f"{path}: no edge left without {', '.join(CIRCULAR)}")
-    return kept
-
-
-def factor_activity(
-    statistic: pd.Series, regulon: pd.DataFrame, factors: Iterable[str], min_targets: int = 5
-) -> pd.DataFrame:
-    """Activity of transcription factors in one differential-expression statistic.
-
-    decoupler's univariate linear model (Badia-i-Mompel 2022, doi:10.1093/bioadv/vbac016).
-    ``statistic``: Wald statistic by gene symbol; ``regulon`` from :func:`read_regulon`.
-
-    Returns
-    -------
-    factor, n_targets, score (t value of the slope), p; factors with fewer than ``min_targets``
-    measured targets have score NaN and the reason. p takes genes as independent, which they are
-    not: read it as a ranking.
-    """
-    import decoupler as dc
-
-    known = statistic.dropna()
-    known = known[~known.index.duplicated()]
-    rows = []
-    scored = {}
-    net = regulon[regulon["target"].isin(known.index)]
-    sizes = net.groupby("source").size()
-    able = [f for f in factors if sizes.get(f, 0) >= min_targets]
-    if able:
-        matrix = known.to_frame("statistic").T
-        # decoupler's own p are adjusted over the factors: the plain ones are taken from t
-        value, _ = dc.mt.ulm(matrix, net[net["source"].isin(able)], tmin=min_targets)
-        for factor in (f for f in able if f in value):
-            t = float(value[factor].iloc[0])
-            scored[factor] = (t, float(2 * stats.t.sf(abs(t), len(known) - 2)))
-    for factor in factors:
-        n = int(sizes.get(factor, 0))
-        reason = "" if factor in scored else f"{n} targets measured; {min_targets} are needed"
-        score_, p_ = scored.get(factor, (np.nan, np.nan))
-        rows.append((factor, n, score_, p_, factor in scored, reason))
-    return pd.DataFrame(rows, columns=list(FACTORS.columns))

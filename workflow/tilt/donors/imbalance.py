@@ -216,6 +216,28 @@ def seen_genes(counts: np.ndarray) -> np.ndarray:
     return (counts.sum(axis=0) >= 10) & ((counts > 0).mean(axis=0) >= 0.25)
 
 
+@dataclass(frozen=True)
+class Standardized:
+    """Genes that are seen (:func:`seen_genes`): positions, z (units x genes), mean log2 CPM."""
+
+    genes: np.ndarray
+    z: np.ndarray
+    mean: np.ndarray
+
+
+def standardized(rows: ad.AnnData, strata: pd.DataFrame | None) -> Standardized:
+    """Standardized log2 CPM of the units of ``rows`` (pseudobulk of one subset), as in the axis.
+
+    ``strata``: strata of each unit, indexed by (donor, condition), or None.
+    """
+    counts = pseudobulk.dense(rows)
+    seen = np.flatnonzero(seen_genes(counts))
+    if strata is not None:
+        strata = strata.reindex(pd.MultiIndex.from_frame(rows.obs[UNIT_KEY]))
+    values = pseudobulk.log_cpm(counts)[:, seen]
+    return Standardized(seen, standardize(values, strata), values.mean(axis=0))
+
+
 def axis(
     bulk: ad.AnnData,
     signatures: pd.DataFrame,

@@ -6,7 +6,7 @@ readers and caption in ``results/report.html`` follow from the entry. Functions 
 path in tilt and loaded when they are called, so that reading the rules loads no plotting library.
 """
 
-from tilt.figures import registry_designs, registry_labels
+from tilt.figures import registry_designs, registry_labels, registry_mediators
 from tilt.figures.entry import Figure
 
 ACTIVITY = "figures.activity.SHOWN"
@@ -119,24 +119,7 @@ ENTRIES = (
         cells_only=("activity",),
         columns={"activity": ACTIVITY},
     ),
-    Figure(
-        name="mediators",
-        job="plot_donors",
-        title="interferon, AHR and JUN beside the imbalance",
-        category="2 Donors",
-        alt="Forests of the difference of each mediator, of the slope of the imbalance on it, and "
-        "of the share of the difference that goes with it",
-        words="Signature scores of memory CD4 T cells without genes that define the imbalance, "
-        "each alone, beside the others, and beside the others and the genes of sample handling. "
-        "(a) Difference between conditions in SD of donors. (b) Change of the leading estimator of "
-        "the imbalance per SD of the score, within the arms; OLS with HC2, 95% CI, q over the "
-        "scores. (c) Share of the difference of the imbalance between conditions that goes with "
-        "the score (bootstrap, Fieller's interval). Associations, no causes.",
-        caption="report.captions.mediators",
-        draw="figures.mediators.draw",
-        needs={"mediators": "mediators.tsv"},
-        cells_only=("mediators",),
-    ),
+    *registry_mediators.ENTRIES,
     Figure(
         name="protein",
         job="plot_proteins",
@@ -180,15 +163,22 @@ ENTRIES = (
         job="plot_specifications",
         title="transcription factors between conditions",
         category="3 Specifications",
-        alt="Activity of transcription factors between conditions in groups of cells",
-        words="Activity of transcription factors, inferred by a univariate linear model "
-        "(decoupler) from the Wald statistics of the genes in each group of cells, without "
-        "targets that define the imbalance. Genes are not independent, so p ranks the factors "
-        "and proves nothing. Without a table of regulons the figure says so.",
+        alt="Activity of transcription factors between conditions, in donors and from the genes of "
+        "groups of cells",
+        words="Activity of transcription factors by a univariate linear model over their targets "
+        "(decoupler), without targets that define the imbalance. (a) In the pseudobulk of each "
+        "donor's memory CD4 T cells: difference between conditions, least squares with HC2, 95% "
+        "CI, q over the factors by Benjamini-Hochberg. (b on) From the Wald statistics of the "
+        "genes in each group of cells: genes are not independent, so p ranks the factors and "
+        "proves nothing. Without a table of regulons the figure says so.",
         caption="report.captions.factors",
         draw="figures.factors.draw_cohort",
-        needs={"factors": "factors/{subset}.tsv", "genes": "de/{subset}.tsv"},
-        cells_only=("factors", "genes"),
+        needs={
+            "donors": "factor_tests.tsv",
+            "factors": "factors/{subset}.tsv",
+            "genes": "de/{subset}.tsv",
+        },
+        cells_only=("donors", "factors", "genes"),
     ),
     Figure(
         name="robustness",

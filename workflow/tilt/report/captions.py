@@ -241,10 +241,29 @@ def volcano(results: CohortResults) -> str:
 
 def factors(results: CohortResults) -> str:
     """Donors, the model and what its p is worth."""
+    rows = results.table("factor_tests")
+    removed = int(rows["n_removed"].sum()) if len(rows) else 0
     return (
-        f"{donors_text(results)}. Univariate linear model (decoupler) of the Wald statistics of "
-        "each group of cells on the targets of a factor, without targets that define the "
-        "imbalance. Genes are not independent: p ranks the factors and proves nothing."
+        f"{donors_text(results)}. Univariate linear model (decoupler) on the targets of a factor, "
+        f"without targets that define the imbalance ({removed} left out). (a) Of each donor's "
+        "memory CD4 T cells, genes standardized over donors: difference by OLS with HC2, "
+        f"{adjustment(results)}; q by Benjamini-Hochberg over the factors. (b on) Of the Wald "
+        "statistics of each group of cells. Genes are not independent: p ranks the factors and "
+        "proves nothing."
+    )
+
+
+def perturbations(results: CohortResults) -> str:
+    """Donors, the axis, both tests and how far it can be read."""
+    rows = results.table("perturbations")
+    n = len(rows)
+    return (
+        f"{donors_text(results)}. {count(n, 'response')} to perturbations, without genes that "
+        "define the imbalance, projected on the slopes of genes on the leading estimator within "
+        "the arms; each gene beside genes of like expression. OLS with HC2, "
+        f"{adjustment(results)}; q by Benjamini-Hochberg over the perturbations. Gray: random sets "
+        "of as many genes matched for expression. An association: blood taken at one time cannot "
+        "show what would move the imbalance."
     )
 
 

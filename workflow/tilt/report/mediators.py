@@ -12,6 +12,11 @@ LEVEL = 0.05  # of q, over the mediators
 DIRECTION = "This is an association: blood taken at one time cannot show what drives what."
 
 
+def paragraph(results: CohortResults) -> str:
+    """What was found on mediators, and on responses to perturbations; "" without cells."""
+    return " ".join(filter(None, [sentence(results), responses(results)]))
+
+
 def sentence(results: CohortResults) -> str:
     """Slopes of the imbalance on each mediator, adjusted for the most, and what goes with one.
 
@@ -55,3 +60,32 @@ def _share(rows: pd.DataFrame, mediator: str) -> str:
     row = next(mine.itertuples())
     low, high = (f"{100 * value:.0f}" for value in (row.ci_low, row.ci_high))
     return minus(f"; {100 * row.effect:.0f}% of the difference goes with it, {low} to {high}")
+
+
+def responses(results: CohortResults) -> str:
+    """Responses to perturbations that go with the imbalance, by donors and beside random sets."""
+    rows = results.table("perturbations")
+    if rows.empty:
+        return ""
+    good = forest.estimable(rows)
+    if not good.any():
+        return f"Responses to perturbations were not compared: {clean(rows['reason'].iloc[0])}."
+    clear = good & (rows["q"] < LEVEL) & (rows["q_random"] < LEVEL)
+    absent = [pretty(name) for name in rows.loc[~good, "perturbation"]]
+    left = f" Not compared, for want of genes: {listed(absent)}." if absent else ""
+    if not clear.any():
+        names = listed([pretty(name) for name in rows.loc[good, "perturbation"]])
+        return (
+            "No response to a perturbation was shown to go with the imbalance within the arms, by "
+            f"donors and beside random sets of genes ({names}).{left}"
+        )
+    found = [
+        f"{'more' if row.effect > 0 else 'less'} of the {pretty(row.perturbation)} "
+        f"({interval(row)})"
+        for row in rows[clear].itertuples()
+    ]
+    return (
+        "Within the arms, donors further toward the Tph/Tfh end expressed "
+        f"{listed(found)}, beyond random sets of genes. This is an association between donors: "
+        f"nobody was treated.{left}"
+    )

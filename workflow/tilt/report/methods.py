@@ -255,12 +255,16 @@ def statistics_text(config: dict, cohorts: list[CohortResults]) -> str:
     """How donors were compared and cohorts combined."""
     stats = config["stats"]
     factors = genes = combined = corrected = ""
-    if stats["regulon"]:
+    with_cells = [c for c in cohorts if has_cells(c)]
+    if stats["regulon"] and with_cells:
+        tested = (c.table("factor_tests") for c in with_cells)
+        removed = max((int(t["n_removed"].sum()) for t in tested if len(t)), default=0)
         factors = (
             "Activity of transcription factors: decoupler's univariate linear model of the Wald "
-            "statistics, without targets that define the imbalance. "
+            "statistics, and of each donor's standardized log2 CPM, compared between the arms like "
+            f"any value per donor; {removed} targets that define the imbalance were left out. "
         )
-    if any(has_cells(c) for c in cohorts):
+    if with_cells:
         corrected = (
             "E1 was also corrected for mislabeled cells, by what the probabilities of the labels "
             "say of mistakes and how far these were from true in simulated cohorts. "
@@ -268,6 +272,10 @@ def statistics_text(config: dict, cohorts: list[CohortResults]) -> str:
         genes = (
             "Differential expression: PyDESeq2 on pseudobulk, genes with "
             f"{design.MIN_COUNT} counts in as many donors as the smaller arm has. {factors}"
+            "Responses to perturbations (log fold changes, without genes that define the "
+            "imbalance) were projected on the slopes of all genes on the leading estimator within "
+            "the arms, each gene beside genes of like expression, tested by donors and against "
+            f"{stats['random_sets']:,} random sets of as many genes matched for expression. "
         )
     if len(cohorts) > 1:
         combined = (

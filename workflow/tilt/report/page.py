@@ -36,8 +36,8 @@ PARTS = (TEMPLATE, "page.css", "page.js")
 TABLES = (
     *("donors", "composition", "imbalance", "tests", "methods", "specifications", "random_sets"),
     *("qc_samples", "qc_waterfall", "markers_found", "marker_expression", "detectability"),
-    *("activity", "mediators", "lineages", "inputs", "label_scores", "label_coverage"),
-    "reliability",
+    *("activity", "mediators", "factor_tests", "perturbations"),
+    *("lineages", "inputs", "label_scores", "label_coverage", "reliability"),
     *("exposures", "contrasts", "changes"),
 )
 
@@ -128,7 +128,7 @@ def cohort_section(results: CohortResults, cells: dict | None) -> dict:
         for key, stem in results.figures.items()
     ]
     said = report_text.answer(results)
-    said[2:2] = filter(None, [mediators.sentence(results), *designs.sentences(results)])
+    said[2:2] = filter(None, [mediators.paragraph(results), *designs.sentences(results)])
     scatter = ""
     if len(get("composition")) and len(get("imbalance")):
         poles = results.settings["imbalance"]["poles"]

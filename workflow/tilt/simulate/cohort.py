@@ -7,9 +7,9 @@ be made one by one, in any order, in bounded memory.
     people = sheet(n_control=6, n_case=6, batches=2, seed=1)
     cells = simulate.cells(params, people, markers, signatures, seed=1)   # one AnnData
 
-What is planted in cases: shifts of the log abundance of cell types and a raised interferon
-state. :func:`null` takes both out. Composition is logistic-normal (Aitchison 1982,
-doi:10.1111/j.2517-6161.1982.tb01195.x): log abundance + donor effect + planted shift, softmax.
+Planted in cases: shifts of the log abundance of cell types, raised interferon, lowered AHR-JUN; in
+all, how the imbalance tracks these (:mod:`tilt.simulate.states`). :func:`null` takes all out.
+Composition is logistic-normal (Aitchison 1982, doi:10.1111/j.2517-6161.1982.tb01195.x).
 """
 
 import copy
@@ -30,6 +30,7 @@ from tilt.core.contracts import PLANTED, TRUE_CELLS
 from tilt.core.terms import ISG_HIGH
 from tilt.simulate import counts as simulate_counts
 from tilt.simulate import further, tags
+from tilt.simulate import states as simulate_states
 from tilt.simulate.counts import Cells
 from tilt.simulate.world import World, build, stream
 
@@ -38,7 +39,7 @@ log = logging.getLogger(__name__)
 KEYS = ["genes", "cells", "gene_seed", "n_genes", "n_silent", "n_cells", "depth", "mito_scale"]
 KEYS += ["dispersion", "batch_sd", "donor_gene_sd", "handling_sd", "background", "identity"]
 KEYS += ["ambient", "doublets", "low_quality", "proliferating_share", "donor_sd", "abundance"]
-KEYS += ["case", "effects", "interferon"]
+KEYS += ["case", "effects", *simulate_states.STATES, "tracking"]
 OPTIONAL = ["protein", "further"]
 TRUTH = [name for name in TRUE_CELLS.columns if name not in ("cell", "sample", "donor")]
 
@@ -92,11 +93,12 @@ def override(params: dict, **changes: Any) -> dict:
 
 
 def null(params: dict) -> dict:
-    """Copy ``params`` with nothing planted: no shift of abundance, interferon as in controls."""
+    """Copy ``params`` with nothing planted: no shift, states as in controls, none tracked."""
     flat = {label: 0.0 for label in params["effects"]}
-    quiet = {"case": params["interferon"]["control"]}
+    quiet = {s: {"case": params[s]["control"]} for s in simulate_states.STATES}
+    quiet["tracking"] = dict.fromkeys(params["tracking"], 0.0)
     known = {key: value for key, value in params.items() if key != "further"}
-    return override(known, effects=flat, interferon=quiet)
+    return override(known, effects=flat, **quiet)
 
 
 def sheet(
@@ -128,19 +130,18 @@ def sheet(
 
 def donor(
     params: dict, name: str, condition: str, seed: int, row: Mapping | None = None
-) -> tuple[pd.Series, float]:
-    """Draw a donor (``row`` of the sheet): true shares of the cell types, interferon activity."""
+) -> tuple[pd.Series, dict[str, float]]:
+    """Draw a donor (``row`` of the sheet): true shares of cell types, activity of each state."""
     abundance = pd.Series(params["abundance"], dtype=float)
     is_case = condition == params["case"]
     logs = np.log(abundance)
-    logs += stream(seed, "composition", name).normal(0, params["donor_sd"], len(logs))
+    activity, far = simulate_states.of_donor(params, name, is_case, seed)
+    noise = stream(seed, "composition", name).normal(0, params["donor_sd"], len(logs))
+    logs += simulate_states.tracked(pd.Series(noise, logs.index), poles(), far, params)
     if is_case:
         logs += pd.Series(params["effects"], dtype=float).reindex(logs.index).fillna(0.0)
     logs += further.shift(params.get("further", {}), row or {}, logs.index)
     shares = np.exp(logs - logs.max())
-    ifn = params["interferon"]
-    level = np.log(ifn["case"] if is_case else ifn["control"])
-    activity = float(np.exp(level + ifn["sd"] * stream(seed, "interferon", name).normal()))
     return shares / shares.sum(), activity
 
 
@@ -164,7 +165,6 @@ def planted(params: dict) -> pd.DataFrame:
     abundance = pd.Series(params["abundance"], dtype=float)
     effects = pd.Series(params["effects"], dtype=float).reindex(abundance.index).fillna(0.0)
     shifted = abundance * np.exp(effects)
-    ifn = params["interferon"]
     rows = [
         (f"abundance:{k}", v, "shift of the log abundance, relative to unshifted types")
         for k, v in effects.items()
@@ -174,9 +174,7 @@ def planted(params: dict) -> pd.DataFrame:
     only = effects[tph] - effects[th22]
     rows.append(("log_ratio", ratio, "shift of ln((Tph + Tfh) / Th22)"))
     rows.append(("log_ratio_tph", only, "shift of ln(Tph / Th22)"))
-    fold = float(np.log(ifn["case"] / ifn["control"]))
-    rows.append(("interferon", fold, "shift of the log interferon activity of a donor"))
-    rows += further.planted(params.get("further", {}))
+    rows += [*simulate_states.planted(params), *further.planted(params.get("further", {}))]
     return pd.DataFrame(rows, columns=list(PLANTED.columns))
 
 
@@ -270,15 +268,15 @@ def cells(
 def donor_truth(params: dict, sheet: pd.DataFrame, seed: int) -> pd.DataFrame:
     """True values of the donor of each sample.
 
-    Columns sample, donor, condition, interferon_activity, log_ratio (ln((Tph + Tfh) / Th22) of the
-    true shares), log_ratio_tph, and share_<type>.
+    Columns sample, donor, condition, interferon_activity, ahr_jun_activity, log_ratio (ln((Tph +
+    Tfh) / Th22) of the true shares), log_ratio_tph, and share_<type>.
     """
     (tph, *_), (th22, *_) = poles()
     rows = []
     for row in sheet.to_dict("records"):
         shares, activity = donor(params, str(row["donor"]), row["condition"], seed, row)
         values = {key: row[key] for key in ("sample", "donor", "condition")}
-        values["interferon_activity"] = activity
+        values |= {f"{state}_activity": value for state, value in activity.items()}
         values["log_ratio"] = log_ratio(shares)
         values["log_ratio_tph"] = float(np.log(shares[tph] / shares[th22]))
         rows.append(values | {f"share_{k}": v for k, v in shares.items()})
@@ -293,7 +291,7 @@ def _cells(
     params: dict,
     row: pd.Series,
     shares: pd.Series,
-    activity: pd.DataFrame,
+    activity: dict[str, float],
     n: int,
     seed: int,
     rng: np.random.Generator,
@@ -312,8 +310,10 @@ def _cells(
     depth = d["median"] * np.exp(spread + rng.normal(0, d["cell_sd"], n))
     depth *= types["depth"].to_numpy()[kind]
     ifn = params["interferon"]
-    high = rng.random(n) < min(ifn["high_per_activity"] * activity, ifn["high_max"])
-    interferon = np.where(high, rng.gamma(6, 1 / 6, n), activity * rng.gamma(2, 1 / 2, n))
+    quiet = activity["interferon"]
+    high = rng.random(n) < min(ifn["high_per_activity"] * quiet, ifn["high_max"])
+    interferon = np.where(high, rng.gamma(6, 1 / 6, n), quiet * rng.gamma(2, 1 / 2, n))
+    ahr_jun = stream(seed, "ahr_jun of cells", str(row["sample"])).gamma(2, 1 / 2, n)
     cycling = rng.random(n) < params["proliferating_share"]
     found = Cells(
         kind=kind,
@@ -324,6 +324,7 @@ def _cells(
         ambient=np.zeros(n),
         mito=np.full(n, np.nan),
         interferon=interferon,
+        ahr_jun=activity["ahr_jun"] * ahr_jun,
         proliferating=cycling * rng.uniform(0.5, 1.5, n),
     )
     return found, {ISG_HIGH: high, "proliferating": cycling}

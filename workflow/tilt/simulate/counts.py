@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from tilt.simulate.states import STATES
 from tilt.simulate.world import LEAST_SHARE, World
 
 # Expected counts in an average cell below which background genes are dealt out. The gamma noise
@@ -28,7 +29,8 @@ class Cells:
     ``kind``: position of the cell type; ``borrowed``: type that lends part of its identity;
     ``own``, ``lent``: activity of the two identities; ``depth``: expected UMIs;
     ``ambient``: expected UMIs from the soup; ``mito``: share of mitochondrial UMIs to aim at
-    (nan = as the type has it); ``interferon``, ``proliferating``: activity of the states.
+    (nan = as the type has it); ``interferon``, ``ahr_jun``, ``proliferating``: activity of the
+    states.
     """
 
     kind: np.ndarray
@@ -39,6 +41,7 @@ class Cells:
     ambient: np.ndarray
     mito: np.ndarray
     interferon: np.ndarray
+    ahr_jun: np.ndarray
     proliferating: np.ndarray
 
     def part(self, rows: slice) -> "Cells":
@@ -112,7 +115,7 @@ def _means(world: World, cells: Cells, factor: np.ndarray, genes: np.ndarray) ->
     mean[lenders] += lent * identity[cells.borrowed[lenders]]
     base *= np.float32(LEAST_SHARE)
     np.maximum(mean, base, out=mean)
-    for name in ("interferon", "proliferating"):
+    for name in (*STATES, "proliferating"):
         state = world.states[name][genes]
         touched = np.flatnonzero(state)
         active = np.flatnonzero(getattr(cells, name) > 0)

@@ -75,7 +75,10 @@ def build(params: dict, markers: pd.DataFrame, signatures: pd.DataFrame) -> Worl
     identity = (np.maximum(full, LEAST_SHARE * shared) - shared) / total
     shared = shared / total
     states = {
-        name: np.concatenate([(on - off) * tables.state(spec), np.zeros(len(extra))]) / SCALE
+        name: np.concatenate(
+            [(on - off) * tables.state(spec) + off * tables.more(spec), np.zeros(len(extra))]
+        )
+        / SCALE
         for name, spec in cells["states"].items()
     }
     return World(
@@ -145,6 +148,12 @@ class _Tables:
         for name, factor in spec["signatures"].items():
             self._signature(strengths, name, factor)
         self._set(strengths, dict.fromkeys(spec["not"], 0.0))
+        return strengths
+
+    def more(self, spec: dict) -> np.ndarray:
+        """How many times its level `off` a state adds to each gene."""
+        strengths = np.zeros(len(self.names))
+        self._set(strengths, spec.get("more", {}))
         return strengths
 
     def _program(self, name: str, label: str) -> dict:

@@ -136,9 +136,9 @@ def _rows(
     ``root``: square roots of the weights of the donors, where the imbalance ``y`` is the outcome.
     """
     arms, condition = built.matrix[:, :-1], built.matrix[:, -1:]
-    spread = _within(scores, built.fit)
+    spread = within(scores, built.fit)
     weighted = inference.project(built.matrix * root[:, None])
-    sd = float(_within((y * root)[:, None], weighted)[0])
+    sd = float(within((y * root)[:, None], weighted)[0])
     base: dict = {"n_case": built.n_case, "n_control": built.n_control}
     base |= {"covariates": built.label, "reason": "; ".join(notes)}
     rng = np.random.default_rng(plan.seed)
@@ -166,7 +166,7 @@ def _rows(
     return rows
 
 
-def _within(values: np.ndarray, fit: inference.Projection) -> np.ndarray:
+def within(values: np.ndarray, fit: inference.Projection) -> np.ndarray:
     """SD of each column of ``values`` (n x k) about the fit of the arms and covariates."""
     out = np.sqrt(np.square(fit.annihilator @ values).sum(axis=0) / fit.df)
     return np.where(out > 1e-9 * np.abs(values).max(initial=1e-9), out, 0.0)
