@@ -14,8 +14,8 @@ TERMS = {
     "their label.",
     "E3": "Estimator 3: Tph genes minus Th22 genes in the summed counts of a donor's memory CD4 T "
     "cells, in standard deviations.",
-    PROTEIN_AXIS: "Estimator 4, where there are antibody tags: logarithm of the number of memory CD4 "
-    "T cells with much PD-1 and ICOS over that of cells with much CD96, by their proteins.",
+    PROTEIN_AXIS: "Estimator 4, where there are antibody tags: logarithm of the number of memory "
+    "CD4 T cells with much PD-1 and ICOS over that of cells with much CD96, by their proteins.",
     "Tph": "Peripheral helper T cells: help B cells outside follicles; high PDCD1 and CXCL13.",
     "Tfh": "Follicular helper T cells: help B cells in follicles; here their relatives in blood.",
     "Th22-like": "Helper T cells that make IL-22; at rest told by CCR10, AHR and others.",
