@@ -29,8 +29,9 @@ def test_every_module_that_draws_a_figure_is_in_the_registry():
         for path in FOLDER.glob("*.py")
         if any(f"{f}(" in path.read_text() for f in HEADED)
     }
-    assert len(drawing) == 21
-    assert drawing == {figure.draw.split(".")[1] for figure in FIGURES.values()}
+    of_a_plan = {"planning"}  # drawn by scripts/plan_study.py, not by a run
+    assert len(drawing - of_a_plan) == 21
+    assert drawing == {figure.draw.split(".")[1] for figure in FIGURES.values()} | of_a_plan
 
 
 def test_importing_the_registry_loads_no_large_library():
