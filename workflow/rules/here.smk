@@ -30,7 +30,9 @@ def here(source):
                 repository.archive(archive, commit)
                 archive.seek(0)
                 with tarfile.open(fileobj=archive) as members:
-                    members.extractall(f"{part}/all", filter="data")
+                    # Python before 3.11.4 (Debian 12) has no filters; the archive is of a commit.
+                    safe = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+                    members.extractall(f"{part}/all", **safe)
             try:
                 os.rename(f"{part}/all", copy)
             except OSError:
