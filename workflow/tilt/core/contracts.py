@@ -313,17 +313,16 @@ META = table(
     """,
 )
 
-CALIBRATION = (
-    table(  # of resources, with comments; ``within`` and ``two_errors`` are made on reading
-        "calibration.tsv",
-        """
+# Of resources, with comments; ``within`` and ``two_errors`` are made on reading.
+CALIBRATION = table(
+    "calibration.tsv",
+    """
     text task metric
     number value target_low target_high two_errors
     flag within
     count cohorts
     text note
     """,
-    )
 )
 
 # ------------------------------------------------------------------ the truth of simulated cohorts

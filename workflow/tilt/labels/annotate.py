@@ -73,9 +73,8 @@ def panel(
     if "excluded" in gene_stats:
         left_out = gene_stats["excluded"].fillna("").ne("").to_numpy()
     chosen = wanted.copy()
-    chosen[signature_scores.background(gene_stats["mean"].to_numpy(), wanted | left_out, seed)] = (
-        True
-    )
+    means = gene_stats["mean"].to_numpy()
+    chosen[signature_scores.background(means, wanted | left_out, seed)] = True
     if "highly_variable" in gene_stats:
         chosen |= gene_stats["highly_variable"].to_numpy(bool) & ~left_out
     return gene_stats.index[chosen].tolist()

@@ -6,6 +6,7 @@ from tilt.core.terms import ESTIMATORS, GROUPS, INTERFERON_SET, LEVELS, SECONDAR
 from tilt.core.text import count, number
 from tilt.figures.entry import Figure, load
 from tilt.figures.names import pretty
+from tilt.labels.reliability import error
 from tilt.report.answer import (
     CohortResults,
     arms,
@@ -189,10 +190,9 @@ def reliability(results: CohortResults) -> str:
     for (whose, level), part in bins.groupby(["whose", "level"], sort=False):
         n, right = part["n"].sum(), (part["n"] * part["right"]).sum() / part["n"].sum()
         said = (part["n"] * part["said"]).sum() / n
-        off = (part["n"] * (part["said"] - part["right"]).abs()).sum() / n
         found.append(
             f"{LEVELS[level]} against {whose}: {number(n)} cells, said {said:.2f}, right "
-            f"{right:.2f}, mean distance in the bins {off:.2f}"
+            f"{right:.2f}, mean distance in the bins {error(part):.2f}"
         )
     return (
         f"Probability said of a label against the share that is right ({'; '.join(found)}). A dot "

@@ -85,11 +85,9 @@ class AllGenes(DefaultInference):
             weight = _weight(np.maximum(mean, min_mu), dispersion)
             inverse = np.linalg.inv(_information(design, weight) + RIDGE * np.eye(design.shape[1]))
             leverage = weight * np.einsum("ij,gjk,ik->ig", design, inverse, design, optimize=True)
-            parts.append((beta.T, mean.T, leverage.T, converged))
-        beta, mean, leverage, converged = (
-            np.concatenate(part) for part in zip(*parts, strict=True)
-        )
-        return beta, mean.T, leverage.T, converged
+            parts.append((beta, mean, leverage, converged))
+        beta, mean, leverage, converged = (np.hstack(part) for part in zip(*parts, strict=True))
+        return beta.T, mean, leverage, converged
 
     def alpha_mle(
         self,
@@ -128,14 +126,14 @@ class AllGenes(DefaultInference):
             ) -> np.ndarray:
                 value = _slope(y[:, gene], mean[:, gene], x)
                 if cr_reg:
-                    value += _cox_reid(design, mean[:, gene], x)[1]
+                    value += _cox_reid_slope(design, mean[:, gene], x)
                 return value + prior * (x - center[gene])
 
             def height(
                 x: np.ndarray, gene: np.ndarray, y: np.ndarray = y, mean: np.ndarray = mean
             ) -> np.ndarray:
                 value = _minus_log_likelihood(y[:, gene], mean[:, gene], np.exp(x))
-                return value + (_cox_reid(design, mean[:, gene], x)[0] if cr_reg else 0)
+                return value + (_cox_reid(design, mean[:, gene], x) if cr_reg else 0)
 
             start = np.clip(center, *limits)
             if prior_reg:
@@ -257,16 +255,19 @@ def _slope(y: np.ndarray, mean: np.ndarray, log_dispersion: np.ndarray) -> np.nd
     return -size * one.sum(axis=0)
 
 
-def _cox_reid(
-    design: np.ndarray, mean: np.ndarray, log_dispersion: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Half the log determinant of X'WX, and its slope on the log dispersion."""
+def _cox_reid(design: np.ndarray, mean: np.ndarray, log_dispersion: np.ndarray) -> np.ndarray:
+    """Half the log determinant of X'WX."""
+    information = _information(design, _weight(mean, np.exp(log_dispersion)))
+    return 0.5 * np.linalg.slogdet(information)[1]
+
+
+def _cox_reid_slope(design: np.ndarray, mean: np.ndarray, log_dispersion: np.ndarray) -> np.ndarray:
+    """Slope of :func:`_cox_reid` on the log dispersion."""
     dispersion = np.exp(log_dispersion)
     weight = _weight(mean, dispersion)
-    information = _information(design, weight)
+    inverse = np.linalg.inv(_information(design, weight))
     change = _information(design, -(weight**2))
-    slope = 0.5 * (np.linalg.inv(information) * change).sum(axis=(1, 2)) * dispersion
-    return 0.5 * np.linalg.slogdet(information)[1], slope
+    return 0.5 * (inverse * change).sum(axis=(1, 2)) * dispersion
 
 
 def _line_search(height: Callable, slope: Callable, start: np.ndarray) -> np.ndarray:
@@ -316,7 +317,10 @@ def _downhill(slope: Callable, start: np.ndarray, limits: tuple[float, float]) -
         open_, step = open_[~crossed & ~at_limit], 2 * step
     inside = np.flatnonzero(bracketed)
     ends = np.minimum(near, far)[inside], np.maximum(near, far)[inside]
-    flat = lambda x, gene: slope(np.ravel(x), np.ravel(gene)).reshape(np.shape(x))  # noqa: E731
-    root = elementwise.find_root(flat, ends, args=(inside,), tolerances={"xatol": 1e-8})
+
+    def of_any_shape(at: np.ndarray, gene: np.ndarray) -> np.ndarray:
+        return slope(np.ravel(at), np.ravel(gene)).reshape(np.shape(at))
+
+    root = elementwise.find_root(of_any_shape, ends, args=(inside,), tolerances={"xatol": 1e-8})
     x[inside] = root.x
     return x

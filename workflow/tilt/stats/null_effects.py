@@ -51,8 +51,14 @@ def histograms(donors: pd.DataFrame, plan: Plan, imbalances: pd.DataFrame) -> pd
         found = found[np.isfinite(found)]
         if len(found) == 0 or np.ptp(found) < 1e-12:  # no spread but that of rounding
             continue
-        n, edges = np.histogram(found, BINS)
-        part = pd.DataFrame({"bin_low": edges[:-1], "bin_high": edges[1:], "n": n})
-        parts.append(part.assign(cohort=str(donors["cohort"].iloc[0]), estimator=estimator))
+        parts.append(
+            binned(found).assign(cohort=str(donors["cohort"].iloc[0]), estimator=estimator)
+        )
     columns = list(PERMUTED.columns)
     return pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def binned(values: np.ndarray, limits: tuple[float, float] | None = None) -> pd.DataFrame:
+    """Histogram of effects by chance within ``limits`` (None: all): bin_low, bin_high, n."""
+    n, edges = np.histogram(values, BINS, limits)
+    return pd.DataFrame({"bin_low": edges[:-1], "bin_high": edges[1:], "n": n})

@@ -28,12 +28,11 @@ from tilt.core.terms import UNIT_KEY, WORKING_SET
 from tilt.core.text import count
 from tilt.donors import imbalance, pseudobulk
 from tilt.genes import tables as gene_tables
-from tilt.stats import contrast, inference, precision
+from tilt.stats import contrast, inference, null_effects, precision
 from tilt.stats.mediators import LEAST_DF, within
 
 LEAST_GENES = 3  # measured ones of a response, as for a pole of E3
 BINS = 20  # of mean expression, in which genes are alike
-NULL_BINS = 40  # of the histogram of random sets
 UNIT = "SD per SD"  # genes' mean, in SD of donors, per SD of the imbalance within the arms
 
 
@@ -108,9 +107,8 @@ def compare(
             row |= found
             if len(drawn):
                 low, high = min(drawn.min(), row["effect"]), max(drawn.max(), row["effect"])
-                n, edges = np.histogram(drawn, NULL_BINS, (low, high))
-                bins = {"bin_low": edges[:-1], "bin_high": edges[1:], "n": n}
-                nulls.append(pd.DataFrame({"perturbation": name, **bins}))
+                bins = null_effects.binned(drawn, (low, high))
+                nulls.append(bins.assign(perturbation=name))
         out.append(row)
     return _tables(out, nulls, str(donors["cohort"].iloc[0]), plan.contrast.name)
 
