@@ -10,6 +10,7 @@ from tilt.core.text import number
 from tilt.figures import style
 from tilt.figures.names import DARK, GRAY, CohortLabel, pretty, subset_color, subset_order
 from tilt.figures.registry import title
+from tilt.labels.reliability import error
 
 TITLE = title("reliability")
 COLUMNS = 3  # panels beside each other where there are none of labels
@@ -61,9 +62,9 @@ def shelves(bins: pd.DataFrame, named: pd.DataFrame, most: int) -> list[tuple]:
 def binned(ax: Axes, letter: str, text: str, part: pd.DataFrame, most: int) -> None:
     """Share right by probability said; a dot has the area of its cells."""
     n = part["n"].sum()
-    off = (part["n"] * (part["said"] - part["right"]).abs()).sum() / n
     style.mark(ax, letter, text)
-    told = f"n = {number(n)}\noff by {off:.2f}"  # the corner that true probabilities leave free
+    # In the corner that true probabilities leave free.
+    told = f"n = {number(n)}\noff by {error(part):.2f}"
     ax.text(0.98, 0.04, told, ha="right", va="bottom", color=DARK, transform=ax.transAxes)
     ax.plot([0, 1], [0, 1], color=GRAY, lw=0.6, ls=(0, (3, 1.2)))
     ax.plot(part["said"], part["right"], color=DARK, lw=0.8)
