@@ -110,6 +110,7 @@ rule annotate_cells:
                 fits="results/{cohort}/proteins.tsv",
             )
         ),
+        unpack(only(SEQUENCED, receptors="results/{cohort}/receptors.tsv.gz")),
         counts="results/{cohort}/counts.zarr",
         hvg="results/{cohort}/hvg.tsv",
         embedding="results/{cohort}/embedding.h5ad",
@@ -151,6 +152,7 @@ rule annotate_cells:
 rule assemble_tcells:
     input:
         unpack(only(TAGGED, proteins="results/{cohort}/proteins.h5ad")),
+        unpack(only(SEQUENCED, receptors="results/{cohort}/receptors.tsv.gz")),
         counts="results/{cohort}/counts.zarr",
         hvg="results/{cohort}/hvg.tsv",
         embedding="results/{cohort}/embedding.h5ad",

@@ -15,6 +15,7 @@ LISTS = tuple(f"tilt.figures.registry{part}" for part in PARTS)
 # By what a figure says of its cohorts.
 COHORTS_OF = {
     **{"all": list(COHORTS), "cells": CELLS, "tagged": TAGGED, "modeled": MODELED},
+    "sequenced": SEQUENCED,
     **{"exposed": EXPOSED, "grouped": GROUPED, "repeated": REPEATED},
     "checked": [c for c in CELLS if c in TAGGED or COHORTS[c].get("label_map")],
 }

@@ -44,6 +44,7 @@ rule compare_donors:
             )
         ),
         unpack(only(TAGGED, proteins="results/{cohort}/protein_counts.tsv")),
+        unpack(only(SEQUENCED, clones="results/{cohort}/clones.tsv")),
         composition="results/{cohort}/composition.tsv",
         imbalance="results/{cohort}/imbalance.tsv",
     output:

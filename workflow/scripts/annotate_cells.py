@@ -15,7 +15,7 @@ def main(snakemake: Any) -> None:
     from tilt.core import tables
     from tilt.genes import tables as gene_tables
     from tilt.io import store
-    from tilt.labels import annotate, protein
+    from tilt.labels import annotate, protein, receptors
     from tilt.stages import cohort
 
     params = snakemake.params
@@ -30,12 +30,17 @@ def main(snakemake: Any) -> None:
         levels = ad.read_h5ad(snakemake.input.proteins).to_df("log_odds")
         fits = tables.read(snakemake.input.fits)
         told = protein.of_cells(levels, fits, cells.obs["batch"].to_numpy(), markers)
+    evidence = told
+    if snakemake.input.get("receptors"):
+        given = tables.read(snakemake.input.receptors).set_index("cell", drop=False)
+        sequenced = receptors.evidence(given.loc[cells.obs_names], markers)
+        evidence = sequenced if told is None else told + sequenced
     cells.obs = cells.obs[["donor", "n_counts"]]
     log.info("%d cells, %d genes of interest", *cells.shape)
     embedding = ad.read_h5ad(snakemake.input.embedding).obsm["X_harmony"]
-    given = (cells, embedding, markers, signatures, params.seed, params.branch)
-    found = annotate.label(*given, told)
-    alone = annotate.label(*given) if told is not None else None  # to hold against the tags
+    asked = (cells, embedding, markers, signatures, params.seed, params.branch)
+    found = annotate.label(*asked, evidence)
+    alone = annotate.label(*asked) if told is not None else None  # to hold against the tags
     log.info("cells per subset: %s", found.labels["subset"].value_counts().to_dict())
     made = cohort.label_tables(
         found, cells, author, markers, params.label_map, params.labels_lead, alone, told

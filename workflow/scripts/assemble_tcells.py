@@ -21,7 +21,8 @@ def main(snakemake: Any) -> None:
     counts = store.open_store(snakemake.input.counts)
     chosen = tables.read(snakemake.input.hvg)["highly_variable"].to_numpy(bool)
     embedding = ad.read_h5ad(snakemake.input.embedding)
-    kinds = ("labels", "clusters", "scores")
+    kinds = ["labels", "clusters", "scores"]
+    kinds += ["receptors"] if snakemake.input.get("receptors") else []
     obs = tcells.observations(
         counts.obs,
         snakemake.params.samples,

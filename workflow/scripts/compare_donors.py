@@ -29,6 +29,7 @@ def main(snakemake: Any) -> None:
         tables.read(given("activity")) if given("activity") else None,
         tables.read(given("confusion")) if given("confusion") else None,
         tables.read(given("proteins")) if given("proteins") else None,
+        tables.read(given("clones")) if given("clones") else None,
     )
     for row in tests[tests["role"] == PRIMARY].itertuples():
         said = f"{row.effect:.3g} [{row.ci_low:.3g}, {row.ci_high:.3g}], p {row.p:.3g}"

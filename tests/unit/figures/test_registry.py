@@ -30,7 +30,7 @@ def test_every_module_that_draws_a_figure_is_in_the_registry():
         if any(f"{f}(" in path.read_text() for f in HEADED)
     }
     of_a_plan = {"planning"}  # drawn by scripts/plan_study.py, not by a run
-    assert len(drawing - of_a_plan) == 21
+    assert len(drawing - of_a_plan) == 22
     assert drawing == {figure.draw.split(".")[1] for figure in FIGURES.values()} | of_a_plan
 
 
@@ -54,7 +54,17 @@ def test_entry_is_complete(figure):
     assert all([figure.title, figure.alt, figure.words, figure.category])
     assert figure.words.endswith(".") and figure.alt[0].isupper() and not figure.alt.endswith(".")
     assert set(figure.cells_only) | set(figure.columns) <= set(figure.needs)
-    kinds = {"all", "cells", "tagged", "checked", "modeled", "exposed", "grouped", "repeated"}
+    kinds = {
+        "all",
+        "cells",
+        "tagged",
+        "sequenced",
+        "checked",
+        "modeled",
+        "exposed",
+        "grouped",
+        "repeated",
+    }
     assert figure.cohorts in kinds
     taken = inspect.signature(load(figure.draw)).parameters
     given = {*figure.needs, *figure.settings, *figure.options}
@@ -68,7 +78,7 @@ def test_entry_is_complete(figure):
 
 def test_headings_are_unique_and_begin_with_a_capital():
     headings = [figure.heading for figure in FIGURES.values()]
-    assert len(set(headings)) == len(headings) == 28
+    assert len(set(headings)) == len(headings) == 29
     assert FIGURES["umap"].heading == "UMAP of T cells"
     assert FIGURES["study"].heading == "Study flow and donors"
     assert [h for h in headings if h[0] != h[0].upper()] == []

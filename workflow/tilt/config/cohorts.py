@@ -5,7 +5,7 @@ import shutil
 from collections import defaultdict
 from pathlib import Path
 
-from tilt.config import covariates, designs, jobs, names, unused
+from tilt.config import covariates, designs, jobs, names, receptors, unused
 from tilt.config.messages import nearest, no_column, problem
 from tilt.config.user_files import check_cells, read_table
 from tilt.core import numerals
@@ -101,6 +101,8 @@ def sample_sheet(cohort: dict, path: Path) -> tuple[list[dict], list[str], list[
     if typed and not layouts.columns_needed(cohort, columns):
         found += _same_files(cohort, path, numbered) + _raw_files(cohort, path, numbered)
         found += _fetched_files(cohort, path, numbered)
+        more, told = receptors.check(cohort, path, numbered)
+        found, notes = found + more, notes + told
         if not ({"simulated", "retrieve"} & set(cohort)):
             found += unused.matrices(cohort, path, numbered) + unused.copies(cohort, path, numbered)
     return rows, found, notes
@@ -264,13 +266,13 @@ def _raw_files(cohort: dict, path: Path, rows: list) -> list[str]:
     found, lost = [], []
     for number, row in rows:
         try:
-            files = layouts.sample_files(cohort, row)
+            files = layouts.all_files(cohort, row)
         except layouts.LayoutError as error:
             if cohort["format"] in layouts.WHOLE_COHORT:
                 return [problem(cohort["path"], "file", str(error))]
             found.append(problem(path, f"line {number} (sample {row.get('sample')})", str(error)))
             continue
-        gone = [file for file in files.values() if not Path(file).is_file()]
+        gone = [file for file in files if not Path(file).is_file()]
         if gone:
             lost.append((number, row, gone))
     if lost and cohort["format"] in layouts.WHOLE_COHORT:
@@ -303,7 +305,7 @@ def _fetched_files(cohort: dict, path: Path, rows: list) -> list[str]:
     fix = f"name the file as it is called in {cohort['folder']}"
     for number, row in rows:
         try:
-            files = layouts.sample_files(cohort, row).values()
+            files = layouts.all_files(cohort, row)
         except layouts.LayoutError as error:
             found.append(problem(path, f"line {number} (sample {row.get('sample')})", str(error)))
             continue

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from tilt.config.user_files import read_yaml
 from tilt.core import machine
-from tilt.core.terms import FILE_COLUMNS, WORKING_SET
+from tilt.core.terms import FILE_COLUMNS, RECEPTORS_COLUMN, WORKING_SET
 from tilt.io import layouts
 
 SHARED_FROM = 12  # samples of a cohort from which on they share jobs
@@ -39,7 +39,7 @@ def row_of(cohort: Mapping, sample: str) -> dict[str, str]:
     """
     row = next(row for row in cohort["samples"] if row["sample"] == sample)
     match = (cohort.get("cell_table") or {}).get("match") or {}
-    used = {*UNIT, *FILE_COLUMNS, cohort.get("batch"), *match.values()}
+    used = {*UNIT, *FILE_COLUMNS, cohort.get("batch"), *match.values()} - {RECEPTORS_COLUMN}
     row = {name: value for name, value in row.items() if name in used}
     return row | {"path": f"{sample}.h5ad"} if cohort["format"] == "h5ad" else row
 
@@ -65,6 +65,26 @@ def raw_files(cohort: Mapping, sample: str) -> list[str]:
     if "retrieve" in cohort:
         return [f"results/{cohort['name']}/retrieved.tsv"]
     return list(layouts.sample_files(cohort, row_of(cohort, sample)).values())
+
+
+def with_receptors(cohort: Mapping) -> bool:
+    """Whether some sample of a cohort whose cells are here names a table of its receptors."""
+    return has_cells(cohort) and any(row.get(RECEPTORS_COLUMN) for row in cohort["samples"])
+
+
+def receptor_files(cohort: Mapping) -> dict[str, str]:
+    """Tables of receptors by sample, of those that have one."""
+    named = {row["sample"]: layouts.receptor_file(cohort, row) for row in cohort["samples"]}
+    return {sample: path for sample, path in named.items() if path}
+
+
+def receptor_inputs(cohort: Mapping) -> list[str]:
+    """Tables of receptors, or what stands for files that the run itself brings."""
+    if "simulated" in cohort:
+        return [cohort["folder"]]
+    if "retrieve" in cohort:
+        return [f"results/{cohort['name']}/retrieved.tsv"]
+    return sorted(set(receptor_files(cohort).values()))
 
 
 def present_files(cohort: Mapping, sample: str) -> list[str]:

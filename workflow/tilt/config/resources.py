@@ -8,7 +8,7 @@ from tilt.config import author_words
 from tilt.config.cohorts import few, repeats
 from tilt.config.messages import nearest, problem
 from tilt.config.user_files import check_cells, read_table
-from tilt.core.terms import FLAGS, GROUPS, MEASURED, UNASSIGNED
+from tilt.core.terms import CLONE_MEASURES, FLAGS, GROUPS, MEASURED, UNASSIGNED
 
 ROOT_LABEL = "PBMC"
 RESERVED = (*GROUPS, *FLAGS, UNASSIGNED, "pbmc", "total", *MEASURED)
@@ -144,7 +144,12 @@ def names_used(settings: dict, source: str) -> list[str]:
         ("stats: handling_sets", stats["handling_sets"], sets, "signatures"),
         ("stats: activity_subsets", stats["activity_subsets"], labels | {*GROUPS}, "markers"),
         ("stats: de_subsets", stats["de_subsets"], labels | {*GROUPS}, "markers"),
-        ("stats: secondary", pairs, labels | sets | {*FLAGS}, "markers or signatures"),
+        (
+            "stats: secondary",
+            pairs,
+            labels | sets | {*FLAGS, *CLONE_MEASURES},
+            "markers or signatures",
+        ),
     ]
     found = []
     for where, names, known, table in wanted:

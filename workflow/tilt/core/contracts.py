@@ -15,6 +15,9 @@ from tilt.core.mediator_tables import FACTORS as FACTORS
 from tilt.core.mediator_tables import MEDIATORS as MEDIATORS
 from tilt.core.mediator_tables import PERTURBATION_NULLS as PERTURBATION_NULLS
 from tilt.core.mediator_tables import PERTURBATIONS as PERTURBATIONS
+from tilt.core.receptor_tables import CLONES as CLONES
+from tilt.core.receptor_tables import RECEPTOR_SAMPLES as RECEPTOR_SAMPLES
+from tilt.core.receptor_tables import RECEPTORS as RECEPTORS
 
 _IDENTIFIERS = "cell sample donor cohort batch condition subset quantity"
 # What a figure shows, or a user's sample sheet: identifiers are text, also where all are digits.

@@ -8,7 +8,10 @@ UNIT_KEY = UNIT[1:]  # the same within a cohort
 ABOUT_SAMPLE = ["cohort", "sample", "donor", "condition"]
 
 # Columns of a sample sheet that say where files are, not who the donor is.
+RECEPTORS_COLUMN = "vdj"
+FILE_COLUMNS: tuple[str, ...]
 FILE_COLUMNS = ("sample", "path", "prefix", "matrix", "barcodes", "features", "tags")
+FILE_COLUMNS += (RECEPTORS_COLUMN,)
 
 UNASSIGNED = "unassigned"  # the label of a cell to which none is given
 BRANCH = "level1"  # column of the branch of a T cell (CD4, CD8, MAIT, ...)
@@ -78,6 +81,13 @@ MEASURED = {
     ),
 }
 RATIOS = ("E1", "E2")  # estimators that are log-ratios of counts
+
+# Measures of the clones of a donor in a subset (tilt.donors.clones), and of invariant chains.
+CLONE_EXPANDED, CLONE_GINI, CLONE_D50 = "clone_expanded", "clone_gini", "clone_d50"
+SHARED_CLONES = "clones_in_"  # before the name of the other subset
+MAIT, NKT = "MAIT", "iNKT"  # T cells with an invariant alpha chain
+CHAIN = "_chain"  # behind them: percent of the T cells with an alpha chain
+CLONE_MEASURES = (CLONE_EXPANDED, CLONE_GINI, CLONE_D50, MAIT + CHAIN, NKT + CHAIN)
 
 # Role of a test, declared before the data are seen, in the order of the table.
 PRIMARY, SECONDARY, SENSITIVITY, EXPLORATORY = (

@@ -44,9 +44,10 @@ class Figure:
         get an empty table or dict.
     cohorts
         Cohorts for which the report shows it: those with ``cells``, ``all`` (also those of which
-        only a table of counts is published), ``tagged`` (with antibody tags), ``checked`` (with
-        tags or a map of the authors' labels), ``modeled`` (with a CellTypist model), ``exposed``,
-        ``grouped`` or ``repeated`` (with exposures, further groups, visits).
+        only a table of counts is published), ``tagged`` (with antibody tags), ``sequenced`` (with
+        receptors), ``checked`` (with tags or a map of the authors' labels), ``modeled`` (with a
+        CellTypist model), ``exposed``, ``grouped`` or ``repeated`` (with exposures, further groups,
+        visits).
     columns
         Argument to the constant that lists the columns to be read, the others being left out.
     settings

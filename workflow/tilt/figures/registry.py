@@ -144,6 +144,28 @@ ENTRIES = (
         },
         cohorts="tagged",
     ),
+    Figure(
+        name="receptors",
+        job="plot_receptors",
+        title="clones of T cells by their receptors",
+        category="2 Donors",
+        alt="Dots per donor of the share of expanded cells by subset and condition, a forest of "
+        "effects, clones shared between subsets, and chains read in samples",
+        words="(a) Cells whose clone is there at least twice, of a common number of cells of each "
+        "subset with alpha and beta chain (rarefaction; the number in brackets), each dot a donor, "
+        "bar the median. (b) Difference in percentage points, least squares with HC2, 95% CI. "
+        "Then, by condition, cells whose clone is also among a common number of cells of another "
+        "subset, with mean and 95% t interval; and the share of the T cells of each sample of "
+        "which chains were read. Too many: two beta or three alpha chains, evidence of a doublet; such "
+        "cells are in no clone. p values are not adjusted. n stands in the figure.",
+        draw="figures.receptors.draw",
+        needs={
+            "clones": "clones.tsv",
+            "tests": "tests.tsv",
+            "samples": "receptor_samples.tsv",
+        },
+        cohorts="sequenced",
+    ),
     *registry_designs.ENTRIES,
     Figure(
         name="volcano",

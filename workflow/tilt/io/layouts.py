@@ -7,6 +7,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from tilt.core.terms import RECEPTORS_COLUMN
+
 FORMATS = ("10x_dir", "triplets", "10x_h5", "h5ad", "h5ad_per_sample", "table")
 WHOLE_COHORT = {"h5ad": "h5ad", "composition_table": "composition"}
 # Endings of names: 10x and STARsolo, then alevin-fry, kallisto|bustools, Parse.
@@ -73,6 +75,18 @@ def _tag_files(cohort: Mapping, row: Mapping) -> dict[str, str]:
     return {TAG_ROLES[role]: path for role, path in _directory(folder).items() if role in TAG_ROLES}
 
 
+def receptor_file(cohort: Mapping, row: Mapping) -> str:
+    """The table of receptors of a row of the sheet (column ``vdj``), "" if it has none."""
+    named = row.get(RECEPTORS_COLUMN)
+    return str(Path(cohort.get("folder") or ".") / named) if named not in (None, "", "NA") else ""
+
+
+def all_files(cohort: Mapping, row: Mapping) -> list[str]:
+    """Raw files of a row of the sheet, with that of its receptors; raises LayoutError."""
+    receptors = receptor_file(cohort, row)
+    return [*sample_files(cohort, row).values(), *([receptors] if receptors else [])]
+
+
 def raw_files(cohort: dict) -> list[str]:
     """All raw files of a cohort, each once; ``cohort`` has the rows of its sheet in ``samples``."""
     files = [sample_files(cohort, row).values() for row in cohort["samples"]]
@@ -105,7 +119,7 @@ def files_wanted(cohort: dict) -> list[str]:
 
     Raises LayoutError for a file outside of that folder, which is not fetched.
     """
-    files = {file for row in cohort["samples"] for file in sample_files(cohort, row).values()}
+    files = {file for row in cohort["samples"] for file in all_files(cohort, row)}
     outside = sorted(file for file in files if not within(file, cohort["folder"]))
     if outside:
         raise LayoutError(

@@ -23,6 +23,8 @@ STAGES: dict[str, dict[str, float]] = {
         "normalize_proteins": 2,
         "count_composition": 1.5,
         "count_proteins": 1,
+        "read_receptors": 2,
+        "count_clones": 1,
         "sum_pseudobulk": 2,
         "score_activity": 2,
         "estimate_imbalance": 2,

@@ -29,10 +29,10 @@ from tilt.config import check
 from tilt.core.contracts import PLANTED, TRUE_CELLS
 from tilt.core.terms import ISG_HIGH
 from tilt.simulate import counts as simulate_counts
-from tilt.simulate import further, tags
+from tilt.simulate import further, receptors, tags
 from tilt.simulate import states as simulate_states
 from tilt.simulate.counts import Cells
-from tilt.simulate.world import World, build, stream
+from tilt.simulate.world import World, barcodes, build, stream
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ KEYS = ["genes", "cells", "gene_seed", "n_genes", "n_silent", "n_cells", "depth"
 KEYS += ["dispersion", "batch_sd", "donor_gene_sd", "handling_sd", "background", "identity"]
 KEYS += ["ambient", "doublets", "low_quality", "proliferating_share", "donor_sd", "abundance"]
 KEYS += ["case", "effects", *simulate_states.STATES, "tracking"]
-OPTIONAL = ["protein", "further"]
+OPTIONAL = ["protein", "receptors", "further"]
 TRUTH = [name for name in TRUE_CELLS.columns if name not in ("cell", "sample", "donor")]
 
 
@@ -60,6 +60,8 @@ def read_parameters(path: str | Path) -> dict:
         raise ValueError(f"{path}: missing keys {missing}, unknown keys {unknown}")
     if "protein" in params:
         tags.check(params["protein"])
+    if "receptors" in params:
+        receptors.check(params["receptors"])
     params["genes"] = pd.read_csv(path.parent / params["genes"], sep="\t", comment="#")
     params["cells"] = yaml.safe_load((path.parent / params["cells"]).read_text())
     types = set(params["cells"]["types"])
@@ -97,6 +99,8 @@ def null(params: dict) -> dict:
     flat = {label: 0.0 for label in params["effects"]}
     quiet = {s: {"case": params[s]["control"]} for s in simulate_states.STATES}
     quiet["tracking"] = dict.fromkeys(params["tracking"], 0.0)
+    if "receptors" in params:
+        quiet["receptors"] = {"effects": {}}
     known = {key: value for key, value in params.items() if key != "further"}
     return override(known, effects=flat, **quiet)
 
@@ -175,6 +179,7 @@ def planted(params: dict) -> pd.DataFrame:
     rows.append(("log_ratio", ratio, "shift of ln((Tph + Tfh) / Th22)"))
     rows.append(("log_ratio_tph", only, "shift of ln(Tph / Th22)"))
     rows += [*simulate_states.planted(params), *further.planted(params.get("further", {}))]
+    rows += receptors.planted(params.get("receptors", {}))
     return pd.DataFrame(rows, columns=list(PLANTED.columns))
 
 
@@ -189,7 +194,7 @@ def sample(world: World, params: dict, row: dict | pd.Series, seed: int) -> ad.A
     truth: ``true_lineage``, ``true_subset`` (cell type), ``true_isg_high``,
     ``true_proliferating``, ``true_is_doublet``, ``true_partner`` (type of the second cell),
     ``true_is_low_quality``, ``true_ambient_fraction``; var.index Ensembl ids, var.gene_symbol;
-    obsm["protein"], where the parameters have antibody tags: their counts.
+    obsm["protein"] and uns["contigs"], where the parameters have antibody tags and receptors.
     """
     row = dict(row)
     name, n = str(row["sample"]), int(params["n_cells"])
@@ -206,21 +211,22 @@ def sample(world: World, params: dict, row: dict | pd.Series, seed: int) -> ad.A
     partner = np.full(n, -1)
     partner[first] = np.arange(n, n + doublets)
     types = world.types.index.to_numpy()
-    kind = cells.kind[:n]
+    kind, kinds = cells.kind[:n], types[cells.kind]
     truth = {
         "lineage": world.types["lineage"].to_numpy()[kind],
         "subset": types[kind],
         ISG_HIGH: states[ISG_HIGH][:n],
         "proliferating": states["proliferating"][:n],
         "is_doublet": partner >= 0,
-        "partner": np.where(partner >= 0, types[cells.kind[partner]], ""),
+        "partner": np.where(partner >= 0, kinds[partner], ""),
         "is_low_quality": damaged,
         "ambient_fraction": ambient[:n] / np.maximum(np.asarray(counts.sum(1)).ravel(), 1),
     }
     obs = pd.DataFrame({f"true_{key}": truth[key] for key in TRUTH})
     for position, (key, value) in enumerate(row.items()):
         obs.insert(position, key, value)
-    obs.index = [f"{name}_{code}" for code in _barcodes(n, rng)]
+    codes = barcodes(n, rng)
+    obs.index = [f"{name}_{code}" for code in codes]
     var = pd.DataFrame(
         {"gene_symbol": world.genes["gene"].to_numpy()}, index=world.genes["ensembl"]
     )
@@ -229,10 +235,12 @@ def sample(world: World, params: dict, row: dict | pd.Series, seed: int) -> ad.A
     made = ad.AnnData(X=counts, obs=obs, var=var)
     if "protein" in params:
         signal = tags.levels(params["protein"], params["cells"]["types"])
-        every = tags.draw(params["protein"], signal, types[cells.kind], row, seed)
+        every = tags.draw(params["protein"], signal, kinds, row, seed)
         both = every.iloc[:n].set_axis(obs.index)
         both.iloc[first] += every.iloc[n:].to_numpy()
         made.obsm["protein"] = both
+    if "receptors" in params:
+        made.uns["contigs"] = receptors.of_sample(params, kinds, row, codes, first, seed)
     return made
 
 
@@ -389,12 +397,3 @@ def _soup(
     for label, amount in settings["lysed"].items():
         weights[world.types.index.get_loc(label)] += amount
     return (weights @ world.typical) * factor
-
-
-def _barcodes(n: int, rng: np.random.Generator) -> list[str]:
-    """Distinct (n) 16-base barcodes with the ending 10x gives them."""
-    numbers = rng.choice(4**8, n, replace=n > 4**8).astype(np.int64) * 4**8
-    numbers += rng.integers(0, 4**8, n)
-    digits = (numbers[:, None] >> (2 * np.arange(16))) & 3
-    letters = np.frombuffer(b"ACGT", dtype="S1")[digits]
-    return [code.decode() + "-1" for code in letters.view("S16").ravel()]

@@ -248,3 +248,12 @@ def stream(seed: int, *names: str) -> np.random.Generator:
     """Random numbers that depend on the seed and on names only, never on the order of calls."""
     key = [int.from_bytes(str(name).encode(), "little") for name in names]
     return np.random.default_rng(np.random.SeedSequence([int(seed), *key]))
+
+
+def barcodes(n: int, rng: np.random.Generator) -> list[str]:
+    """Distinct (n) 16-base barcodes with the ending 10x gives them."""
+    numbers = rng.choice(4**8, n, replace=n > 4**8).astype(np.int64) * 4**8
+    numbers += rng.integers(0, 4**8, n)
+    digits = (numbers[:, None] >> (2 * np.arange(16))) & 3
+    letters = np.frombuffer(b"ACGT", dtype="S1")[digits]
+    return [code.decode() + "-1" for code in letters.view("S16").ravel()]

@@ -11,6 +11,7 @@ from scipy import io as scipy_io
 from scipy import sparse
 
 from tilt.core import tables
+from tilt.core.terms import RECEPTORS_COLUMN
 from tilt.simulate.cohort import TRUTH
 
 LEVEL = 1  # gzip level: raw files are read once
@@ -79,6 +80,9 @@ def write_cohort(
             write_triplet(adata, folder / row["prefix"])
             if number == 0:
                 write_genes(adata.var, folder / "genes.tsv.gz")
+        if "contigs" in adata.uns and row.get(RECEPTORS_COLUMN):
+            with tables.atomic(folder / row[RECEPTORS_COLUMN]) as part:
+                adata.uns["contigs"].to_csv(part, index=False)
         truth.append(cell_truth(adata.obs))
     return pd.concat(truth, ignore_index=True)
 

@@ -18,11 +18,13 @@ def compare(
     activity: pd.DataFrame | None,
     confusion: pd.DataFrame | None = None,
     proteins: pd.DataFrame | None = None,
+    clones: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Tests of everything that was measured per donor (:func:`tilt.stats.contrast.run`).
 
     ``confusion``: expected_confusion.tsv; None for tables of counts, whose labels are not tilt's.
     ``proteins``: cells of both poles by their proteins, in cohorts with antibody tags.
+    ``clones``: measures of clones by donor and subset, in cohorts with receptors.
     """
     poles = {
         "E1": imbalance.pole_counts(counted, settings.poles),
@@ -31,7 +33,7 @@ def compare(
     if proteins is not None:
         poles[PROTEIN_AXIS] = proteins
     mistakes = None if confusion is None else corrected.mistakes(confusion, settings.poles)
-    return contrast.run(donors, tests, counted, imbalances, activity, poles, mistakes)
+    return contrast.run(donors, tests, counted, imbalances, activity, poles, mistakes, clones)
 
 
 def study(

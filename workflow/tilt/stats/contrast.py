@@ -24,6 +24,7 @@ import pandas as pd
 
 from tilt.core.contracts import TESTS
 from tilt.core.terms import (
+    CLONE_GINI,
     EXPLORATORY,
     MAIN_METHODS,
     MEASURED,
@@ -51,10 +52,11 @@ from tilt.stats import (
 )
 from tilt.stats.compared import Compared, DesignCache, Plan
 from tilt.stats.methods import LOG_ODDS
-from tilt.stats.readable import LOG2, RATIO
+from tilt.stats.readable import LOG2, POINTS, RATIO
 
 log = logging.getLogger(__name__)
 
+GINI = "Gini index"  # unit of the inequality of clones
 LABELED = "E1"  # the estimator that counts labels
 NOT_TESTED = "not_tested"  # method of a declared quantity that the cohort does not have
 
@@ -129,6 +131,7 @@ def run(
     activities: pd.DataFrame | None = None,
     pole_counts: dict[str, pd.DataFrame] | None = None,
     mistakes: corrected.Mistakes | None = None,
+    clones: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Test everything a cohort has; the only step that reads which donor is a case.
 
@@ -142,6 +145,8 @@ def run(
         For E1, E2 and E4: units with n_tph and n_th22, for the pseudocount-free ratio.
     mistakes
         Of the labels, for E1 corrected for them; None where they are not known.
+    clones
+        clones.tsv of a cohort with receptors.
 
     Returns
     -------
@@ -187,6 +192,12 @@ def run(
         for (subset, name), rows in activities.groupby(["subset", "signature"], sort=True):
             declared = (name, subset) in (*plan.secondary, primary)
             keep(value(designs, rows, LOG2, declared), name, subset)
+    if clones is not None:
+        mine = units.rows_of(clones, donors)
+        for (subset, name), rows in mine.groupby(["subset", "measure"], sort=True):
+            unit = GINI if name == CLONE_GINI else POINTS
+            declared = (name, subset) in (*plan.secondary, primary)
+            keep(value(designs, rows, unit, declared), name, subset)
     found = {(r["quantity"], r["denominator"]) for r in out}
     for quantity, denominator in [*plan.secondary, *([primary] if primary else [])]:
         if (quantity, denominator) not in found:

@@ -1,0 +1,123 @@
+"""T-cell receptors: expansion of clones by subset and condition, sharing, and what was read."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tilt.core.terms import CLONE_EXPANDED, GROUPS, SHARED_CLONES, UNIT_KEY
+from tilt.figures import composition, forest, strips, style
+from tilt.figures.names import DARK, CohortLabel, pretty, subset_order
+from tilt.figures.registry import title
+from tilt.stats.readable import SCALES
+
+TITLE = title("receptors")
+READ = {  # column of receptor_samples.tsv: what its share of the T cells is called
+    "n_t_alpha": "alpha",
+    "n_t_beta": "beta",
+    "n_t_both": "both",
+    "n_t_many": "too many",
+}
+EFFECTS = ["quantity", "denominator", "effect", "ci_low", "ci_high", "p", "unit", *SCALES]
+EFFECTS += ["n_case", "n_control", "method", "covariates", "estimable", "reason"]
+
+
+def draw(
+    clones: pd.DataFrame, tests: pd.DataFrame, samples: pd.DataFrame, cohort: CohortLabel
+) -> tuple[Figure, pd.DataFrame]:
+    """Expanded cells by subset with the effect of condition, shared clones, chains by sample.
+
+    Parameters: clones.tsv, tests.tsv and receptor_samples.tsv of the cohort.
+    """
+    clones = cohort.own(clones)
+    rows = clones[clones["measure"] == CLONE_EXPANDED]
+    shown = rows[rows["estimable"]].assign(percent=rows["value"])
+    if shown.empty:
+        reasons = [r for r in rows["reason"] if isinstance(r, str) and r]
+        why = reasons[0] if reasons else "no cell has a receptor"
+        return style.sentence(cohort, TITLE, f"No clones can be measured: {why}.")
+    have = set(shown["subset"])
+    order = [*(g for g in GROUPS[::-1] if g in have), *subset_order(have - set(GROUPS))]
+    at = pd.Series(range(len(order)), order)
+    above = 4.6 * len(order) + 20
+    fig = style.figure(cohort, TITLE, "double", above + 72)
+    top, bottom = style.stacked(fig, above, 58)
+    found = forest.main(tests[tests["quantity"] == CLONE_EXPANDED])
+    found = found[found["denominator"].isin(order)]
+    found = found.assign(y=found["denominator"].map(at))
+    left, middle, side = top.subplots(1, 3, width_ratios=(1.4, 1, 0.9), sharey=True)
+    donors = clones.drop_duplicates(UNIT_KEY)["condition"].value_counts().to_dict()
+    composition.points(left, shown, at, cohort, sum(donors.values()))
+    depth = shown.groupby("subset")["depth"].first()
+    left.set_yticks(at, [f"{pretty(name)} ({depth[name]:,})" for name in order])
+    left.tick_params(axis="y", length=0)
+    for y in at[::2]:
+        left.axhspan(y - 0.5, y + 0.5, color="#F6F6F6", lw=0, zorder=-1)
+    style.scale(left, "sqrt")
+    left.set_xlabel("cells of clones drawn twice or more (%)")
+    left.set_ylim(len(order) - 0.4, -0.6)
+    style.mark(left, "a", "each dot a donor; in brackets: cells drawn of each")
+    forest.draw(middle, side, found)
+    middle.set_xlabel("effect (percentage points)")
+    middle.tick_params(labelleft=False)
+    style.mark(middle, "b", f"{cohort.case} − {cohort.control}, 95% CI")
+    shared = _shared(bottom, clones, tests, cohort, samples)
+    fig.legend(handles=style.arm_handles(cohort, donors), loc="outside lower left", ncols=2)
+    parts = [rows.assign(panel="a"), found[EFFECTS].assign(panel="b"), shared]
+    table = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    return fig, table[["panel", *[c for c in table if c != "panel"]]]
+
+
+def _shared(
+    fig: Figure,
+    clones: pd.DataFrame,
+    tests: pd.DataFrame,
+    cohort: CohortLabel,
+    samples: pd.DataFrame,
+) -> pd.DataFrame:
+    """Panels of shared clones, one a pair of subsets, and of the chains of samples; their table."""
+    rows = clones[clones["measure"].str.startswith(SHARED_CLONES)]
+    pairs = list(rows[["subset", "measure"]].drop_duplicates().itertuples(index=False, name=None))
+    axes = fig.subplots(1, len(pairs) + 1, squeeze=False)[0]
+    for letter, ax, (subset, measure) in zip("cdefg", axes, pairs, strict=False):
+        mine = rows[(rows["subset"] == subset) & (rows["measure"] == measure)]
+        other = measure.removeprefix(SHARED_CLONES)
+        style.mark(ax, letter)
+        if not mine["estimable"].any():
+            strips.not_estimable(ax, mine["reason"].mode().iloc[0], 22)
+            continue
+        strips.two_arms(ax, mine, cohort)
+        depth = mine["depth"].iloc[0]
+        words = f"{pretty(subset)} cells whose clone
+is among {depth} {pretty(other)} (%)"
+        ax.set_ylabel(words)
+        _above(ax, strips.test_text(_tests(tests, measure, subset)))
+    last = axes[-1]
+    style.mark(last, "cdefg"[len(pairs)], f"chains read, n = {len(samples)} samples")
+    _chains(last, samples)
+    read = samples[["sample", "donor", "condition", "n_t", *READ]]
+    return pd.concat([rows.assign(panel="shared"), read.assign(panel="chains")], ignore_index=True)
+
+
+def _tests(tests: pd.DataFrame, quantity: str, denominator: str) -> pd.DataFrame:
+    inside = (tests["quantity"] == quantity) & (tests["denominator"] == denominator)
+    return forest.main(tests[inside])
+
+
+def _above(ax: Axes, text: str) -> None:
+    """Write a result into a panel, with room for it."""
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high + 0.3 * (high - low))
+    ax.text(0.5, 1, text, transform=ax.transAxes, fontsize=6, va="top", ha="center", color=DARK)
+
+
+def _chains(ax: Axes, samples: pd.DataFrame) -> None:
+    """Percent of the T cells of each sample that have an alpha, a beta chain, both, too many."""
+    with_any = samples[samples["n_t"] > 0]
+    for place, column in enumerate(READ):
+        percent = (100 * with_any[column] / with_any["n_t"]).to_numpy()
+        x = place + style.swarm(percent, 0.25)
+        ax.scatter(x, percent, s=6, color=DARK, lw=0, alpha=0.6)
+    ax.set_xticks(range(len(READ)), READ.values())
+    ax.set_xlim(-0.5, len(READ) - 0.5)
+    ax.set_ylim(bottom=0)
+    ax.set_ylabel("T cells of a sample (%)")
