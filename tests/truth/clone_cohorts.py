@@ -23,20 +23,22 @@ def parameters(**changes) -> dict:
     return params | {"receptors": params["receptors"] | changes}
 
 
-def draw(params: dict, people: pd.DataFrame, seed: int, path) -> tuple[pd.DataFrame, pd.DataFrame]:
+def draw(
+    params, people: pd.DataFrame, seed: int, path, kinds=KINDS
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """True labels of T cells, and their receptors as they are read from files."""
     row = MARKERS.set_index("label")
     cells, parts = [], []
     for person in people.to_dict("records"):
         rng = stream(seed, "cells", person["donor"])
-        n = {kind: int(rng.poisson(mean)) for kind, mean in KINDS.items()}
-        kinds = np.repeat(list(n), list(n.values())).astype(object)
-        codes = barcodes(len(kinds), rng)
-        made = receptors.of_sample(params, kinds, person, codes, np.array([], int), seed)
+        n = {kind: int(rng.poisson(mean)) for kind, mean in kinds.items()}
+        mine = np.repeat(list(n), list(n.values())).astype(object)
+        codes = barcodes(len(mine), rng)
+        made = receptors.of_sample(params, mine, person, codes, np.array([], int), seed)
         made.to_csv(path, index=False)
         chains, _, _ = reader.read(path, person["sample"])
         parts.append(chains.assign(cell=person["sample"] + "_" + chains["cell"]))
-        part = pd.DataFrame({"subset": kinds}, index=[f"{person['sample']}_{c}" for c in codes])
+        part = pd.DataFrame({"subset": mine}, index=[f"{person['sample']}_{c}" for c in codes])
         cells.append(part.assign(donor=person["donor"], condition=person["condition"]))
     labels = pd.concat(cells)
     labels["level1"] = labels["subset"].map({k: taxonomy.branch(MARKERS, k) for k in KINDS})
@@ -45,10 +47,10 @@ def draw(params: dict, people: pd.DataFrame, seed: int, path) -> tuple[pd.DataFr
     return labels.assign(look_alike=""), found
 
 
-def measured(params: dict, people: pd.DataFrame, seed: int, path) -> pd.DataFrame:
+def measured(params, people: pd.DataFrame, seed: int, path, kinds=KINDS) -> pd.DataFrame:
     """clones.tsv of a cohort whose labels are the true ones."""
-    labels, found = draw(params, people, seed, path)
-    return clones.measure(labels, found, people, list(KINDS), seed)
+    labels, found = draw(params, people, seed, path, kinds)
+    return clones.measure(labels, found, people, list(kinds), seed)
 
 
 def compared(table: pd.DataFrame, people: pd.DataFrame, measure: str, subset: str) -> dict:

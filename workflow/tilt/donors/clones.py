@@ -67,7 +67,7 @@ def expanded(sizes: np.ndarray, depth: int) -> float:
     able = rest >= depth - 1
     logs = np.log(sizes[able]) + _log_choose(rest[able], depth - 1)
     alone = np.exp(logs - _log_choose(np.array(total), depth)).sum()
-    return float(100 * (1 - alone / depth))
+    return float(max(100 * (1 - alone / depth), 0.0))
 
 
 def gini(sizes: np.ndarray) -> float:

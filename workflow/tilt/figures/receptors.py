@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tilt.core.terms import CLONE_EXPANDED, GROUPS, SHARED_CLONES, UNIT_KEY
+from tilt.core.text import count
 from tilt.figures import composition, forest, strips, style
 from tilt.figures.names import DARK, CohortLabel, pretty, subset_order
 from tilt.figures.registry import title
@@ -12,10 +13,10 @@ from tilt.stats.readable import SCALES
 
 TITLE = title("receptors")
 READ = {  # column of receptor_samples.tsv: what its share of the T cells is called
-    "n_t_alpha": "alpha",
-    "n_t_beta": "beta",
+    "n_t_alpha": "α",
+    "n_t_beta": "β",
     "n_t_both": "both",
-    "n_t_many": "too many",
+    "n_t_many": "more",
 }
 EFFECTS = ["quantity", "denominator", "effect", "ci_low", "ci_high", "p", "unit", *SCALES]
 EFFECTS += ["n_case", "n_control", "method", "covariates", "estimable", "reason"]
@@ -30,7 +31,8 @@ def draw(
     """
     clones = cohort.own(clones)
     rows = clones[clones["measure"] == CLONE_EXPANDED]
-    shown = rows[rows["estimable"]].assign(percent=rows["value"])
+    shown = rows[rows["estimable"]].copy()
+    shown["percent"] = shown["value"]
     if shown.empty:
         reasons = [r for r in rows["reason"] if isinstance(r, str) and r]
         why = reasons[0] if reasons else "no cell has a receptor"
@@ -55,7 +57,7 @@ def draw(
     style.scale(left, "sqrt")
     left.set_xlabel("cells of clones drawn twice or more (%)")
     left.set_ylim(len(order) - 0.4, -0.6)
-    style.mark(left, "a", "each dot a donor; in brackets: cells drawn of each")
+    style.mark(left, "a", "each dot a donor (cells drawn)")
     forest.draw(middle, side, found)
     middle.set_xlabel("effect (percentage points)")
     middle.tick_params(labelleft=False)
@@ -85,14 +87,17 @@ def _shared(
         if not mine["estimable"].any():
             strips.not_estimable(ax, mine["reason"].mode().iloc[0], 22)
             continue
+        if not mine["value"].max() > 0:
+            n = count(int(mine["estimable"].sum()), "donor")
+            style.say(ax, f"{pretty(subset)} and {pretty(other)} share no clone in {n}", 24)
+            continue
         strips.two_arms(ax, mine, cohort)
         depth = mine["depth"].iloc[0]
-        words = f"{pretty(subset)} cells whose clone
-is among {depth} {pretty(other)} (%)"
+        words = f"{pretty(subset)} cells whose clone\nis among {depth} {pretty(other)} (%)"
         ax.set_ylabel(words)
         _above(ax, strips.test_text(_tests(tests, measure, subset)))
     last = axes[-1]
-    style.mark(last, "cdefg"[len(pairs)], f"chains read, n = {len(samples)} samples")
+    style.mark(last, "cdefg"[len(pairs)], f"chains, {count(len(samples), 'sample')}")
     _chains(last, samples)
     read = samples[["sample", "donor", "condition", "n_t", *READ]]
     return pd.concat([rows.assign(panel="shared"), read.assign(panel="chains")], ignore_index=True)

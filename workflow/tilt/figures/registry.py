@@ -156,7 +156,7 @@ ENTRIES = (
         "bar the median. (b) Difference in percentage points, least squares with HC2, 95% CI. "
         "Then, by condition, cells whose clone is also among a common number of cells of another "
         "subset, with mean and 95% t interval; and the share of the T cells of each sample of "
-        "which chains were read. Too many: two beta or three alpha chains, evidence of a doublet; such "
+        "which chains were read. More: two beta or three alpha chains, evidence of a doublet; such "
         "cells are in no clone. p values are not adjusted. n stands in the figure.",
         draw="figures.receptors.draw",
         needs={
