@@ -84,6 +84,13 @@ rule explore_specifications:
                 markers=MARKERS,
             )
         ),
+        unpack(
+            only(
+                TAGGED,
+                proteins="results/{cohort}/protein_counts.tsv",
+                levels="results/{cohort}/proteins.h5ad",
+            )
+        ),
         composition="results/{cohort}/composition.tsv",
         imbalance="results/{cohort}/imbalance.tsv",
         signatures=CONFIG["resources"]["signatures"],

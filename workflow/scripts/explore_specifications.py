@@ -12,7 +12,7 @@ def main(snakemake: Any) -> None:
     import anndata as ad
 
     from tilt.core import tables
-    from tilt.donors import units
+    from tilt.donors import protein_axis, units
     from tilt.genes import tables as gene_tables
     from tilt.io import store
     from tilt.stages import comparison
@@ -22,12 +22,15 @@ def main(snakemake: Any) -> None:
     samples = snakemake.params.samples
     everyone = units.donors_table(samples, snakemake.wildcards.cohort)
     donors = plan.arms_of(everyone, about)
-    cells = scores = markers = None
+    cells = scores = markers = proteins = None
     if given("scores"):
         obs, labels = store.open_store(given("counts")).obs, tables.read(given("labels"))
         cells = units.labeled_cells(obs, labels, samples)
         scores = tables.read(given("scores"))
         markers = gene_tables.read_markers(*given("markers"))
+    if given("proteins"):
+        levels = store.read_layer(given("levels"), "aligned", protein_axis.NEEDED)
+        proteins = tables.read(given("proteins")), levels
     study = comparison.study(
         donors,
         plan.plan_of(snakemake.params.stats, about, donors, snakemake.params.seed),
@@ -40,6 +43,7 @@ def main(snakemake: Any) -> None:
         scores,
         markers,
         everyone,
+        proteins,
     )
     log.info("every other way to measure the imbalance, then random gene sets")
     imbalances = tables.read(snakemake.input.imbalance)

@@ -7,6 +7,7 @@ for neither.
 """
 
 import logging
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -27,15 +28,18 @@ GATES = {"tph": {"PD-1": HIGH, "ICOS": POSITIVE}, "th22": {"CD96": HIGH}}
 NEEDED = tuple(protein for gate in GATES.values() for protein in gate)
 
 
-def gates(aligned: pd.DataFrame, donor: np.ndarray) -> pd.DataFrame:
+Gates = Mapping[str, Mapping[str, float]]  # pole -> protein -> quantile
+
+
+def gates(aligned: pd.DataFrame, donor: np.ndarray, rules: Gates = GATES) -> pd.DataFrame:
     """Cells inside the gate of each pole (bool; columns tph, th22).
 
     ``aligned``: memory CD4 cells x proteins, all of ``NEEDED`` among them; a cell that lacks one of
-    them is in no gate and moves no cut.
+    them is in no gate and moves no cut. ``rules``: other gates than those of E4.
     """
     known = aligned[list(NEEDED)].notna().all(axis=1).to_numpy()
     out = {}
-    for pole, proteins in GATES.items():
+    for pole, proteins in rules.items():
         inside = known.copy()
         for protein, quantile in proteins.items():
             values = aligned[protein].to_numpy(float)
@@ -70,9 +74,21 @@ def counts(aligned: pd.DataFrame, cells: pd.DataFrame, units: pd.DataFrame) -> p
         reason = f"no antibody against {listed(absent)} in this cohort"
         zero = dict.fromkeys(("n_cells", "n_tph", "n_th22", "n_both"), 0)
         return table.assign(**zero, reason=reason)
-    memory = aligned.loc[inside]
-    who = cells.loc[inside, UNIT_KEY].astype(str)
-    found = gates(memory, who["donor"].to_numpy())
+    table = gated(aligned.loc[inside, list(NEEDED)], cells.loc[inside, UNIT_KEY], table)
+    key = pd.MultiIndex.from_frame(table[UNIT_KEY])
+    table["reason"] = _reasons(aligned, cells, key, table["n_cells"].to_numpy())
+    return table[list(PROTEIN_COUNTS.columns)]
+
+
+def gated(
+    memory: pd.DataFrame, who: pd.DataFrame, table: pd.DataFrame, rules: Gates = GATES
+) -> pd.DataFrame:
+    """``table`` (a row a unit) with its memory CD4 cells, those of each pole, and of both.
+
+    ``memory``: memory CD4 cells x ``NEEDED``; ``who``: donor and condition of each.
+    """
+    who = who.astype(str)
+    found = gates(memory, who["donor"].to_numpy(), rules)
     both = found["tph"] & found["th22"]
     one = pd.DataFrame(
         {
@@ -84,9 +100,9 @@ def counts(aligned: pd.DataFrame, cells: pd.DataFrame, units: pd.DataFrame) -> p
     )
     key = pd.MultiIndex.from_frame(table[UNIT_KEY])
     sums = one.groupby([who[name].to_numpy() for name in UNIT_KEY]).sum().reindex(key)
+    table = table.copy()
     table[list(one)] = sums.fillna(0).astype(int).to_numpy()
-    table["reason"] = _reasons(aligned, cells, key, table["n_cells"].to_numpy())
-    return table[list(PROTEIN_COUNTS.columns)]
+    return table
 
 
 def _reasons(
@@ -110,7 +126,16 @@ def _reasons(
 
 
 def beside(imbalances: pd.DataFrame, counted: pd.DataFrame, min_cells: int) -> pd.DataFrame:
-    """The table of imbalances with the rows of E4 below; it never leads.
+    """The table of imbalances with the rows of E4 below (:func:`axis_rows`); it never leads."""
+    rows = axis_rows(counted, min_cells)
+    lost = int((~rows["estimable"]).sum())
+    log.info("%s: estimable in %d of %d donors", PROTEIN_AXIS, len(rows) - lost, len(rows))
+    joined = pd.concat([imbalances, rows.assign(leads=False)], ignore_index=True)
+    return joined.reindex(columns=list(IMBALANCE.columns))
+
+
+def axis_rows(counted: pd.DataFrame, min_cells: int) -> pd.DataFrame:
+    """E4 of every unit, with the reason where there is none.
 
     ``counted`` of :func:`counts`; ``min_cells``: memory CD4 cells with all antibodies that a donor
     needs.
@@ -119,7 +144,4 @@ def beside(imbalances: pd.DataFrame, counted: pd.DataFrame, min_cells: int) -> p
     whole = told.iloc[0] if len(counted) and (told == told.iloc[0]).all() else ""
     rows = imbalance.ratio_rows(counted, PROTEIN_AXIS, min_cells, whole)
     rows["reason"] = np.where(told != "", told, rows["reason"])
-    lost = int((~rows["estimable"]).sum())
-    log.info("%s: estimable in %d of %d donors", PROTEIN_AXIS, len(rows) - lost, len(rows))
-    joined = pd.concat([imbalances, rows.assign(leads=False)], ignore_index=True)
-    return joined.reindex(columns=list(IMBALANCE.columns))
+    return rows

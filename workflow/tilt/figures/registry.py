@@ -208,8 +208,8 @@ ENTRIES = (
         title="robustness of the imbalance",
         category="3 Specifications",
         alt="Effects of all specifications in order of size, and the random-set null",
-        words="(a to c) The same difference measured in every other reasonable way, in order "
-        "of size, with 95% CI; the declared way is the dark diamond. (d) The pseudobulk axis "
+        words="The same difference measured in every other reasonable way, by estimator in order "
+        "of size, with 95% CI; the declared way is the dark diamond. Last: the pseudobulk axis "
         "with random pairs of gene sets matched for expression, by their t; the line is the "
         "observed one.",
         caption="report.captions.robustness",

@@ -7,13 +7,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tilt.core.terms import PROTEIN_AXIS
 from tilt.core.text import number
 from tilt.figures import forest, style
 from tilt.figures.names import CASE_COLOR, DARK, NAMES, CohortLabel, p_text, pretty
 from tilt.figures.registry import title
 
 TITLE = title("robustness")
-COLORS = {"E1": "#0072B2", "E2": "#009E73", "E3": "#D55E00"}
+COLORS = {"E1": "#0072B2", "E2": "#009E73", "E3": "#D55E00", PROTEIN_AXIS: "#CC79A7"}
 
 
 def draw(
@@ -38,7 +39,7 @@ def draw(
     fig = style.figure(cohort, TITLE, "double", height * shrink + 58)
     upper, lower = style.stacked(fig, height * shrink, 46)
     axes = upper.subplots(len(groups), 2, width_ratios=(1, 0.8), height_ratios=sizes, squeeze=False)
-    for line, (letter, name) in enumerate(zip("abc", groups, strict=False)):
+    for line, (letter, name) in enumerate(zip("abcd", groups, strict=False)):
         mine = curve[curve["estimator"] == name]
         failed = int((~forest.estimable(mine)).sum())
         panel(axes[line][0], axes[line][1], groups[name], name, cohort, 6 * max(shrink, 0.75))
@@ -47,7 +48,7 @@ def draw(
     ax, note = lower.subplots(1, 2, width_ratios=(1, 0.8))
     note.set_axis_off()
     if len(random) and (random["draw"] > 0).sum() >= 20:
-        null_panel(ax, note, random, "abcd"[len(groups)])
+        null_panel(ax, note, random, "abcde"[len(groups)])
     else:
         text = "No random gene sets were drawn, as the pseudobulk axis (E3) is not estimable."
         style.say(ax, text, 60)

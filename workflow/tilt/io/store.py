@@ -7,7 +7,7 @@ one on its way in.
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -228,6 +228,16 @@ def read_part(path: str | Path, part: str) -> pd.DataFrame | sparse.csr_matrix:
     """One part (obs, var or X) of a sample object, without the others."""
     with h5py.File(path) as file:
         return ad.io.read_elem(file[part])
+
+
+def read_layer(path: str | Path, layer: str, names: Sequence[str]) -> pd.DataFrame:
+    """Some columns of a dense layer of an h5ad (cells x those of ``names`` that it has)."""
+    with h5py.File(path) as file:
+        cells, columns = (ad.io.read_elem(file[part]).index for part in ("obs", "var"))
+        at = [int(place) for place in columns.get_indexer(list(names)) if place >= 0]
+        values = [file["layers"][layer][:, place] for place in at]
+    found = dict(zip(columns[at], values, strict=True))
+    return pd.DataFrame(found, index=cells)
 
 
 def open_store(path: str | Path) -> Store:

@@ -5,7 +5,7 @@ import pandas as pd
 
 from tilt.cells import groups
 from tilt.core.terms import POLE_FLAGS, PROTEIN_AXIS, UNIT_KEY, WORKING_SET
-from tilt.donors import composition, imbalance
+from tilt.donors import composition, imbalance, units
 from tilt.stats import contrast, corrected, plan, specifications
 
 
@@ -48,15 +48,22 @@ def study(
     scores: pd.DataFrame | None = None,
     markers: pd.DataFrame | None = None,
     everyone: pd.DataFrame | None = None,
+    proteins: tuple[pd.DataFrame, pd.DataFrame] | None = None,
 ) -> specifications.CohortInputs:
     """What the specifications of a cohort work on.
 
     ``bulk`` to ``markers`` are None for tables of counts. ``cells``: labels with donor and
     condition (:func:`tilt.donors.units.labeled_cells`); ``scores``: cell, tph_score, th22_score,
     and the probability of labels of ``markers``. ``everyone``: donors with those of groups that
-    are not compared here, where there are any; they were measured together.
+    are not compared here, where there are any; they were measured together. ``proteins``:
+    protein_counts.tsv, and levels above background (cells x proteins) in the order of ``cells``.
     """
-    shares = None
+    shares = gated = None
+    if proteins is not None and cells is not None:
+        counts, levels = proteins
+        inside = groups.working_set(cells)
+        memory = cells.loc[inside, UNIT_KEY].join(levels.loc[inside])
+        gated = specifications.Proteins(units.rows_of(counts, donors), memory)
     if cells is not None and scores is not None:
         probable = []
         if markers is not None and "own_subset" not in cells:  # tilt's own labels lead
@@ -78,4 +85,5 @@ def study(
         detectability,
         plan.strata_of(donors if everyone is None else everyone, tests.contrast),
         shares,
+        gated,
     )

@@ -16,18 +16,20 @@ import pandas as pd
 from tilt.cells import groups
 from tilt.core.contracts import RANDOM_SETS, SPECIFICATIONS
 from tilt.core.terms import (
-    ESTIMATORS,
     INTERFERON_SET,
     ISG_HIGH,
+    MEASURED,
     POLE_FLAGS,
     POLES,
+    PROTEIN_AXIS,
     RATIOS,
     UNIT,
     UNIT_KEY,
     WORKING_SET,
 )
 from tilt.donors import activity, imbalance, pseudobulk
-from tilt.stats import contrast, design, inference, methods
+from tilt.stats import contrast, design, inference, methods, protein_specifications
+from tilt.stats.protein_specifications import Proteins
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +53,7 @@ class CohortInputs:
     ``cells``: donor, condition, tph_score, th22_score of the working set, for other thresholds,
     and, where the labels are tilt's own, the probability of each label; ``shares``: typical share
     of each memory CD4 subset among these; ``strata``: strata of every unit, indexed by (donor,
-    condition), for standardizing genes.
+    condition), for standardizing genes; ``proteins``: what E4 is measured from.
     """
 
     donors: pd.DataFrame
@@ -64,6 +66,7 @@ class CohortInputs:
     detectability: pd.DataFrame | None = None
     strata: pd.DataFrame | None = None
     shares: pd.Series | None = None
+    proteins: Proteins | None = None
 
 
 Maker = Callable[[CohortInputs], pd.DataFrame]
@@ -155,7 +158,7 @@ def _choices(cohort: CohortInputs) -> list[tuple[str, str, str, str, Maker]]:
     out: list[tuple[str, str, str, str, Maker]] = []
 
     def add(estimator: str, family: str, name: str, maker: Maker) -> None:
-        out.append((estimator, family, name, ESTIMATORS[estimator].unit, maker))
+        out.append((estimator, family, name, MEASURED[estimator].unit, maker))
 
     labeled = WORKING_SET in set(cohort.composition["denominator"])
     if labeled:
@@ -202,6 +205,10 @@ def _choices(cohort: CohortInputs) -> list[tuple[str, str, str, str, Maker]]:
         depth = common_depth(cohort)
         if depth:
             add("E3", "depth", f"at {depth} counts per donor", partial(axis_table, depth=depth))
+    if cohort.proteins is not None:
+        ways = protein_specifications.choices(cohort.proteins, settings.min_memory_cells, FLOORS)
+        for family, name, maker in ways:
+            add(PROTEIN_AXIS, family, name, maker)
     return out
 
 
@@ -306,9 +313,11 @@ def curve(cohort: CohortInputs, lead: str) -> pd.DataFrame:
             keep(estimator, family, name, _effect(replace(cohort, donors=donors), kept, unit))
         for family, name, other in _adjusted(cohort):
             keep(estimator, family, name, _effect(other, table, unit))
-        if estimator in RATIOS:
+        if estimator in (*RATIOS, PROTEIN_AXIS):
             poles = cohort.settings.poles if estimator == "E1" else POLE_FLAGS
             counts = imbalance.pole_counts(cohort.composition, poles)
+            if estimator == PROTEIN_AXIS and cohort.proteins is not None:
+                counts = cohort.proteins.counts
             counts = counts[table["estimable"].to_numpy()]
             keep(estimator, "model", "logit-normal, no pseudocount", methods.ratio(designs, counts))
             keep(estimator, "model", "donors unweighted", methods.unweighted(designs, table, unit))
