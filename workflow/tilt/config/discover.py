@@ -6,6 +6,7 @@ Nothing is decided here: what is written is completed by the user and checked li
 import re
 from pathlib import Path
 
+from tilt.config import beside_rna
 from tilt.core.text import count, few, safe_name
 from tilt.io.layouts import BARCODES, FEATURES, MATRIX
 
@@ -78,6 +79,8 @@ def discover(path: Path, name: str) -> Found:
         where = {"folder": str(path)}
     else:
         raise NothingFound(f"{path} is neither a folder nor an .h5ad file")
+    beside, seen = beside_rna.look(path, layout | where, rows)
+    guesses += seen
     contrast, told = _contrast(rows)
     visits, more_told = _visits(rows)
     guesses += [*_donors(rows), *told, *more_told]
@@ -95,6 +98,7 @@ def discover(path: Path, name: str) -> Found:
         "covariates": [],
         "strata": [],
         "batch": "batch",
+        **beside,
     }
     guesses.append("cells: pbmc, that is, unsorted blood (t_cells or cd4 if they were sorted)")
     return cohort, rows, guesses
