@@ -11,6 +11,7 @@ from running import ROOT, Workflow
 HEAD = ["sample", "donor", "condition", "batch", "age", "sex", "note", "path"]
 RAW = ("matrix.mtx.gz", "barcodes.tsv.gz", "features.tsv.gz")
 TABLES = ("markers.tsv", "signatures.tsv")
+CONTIGS = "barcode,chain,v_gene,j_gene,productive,cdr3,cdr3_nt\n"
 
 
 def cohort(workflow: Workflow, name: str, **more) -> None:
@@ -87,7 +88,7 @@ def settings(**change):
 
 
 def with_designs(folder):
-    """Columns and settings of designs beyond two arms, and antibody tags, in cohort one."""
+    """Columns and settings of designs beyond two arms, tags and receptors, in cohort one."""
     path = folder / "one.tsv"
     head, *rows = (line.split("\t") for line in path.read_text().splitlines())
     head = [*head[:-1], "sledai", "activity", "visit", head[-1]]
@@ -100,7 +101,10 @@ def with_designs(folder):
         for file in RAW:
             (folder / f"raw/{sample}").mkdir(exist_ok=True)
             (folder / f"raw/{sample}/{file}").write_text(sample)
-    path.write_text("".join("\t".join(row) + "\n" for row in [head, *rows, *later]))
+    lines = [[*head, "vdj"], *([*row, f"{row[-1]}/contigs.csv"] for row in [*rows, *later])]
+    path.write_text("".join("\t".join(row) + "\n" for row in lines))
+    for row in lines[1:]:
+        (folder / "raw" / row[-1]).write_text(CONTIGS)
     asked = {"exposures": ["sledai"], "groups": {"column": "activity"}}
     asked |= {"contrasts": [{"case": "active", "control": "calm"}]}
     asked |= {"visits": {"column": "visit", "order": ["flare", "after"]}}
@@ -262,29 +266,40 @@ CHANGES = {
 
 DESIGNS = {"compare_exposures", "compare_groups", "compare_visits"}
 DRAWN = {"plot_exposures", "plot_groups", "plot_visits"}
-# The same in a cohort with exposures, groups, visits and antibody tags: of the rules of these.
-DESIGN_RULES = DESIGNS | DRAWN | {"normalize_proteins", "count_proteins", "plot_proteins"}
+# The same in a cohort with exposures, groups, visits, antibody tags and receptors: of the rules of
+# these.
+TESTED = {"plot_proteins", "plot_receptors"}  # what is drawn from tests.tsv
+DESIGN_RULES = DESIGNS | DRAWN | TESTED | {"normalize_proteins", "count_proteins"}
+DESIGN_RULES |= {"read_receptors", "count_clones"}
 DESIGN_CHANGES = {
     "nothing": (nothing, set()),
-    "title": (one(title="Another"), DRAWN | {"plot_proteins"}),
+    "title": (one(title="Another"), DRAWN | TESTED),
     "sledai": (cells(2, "sledai", "9"), {"compare_exposures", *DRAWN} - {"plot_visits"}),
     "activity": (cells(1, "activity", "active"), {"compare_groups", *DRAWN} - {"plot_visits"}),
-    "age, a covariate": (cells(1, "age", "55"), DESIGNS | DRAWN | {"plot_proteins"}),
+    "age, a covariate": (cells(1, "age", "55"), DESIGNS | DRAWN | TESTED),
     "another contrast": (
         one(contrasts=[{"case": "calm", "control": "active"}]),
         {"compare_groups", "plot_groups"},
     ),
-    "covariates": (one(covariates=["sex"]), DESIGNS | DRAWN | {"plot_proteins"}),
+    "covariates": (one(covariates=["sex"]), DESIGNS | DRAWN | TESTED),
     "margin": (
         settings(stats={"smallest_effect": {"E1": 0.7}}),
-        {"compare_groups", "plot_groups", "plot_proteins"},  # with E4 of tests.tsv
+        {"compare_groups", "plot_groups", *TESTED},  # with E4 of tests.tsv
     ),
     "permutations": (
         settings(stats={"permutations": 2000}),
-        DESIGNS | DRAWN | {"plot_proteins"},
+        DESIGNS | DRAWN | TESTED,
     ),
     "names of tags": (one(protein={"names": {"anti_X": "PD-1"}}), DESIGN_RULES),
-    "variable genes": (settings(normalize={"n_hvgs": 900}), DESIGN_RULES - {"normalize_proteins"}),
+    "variable genes": (
+        settings(normalize={"n_hvgs": 900}),
+        DESIGN_RULES - {"normalize_proteins", "read_receptors"},
+    ),
+    "receptors of a sample": (
+        lambda folder: (folder / "raw/oneS1/contigs.csv").write_text(CONTIGS + "\n"),
+        DESIGN_RULES - {"normalize_proteins"},
+    ),
+    "a sample without receptors": (cells(2, "vdj", ""), DESIGN_RULES - {"normalize_proteins"}),
 }
 
 
@@ -319,6 +334,12 @@ def test_what_runs_again_of_designs_and_tags(design_plans, name):
     jobs = [job for job in design_plans[name] if job["rule"] in DESIGN_RULES]
     assert {job["cohort"] for job in jobs} <= {"one"}
     assert {job["rule"] for job in jobs} == DESIGN_CHANGES[name][1]
+
+
+def test_samples_are_not_read_again_for_their_receptors(design_plans):
+    for name in ("receptors of a sample", "a sample without receptors"):
+        rules = {job["rule"] for job in design_plans[name]}
+        assert "process_sample" not in rules and "gather_cohort" not in rules
 
 
 @pytest.mark.parametrize("name", CHANGES)
