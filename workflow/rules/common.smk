@@ -41,9 +41,6 @@ CELLS = [name for name, cohort in COHORTS.items() if jobs.has_cells(cohort)]
 TABLES = [name for name in COHORTS if name not in CELLS]
 TAGGED = [name for name in CELLS if COHORTS[name].get("protein")]  # with antibody tags
 
-# with T-cell receptors
-SEQUENCED = [name for name in CELLS if jobs.with_receptors(COHORTS[name])]
-
 
 def own_table(name):
     """A table of tilt's own; as other files, by its place in the working directory if it is there,

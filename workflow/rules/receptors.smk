@@ -1,5 +1,7 @@
 # T-cell receptors, in cohorts whose sheet names them: of each cell, and the clones of each donor.
 
+SEQUENCED = [name for name in CELLS if jobs.with_receptors(COHORTS[name])]
+
 
 rule read_receptors:
     input:

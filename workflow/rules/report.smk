@@ -27,6 +27,7 @@ rule write_report:
             ],
         ),
         designs=DESIGN_TABLES,
+        receptors=expand("results/{cohort}/receptor_samples.tsv", cohort=SEQUENCED),
         cells=expand(
             "results/{cohort}/{file}",
             cohort=CELLS,

@@ -169,7 +169,8 @@ def forget() -> None:
 
 
 def test_digest_of_the_report_sees_captions():
-    assert jobs.caption_modules() == ["tilt.report.captions", "tilt.report.designs"]
+    modules = ["captions", "designs", "receptors"]
+    assert jobs.caption_modules() == [f"tilt.report.{name}" for name in modules]
     assert 'code("write_report", *plots.caption_modules())' in REPORT
 
 

@@ -13,12 +13,12 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from tilt.core.contracts import RECEPTORS
-from tilt.core.terms import MAIT, NKT
 from tilt.io.receptor_columns import ALPHA, BETA
 
 # Chains of a cell at most; 1 % of T cells have two productive beta chains (Padovan 1995,
 # doi:10.1084/jem.181.4.1587), doublets mostly have.
 MOST = {ALPHA: 2, BETA: 1}
+MAIT, NKT = "MAIT", "iNKT"
 # Alpha chains of cells that are restricted by MR1 (Reantragoon 2013, doi:10.1084/jem.20130958) and
 # by CD1d (Dellabona 1994, doi:10.1084/jem.180.3.1171).
 INVARIANT = {

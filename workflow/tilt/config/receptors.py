@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tilt.config.messages import problem
+from tilt.core.terms import RECEPTORS_COLUMN
 from tilt.core.text import count, few
 from tilt.io import layouts, receptor_columns
 
@@ -36,7 +37,9 @@ def check(cohort: Mapping, path: Path, rows: list) -> tuple[list[str], list[str]
         _, lost = receptor_columns.columns(names)
         if lost:
             wrong = f"{file} {receptor_columns.lacking(names, lost)}"
-            found.append(problem(path, where, wrong, row["vdj"], fix=receptor_columns.GIVE))
+            found.append(
+                problem(path, where, wrong, row[RECEPTORS_COLUMN], fix=receptor_columns.GIVE)
+            )
     without = [row.get("sample") for _, row, file in files if not file]
     notes = []
     if without:

@@ -85,9 +85,8 @@ RATIOS = ("E1", "E2")  # estimators that are log-ratios of counts
 # Measures of the clones of a donor in a subset (tilt.donors.clones), and of invariant chains.
 CLONE_EXPANDED, CLONE_GINI, CLONE_D50 = "clone_expanded", "clone_gini", "clone_d50"
 SHARED_CLONES = "clones_in_"  # before the name of the other subset
-MAIT, NKT = "MAIT", "iNKT"  # T cells with an invariant alpha chain
-CHAIN = "_chain"  # behind them: percent of the T cells with an alpha chain
-CLONE_MEASURES = (CLONE_EXPANDED, CLONE_GINI, CLONE_D50, MAIT + CHAIN, NKT + CHAIN)
+MAIT_CHAIN, NKT_CHAIN = "MAIT_chain", "iNKT_chain"
+CLONE_MEASURES = (CLONE_EXPANDED, CLONE_GINI, CLONE_D50, MAIT_CHAIN, NKT_CHAIN)
 
 # Role of a test, declared before the data are seen, in the order of the table.
 PRIMARY, SECONDARY, SENSITIVITY, EXPLORATORY = (

@@ -13,14 +13,14 @@ import pandas as pd
 from scipy.special import gammaln
 
 from tilt.cells import groups
+from tilt.cells.receptors import MAIT, NKT
 from tilt.core.contracts import CLONES
 from tilt.core.terms import (
-    CHAIN,
     CLONE_D50,
     CLONE_EXPANDED,
     CLONE_GINI,
-    MAIT,
-    NKT,
+    MAIT_CHAIN,
+    NKT_CHAIN,
     SHARED_CLONES,
     UNIT,
     UNIT_KEY,
@@ -214,14 +214,14 @@ def _invariant(
 
     total = tally(inside & has)
     rows = []
-    for kind in (MAIT, NKT):
+    for kind, name in ((MAIT, MAIT_CHAIN), (NKT, NKT_CHAIN)):
         n = tally(inside & has & (receptors["invariant"] == kind).to_numpy())
         for unit, mine, whole in zip(table.to_dict("records"), n, total, strict=True):
             short = whole < LEAST
             why = f"{count(int(whole), 'cell')} with an alpha chain, fewer than {LEAST}"
             about = {
                 "subset": "t",
-                "measure": kind + CHAIN,
+                "measure": name,
                 "n_cells": int(whole),
                 "n_clones": int(mine),
             }

@@ -11,7 +11,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tilt.core.terms import INTERFERON_SET, ISG_HIGH, MEASURED, UNASSIGNED, WORKING_SET
+from tilt.core.terms import (
+    CLONE_D50,
+    CLONE_EXPANDED,
+    CLONE_GINI,
+    INTERFERON_SET,
+    ISG_HIGH,
+    MAIT_CHAIN,
+    MEASURED,
+    NKT_CHAIN,
+    UNASSIGNED,
+    WORKING_SET,
+)
 from tilt.core.text import figures
 
 if TYPE_CHECKING:
@@ -150,6 +161,11 @@ NAMES = {
     "IFN2_CONTROL": "Type II interferon",
     "COLD_STORAGE": "Cold storage",
     "NAIVE_CD4": "Naive CD4",
+    CLONE_EXPANDED: "cells of expanded clones",
+    CLONE_GINI: "Gini index of clones",
+    CLONE_D50: "D50 of clones",
+    MAIT_CHAIN: "invariant MAIT chain",
+    NKT_CHAIN: "invariant NKT chain",
 }
 INDICES = {"sledai", "sledai_2k", "bilag", "c3", "c4"}  # written in capitals as exposures
 

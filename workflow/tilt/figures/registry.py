@@ -158,6 +158,7 @@ ENTRIES = (
         "subset, with mean and 95% t interval; and the share of the T cells of each sample of "
         "which chains were read. More: two beta or three alpha chains, evidence of a doublet; such "
         "cells are in no clone. p values are not adjusted. n stands in the figure.",
+        caption="report.receptors.caption",
         draw="figures.receptors.draw",
         needs={
             "clones": "clones.tsv",

@@ -7,7 +7,7 @@ gamma-delta T cells. A cell without chains, or with more than a T cell has, says
 import numpy as np
 import pandas as pd
 
-from tilt.core.terms import MAIT, NKT
+from tilt.cells.receptors import MAIT, NKT
 from tilt.genes import taxonomy
 from tilt.labels.protein import KEPT
 

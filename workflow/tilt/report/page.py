@@ -17,7 +17,7 @@ from tilt.figures.entry import Figure, load
 from tilt.figures.names import pretty
 from tilt.figures.registry import FIGURES
 from tilt.report import answer as report_text
-from tilt.report import cell_map, designs, glossary, mediators, opening
+from tilt.report import cell_map, designs, glossary, mediators, opening, receptors
 from tilt.report import provenance as made
 from tilt.report import svg as report_svg
 from tilt.report.answer import CohortResults
@@ -38,7 +38,7 @@ TABLES = (
     *("qc_samples", "qc_waterfall", "markers_found", "marker_expression", "detectability"),
     *("activity", "mediators", "factor_tests", "perturbations"),
     *("lineages", "inputs", "label_scores", "label_coverage", "reliability"),
-    *("exposures", "contrasts", "changes"),
+    *("exposures", "contrasts", "changes", "receptor_samples"),
 )
 
 
@@ -207,6 +207,7 @@ def cohort_tables(results: CohortResults) -> list[tuple[str, str]]:
     if len(get("qc_samples")):
         table = get("qc_samples").drop(columns=["cohort"], errors="ignore").fillna({"message": ""})
         out.append(("Samples", html_table(table, f"Samples of {title}: quality and limits")))
+    out += receptors.tables(results)
     if len(get("inputs")):
         out.append(("Raw files", html_table(get("inputs"), f"Raw files of {title} with SHA-256")))
     if len(get("markers_found")):

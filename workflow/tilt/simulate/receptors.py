@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tilt.core.terms import MAIT
+from tilt.cells.receptors import MAIT
 from tilt.io.receptor_columns import ALPHA, BETA
 from tilt.simulate.world import stream
 
