@@ -79,17 +79,53 @@ def as_anndata(levels: Levels, obs: pd.DataFrame) -> ad.AnnData:
 
 
 def centered(counts: pd.DataFrame) -> pd.DataFrame:
-    """Centered log ratio of counts (cells x proteins), natural log; NaN for cells without any.
+    """Centered log ratio of counts (cells x proteins, float32), natural log.
 
-    Where panels differ, cells are centered over the proteins that all cells with tags have.
+    NaN for cells without any. Where panels differ, cells are centered over the proteins that all
+    cells with tags have.
     """
-    some = counts.fillna(0).sum(axis=1) > 0
-    logs = np.log1p(counts.where(some, axis=0))
-    shared = logs.columns[counts[some].notna().all()] if some.any() else logs.columns
-    if len(shared) < min(MIN_CENTER, logs.shape[1]):
+    middle = _middle(counts)
+    out = _like(counts)
+    for place, name in enumerate(counts):
+        out.iloc[:, place] = (_log(counts[name]) - middle).astype(np.float32)
+    return out
+
+
+def _log(counts: pd.Series) -> np.ndarray:
+    return np.log1p(counts.to_numpy(float))
+
+
+def _like(counts: pd.DataFrame) -> pd.DataFrame:
+    """An empty table of the same cells and proteins, float32: a cohort has many of both."""
+    made = np.empty(counts.shape, np.float32)
+    return pd.DataFrame(made, index=counts.index, columns=counts.columns, copy=False)
+
+
+def _middle(counts: pd.DataFrame) -> np.ndarray:
+    """Mean log count of each cell over the proteins that it is centered over (cells,).
+
+    Protein by protein, so that no second table of all cells is held. NaN for cells without any.
+    """
+    some = np.zeros(len(counts))
+    for name in counts:
+        some += np.nan_to_num(counts[name].to_numpy(float))
+    has = some > 0
+    shared = [name for name in counts if _whole(counts[name], has)]
+    if len(shared) < min(MIN_CENTER, counts.shape[1]):
         log.warning("panels share %d proteins: each cell is centered over its own", len(shared))
-        shared = logs.columns
-    return logs.sub(logs[shared].mean(axis=1), axis=0)
+        shared = list(counts)
+    total, n = np.zeros(len(counts)), np.zeros(len(counts))
+    for name in shared:
+        logs = _log(counts[name])
+        total += np.nan_to_num(logs)
+        n += ~np.isnan(logs)
+    with np.errstate(invalid="ignore"):
+        return np.where(has, total / n, np.nan)
+
+
+def _whole(counts: pd.Series, cells: np.ndarray) -> bool:
+    """Whether every one of the cells has the tag."""
+    return not bool(np.isnan(counts.to_numpy(float)[cells]).any())
 
 
 def levels(counts: pd.DataFrame, batch: np.ndarray, cohort: str, seed: int) -> Levels:
@@ -98,12 +134,13 @@ def levels(counts: pd.DataFrame, batch: np.ndarray, cohort: str, seed: int) -> L
     Parameters: ``counts`` cells x proteins, NaN where a sample has no such tag; ``batch`` one a
     cell; ``seed`` of the choice of cells and of the fits.
     """
-    clr = centered(counts)
+    middle = _middle(counts)
     batch = np.asarray(batch).astype(str)
-    aligned, odds = clr.copy(), clr * 0.0
+    made = [_like(counts) for _ in range(3)]
     rows = []
-    for protein in clr:
-        values = clr[protein].to_numpy(float)
+    for place, protein in enumerate(counts):
+        values = _log(counts[protein]) - middle
+        aligned, odds = values.copy(), values * 0.0
         found = {name: _fit(values[batch == name], seed) for name in sorted(set(batch))}
         measured = {name: fit for name, fit in found.items() if fit["n_cells"]}
         # The foot of one batch and the middle of another are no common ground.
@@ -111,14 +148,16 @@ def levels(counts: pd.DataFrame, batch: np.ndarray, cohort: str, seed: int) -> L
         for name, fit in found.items():
             here = batch == name
             fit["background"] = fit["low_mean"] if all_apart else fit["median"]
-            aligned.loc[here, protein] = values[here] - fit["background"]
+            aligned[here] = values[here] - fit["background"]
             if fit["apart"]:
-                odds.loc[here, protein] = log_odds(values[here], fit)
+                odds[here] = log_odds(values[here], fit)
             rows.append({"cohort": cohort, "batch": name, "protein": protein, **fit})
+        for part, column in zip(made, (values, aligned, odds), strict=True):
+            part.iloc[:, place] = column.astype(np.float32)
     table = pd.DataFrame(rows, columns=list(PROTEINS.columns))
     told = table[table["apart"]].groupby("protein").size()
     log.info("%s told from background: %s", count(len(told), "protein"), ", ".join(told.index))
-    return Levels(clr, aligned, odds, table)
+    return Levels(made[0], made[1], made[2], table)
 
 
 def _fit(values: np.ndarray, seed: int) -> dict:
