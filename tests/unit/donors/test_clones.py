@@ -22,7 +22,7 @@ def test_expected_values_are_those_of_all_draws(depth):
     every = draws(depth)
     assert clones.n_clones(SIZES, depth) == pytest.approx(np.mean([(d > 0).sum() for d in every]))
     percent = np.mean([100 * d[d > 1].sum() / depth for d in every])
-    assert clones.expanded(SIZES, depth) == pytest.approx(percent, abs=1e-9)
+    assert clones.expanded(SIZES, depth) == pytest.approx(percent, abs=1e-7)
 
 
 def test_shared_clones_are_those_of_all_draws():
@@ -85,7 +85,7 @@ def test_donors_are_compared_at_the_cells_of_the_smallest():
     assert many["value"] < 100 * 10 / 40 + 1
     short = value(table, "short", "clone_gini")
     assert not short["estimable"] and np.isnan(short["value"])
-    assert short["reason"] == "19 cells of CD8_CM with both chains, fewer than 20"
+    assert short["reason"] == "fewer than 20 cells of CD8_CM with both chains"
     assert not value(table, "none", "clone_d50")["estimable"]
     assert value(table, "few", "clone_d50", "t")["estimable"], "all T cells are a subset, too"
 

@@ -31,7 +31,9 @@ def tables(shared=2.0):
     none = more.assign(measure="clones_in_CD4_CTL", value=np.nan, depth=0)
     found = pd.concat([*rows, none], ignore_index=True).assign(n_cells=40, n_clones=30)
     found["estimable"] = found["value"].notna()
-    found["reason"] = np.where(found["estimable"], "", "9 cells of CD4_CTL with both chains")
+    found["reason"] = np.where(
+        found["estimable"], "", "fewer than 20 cells of CD4_CTL with both chains"
+    )
     found = found[list(contracts.CLONES.columns)]
     plan = contrast.Plan(design.Contrast(COHORT.case, COHORT.control), permutations=9, bootstraps=0)
     designs = contrast.DesignCache(people, plan)
@@ -56,11 +58,21 @@ def test_all_panels_and_their_table():
     text = words(fig).replace("\n", " ")
     assert "CD4 Tph-like (30)" in text and "T cells (30)" in text
     assert "CD4 Tph-like cells whose clone is among 25 CD4 Tfh (circulating) (%)" in text
-    assert "Not estimable: 9 cells of CD4_CTL" in text
+    assert "Not estimable: fewer than 20 cells of CD4 cytotoxic with both chains" in text
     assert "chains, 16 samples" in text and "p < 0.0001" in text
     effect = table[(table["panel"] == "b") & (table["denominator"] == "CD4_Tph_like")].iloc[0]
     assert 8 < effect["points"] < 12 and effect["n_case"] == 8
     assert table.loc[table["panel"] == "chains", "n_t_beta"].tolist() == [180] * 16
+
+
+def test_subsets_of_few_donors_are_counted_and_not_drawn():
+    found, tests, samples = tables()
+    lost = (found["subset"] == "CD4_Tfh_circ") & (found["donor"].str.slice(-1) > "2")
+    found.loc[lost, ["value", "estimable"]] = np.nan, False
+    fig, _ = receptors.draw(found, tests, samples, COHORT)
+    text = words(fig).replace("\n", " ")
+    assert "not drawn: 1 subset of fewer than 3 donors an arm" in text
+    assert "CD4 Tfh (circulating) (30)" not in text and "CD4 Tph-like (30)" in text
 
 
 def test_what_cannot_be_shown_is_said():

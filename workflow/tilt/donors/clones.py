@@ -25,11 +25,11 @@ from tilt.core.terms import (
     UNIT,
     UNIT_KEY,
 )
-from tilt.core.text import count
 
 log = logging.getLogger(__name__)
 
 LEAST = 20  # cells with both chains of a donor in a subset
+DIGITS = 8  # of percents from logarithms: what is zero is zero
 DRAWS = 100  # of cells at the common number, for Gini and D50
 # Subsets whose clones are looked for in each other: help to B cells inside and outside of follicles
 # (Rao 2017, PMID:28150777), and cytotoxic CD4 T cells, the most expanded ones of blood.
@@ -67,7 +67,7 @@ def expanded(sizes: np.ndarray, depth: int) -> float:
     able = rest >= depth - 1
     logs = np.log(sizes[able]) + _log_choose(rest[able], depth - 1)
     alone = np.exp(logs - _log_choose(np.array(total), depth)).sum()
-    return float(max(100 * (1 - alone / depth), 0.0))
+    return round(float(100 * (1 - alone / depth)), DIGITS)
 
 
 def gini(sizes: np.ndarray) -> float:
@@ -103,7 +103,7 @@ def shared(sizes: pd.Series, other: pd.Series, depth: int) -> float:
     """
     there = other.reindex(sizes.index).fillna(0).to_numpy(int)
     seen = 1 - unseen(there, int(other.sum()), depth)
-    return float(100 * (sizes.to_numpy() @ seen) / sizes.sum())
+    return round(float(100 * (sizes.to_numpy() @ seen) / sizes.sum()), DIGITS)
 
 
 def measure(
@@ -181,8 +181,7 @@ def _depth(by_unit: list[pd.Series]) -> int:
 
 def _short(mine: pd.Series, name: str) -> str:
     """Why the clones of a donor in a subset are not measured; "" where they are."""
-    n = int(mine.sum())
-    return f"{count(n, 'cell')} of {name} with both chains, fewer than {LEAST}" if n < LEAST else ""
+    return f"fewer than {LEAST} cells of {name} with both chains" if mine.sum() < LEAST else ""
 
 
 def _of_subset(about: dict, mine: pd.Series, depth: int, seed: int) -> list[dict]:
@@ -218,7 +217,7 @@ def _invariant(
         n = tally(inside & has & (receptors["invariant"] == kind).to_numpy())
         for unit, mine, whole in zip(table.to_dict("records"), n, total, strict=True):
             short = whole < LEAST
-            why = f"{count(int(whole), 'cell')} with an alpha chain, fewer than {LEAST}"
+            why = f"fewer than {LEAST} cells with an alpha chain"
             about = {
                 "subset": "t",
                 "measure": name,

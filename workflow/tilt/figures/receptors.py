@@ -12,6 +12,7 @@ from tilt.figures.registry import title
 from tilt.stats.readable import SCALES
 
 TITLE = title("receptors")
+FEWEST = 3  # donors of each arm in a subset that is drawn
 READ = {  # column of receptor_samples.tsv: what its share of the T cells is called
     "n_t_alpha": "α",
     "n_t_beta": "β",
@@ -37,7 +38,12 @@ def draw(
         reasons = [r for r in rows["reason"] if isinstance(r, str) and r]
         why = reasons[0] if reasons else "no cell has a receptor"
         return style.sentence(cohort, TITLE, f"No clones can be measured: {why}.")
-    have = set(shown["subset"])
+    n = shown.groupby(["subset", "condition"])["donor"].nunique().unstack(fill_value=0)
+    enough = n.reindex(columns=list(cohort.arms), fill_value=0).min(axis=1) >= FEWEST
+    have = set(n.index[enough] if enough.any() else n.index)
+    few = count(len(n) - len(have), "subset") if len(have) < len(n) else ""
+    few = f"\nnot drawn: {few} of fewer than {FEWEST} donors an arm" if few else ""
+    shown = shown[shown["subset"].isin(have)]
     order = [*(g for g in GROUPS[::-1] if g in have), *subset_order(have - set(GROUPS))]
     at = pd.Series(range(len(order)), order)
     above = 4.6 * len(order) + 20
@@ -55,7 +61,7 @@ def draw(
     for y in at[::2]:
         left.axhspan(y - 0.5, y + 0.5, color="#F6F6F6", lw=0, zorder=-1)
     style.scale(left, "sqrt")
-    left.set_xlabel("cells of clones drawn twice or more (%)")
+    left.set_xlabel(f"cells of clones drawn twice or more (%){few}")
     left.set_ylim(len(order) - 0.4, -0.6)
     style.mark(left, "a", "each dot a donor (cells drawn)")
     forest.draw(middle, side, found)
@@ -83,9 +89,12 @@ def _shared(
     for letter, ax, (subset, measure) in zip("cdefg", axes, pairs, strict=False):
         mine = rows[(rows["subset"] == subset) & (rows["measure"] == measure)]
         other = measure.removeprefix(SHARED_CLONES)
-        style.mark(ax, letter)
+        style.mark(ax, letter, f"in {pretty(other)}")
         if not mine["estimable"].any():
-            strips.not_estimable(ax, mine["reason"].mode().iloc[0], 22)
+            why = mine["reason"].mode().iloc[0]
+            for label in (subset, other):
+                why = why.replace(label, pretty(label))
+            strips.not_estimable(ax, why, 22)
             continue
         if not mine["value"].max() > 0:
             n = count(int(mine["estimable"].sum()), "donor")

@@ -153,11 +153,12 @@ ENTRIES = (
         "effects, clones shared between subsets, and chains read in samples",
         words="(a) Cells whose clone is there at least twice, of a common number of cells of each "
         "subset with alpha and beta chain (rarefaction; the number in brackets), each dot a donor, "
-        "bar the median. (b) Difference in percentage points, least squares with HC2, 95% CI. "
-        "Then, by condition, cells whose clone is also among a common number of cells of another "
-        "subset, with mean and 95% t interval; and the share of the T cells of each sample of "
-        "which chains were read. More: two beta or three alpha chains, evidence of a doublet; such "
-        "cells are in no clone. p values are not adjusted. n stands in the figure.",
+        "bar the median; subsets with three donors of each condition. (b) Difference in percentage "
+        "points, least squares with HC2, 95% CI. Then, by condition, cells whose clone is also "
+        "among a common number of cells of another subset, with mean and 95% t interval; and the "
+        "share of the T cells of each sample of which chains were read. More: two beta or three "
+        "alpha chains, evidence of a doublet; such cells are in no clone. p values are not "
+        "adjusted. n stands in the figure.",
         caption="report.receptors.caption",
         draw="figures.receptors.draw",
         needs={
