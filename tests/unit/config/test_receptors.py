@@ -44,6 +44,14 @@ def test_what_is_wrong_is_told_with_its_place(project, files, text, said):
     assert [part for part in said if part not in told] == []
 
 
+def test_a_file_that_is_no_archive_is_told_and_other_faults_with_it(project):
+    named(project, "a.csv.gz", "", "", text="no archive")
+    (told,) = project.problems()
+    assert "column `vdj`: cannot be read (Not a gzipped file" in told and "fetch it again" in told
+    del project.cohort["format"]
+    assert len(project.problems()) >= 2
+
+
 def test_a_table_of_counts_has_no_receptors(project):
     named(project, "a.csv", "", "")
     project.cohort |= {"format": "composition_table", "file": "c.tsv"}

@@ -100,6 +100,13 @@ def test_what_cannot_be_read_is_told(tmp_path, lines, said):
     assert "sample S1" in str(told.value) and "c.csv" in str(told.value)
 
 
+def test_a_torn_archive_is_told(tmp_path):
+    path = saved(tmp_path / "c.csv.gz", [HEAD, *CONTIGS * 300])
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(BadSample, match=r"is not whole .*fetch it again"):
+        receptors.read(path, "S1")
+
+
 CELLS = [f"AAACCTGAGAAA{a}{b}{c}T" for a in "ACGT" for b in "ACGT" for c in "ACGT"]
 
 

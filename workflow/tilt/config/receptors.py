@@ -1,5 +1,6 @@
 """Tables of T-cell receptors that a sample sheet names, checked before any work."""
 
+import zlib
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +21,7 @@ def check(cohort: Mapping, path: Path, rows: list) -> tuple[list[str], list[str]
     named = [one for one in files if one[2]]
     if not named:
         return [], []
-    if cohort["format"] == "composition_table":
+    if cohort.get("format") == "composition_table":
         wrong, fix = "a table of counts has no cells with receptors", "take the column `vdj` out"
         return [problem(path, "column `vdj`", wrong, fix=fix)], []
     found = [] if cohort.get("cell_table") else _shared(path, named)
@@ -30,7 +31,7 @@ def check(cohort: Mapping, path: Path, rows: list) -> tuple[list[str], list[str]
         where = f"line {number} (sample {row.get('sample')}), column `vdj`"
         try:
             names, _ = receptor_columns.head(file)
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             fix = "fetch it again"
             found.append(problem(path, where, f"cannot be read ({error})", file, fix=fix))
             continue

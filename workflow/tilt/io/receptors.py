@@ -1,6 +1,7 @@
 """T-cell receptors of a sample: productive chains from contigs of Cell Ranger or AIRR tables."""
 
 import re
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,15 +28,17 @@ def read(path: str | Path, sample: str) -> tuple[pd.DataFrame, dict[str, int], l
     path = Path(path)
     try:
         names, separator = head(path)
-        meant, lost = columns(names)
-        if lost:
-            raise BadSample(sample, path, lacking(names, lost), GIVE)
+    except (OSError, EOFError, zlib.error) as error:
+        raise _broken(sample, path, error) from error
+    meant, lost = columns(names)
+    if lost:
+        raise BadSample(sample, path, lacking(names, lost), GIVE)
+    try:
         wanted = [*meant.values(), *(name for name in CALLED if name in names)]
         how = {"dtype": str, "keep_default_na": False, "encoding": "utf-8-sig"}
         table = pd.read_csv(path, sep=separator, usecols=wanted, **how)
-    except (OSError, EOFError, UnicodeDecodeError, pd.errors.ParserError) as error:
-        wrong = f"the table of receptors is not whole ({str(error).strip()})"
-        raise BadSample(sample, path, wrong, "fetch it again") from error
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise _broken(sample, path, error) from error
     called = table.loc[:, [name for name in CALLED if name in table]]
     table = table[called.apply(lambda c: c.str.lower().isin(TRUE)).all(axis=1)]
     n_contigs = len(table)
@@ -74,6 +77,11 @@ def read(path: str | Path, sample: str) -> tuple[pd.DataFrame, dict[str, int], l
     chains = chains.sort_values(order, ascending=[True, True, False, True], kind="stable")
     numbers = {"n_contigs": n_contigs, "n_productive": int(good.sum())}
     return chains[list(CHAINS)].reset_index(drop=True), numbers, notes
+
+
+def _broken(sample: str, path: Path, error: Exception) -> BadSample:
+    wrong = f"the table of receptors is not whole ({str(error).strip()})"
+    return BadSample(sample, path, wrong, "fetch it again")
 
 
 def of_sample(
