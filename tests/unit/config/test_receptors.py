@@ -2,6 +2,8 @@
 
 import pytest
 from projects import SHEET
+from tilt.config import jobs
+from tilt.io import layouts
 
 HEAD = "barcode,chain,v_gene,j_gene,productive,cdr3,cdr3_nt,umis\n"
 
@@ -65,3 +67,23 @@ def test_a_secondary_comparison_may_be_of_clones(project):
     assert not [text for text in project.problems() if "clone_expanded" in text]
     project.config["stats"] = {"secondary": [pair | {"quantity": "clone_expandd"}]}
     assert any("clone_expanded" in text for text in project.problems())
+
+
+ROWS = [
+    {"sample": "S1", "path": "S1", "vdj": "S1/c.csv"},
+    {"sample": "S2", "path": "S2", "vdj": ""},
+]
+
+
+def test_what_the_jobs_read():
+    cohort = {"name": "c", "format": "10x_dir", "folder": "raw", "samples": ROWS, "batch": "batch"}
+    assert jobs.with_receptors(cohort) and jobs.receptor_files(cohort) == {"S1": "raw/S1/c.csv"}
+    assert jobs.receptor_inputs(cohort) == ["raw/S1/c.csv"]
+    assert jobs.receptor_inputs(cohort | {"simulated": "x"}) == ["raw"]
+    assert jobs.receptor_inputs(cohort | {"retrieve": []}) == ["results/c/retrieved.tsv"]
+    assert "S1/c.csv" in layouts.files_wanted(cohort), "fetched with the others"
+    assert "raw/S1/c.csv" not in layouts.raw_files(cohort), "samples do not hang on it"
+    assert "vdj" not in jobs.row_of(cohort, "S1")
+    assert all("vdj" not in row for row in jobs.people(cohort)), "a file, no trait of a donor"
+    assert not jobs.with_receptors(cohort | {"samples": ROWS[1:]})
+    assert not jobs.with_receptors(cohort | {"format": "composition_table"})

@@ -53,7 +53,7 @@ def test_cell_ranger(tmp_path, name):
     chains, numbers, notes = receptors.read(saved(tmp_path / name, [HEAD, *CONTIGS]), "S1")
     assert rows(chains) == CHAINS, "the strongest first, what is no cell or not productive left out"
     assert numbers == {"n_contigs": 7, "n_productive": 6}
-    assert notes == ["1 chains are no TRA or TRB, left out: Multi 1"]
+    assert notes == ["chains that are no TRA or TRB left out: Multi 1"]
 
 
 def airr(locus=True):

@@ -42,5 +42,5 @@ def test_numbers_are_told():
     rows = [table(), table(invariant="MAIT"), table(n_trb=0), table(many_chains=True)]
     assert receptors.told(pd.concat(rows)) == (
         "3 of 4 T cells have alpha and beta chains; invariant chains: 1 of MAIT, 0 of iNKT cells; "
-        "1 cells have more chains than a T cell"
+        "1 cell with more chains than a T cell has"
     )

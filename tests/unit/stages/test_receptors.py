@@ -57,6 +57,14 @@ def test_a_sample_without_contigs_or_without_cells_is_told_and_stops_nothing(tmp
     assert (mine["clone"] != "").sum() == 16, "two T cells have two beta chains, S2 has none"
 
 
+def test_barcodes_that_are_no_cell_are_counted(tmp_path):
+    more = [f"GGGGGTGAGAAAC{a}{b}A-1" for a in "ACGT" for b in "AC"]
+    file = saved(tmp_path, [*CODES, *more])
+    _, table = receptors.of_cohort({"S1": file}, SHEET[:1], cells("S1"), obs("S1"), "demo")
+    assert table[["n_barcodes", "n_no_cell"]].to_numpy().tolist() == [[28, 8]]
+    assert table["notes"].tolist() == ["8 barcodes with receptors are no cell of the RNA"]
+
+
 def test_receptors_of_another_sample_stop(tmp_path):
     other = [code.replace("AAACC", "TTTTT") for code in CODES]
     with pytest.raises(BadSample, match="0 of 20 barcodes"):

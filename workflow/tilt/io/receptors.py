@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tilt.core.text import few
+from tilt.core.text import count, few
 from tilt.io.errors import BadSample
 from tilt.io.receptor_columns import ALPHA, BETA, CHAINS, GIVE, columns, head, lacking
 
@@ -67,9 +67,9 @@ def read(path: str | Path, sample: str) -> tuple[pd.DataFrame, dict[str, int], l
     if len(table) > len(chains):
         others = table.loc[~table["locus"].isin((ALPHA, BETA)), "locus"]
         told = few([f"{name} {n}" for name, n in others.value_counts().items()])
-        notes.append(f"{len(table) - len(chains)} chains are no TRA or TRB, left out: {told}")
+        notes.append(f"chains that are no TRA or TRB left out: {told}")
     if unsequenced.any():
-        notes.append(f"{int(unsequenced.sum())} chains without V, J or CDR3 left out")
+        notes.append(f"{count(int(unsequenced.sum()), 'chain')} without V, J or CDR3 left out")
     chains = chains[~unsequenced]
     key = ["cell", "locus", "v", "j", "cdr3", "cdr3_nt"]
     chains = chains.groupby(key, sort=True, as_index=False)["umis"].sum()

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tilt.cells.receptors import MAIT, NKT
+from tilt.core.text import count
 from tilt.genes import taxonomy
 from tilt.labels.protein import KEPT
 
@@ -45,7 +46,8 @@ def told(receptors: pd.DataFrame) -> str:
     both = int(((receptors["n_tra"] > 0) & (receptors["n_trb"] > 0)).sum())
     kinds = receptors["invariant"].value_counts()
     many = int(receptors["many_chains"].sum())
+    more = f"{count(many, 'cell')} with more chains than a T cell has"
     return (
         f"{both} of {n} T cells have alpha and beta chains; invariant chains: {kinds.get(MAIT, 0)} "
-        f"of MAIT, {kinds.get(NKT, 0)} of iNKT cells; {many} cells have more chains than a T cell"
+        f"of MAIT, {kinds.get(NKT, 0)} of iNKT cells; {more}"
     )

@@ -11,6 +11,7 @@ from tilt.cells import receptors
 from tilt.core import provenance
 from tilt.core.contracts import RECEPTOR_SAMPLES
 from tilt.core.terms import ABOUT_SAMPLE
+from tilt.core.text import count
 from tilt.io import receptors as reader
 from tilt.io.receptor_columns import BETA, CHAINS
 from tilt.labels import receptors as evidence
@@ -66,7 +67,10 @@ def of_cohort(
         if chains.empty:
             notes.append("no productive alpha or beta chain")
         else:
-            chains, numbers["n_no_cell"] = reader.of_sample(chains, bare, name, file)
+            chains, lost = reader.of_sample(chains, bare, name, file)
+            numbers["n_no_cell"] = lost
+            if lost:
+                notes.append(f"{count(lost, 'barcode')} with receptors are no cell of the RNA")
         chains["cell"] = name + "_" + chains["cell"]
         parts.append(chains)
         record = {"file": file, "sha256": provenance.file_sha256(file), "notes": "; ".join(notes)}
