@@ -1,5 +1,6 @@
 """Activity of transcription factors, in one statistic and in each donor."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,11 @@ def test_the_shipped_regulon_has_a_source_for_every_edge_and_targets_for_every_f
     regulon = factors.read_regulon(ROOT / "resources/regulons.tsv")
     assert set(check.defaults()["stats"]["factors"]) == set(regulon.edges["source"])
     assert regulon.removed == {"AHR": 3, "BCL6": 2, "JUN": 2, "MAF": 3, "PRDM1": 1, "RORC": 2}
+    # Factors are told apart: no two have the same genes, as STAT2 and IRF9 of one complex would.
+    genes = {name: set(rows["target"]) for name, rows in table.groupby("source")}
+    for a, b in itertools.combinations(sorted(genes), 2):
+        assert len(genes[a] & genes[b]) < len(genes[a] | genes[b]) / 2, (a, b)
+    assert len(genes["ISGF3"]) == 29 and {"IRF1", "CXCL10", "TAP1"} <= genes["STAT1"]
     # Law 2024: AHR with JUN represses CXCL13 and promotes IL-22, against stock CollecTRI.
     edge = table.set_index(["source", "target"])["weight"]
     assert edge[[("AHR", "CXCL13"), ("JUN", "CXCL13")]].tolist() == [-1, -1]
