@@ -119,6 +119,16 @@ def test_removed_targets_are_counted_by_factor(tmp_path):
     assert table["n_targets"].tolist() == [1, 1, 0]
 
 
+def test_targets_of_the_outcome_leave_by_whatever_name(tmp_path, caplog):
+    path = tmp_path / "net.tsv"
+    rows = ["AHR\tENSG00000156234\t-1", "AHR\tBLC\t-1", "AHR\tTIPARP\t1", "JUN\tCXCL13\t-1"]
+    path.write_text("source\ttarget\tweight\n" + "\n".join(rows) + "\n")
+    regulon = factors.read_regulon(path, {"ENSG00000156234": "CXCL13", "BLC": "CXCL13"})
+    assert regulon.edges["target"].tolist() == ["TIPARP"]
+    assert regulon.removed == {"AHR": 1, "JUN": 1}
+    assert "1 edges by another name of a target left out" in caplog.text
+
+
 def test_the_shipped_regulon_has_a_source_for_every_edge_and_targets_for_every_factor():
     table = pd.read_csv(ROOT / "resources/regulons.tsv", sep="\t")
     assert list(table) == ["source", "target", "weight", "evidence", "license"]

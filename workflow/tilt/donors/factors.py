@@ -8,7 +8,7 @@ and the model itself 0.02 s.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from tilt.core.terms import UNIT, UNIT_KEY, WORKING_SET
 from tilt.core.text import count
 from tilt.donors import imbalance, pseudobulk
 from tilt.donors.activity import CIRCULAR
+from tilt.genes import tables as gene_tables
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +38,12 @@ class Regulon:
     removed: dict[str, int]
 
 
-def read_regulon(path: str | Path) -> Regulon:
+def read_regulon(path: str | Path, aliases: Mapping[str, str] | None = None) -> Regulon:
     """Regulon table (TSV: source, target, weight) without targets that define the imbalance.
+
+    Targets get their current symbols (``aliases``: old name or id -> current symbol;
+    :func:`tilt.genes.tables.current`) before any is taken out; of two edges that then are one, the
+    first stays, which the log says.
 
     Raises
     ------
@@ -52,6 +57,11 @@ def read_regulon(path: str | Path) -> Regulon:
     if net.duplicated(["source", "target"]).any():
         twice = net.loc[net.duplicated(["source", "target"]), ["source", "target"]].iloc[0]
         raise ValueError(f"{path}: edge {twice['source']} -> {twice['target']} is there twice")
+    net["target"] = gene_tables.current(net["target"].astype(str), aliases or {}, Path(path).name)
+    again = net.duplicated(["source", "target"])
+    if again.any():
+        log.warning("%s: %d edges by another name of a target left out", path, int(again.sum()))
+    net = net[~again]
     circular = net["target"].isin(CIRCULAR)
     log.info("%d regulon edges, %d circular ones removed", len(net), int(circular.sum()))
     if circular.all():

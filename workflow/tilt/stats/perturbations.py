@@ -25,7 +25,7 @@ import pandas as pd
 
 from tilt.core.contracts import PERTURBATION_NULLS, PERTURBATIONS
 from tilt.core.terms import UNIT_KEY, WORKING_SET
-from tilt.core.text import count
+from tilt.core.text import count, few
 from tilt.donors import imbalance, pseudobulk
 from tilt.genes import tables as gene_tables
 from tilt.stats import contrast, inference, null_effects, precision
@@ -103,7 +103,9 @@ def compare(
         row |= {"reason": problem or "; ".join(notes)}
         if made is not None and donor is not None:
             where = rows.obs_names.get_indexer(table["row"])
-            found, drawn = project(made, rows.var, genes, outcome, where, donor, n_random, rng)
+            found, drawn = project(
+                made, rows.var, genes, outcome, where, donor, n_random, rng, row["reason"]
+            )
             row |= found
             if len(drawn):
                 low, high = min(drawn.min(), row["effect"]), max(drawn.max(), row["effect"])
@@ -165,10 +167,12 @@ def project(
     donor: Regression,
     n_random: int,
     rng: np.random.Generator,
+    notes: str = "",
 ) -> tuple[dict, np.ndarray]:
     """Projection of one response, and those of its random sets (n_random,).
 
-    ``var``: genes of the pseudobulk; ``where``: rows of ``made.z`` in the order of the regression.
+    ``var``: genes of the pseudobulk; ``where``: rows of ``made.z`` in the order of the regression;
+    ``notes``: what is told of the donors, beside which unmeasured genes are told.
     """
     method = {"method": "wls_hc2" if np.ptp(donor.root) else "ols_hc2", "unit": UNIT}
     change = genes.set_index("gene")["log2_fold_change"]
@@ -179,9 +183,13 @@ def project(
     kept = (column >= 0) & usable[np.maximum(column, 0)]
     column, weight = column[kept], change[place.index[kept]].to_numpy(float)
     told = method | {"n_genes": len(change), "n_genes_found": len(column)}
+    lost = [name for name in change.index if name not in set(place.index[kept])]
+    if lost:
+        note = f"{count(len(lost), 'gene')} of the response not measured: {few(lost)}"
+        told["reason"] = "; ".join(filter(None, [note, notes]))
     if len(column) < LEAST_GENES:
-        few = f"{count(len(column), 'gene')} measured; {LEAST_GENES} are needed"
-        return told | {"reason": few}, np.empty(0)
+        said = f"{count(len(column), 'gene')} measured; {LEAST_GENES} are needed"
+        return told | {"reason": said}, np.empty(0)
     rank = pd.Series(made.mean).rank(method="first")
     bins = pd.qcut(rank, min(BINS, len(rank)), labels=False).to_numpy()
     symbols = var["gene_symbol"].to_numpy()[made.genes]
