@@ -140,9 +140,10 @@ def donor(
     logs += simulate_states.tracked(pd.Series(noise, logs.index), poles(), far, params)
     if is_case:
         logs += pd.Series(params["effects"], dtype=float).reindex(logs.index).fillna(0.0)
-    moved = further.shift(params.get("further", {}), row or {}, [*logs.index, *activity])
-    logs += moved[logs.index]
-    activity = {state: value * float(np.exp(moved[state])) for state, value in activity.items()}
+    if row and params.get("further"):
+        moved = further.shift(params["further"], row, [*logs.index, *activity])
+        logs += moved[logs.index]
+        activity = {s: value * float(np.exp(moved[s])) for s, value in activity.items()}
     shares = np.exp(logs - logs.max())
     return shares / shares.sum(), activity
 
@@ -222,9 +223,8 @@ def sample(world: World, params: dict, row: dict | pd.Series, seed: int) -> ad.A
     for position, (key, value) in enumerate(row.items()):
         obs.insert(position, key, value)
     obs.index = [f"{name}_{code}" for code in _barcodes(n, rng)]
-    index = pd.Index(world.genes["ensembl"], name=None)
+    index = pd.Index(world.genes["ensembl"].to_numpy())
     var = pd.DataFrame({"gene_symbol": world.genes["gene"].to_numpy()}, index=index)
-    var.index.name = None
     log.info("%s: %d cells, %.0f UMIs a cell", name, n, counts.sum() / n)
     made = ad.AnnData(X=counts, obs=obs, var=var)
     if "protein" in params:
