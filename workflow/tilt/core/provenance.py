@@ -17,7 +17,7 @@ TOOLS = (
     "leidenalg",
     "igraph",
     "harmonypy",
-    "umap-learn",
+    "numba",
     "faiss-cpu",
     "statsmodels",
     "pydeseq2",
