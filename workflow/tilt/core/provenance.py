@@ -21,7 +21,6 @@ TOOLS = (
     "faiss-cpu",
     "statsmodels",
     "pydeseq2",
-    "decoupler",
     "matplotlib",
 )
 
