@@ -27,7 +27,7 @@ from tilt.core.terms import (
     WORKING_SET,
 )
 from tilt.donors import activity, imbalance, pseudobulk
-from tilt.stats import contrast, design, inference, methods
+from tilt.stats import contrast, design, inference, methods, readable
 
 log = logging.getLogger(__name__)
 
@@ -285,6 +285,7 @@ def curve(cohort: CohortInputs, lead: str) -> pd.DataFrame:
     def keep(estimator: str, family: str, name: str, found: dict) -> None:
         rows.append(
             found
+            | readable.folds(found)
             | {"estimator": estimator, "family": family, "specification": name}
             | {"leads": estimator == lead}
         )
