@@ -49,7 +49,7 @@ def draw(params: dict, people: pd.DataFrame, seed: int, cells: int = 500):
     for person in people.to_dict("records"):
         name = person["donor"]
         rng = worlds.stream(seed, "pooled", name)
-        shares, states = simulate.donor(params, name, person["condition"], seed)
+        shares, states = simulate.donor(params, name, person["condition"], seed, person)
         n = int(rng.lognormal(np.log(cells), 0.4))
         kept = rng.multinomial(n, shares[names] / shares[names].sum())
         mean = (kept / n) @ world.typical[kinds]

@@ -42,6 +42,7 @@ rule compare_factors:
         pseudobulk="results/{cohort}/pseudobulk.h5ad",
         tested=expand("results/{{cohort}}/de/{subset}.tsv", subset=DE_SUBSETS),
         regulon=CONFIG["stats"]["regulon"] or [],
+        aliases=CONFIG["resources"]["gene_aliases"],
     output:
         scored=expand("results/{{cohort}}/factors/{subset}.tsv", subset=DE_SUBSETS),
         activity="results/{cohort}/factor_activity.tsv",
@@ -73,6 +74,7 @@ rule compare_perturbations:
         imbalance="results/{cohort}/imbalance.tsv",
         signatures=CONFIG["resources"]["signatures"],
         responses=RESPONSES,
+        aliases=CONFIG["resources"]["gene_aliases"],
     output:
         "results/{cohort}/perturbations.tsv",
         nulls="results/{cohort}/perturbation_nulls.tsv",

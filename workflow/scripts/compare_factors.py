@@ -13,6 +13,7 @@ def main(snakemake: Any) -> None:
 
     from tilt.core import tables
     from tilt.donors import factors, units
+    from tilt.genes import tables as gene_tables
     from tilt.stats import factors as compared
     from tilt.stats import plan
 
@@ -20,7 +21,9 @@ def main(snakemake: Any) -> None:
     everyone = units.donors_table(params.samples, snakemake.wildcards.cohort)
     donors = plan.arms_of(everyone, params.cohort)
     declared = plan.plan_of(params.stats, params.cohort, donors, params.seed)
-    regulon = factors.read_regulon(snakemake.input.regulon)
+    regulon = factors.read_regulon(
+        snakemake.input.regulon, gene_tables.read_aliases(snakemake.input.aliases)
+    )
     for path, target in zip(snakemake.input.tested, snakemake.output.scored, strict=True):
         tested = tables.read(path).dropna(subset=["gene_symbol", "stat"])
         statistic = tested.set_index("gene_symbol")["stat"].astype(float)

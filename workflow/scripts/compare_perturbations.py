@@ -22,12 +22,13 @@ def main(snakemake: Any) -> None:
     donors = plan.arms_of(everyone, params.cohort)
     declared = plan.plan_of(params.stats, params.cohort, donors, params.seed)
     signatures = gene_tables.read_signatures(snakemake.input.signatures)
+    aliases = gene_tables.read_aliases(snakemake.input.aliases)
     found, nulls = perturbations.compare(
         ad.read_h5ad(snakemake.input.pseudobulk),
         donors,
         declared,
         tables.read(snakemake.input.imbalance),
-        responses.read(snakemake.input.responses),
+        responses.read(snakemake.input.responses, aliases),
         activity.outcome_genes(signatures),
         params.min_cells,
         params.stats["random_sets"],

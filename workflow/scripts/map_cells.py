@@ -17,8 +17,8 @@ def main(snakemake: Any) -> None:
 
     cells = ad.read_h5ad(snakemake.input[0])
     log.info("UMAP of %d cells", cells.n_obs)
-    embed.umap(cells, snakemake.params.min_dist, snakemake.params.seed, snakemake.threads)
-    table = pd.DataFrame(cells.obsm["X_umap"], columns=["umap1", "umap2"])
+    places = embed.umap(cells, snakemake.params.min_dist, snakemake.params.seed, snakemake.threads)
+    table = pd.DataFrame(places, columns=["umap1", "umap2"])
     table.insert(0, "cell", cells.obs_names)
     table["donors_near"] = mixing.groups_near(cells.obsp["distances"], cells.obs["donor"])
     tables.write(table, snakemake.output[0])

@@ -1,11 +1,12 @@
 """Write a first cohort file and sample sheet from a look at a folder or an h5ad.
 
-    python workflow/scripts/new_cohort.py DATA NAME
+    python workflow/scripts/new_cohort.py DATA NAME --sheet TABLE
 
 DATA is a folder with the raw files of the samples, or an h5ad of the whole cohort; NAME a short
-name. Writes config/cohorts/NAME.yaml and config/samples/NAME.tsv in the current folder and says
-what it guessed. Complete the two files and start the command that it prints: everything is
-checked before anything runs.
+name; TABLE, if there is one, the authors' own of the samples in the folder (TSV or CSV: donor,
+condition, visit, ...). Writes config/cohorts/NAME.yaml and config/samples/NAME.tsv in the current
+folder and says what it guessed. Complete the two files and start the command that it prints:
+everything is checked before anything runs.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from tilt.config import discover
 from tilt.core.text import SAFE_NAME, safe_name
 
 
-def write(data: Path, name: str, here: Path) -> list[str]:
+def write(data: Path, name: str, here: Path, table: Path | None = None) -> list[str]:
     """Write the two files under ``here``; returns the lines to tell the user."""
     if not SAFE_NAME.match(name):
         raise discover.NothingFound(f"{name!r} is no name; write for instance {safe_name(name)}")
@@ -30,7 +31,7 @@ def write(data: Path, name: str, here: Path) -> list[str]:
     taken = [path for path in (sheet, file) if path.exists()]
     if taken:
         raise discover.NothingFound(f"{taken[0]} exists already: choose another name")
-    cohort, rows, guesses = discover.discover(data, name)
+    cohort, rows, guesses = discover.discover(data, name, table)
     for path in (sheet, file):
         path.parent.mkdir(parents=True, exist_ok=True)
     columns = list(rows[0])
@@ -63,8 +64,9 @@ if __name__ == "__main__":
     )
     parser.add_argument("data", type=Path, help="a folder, or an .h5ad file")
     parser.add_argument("name", help="short name of the cohort")
+    parser.add_argument("--sheet", type=Path, help="table of the samples in the folder")
     options = parser.parse_args()
     try:
-        print("\n".join(write(options.data, options.name, Path.cwd())))
+        print("\n".join(write(options.data, options.name, Path.cwd(), options.sheet)))
     except discover.NothingFound as error:
         sys.exit(f"new_cohort: {error}")

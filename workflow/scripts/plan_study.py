@@ -4,7 +4,9 @@
 
 Reads imbalance.tsv and tests.tsv of the cohort's folder. The effect is a difference between the
 arms in the unit of the estimator (--effect) or, of ratios, a fold (--fold). Planned are two arms
-of different donors. docs/numbers.md says how.
+of different donors, or, of a paired cohort, pairs. --visit plans a change from the first visit:
+that of the cases beyond that of the controls, or with --among that of one arm. docs/numbers.md says
+how.
 """
 
 import argparse
@@ -18,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tilt.core import contracts, tables
 from tilt.core.terms import ESTIMATORS
-from tilt.core.text import count
+from tilt.core.text import at_visit, count
 from tilt.figures import planning as figure
 from tilt.figures import style
 from tilt.stats import planning
@@ -43,9 +45,16 @@ def table_of(folder: Path, name: str) -> pd.DataFrame:
 
 
 def spread_of(
-    folder: Path, estimator: str | None, covariates: tuple[str, ...] = ()
+    folder: Path,
+    estimator: str | None,
+    covariates: tuple[str, ...] = (),
+    visit: str = "",
+    among: str = "",
 ) -> planning.Spread:
-    """Spread of the cohort's donors, in ``estimator`` or the one that leads."""
+    """Spread of the cohort's donors, in ``estimator`` or the one that leads.
+
+    Of their changes, where they are pairs or a ``visit`` is named (among one arm, or in both).
+    """
     imbalance, tests = table_of(folder, "imbalance.tsv"), table_of(folder, "tests.tsv")
     leads = imbalance.loc[imbalance["leads"], "estimator"].unique()
     if estimator is None and not len(leads):
@@ -59,9 +68,30 @@ def spread_of(
             f"({', '.join(arms)}), one 'case vs control' is needed. Fix: plan from another cohort"
         )
     case, control = arms[0].split(" vs ")
+    name = estimator or str(leads[0])
+    donors_of = imbalance.groupby("condition")["donor"].agg(set)
+    paired = bool(donors_of.get(case, set()) & donors_of.get(control, set()))
+    if (paired or visit) and covariates:
+        raise planning.NoPlan(
+            "--covariates of the cohort with donors measured twice: each is its own control. "
+            "Fix: leave them out, or give their number"
+        )
+    if paired and not visit:
+        step = {f"{case} vs {control}": (control, case)}
+        return planning.spread_of_changes(imbalance, name, step, f"{control} to {case}")
+    if visit or among:
+        known = sorted(donors_of.index)
+        steps = {a: (a, at_visit(a, visit)) for a in ([among] if among else [case, control])}
+        lost = [later for _, later in steps.values() if later not in donors_of.index]
+        if lost:
+            raise planning.NoPlan(
+                f"--visit {visit or '(none)'}: nobody in {lost[0]}; the cohort has "
+                f"{', '.join(known)}. Fix: take one of its visits, and with --among an arm of "
+                "which donors came again"
+            )
+        return planning.spread_of_changes(imbalance, name, steps, f"first visit to {visit}")
     donors = table_of(folder, "donors.tsv") if covariates else None
-    given = (imbalance, estimator or str(leads[0]), (case, control))
-    return planning.spread(*given, donors, covariates)
+    return planning.spread(imbalance, name, (case, control), donors, covariates)
 
 
 def number(value: float) -> str:
@@ -77,10 +107,15 @@ def readable(found: planning.Spread, table: pd.DataFrame) -> list[str]:
     beyond = "beyond sampling of cells" if known else "(sampling of cells included)"
     sd, low, high = found.sd
     beyond += f", {', '.join(found.covariates)} taken out" if found.covariates else ""
+    arms, n = " vs ".join(found.arms), " and ".join(map(str, found.n))
+    whose = f"change from {found.change}, {arms}" if found.change else arms
+    donors = f"{n} donors measured twice" if found.change else f"{n} donors"
+    each = "a sample of the median donor" if found.change else "the median donor"
+    of = "the changes of donors" if found.change else "donors"
     lines = [
-        f"{found.estimator} ({unit}), {found.arms[0]} vs {found.arms[1]}: {found.n[0]} and "
-        f"{found.n[1]} donors, {found.cells:.0f} memory CD4 cells in the median donor",
-        f"SD between donors {beyond}: {sd:.2f} (95% interval {low:.2f} to {high:.2f})",
+        f"{found.estimator} ({unit}), {whose}: {donors}, {found.cells:.0f} memory CD4 cells in "
+        f"{each}",
+        f"SD between {of} {beyond}: {sd:.2f} (95% interval {low:.2f} to {high:.2f})",
         f"planned: effect {own['effect']:.3g} {unit}, two-sided alpha {own['alpha']:g}, power "
         f"{own['aim']:g}, {count(int(own['covariates']), 'column')} of covariates; in brackets at "
         "the limits of the SD",
@@ -91,7 +126,9 @@ def readable(found: planning.Spread, table: pd.DataFrame) -> list[str]:
             "what more cells would change is not estimable: no variance of sampling is "
             f"known of {found.estimator}"
         )
-    lines.append(f"{'cells per donor':>17}  {'SD of sampling':>14}  donors per arm")
+    head = "cells per sample" if found.change else "cells per donor"
+    per = "donors per arm" if len(found.arms) > 1 else "donors"
+    lines.append(f"{head:>17}  {'SD of sampling':>14}  {per}")
     for _, row in table.iterrows():
         cells = f"{row['cells']:.0f}" if row["study"] == "planned" else "own cohort"
         needed = [number(row[f"donors_per_arm{end}"]) for end in ENDS]
@@ -112,7 +149,7 @@ def main(options: argparse.Namespace) -> list[str]:
     planning.check(options.alpha, options.power)
     columns, covariates = planning.planned_covariates(options.covariates)
     cells = planning.planned_cells(options.cells)
-    found = spread_of(options.cohort, options.estimator, covariates)
+    found = spread_of(options.cohort, options.estimator, covariates, options.visit, options.among)
     effect = planning.effect_of(found.estimator, options.effect, options.fold)
     table = planning.plan(found, effect, options.alpha, options.power, cells, columns)
     if options.out:
@@ -129,6 +166,8 @@ if __name__ == "__main__":
     parser.add_argument("--cohort", type=Path, required=True, help="folder of a finished cohort")
     parser.add_argument("--effect", type=float, help="difference in the unit of the estimator")
     parser.add_argument("--fold", type=float, help="the difference of a ratio, as a fold")
+    parser.add_argument("--visit", default="", help="plan the change from the first visit to this")
+    parser.add_argument("--among", default="", help="with --visit: the change of this arm alone")
     parser.add_argument("--estimator", choices=list(ESTIMATORS), help="default: the leading one")
     parser.add_argument("--alpha", type=float, default=0.05, help="two-sided; default 0.05")
     parser.add_argument("--power", type=float, default=0.8, help="default 0.8")

@@ -118,8 +118,7 @@ def test_a_sketch_keeps_more_of_thin_regions():
 def test_umap_of_a_sketch_places_the_other_cells_with_their_like(monkeypatch):
     monkeypatch.setattr(embed, "SKETCH", 500)
     cells = crowd_and_few()
-    embed.umap(cells, 0.3, seed=1)
-    place = cells.obsm["X_umap"]
+    place = embed.umap(cells, 0.3, seed=1)
     assert np.isfinite(place).all()
     centers = np.array([place[:3000].mean(axis=0), place[3000:].mean(axis=0)])
     nearer = np.linalg.norm(place[:, None] - centers, axis=2).argmin(axis=1)

@@ -155,6 +155,15 @@ def test_visits_that_cannot_be_are_told_with_the_fix(project, change, sheet, sai
     assert len(found) == 1 and len(project.problems()) == 1, project.problems()
 
 
+def test_samples_that_are_added_up_are_told_with_their_number(project):
+    project.sheet = VISITS.replace("B2", "B1").replace("32", "30")
+    (note,) = [note for note in project.check()[0]["notes"] if "added up" in note]
+    assert "cells of 2 samples of 1 donor are added up (D1: S1, S3): technical repeats" in note
+    project.cohort["visits"] = {"column": "visit", "order": ["flare", "after"]}
+    settings, problems = project.check()
+    assert problems == [] and not [note for note in settings["notes"] if "added up" in note]
+
+
 def test_donors_who_came_late_are_told(project):
     project.sheet = VISITS + "S4\tD4\tcontrol\tB1\t40\tS4\tafter\n"
     for name in ("matrix.mtx.gz", "barcodes.tsv.gz", "features.tsv.gz"):

@@ -85,3 +85,87 @@ def test_further_conditions_are_told(tmp_path):
     (told,) = [g for g in guesses if "further" in g]
     assert "`groups` and `contrasts`" in told and "RA" in told
     assert np.sum(["paired" in g for g in guesses]) == 0
+
+
+def test_visits_in_words_begin_with_the_one_before(tmp_path):
+    order = found(
+        tmp_path,
+        sample=list("abcdef"),
+        donor=["1", "1", "2", "2", "3", "3"],
+        disease=["SLE"] * 4 + ["control"] * 2,
+        timepoint=["post", "pre", "post", "pre", "post", "pre"],
+    )[0]["visits"]["order"]
+    assert order == ["pre", "post"]
+    names = ["treated", "untreated", "week 10", "week 2"]
+    rows = [{"donor": "1", "condition": "SLE", "visit": name} for name in names]
+    assert discover._visits(rows)[0]["visits"]["order"] == [
+        "untreated", "week 2", "week 10", "treated",
+    ]  # fmt: skip
+
+
+SHEET = """library,patient,diagnosis,timepoint,age at visit,age,gender
+S1,P1,SLE,flare,31,31 years,female
+S2,P1,SLE,remission,31,31 years,female
+S3,P2,healthy,flare,40,40 years,male
+S4,doublet,healthy,flare,,,
+S9,P9,healthy,flare,50,50,male
+"""
+
+
+def folder_of(tmp_path, samples):
+    """Folders of 10x files, which say nothing of who the samples are."""
+    for sample in samples:
+        place = tmp_path / f"run7_{sample}_out"
+        place.mkdir()
+        for name in ("matrix.mtx.gz", "barcodes.tsv.gz", "features.tsv.gz"):
+            (place / name).touch()
+    return tmp_path
+
+
+def test_a_table_says_who_the_files_are_with_visits_and_what_is_left_over(tmp_path):
+    folder = folder_of(tmp_path, ["S1", "S2", "S3", "S4", "S5"])
+    sheet = tmp_path / "clinical.csv"
+    sheet.write_text(SHEET)
+    cohort, rows, guesses = discover.discover(folder, "mine", sheet)
+    assert [(r["sample"], r["donor"], r["condition"], r["visit"]) for r in rows] == [
+        ("run7_S1_out", "P1", "SLE", "flare"),
+        ("run7_S2_out", "P1", "SLE", "remission"),
+        ("run7_S3_out", "P2", "healthy", "flare"),
+        ("run7_S5_out", "run7_S5_out", "", ""),
+    ]
+    assert (rows[0]["age"], rows[0]["sex"], rows[2]["sex"]) == ("31", "F", "M")
+    assert rows[0]["path"] == "run7_S1_out"
+    assert cohort["contrast"] == {"case": "SLE", "control": "healthy"}
+    assert cohort["visits"] == {"column": "visit", "order": ["flare", "remission"]}
+    told = "\n".join(guesses)
+    assert "clinical.csv: files by column library; donor = patient, condition = diagnosis" in told
+    assert "1 sample in no row of clinical.csv: fill them in" in told
+    assert "1 row of clinical.csv without files: not in the sheet" in told
+    assert "1 sample of no donor (run7_S4_out) left out" in told
+    assert "condition of 1 of 4 samples is not known" in told
+
+
+def test_a_table_of_pairs_makes_a_paired_contrast(tmp_path):
+    folder = folder_of(tmp_path, ["S1", "S2", "S3", "S4"])
+    sheet = tmp_path / "sheet.tsv"
+    lines = ["name\tdonor\tstim"]
+    lines += [f"S{i + 1}\tP{i // 2}\t{'stim' if i % 2 else 'ctrl'}" for i in range(4)]
+    sheet.write_text("\n".join(lines) + "\n")
+    cohort, rows, _ = discover.discover(folder, "mine", sheet)
+    assert cohort["contrast"] == {"case": "stim", "control": "ctrl", "paired": True}
+    assert [r["donor"] for r in rows] == ["P0", "P0", "P1", "P1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("sample,donor\nX,Y\n", "no column names the files .run7_S1_out.*Fix"),
+        ("just words\n", "no table with a header and rows.*Fix"),
+        ("sample,donor\nS1,NA\n", "all rows are of no donor.*Fix"),
+    ],
+)
+def test_a_table_that_says_nothing_is_told(tmp_path, text, said):
+    folder = folder_of(tmp_path, ["S1"])
+    (tmp_path / "sheet.csv").write_text(text)
+    with pytest.raises(discover.NothingFound, match=said):
+        discover.discover(folder, "mine", tmp_path / "sheet.csv")

@@ -48,6 +48,7 @@ HEAD = "perturbation\tgene\tlog2_fold_change\n"
         (HEAD + "KO\tAHRR\t0\n", "line 2, column `log2_fold_change`: not a change"),
         (HEAD + "KO\tAHRR\t900\n", "line 2, column `log2_fold_change`: beyond 50"),
         (HEAD + "KO\t\t1\n", "line 2, column `gene`: empty"),
+        (HEAD + "KO\tAhrr\t1\nKO\tMx1\t1\nKO\tCD4\t1\n", "2 of 3 genes are written as those of"),
         (
             HEAD + "KO\tAHRR\t1\nX\tAHRR\t1\nKO\tAHRR\t2\n",
             "AHRR stands twice under KO, first in line 2",

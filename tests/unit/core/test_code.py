@@ -31,7 +31,7 @@ EDITS = {
     "docstring of a module": ("stats/inference.py", '"""', '"""New. ', set()),
     "how tables are written": ("core/tables.py", '"%.6g"', '"%.7g"', WRITERS - {"write_report"}),
     "clusters": ("cells/embed.py", "sc.tl.leiden", "sc.tl.louvain", {"cluster_cells"}),
-    "map": ("cells/embed.py", "sc.tl.umap", "sc.tl.draw", {"map_cells"}),
+    "map": ("cells/layout.py", "weights.tocoo", "weights.tocsr", {"map_cells"}),
     "batch correction": (
         "cells/embed.py",
         "harmonypy.run_harmony",

@@ -18,6 +18,22 @@ def test_a_later_table_takes_the_place_of_the_same_perturbation(tmp_path):
     assert table.values.tolist() == [["KO", "TIPARP", -0.5], ["IFN", "MX1", 3.0]]
 
 
+def test_genes_get_their_current_names_and_that_is_told(tmp_path, caplog):
+    path = tmp_path / "mine.tsv"
+    rows = [("KO", "TNFRSF5", 1.0), ("KO", "CD40", 3.0), ("KO", "HLA.DRA", -1.0)]
+    rows += [("KO", "ENSG00000156234.8", 2.0), ("KO", "NOVEL1", 4.0), ("OTHER", "CD40", 5.0)]
+    lines = ["\t".join(map(str, row)) for row in rows]
+    path.write_text(HEAD + "\n".join(lines) + "\n")
+    aliases = {"TNFRSF5": "CD40", "ENSG00000156234": "CXCL13"}
+    table = responses.read([path], aliases)
+    assert table.values.tolist() == [
+        ["KO", "CD40", 2.0], ["KO", "HLA-DRA", -1.0], ["KO", "CXCL13", 2.0], ["KO", "NOVEL1", 4.0],
+        ["OTHER", "CD40", 5.0],
+    ]  # fmt: skip
+    assert "mine.tsv: 3 of 5 genes by their current names (TNFRSF5 is CD40" in caplog.text
+    assert "mine.tsv: 1 rows are of a gene that another row names" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -124,6 +124,9 @@ def test_locate_and_require(aliases, markers):
     out = gene_tables.standardize(matrix(["ENSG00000010610", "CCR7"]), aliases)
     found = gene_tables.locate(out.var, ["CCR7", "CD4", "FOXP3", "CCR7"])
     assert found.to_dict() == {"CCR7": "CCR7", "CD4": "ENSG00000010610"}
+    assert (
+        gene_tables.locate(out.var, ["ENSG00000010610", "CD4"]).tolist() == ["ENSG00000010610"] * 2
+    )
     mouse = matrix(["Cd4", "Ccr7", "Foxp3"])
     wanted = {g for row in markers["positive"] for g in row}
     with pytest.raises(ValueError, match="mouse symbols"):

@@ -37,6 +37,27 @@ def test_a_falling_slope_falls_and_nothing_is_made_of_nothing():
     assert said(table.iloc[:0]) == ""
 
 
+def test_what_goes_with_the_imbalance_alone_is_told_as_not_told_apart():
+    table = made_up.mediators()
+    slopes = table["question"] == "slope"
+    ahr = (table["mediator"] == "AHR_T_EXT") & slopes & (table["adjusted"] == "none")
+    table.loc[ahr, ["effect", "ci_low", "ci_high"]] = [-0.6, -1.0, -0.2]
+    assert (
+        "with it, 12 to 87); it fell with the score of AHR extended targets by itself (−0.60 ln "
+        "ratio per SD (95% CI −1.00 to −0.20)), not told apart from the other scores. This"
+    ) in said(table)
+    assert "was not shown" not in said(table)
+    ifn = (table["mediator"] == "IFN1_T_CORE") & slopes & (table["adjusted"] != "none")
+    table.loc[ifn, "q"] = 0.2  # not beside the others, but alone
+    assert said(table).startswith(
+        "Within the arms, the log-ratio of labeled Tph/Tfh to Th22-like cells (E1) rose "
+        "with the score of Type I interferon by itself (+0.60"
+    )
+    assert "beside" not in said(table)
+    table.loc[ahr, "q"] = 0.06
+    assert "it was not shown to go with AHR extended targets" in said(table)
+
+
 def responses(table: pd.DataFrame) -> str:
     results = made_up_report.results()
     results.tables["perturbations"] = table

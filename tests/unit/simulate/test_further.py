@@ -40,6 +40,19 @@ def test_each_unit_of_a_number_and_each_name_shifts_the_donor(params):
         assert ratio(params, sledai=unknown) == plain
 
 
+def test_a_number_shifts_states_too(params):
+    made = {**params, "further": {"sledai": {"center": 5, "per_unit": {"interferon": 0.2}}}}
+    simulate.further.check(made["further"], params["abundance"])
+    plain, active = (
+        simulate.donor(made, "D1", "SLE", 3, {"sledai": sledai}) for sledai in ("5", "10")
+    )
+    assert active[1]["interferon"] / plain[1]["interferon"] == pytest.approx(np.e)
+    assert active[1]["ahr_jun"] == plain[1]["ahr_jun"]
+    assert active[0].equals(plain[0])
+    told = simulate.planted(made).set_index("quantity").loc["sledai:interferon"]
+    assert told["effect"] == 0.2 and "log interferon activity, a unit of sledai" in told["meaning"]
+
+
 def test_samples_of_a_donor_share_what_the_donor_is(params):
     """The donor's own spread is drawn once: visits differ by what is planted alone."""
     sheet = pd.DataFrame(
@@ -74,8 +87,8 @@ def test_what_is_planted_is_written_and_a_null_has_none(params):
     ("about", "said"),
     [
         ({"per_unit": POLES}, "sledai: has .*per_unit.*Fix: give center and per_unit"),
-        ({"center": 5, "per_unit": {"CD4_Tph": 1}}, r"without abundance: \['CD4_Tph'\]"),
-        ({"values": {"high": {"MAIT": 1}}}, r"without abundance: \['MAIT'\]"),
+        ({"center": 5, "per_unit": {"CD4_Tph": 1}}, r"nor states: \['CD4_Tph'\]"),
+        ({"values": {"high": {"MAIT": 1}}}, r"nor states: \['MAIT'\]"),
     ],
 )
 def test_a_further_effect_that_cannot_be_planted_is_refused(params, about, said):

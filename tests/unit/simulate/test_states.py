@@ -62,6 +62,6 @@ def test_planted_rows_tell_both_states():
     rows = {name: value for name, value, _ in states.planted(demo)}
     assert rows["ahr_jun"] == pytest.approx(np.log(0.3 / 0.5))
     assert rows["interferon"] == pytest.approx(np.log(0.08 / 0.015))
-    assert rows["tracking:interferon"] == 0.6 and rows["tracking:ahr_jun"] == -0.6
+    assert rows["tracking:interferon"] == 0.7 and rows["tracking:ahr_jun"] == -0.7
     none = {name: value for name, value, _ in states.planted(simulate.null(demo))}
     assert set(none.values()) == {0.0}

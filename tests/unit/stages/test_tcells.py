@@ -124,12 +124,6 @@ def test_colors_are_those_of_the_figures(cells):
     assert list(cells.uns["condition_colors"]) == [COHORT.color(name) for name in conditions]
 
 
-def test_curve_is_that_of_umap():
-    from umap.umap_ import find_ab_params
-
-    assert tcells.umap_curve(0.3) == pytest.approx(find_ab_params(1.0, 0.3), rel=1e-6)
-
-
 @pytest.mark.parametrize("color", ["PDCD1", "HLA-DRA", "subset", "condition", "age", "leiden_1"])
 def test_umap_by_gene_and_by_column(cells, color):
     sc.pl.umap(cells, color=color, show=False)

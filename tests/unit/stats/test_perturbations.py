@@ -124,6 +124,10 @@ def test_genes_of_the_outcome_and_unmeasured_genes_are_left_out_and_counted():
     assert found.loc["FEW", ["n_genes", "n_genes_found"]].tolist() == [1, 0]
     assert found.loc["FEW", "reason"] == "0 genes measured; 3 are needed"
     assert not found.loc["FEW", "estimable"] and np.isnan(found.loc["FEW", "rank"])
+    lost = response(P=dict.fromkeys([*ALONG, 900, 901], 1.0))
+    assert by_name(compare(lost)[0]).loc["P", "reason"] == (
+        "2 genes of the response not measured: g900, g901"
+    )
     same = by_name(
         compare(response(P=dict.fromkeys(range(3, 10), 1.0)), outcome={"g0", "g1", "g2"})[0]
     )

@@ -16,6 +16,7 @@ import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
+from tilt.cells.layout import lay_out
 from tilt.cells.neighbors import connectivities, nearest_cells, nearest_of
 from tilt.cells.normalize import log_normalized
 
@@ -210,29 +211,24 @@ def _by_size(member: np.ndarray) -> np.ndarray:
     return rank[member]
 
 
-def umap(cells: AnnData, min_dist: float, seed: int, threads: int = 1) -> None:
-    """Add ``obsm['X_umap']`` (cells x 2) from the graph (in place); for looking, not measuring.
+def umap(cells: AnnData, min_dist: float, seed: int, threads: int = 1) -> np.ndarray:
+    """Places in a UMAP (cells x 2, float32), from the graph; for looking, not measuring.
 
     Of more than ``SKETCH`` cells a sketch is laid out (:func:`sketch`); every other cell is placed
     at the median position of its ``PLACED_BY`` nearest cells of the sketch.
     """
-    import scanpy as sc
-
-    if cells.n_obs <= SKETCH:
-        sc.tl.umap(cells, min_dist=min_dist, random_state=seed)
-        return
-    chosen = sketch(cells.obsp["distances"], SKETCH, seed)
     points = cells.obsm["X_harmony"]
-    part = AnnData(obs=cells.obs[[]].iloc[chosen])
-    part.obsm["X_harmony"] = points[chosen]
-    graph(part, cells.uns["neighbors"]["params"]["n_neighbors"], threads)
-    sc.tl.umap(part, min_dist=min_dist, random_state=seed)
+    if cells.n_obs <= SKETCH:
+        return lay_out(cells.obsp["connectivities"], points[:, :2], min_dist, seed)
+    chosen = sketch(cells.obsp["distances"], SKETCH, seed)
+    n_neighbors = cells.uns["neighbors"]["params"]["n_neighbors"]
+    weights = connectivities(*nearest_cells(points[chosen], n_neighbors - 1, threads))
     place = np.empty((cells.n_obs, 2), np.float32)
-    place[chosen] = part.obsm["X_umap"]
+    place[chosen] = lay_out(weights, points[chosen, :2], min_dist, seed)
     others = np.setdiff1d(np.arange(cells.n_obs), chosen)
     near = nearest_of(points[chosen], points[others], PLACED_BY, threads)
-    place[others] = np.median(part.obsm["X_umap"][near], axis=1)
-    cells.obsm["X_umap"] = place
+    place[others] = np.median(place[chosen][near], axis=1)
+    return place
 
 
 def sketch(distances: sparse.csr_matrix, n: int, seed: int) -> np.ndarray:

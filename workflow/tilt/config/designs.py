@@ -171,10 +171,13 @@ def who(cohort: Mapping, row: Mapping, column: str) -> str:
 def visits(
     cohort: Mapping, path: Path, rows: list[tuple[int, dict]]
 ) -> tuple[list[str], list[str]]:
-    """Visits that cannot be told apart or that nobody has twice; notes on donors with one alone."""
+    """Visits that cannot be told apart or that nobody has twice.
+
+    Notes on samples that are added up, and on donors with a late visit alone.
+    """
     column, order = _visits(cohort)
     if not column or not rows:
-        return [], []
+        return [], repeats(cohort, rows)
     source = cohort["path"]
     columns = list(rows[0][1])
     if column not in columns:
@@ -209,13 +212,31 @@ def visits(
         fix = "give the samples of one person one donor name, or take `visits` out"
         found.append(problem(source, "visits", wrong, f"{len(seen)} donors", fix=fix))
     late = sorted(donor for donor, own in seen.items() if order[0] not in own)
-    notes = []
+    notes = repeats(cohort, by_visit(cohort, rows))
     if late and not found:
-        notes = [
+        notes += [
             f"cohort {cohort.get('name')}: {count(len(late), 'donor')} without a sample of "
             f"{order[0]} ({few(late)}): not in the comparison of the arms"
         ]
     return found, notes
+
+
+def repeats(cohort: Mapping, rows: list[tuple[int, dict]]) -> list[str]:
+    """A note on samples of one donor in one condition, whose cells are added up."""
+    seen: dict[tuple[str, str], list[str]] = {}
+    for _, row in rows:
+        seen.setdefault((row["donor"], row["condition"]), []).append(row["sample"])
+    several = {key: own for key, own in seen.items() if len(own) > 1}
+    if not several:
+        return []
+    n = sum(len(own) for own in several.values())
+    (donor, _), own = next(iter(several.items()))
+    people = count(len({who for who, _ in several}), "donor")
+    return [
+        f"cohort {cohort.get('name')}: cells of {n} samples of {people} are added up "
+        f"({donor}: {few(own)}): technical repeats. Samples of different days are named by a "
+        "column under `visits`"
+    ]
 
 
 def by_visit(cohort: Mapping, rows: list[tuple[int, dict]]) -> list[tuple[int, dict]]:

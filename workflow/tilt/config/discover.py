@@ -6,6 +6,7 @@ Nothing is decided here: what is written is completed by the user and checked li
 import re
 from pathlib import Path
 
+from tilt.config.discover_sheet import KNOWN, NOBODY, NoSheet, columns, joined, tidy
 from tilt.core.text import count, few, safe_name
 from tilt.io.layouts import BARCODES, FEATURES, MATRIX
 
@@ -13,42 +14,13 @@ CONTROL = re.compile(
     r"(^|[^a-z])(hc|hd|hv|healthy|control|ctrl|normal|nc|unstim|unstimulated)(?![a-z])", re.I
 )
 CASE = re.compile(r"(^|[^a-z])(sle|lupus|patient|case|systemic lupus erythematosus)(?![a-z])", re.I)
-# Names that published h5ad files give to the same thing, best first.
-KNOWN = {
-    "sample": ("sample", "sample_id", "sample_uuid", "library", "library_uuid", "orig.ident"),
-    "donor": (
-        "donor",
-        "donor_id",
-        "patient",
-        "patient_id",
-        "individual",
-        "subject",
-        "ind_cov",
-        "ind",
-    ),
-    "condition": (
-        "condition",
-        "disease",
-        "group",
-        "groups",
-        "status",
-        "diagnosis",
-        "SLE_status",
-        "stim",
-        "treatment",
-    ),
-    "batch": ("batch", "batch_cov", "Processing_Cohort", "pool", "run", "lane"),
-    "age": ("age", "development_stage"),
-    "sex": ("sex", "gender"),
-    "visit": ("visit", "timepoint", "time_point", "time", "week", "day"),
-    "droplet": ("multiplets", "droplet_type", "DROPLET.TYPE", "hto_classification.global"),
-}
-# Names that are no person's and no sample's, and how droplets of one cell are called.
-NOBODY = re.compile(
-    r"^(|na|nan|n/a|none|null|unknown|unassigned|ambiguous|ambs|negative|(doublet|multiplet)s?)$",
-    re.I,
-)
+# How droplets of one cell are called.
 SINGLET = re.compile(r"^(singlets?|sng)$", re.I)
+# Visits that come before others, and after them; the rest is sorted as numbers and letters.
+BEFORE = re.compile(
+    r"(^|[^a-z])(pre|before|base|baseline|untreated|screen\w*|first|flare)(?![a-z])", re.I
+)
+AFTER = re.compile(r"(^|[^a-z])(post|after|treated|follow\w*|remission|last)(?![a-z])", re.I)
 # Columns of which a sample has one value.
 ONE_EACH = (*KNOWN["donor"], "condition", "stim", "treatment", *KNOWN["visit"])
 SHEET_COLUMNS = ("sample", "donor", "condition", "batch", "age", "sex")
@@ -62,11 +34,12 @@ class NothingFound(ValueError):
     """No count files of a known layout where the user pointed."""
 
 
-def discover(path: Path, name: str) -> Found:
+def discover(path: Path, name: str, sheet: Path | None = None) -> Found:
     """Cohort file (dict), rows of its sample sheet, and the guesses made, in words.
 
-    ``path`` is an h5ad of a whole cohort or a folder with the raw files of its samples. What
-    cannot be guessed is left empty. Raises NothingFound.
+    ``path`` is an h5ad of a whole cohort or a folder with the raw files of its samples; ``sheet`` a
+    table of who the samples in a folder are. What cannot be guessed is left empty. Raises
+    NothingFound.
     """
     path = Path(path)
     if path.is_file() and path.suffix == ".h5ad":
@@ -78,6 +51,14 @@ def discover(path: Path, name: str) -> Found:
         where = {"folder": str(path)}
     else:
         raise NothingFound(f"{path} is neither a folder nor an .h5ad file")
+    if sheet is not None:
+        if layout["format"] == "h5ad":
+            raise NothingFound(f"{sheet}: an h5ad says itself who its cells are. Fix: leave it out")
+        try:
+            rows, more_told = joined(rows, Path(sheet))
+        except NoSheet as error:
+            raise NothingFound(str(error)) from None
+        guesses += more_told
     contrast, told = _contrast(rows)
     visits, more_told = _visits(rows)
     guesses += [*_donors(rows), *told, *more_told]
@@ -174,30 +155,18 @@ def _h5ad(path: Path) -> Found:
     if not counts:
         raise NothingFound(f"{path} holds no whole-number counts in X, raw/X or a layer")
     guesses = [f"counts: {counts[0]}"]
-    lowered = {name.lower(): name for name in obs}
-    columns = {
-        what: next((lowered[name.lower()] for name in known if name.lower() in lowered), "")
-        for what, known in KNOWN.items()
-    }
-    several = [
-        lowered[name.lower()]
-        for name in KNOWN["condition"]
-        if name.lower() in lowered and len(set(obs[lowered[name.lower()]])) > 1
-    ]
-    columns["condition"] = several[0] if several else columns["condition"]
-    key = columns["sample"] or columns["donor"]
+    what = columns(obs)
+    key = what["sample"] or what["donor"]
     if not key:
         have = f"no column of obs looks like samples or donors: {', '.join(names)}"
         row = _row(path.stem, path=path.name)
         layout = {"format": "h5ad_per_sample", "h5ad": {"counts": counts[0]}}
         return layout, [row], [*guesses, f"one sample ({have}); name its column if there is one"]
-    columns["donor"] = columns["donor"] or key
-    told = ", ".join(f"{what} = {column}" for what, column in columns.items() if column)
+    what["donor"] = what["donor"] or key
+    told = ", ".join(f"{name} = {column}" for name, column in what.items() if column)
     guesses.append(f"columns of obs: sample = {key}; {told}")
-    kept, singlets = _droplets(obs, columns["droplet"])
-    nobody = [
-        i for i in kept if NOBODY.match(obs[key][i]) or NOBODY.match(obs[columns["donor"]][i])
-    ]
+    kept, singlets = _droplets(obs, what["droplet"])
+    nobody = [i for i in kept if NOBODY.match(obs[key][i]) or NOBODY.match(obs[what["donor"]][i])]
     if nobody:
         said = sorted({obs[key][i] or "empty" for i in nobody})
         many = count(len(nobody), "cell")
@@ -207,20 +176,19 @@ def _h5ad(path: Path) -> Found:
     for i in kept:
         if i in gone:
             continue
-        mine = values.setdefault(obs[key][i], {what: set() for what in KNOWN})
-        for what, column in columns.items():
+        mine = values.setdefault(obs[key][i], {name: set() for name in KNOWN})
+        for name, column in what.items():
             if column:
-                mine[what].add(obs[column][i])
+                mine[name].add(obs[column][i])
         if len(values) > MAX_SAMPLES:
             raise NothingFound(f"{key} has more than {MAX_SAMPLES} values: not a column of samples")
-    _mixed(path, key, obs, [i for i in kept if i not in gone], columns["condition"])
+    _mixed(path, key, obs, [i for i in kept if i not in gone], what["condition"])
     rows = []
-    shown = [*SHEET_COLUMNS, *(["visit"] if columns["visit"] else [])]
+    shown = [*SHEET_COLUMNS, *(["visit"] if what["visit"] else [])]
     for sample, mine in sorted(values.items()):
-        row = {what: _only(mine[what]) for what in shown} | {"sample": sample}
-        row["age"] = "".join(re.findall(r"^\d+", row["age"]))
-        row["sex"] = row["sex"][:1].upper() if row["sex"][:1].lower() in ("f", "m") else ""
-        rows.append({**row, "sample": safe_name(sample), "batch": row["batch"] or "one"})
+        rows.append(
+            tidy({name: _only(mine[name]) for name in shown} | {"sample": safe_name(sample)})
+        )
     about = {"counts": counts[0], "sample_column": key, **singlets}
     guesses += [f"only cells that are {v[0]} in {c}" for c, v in singlets.get("where", {}).items()]
     return {"format": "h5ad", "h5ad": about}, rows, guesses
@@ -266,8 +234,16 @@ def _visits(rows: list[dict]) -> tuple[dict, list[str]]:
     if all(len(visits) < 2 for visits in seen.values()):
         return {}, []
     order = sorted({row["visit"] for row in rows if row["visit"]}, key=_natural)
+    order = sorted(
+        order, key=lambda name: 0 if BEFORE.search(name) else 1 + bool(AFTER.search(name))
+    )
     told = f"visits: {', '.join(order)}, the first one compared between the arms: check the order"
     return {"visits": {"column": "visit", "order": order}}, [told]
+
+
+def _has(words: str, text: str) -> bool:
+    """Whether one of the words stands alone in a text."""
+    return bool(re.search(rf"(^|[^a-z])({words})(?![a-z])", text, re.I))
 
 
 def _natural(text: str) -> list:

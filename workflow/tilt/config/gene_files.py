@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from tilt.config.messages import nearest, problem
+from tilt.config.resources import of_another_species
 from tilt.config.user_files import read_text
 from tilt.core.text import cells_of
 
@@ -41,7 +42,7 @@ def check(path: Path, kind: str) -> list[str]:
             found.append(problem(path, f"line {lines[0][0]}", wrong, ", ".join(header), fix=fix))
     if found:
         return found
-    problems, seen = [], dict[tuple, int]()
+    problems, seen, genes = [], dict[tuple, int](), list[str]()
     for number, line in lines[1:]:
         try:
             row = dict(zip(header, (cell.strip() for cell in cells_of(line, "\t")), strict=False))
@@ -54,6 +55,7 @@ def check(path: Path, kind: str) -> list[str]:
                 where = f"line {number}, column `{name}`"
                 problems.append(problem(path, where, said, row.get(name) or "nothing"))
         if kind in ONCE:
+            genes += filter(None, [row.get(ONCE[kind][1], "")])
             pair = tuple(row.get(name, "") for name in ONCE[kind])
             first = seen.setdefault(pair, number)
             if first != number and all(pair):
@@ -65,7 +67,7 @@ def check(path: Path, kind: str) -> list[str]:
         problems = [*problems[:SHOWN], problem(path, "", more)]
     if len(lines) == 1 and kind in ONCE:
         problems.append(problem(path, "", "the table has a header but no rows"))
-    return problems
+    return problems + of_another_species(path, genes)
 
 
 def _wrong(kind: str, column: str, value: str, row: dict) -> str:

@@ -25,7 +25,7 @@ def markers(path: Path) -> list[str]:
     found += repeats(path, rows, "label")
     levels = {row["label"]: row["level"] for _, row in rows}
     found += _reserved(path, rows, "label", RESERVED)
-    found += _of_another_species(path, [g for _, r in rows for g in r["positive"].split()])
+    found += of_another_species(path, [g for _, r in rows for g in r["positive"].split()])
     if rows and not any(row.get("compartment") == "memory" for _, row in rows):
         wrong = "no label has the compartment `memory`: the imbalance is measured in memory cells"
         fix = "write `memory` in column `compartment` of the memory CD4 subsets"
@@ -71,7 +71,7 @@ def signatures(path: Path) -> list[str]:
     for number, row in rows:
         lines[row["gene"].upper(), row["set"]].append(number)
     found += _reserved(path, rows, "set", RESERVED)
-    found += _of_another_species(path, [row["gene"] for _, row in rows])
+    found += of_another_species(path, [row["gene"] for _, row in rows])
     found += _weightless(path, rows)
     for (gene, name), numbers in lines.items():
         if gene and len(numbers) > 1:
@@ -99,7 +99,7 @@ def _reserved(path: Path, rows: list, column: str, taken: tuple) -> list[str]:
     ]
 
 
-def _of_another_species(path: Path, genes: list[str]) -> list[str]:
+def of_another_species(path: Path, genes: list[str]) -> list[str]:
     """Symbols written as those of mice are (Cd3e), mostly."""
     mouse = [gene for gene in genes if MOUSE.match(gene)]
     if len(mouse) <= len(genes) / 2:

@@ -17,11 +17,10 @@ TOOLS = (
     "leidenalg",
     "igraph",
     "harmonypy",
-    "umap-learn",
+    "numba",
     "faiss-cpu",
     "statsmodels",
     "pydeseq2",
-    "decoupler",
     "matplotlib",
 )
 

@@ -17,6 +17,7 @@ def draw(found: planning.Spread, table: pd.DataFrame) -> tuple[Figure, pd.DataFr
     effect, aim, alpha = (table[c].iloc[0] for c in ("effect", "aim", "alpha"))
     ratio = found.estimator in RATIOS
     size = f"a {np.exp(effect):.3g}-fold ratio in" if ratio else f"{effect:.3g} SD in"
+    size = f"a change: {size}" if found.change else size
     columns = table["covariates"].iloc[0]
     title = f"Donors needed for {size} {found.estimator}, power {aim:g}, alpha {alpha:g}"
     title += f", {count(int(columns), 'covariate')}" if columns else ""
@@ -65,12 +66,14 @@ def draw(found: planning.Spread, table: pd.DataFrame) -> tuple[Figure, pd.DataFr
     style.plain_ticks(ax.xaxis)
     ax.set_ylim(0, top if cut else 1.4 * top)
     ax.yaxis.set_major_locator(style.few_ticks(5))
-    ax.set_xlabel("memory CD4 cells per donor")
-    ax.set_ylabel("donors per arm")
+    ax.set_xlabel(f"memory CD4 cells per {'sample' if found.change else 'donor'}")
+    twice = ", each measured twice" if found.change else ""
+    ax.set_ylabel(("donors per arm" if len(found.arms) > 1 else "donors") + twice)
     taken = f", {', '.join(found.covariates)} taken out" if found.covariates else ""
-    (case, control), (n_case, n_control) = found.arms, found.n
+    whose = " and ".join(f"{n} {arm}" for n, arm in zip(found.n, found.arms, strict=True))
+    of = "changes of " if found.change else ""
     ax.legend(
-        title=f"spread of {n_case} {case} and {n_control} {control} donors{taken}",
+        title=f"spread of {of}{whose} donors{taken}",
         title_fontsize=6.5,
         loc="upper right",
     )

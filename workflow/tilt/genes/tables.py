@@ -209,6 +209,26 @@ def names_of(var: pd.DataFrame, aliases: Mapping[str, str]) -> pd.DataFrame:
     return table
 
 
+def current(names: Iterable[str], aliases: Mapping[str, str], where: str) -> list[str]:
+    """Current symbols of the genes that a table names, by the road of a matrix (`names_of`).
+
+    ``where``: the table, for the log, which says how many names were old, ids, or spelled by
+    another program. A name that nothing is known of stays as it is.
+    """
+    names = list(names)
+    made = names_of(pd.DataFrame(index=names), aliases)
+    symbols = made["symbol"].astype(str).tolist()
+    new = {old: symbol for old, symbol in zip(names, symbols, strict=True) if old != symbol}
+    for note in made.attrs["notes"]:
+        log.warning("%s: %s", where, note)
+    if new:
+        few = ", ".join(f"{old} is {symbol}" for old, symbol in list(new.items())[:3])
+        log.warning(
+            "%s: %d of %d genes by their current names (%s)", where, len(new), len(set(names)), few
+        )
+    return symbols
+
+
 def standardize(adata: ad.AnnData, aliases: Mapping[str, str]) -> ad.AnnData:
     """Give every gene its Ensembl id and current symbol, and sum what is the same gene twice.
 
@@ -254,10 +274,12 @@ def standardize(adata: ad.AnnData, aliases: Mapping[str, str]) -> ad.AnnData:
 def locate(var: pd.DataFrame, symbols: Iterable[str]) -> pd.Series:
     """Find symbols in a standardized matrix: Series symbol -> name in ``var.index``.
 
-    Symbols that are absent are left out; the order is that of ``symbols``, each once.
+    An Ensembl id of the index is found, too. Symbols that are absent are left out; the order is
+    that of ``symbols``, each once.
     """
-    shown = var["gene_symbol"] if "gene_symbol" in var else var.index.to_series()
-    where = dict(zip(shown, var.index, strict=True))
+    where = dict(zip(var.index, var.index, strict=True))
+    if "gene_symbol" in var:
+        where |= dict(zip(var["gene_symbol"], var.index, strict=True))
     wanted = dict.fromkeys(symbols)
     return pd.Series({s: where[s] for s in wanted if s in where}, dtype=object)
 

@@ -1,5 +1,7 @@
 """What was found on mediators, in one sentence a cohort."""
 
+from typing import Any
+
 import pandas as pd
 
 from tilt.core.terms import ESTIMATORS
@@ -21,34 +23,54 @@ def sentence(results: CohortResults) -> str:
     """Slopes of the imbalance on each mediator, adjusted for the most, and what goes with one.
 
     A slope is told with its interval where that leaves out zero and q, over the mediators, is below
-    ``LEVEL``; the other mediators are named as not shown to go with the imbalance, or not compared,
-    with the reason.
+    ``LEVEL``: beside the other scores, or else alone, as not told apart from them. The other
+    mediators are named as not shown to go with the imbalance, or not compared, with the reason.
     """
     rows = results.table("mediators")
     if rows.empty:
         return ""
-    last = rows[rows["question"] == "slope"].drop_duplicates("mediator", keep="last")
+    slopes = rows[rows["question"] == "slope"]
+    last = slopes.drop_duplicates("mediator", keep="last")
     good = forest.estimable(last)
     if not good.any():
         return f"Mediators were not compared: {clean(last['reason'].iloc[0])}."
-    clear = good & ((last["ci_low"] > 0) | (last["ci_high"] < 0)) & (last["q"] < LEVEL)
+    shown = set(last.loc[_clear(last), "mediator"])
+    alone = slopes[(slopes["adjusted"] == "none") & ~slopes["mediator"].isin(shown)]
+    alone = alone[_clear(alone)]
     found = [
-        f"{'rose' if row.effect > 0 else 'fell'} with the score of {pretty(row.mediator)} "
+        f"{_moved(row)} the score of {pretty(row.mediator)} "
         f"({interval(row)}{_share(rows, row.mediator)})"
-        for row in last[clear].itertuples()
+        for row in last[_clear(last)].itertuples()
     ]
-    unclear = [pretty(name) for name in last.loc[good & ~clear, "mediator"]]
+    if len(alone):
+        each = [
+            f"{_moved(row)} the score of {pretty(row.mediator)} by itself ({interval(row)})"
+            for row in alone.itertuples()
+        ]
+        found.append(f"{listed(each)}, not told apart from the other scores")
+    told = shown | set(alone["mediator"])
+    unclear = [pretty(name) for name in last.loc[good, "mediator"] if name not in told]
     if unclear:
         found.append(f"was not shown to go with {listed(unclear)}")
     estimator = ESTIMATORS[rows["estimator"].iloc[0]].phrase
-    beside = "beside the other scores" if last.loc[good, "adjusted"].ne("none").any() else ""
-    where = ", ".join(filter(None, ["within the arms", beside]))
-    text = f"{where[0].upper()}{where[1:]}, {estimator} {'; it '.join(found)}. {DIRECTION}"
+    beside = last.loc[good, "adjusted"].ne("none").any() and (shown or not len(alone))
+    where = "Within the arms, beside the other scores" if beside else "Within the arms"
+    text = f"{where}, {estimator} {'; it '.join(found)}. {DIRECTION}"
     absent = last[~good]
     if len(absent):
         names = listed([pretty(name) for name in absent["mediator"]])
         text += f" Not compared: {names} ({clean(absent['reason'].iloc[0])})."
     return text
+
+
+def _clear(rows: pd.DataFrame) -> pd.Series:
+    """Rows whose interval leaves out zero and whose q is below ``LEVEL``."""
+    away = (rows["ci_low"] > 0) | (rows["ci_high"] < 0)
+    return forest.estimable(rows) & away & (rows["q"] < LEVEL)
+
+
+def _moved(row: Any) -> str:
+    return "rose with" if row.effect > 0 else "fell with"
 
 
 def _share(rows: pd.DataFrame, mediator: str) -> str:

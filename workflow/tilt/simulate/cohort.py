@@ -94,7 +94,7 @@ def override(params: dict, **changes: Any) -> dict:
 
 def null(params: dict) -> dict:
     """Copy ``params`` with nothing planted: no shift, states as in controls, none tracked."""
-    flat = {label: 0.0 for label in params["effects"]}
+    flat = dict.fromkeys(params["effects"], 0.0)
     quiet = {s: {"case": params[s]["control"]} for s in simulate_states.STATES}
     quiet["tracking"] = dict.fromkeys(params["tracking"], 0.0)
     known = {key: value for key, value in params.items() if key != "further"}
@@ -140,7 +140,10 @@ def donor(
     logs += simulate_states.tracked(pd.Series(noise, logs.index), poles(), far, params)
     if is_case:
         logs += pd.Series(params["effects"], dtype=float).reindex(logs.index).fillna(0.0)
-    logs += further.shift(params.get("further", {}), row or {}, logs.index)
+    if row and params.get("further"):
+        moved = further.shift(params["further"], row, [*logs.index, *activity])
+        logs += moved[logs.index]
+        activity = {s: value * float(np.exp(moved[s])) for s, value in activity.items()}
     shares = np.exp(logs - logs.max())
     return shares / shares.sum(), activity
 
@@ -170,8 +173,7 @@ def planted(params: dict) -> pd.DataFrame:
         for k, v in effects.items()
     ]
     ratio = log_ratio(shifted) - log_ratio(abundance)
-    (tph, *_), (th22, *_) = poles()
-    only = effects[tph] - effects[th22]
+    only = effects[poles()[0][0]] - effects[poles()[1][0]]
     rows.append(("log_ratio", ratio, "shift of ln((Tph + Tfh) / Th22)"))
     rows.append(("log_ratio_tph", only, "shift of ln(Tph / Th22)"))
     rows += [*simulate_states.planted(params), *further.planted(params.get("further", {}))]
@@ -221,10 +223,8 @@ def sample(world: World, params: dict, row: dict | pd.Series, seed: int) -> ad.A
     for position, (key, value) in enumerate(row.items()):
         obs.insert(position, key, value)
     obs.index = [f"{name}_{code}" for code in _barcodes(n, rng)]
-    var = pd.DataFrame(
-        {"gene_symbol": world.genes["gene"].to_numpy()}, index=world.genes["ensembl"]
-    )
-    var.index.name = None
+    index = pd.Index(world.genes["ensembl"].to_numpy())
+    var = pd.DataFrame({"gene_symbol": world.genes["gene"].to_numpy()}, index=index)
     log.info("%s: %d cells, %.0f UMIs a cell", name, n, counts.sum() / n)
     made = ad.AnnData(X=counts, obs=obs, var=var)
     if "protein" in params:

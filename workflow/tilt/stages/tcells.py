@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 import anndata as ad
 import numpy as np
 import pandas as pd
-from scipy.optimize import curve_fit
 
+from tilt.cells import layout
 from tilt.core import numerals, provenance
 from tilt.core.terms import FILE_COLUMNS
 from tilt.figures.names import CohortLabel, subset_color
@@ -109,7 +109,7 @@ def notes(
     Parameters: ``obs`` of the object; ``uns`` of the embedding; ``min_dist`` of the UMAP;
     ``inputs`` raw files with their SHA-256.
     """
-    a, b = umap_curve(min_dist)
+    a, b = layout.curve(min_dist)
     return {
         "subset_colors": np.array([subset_color(name) for name in obs["subset"].cat.categories]),
         "condition_colors": np.array(
@@ -133,14 +133,3 @@ def notes(
             "inputs": json.dumps(inputs.to_dict("records")),
         },
     }
-
-
-def umap_curve(min_dist: float, spread: float = 1.0) -> tuple[float, float]:
-    """The a and b of UMAP's curve (McInnes 2018, doi:10.21105/joss.00861) for ``min_dist``.
-
-    As ``umap.umap_.find_ab_params``, whose import alone would take longer than this whole job.
-    """
-    distance = np.linspace(0, 3 * spread, 300)
-    wanted = np.where(distance < min_dist, 1.0, np.exp(-(distance - min_dist) / spread))
-    (a, b), _ = curve_fit(lambda x, a, b: 1 / (1 + a * x ** (2 * b)), distance, wanted)
-    return float(a), float(b)

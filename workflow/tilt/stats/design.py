@@ -61,7 +61,7 @@ class Design:
     problem: str = ""
     cache: dict = field(default_factory=dict, compare=False, repr=False)
 
-    @property
+    @cached_property
     def case(self) -> np.ndarray:
         """Condition of each donor: 1 case, 0 control."""
         return (self.units["condition"] == self.contrast.case).to_numpy().astype(int)

@@ -25,14 +25,13 @@ import pandas as pd
 
 from tilt.core.contracts import PERTURBATION_NULLS, PERTURBATIONS
 from tilt.core.terms import UNIT_KEY, WORKING_SET
-from tilt.core.text import count
+from tilt.core.text import count, few
 from tilt.donors import imbalance, pseudobulk
 from tilt.genes import tables as gene_tables
-from tilt.stats import contrast, inference, null_effects, precision
+from tilt.stats import contrast, inference, matched, null_effects, precision
 from tilt.stats.mediators import LEAST_DF, within
 
 LEAST_GENES = 3  # measured ones of a response, as for a pole of E3
-BINS = 20  # of mean expression, in which genes are alike
 UNIT = "SD per SD"  # genes' mean, in SD of donors, per SD of the imbalance within the arms
 
 
@@ -103,7 +102,9 @@ def compare(
         row |= {"reason": problem or "; ".join(notes)}
         if made is not None and donor is not None:
             where = rows.obs_names.get_indexer(table["row"])
-            found, drawn = project(made, rows.var, genes, outcome, where, donor, n_random, rng)
+            found, drawn = project(
+                made, rows.var, genes, outcome, where, donor, n_random, rng, row["reason"]
+            )
             row |= found
             if len(drawn):
                 low, high = min(drawn.min(), row["effect"]), max(drawn.max(), row["effect"])
@@ -165,10 +166,12 @@ def project(
     donor: Regression,
     n_random: int,
     rng: np.random.Generator,
+    notes: str = "",
 ) -> tuple[dict, np.ndarray]:
     """Projection of one response, and those of its random sets (n_random,).
 
-    ``var``: genes of the pseudobulk; ``where``: rows of ``made.z`` in the order of the regression.
+    ``var``: genes of the pseudobulk; ``where``: rows of ``made.z`` in the order of the regression;
+    ``notes``: what is told of the donors, beside which unmeasured genes are told.
     """
     method = {"method": "wls_hc2" if np.ptp(donor.root) else "ols_hc2", "unit": UNIT}
     change = genes.set_index("gene")["log2_fold_change"]
@@ -179,24 +182,19 @@ def project(
     kept = (column >= 0) & usable[np.maximum(column, 0)]
     column, weight = column[kept], change[place.index[kept]].to_numpy(float)
     told = method | {"n_genes": len(change), "n_genes_found": len(column)}
+    lost = [name for name in change.index if name not in set(place.index[kept])]
+    if lost:
+        note = f"{count(len(lost), 'gene')} of the response not measured: {few(lost)}"
+        told["reason"] = "; ".join(filter(None, [note, notes]))
     if len(column) < LEAST_GENES:
-        few = f"{count(len(column), 'gene')} measured; {LEAST_GENES} are needed"
-        return told | {"reason": few}, np.empty(0)
-    rank = pd.Series(made.mean).rank(method="first")
-    bins = pd.qcut(rank, min(BINS, len(rank)), labels=False).to_numpy()
+        said = f"{count(len(column), 'gene')} measured; {LEAST_GENES} are needed"
+        return told | {"reason": said}, np.empty(0)
     symbols = var["gene_symbol"].to_numpy()[made.genes]
-    free = usable & ~np.isin(symbols, list(outcome))
-    free[column] = False
-    pools = [np.flatnonzero(free & (bins == b)) for b in range(bins.max() + 1)]
-    pools = [pool if len(pool) else np.flatnonzero(free) for pool in pools]
-    z = made.z[where]
-    alike = [z[:, pool].mean(axis=1) for pool in pools]
-    scores = np.zeros((n_random + 1, len(z)))
-    for gene, w in zip(column, weight, strict=True):
-        b = bins[gene]
-        drawn = np.r_[gene, rng.choice(pools[b], n_random)]
-        scores += w * (z[:, drawn] - alike[b][:, None]).T
-    scores /= np.abs(weight).sum()
+    taken = np.union1d(column, np.flatnonzero(np.isin(symbols, list(outcome))))
+    pools = matched.pools(made.mean, usable, taken)
+    if pools is None:
+        return told | {"reason": "no other gene to draw random sets from"}, np.empty(0)
+    scores = matched.scores(made.z[where], column, weight, pools, n_random, rng, beside=True)
     effects, errors = inference.hc2(scores * donor.root, donor.fit)
     estimate = inference.from_t(float(effects[0]), float(errors[0]), donor.fit.df_effect)
     if not np.isfinite(estimate.p):

@@ -5,6 +5,10 @@ Two arms of independent donors, compared by a two-sided t test. A donor's value 
 and what its memory CD4 cells leave to chance. Of an estimator without a sampling variance (E3) the
 two cannot be told apart: it is planned with the cells of the cohort as they are. Covariates narrow
 what donors differ by, if they are columns of the cohort, and cost a degree of freedom each.
+
+Donors who are measured twice (:func:`spread_of_changes`) have a change in place of a value, with
+what both samples leave to chance: of pairs, or of visits in one arm, it is tested against zero
+(paired t test); of visits in both arms the changes are compared like values.
 """
 
 from collections.abc import Sequence
@@ -16,6 +20,7 @@ from scipy import optimize, stats
 
 from tilt.core import numerals
 from tilt.core.terms import ESTIMATORS, RATIOS, UNIT_KEY
+from tilt.core.text import count
 from tilt.stats import design
 from tilt.stats.inference import LEVEL
 from tilt.stats.precision import between
@@ -36,20 +41,21 @@ class Spread:
     """How far donors of an arm lie apart beyond sampling, and what their cells add."""
 
     estimator: str
-    arms: tuple[str, str]  # case, control
-    n: tuple[int, int]  # donors
+    arms: tuple[str, ...]  # case, control; one name where a change is tested against zero
+    n: tuple[int, ...]  # donors
     sd: tuple[float, float, float]  # between donors: estimate, lower and upper limit (95%)
     variance: np.ndarray  # of sampling, a donor (n,); zero where unknown
-    matrix: np.ndarray  # n x k: ones, covariates, case
-    unit: float  # sampling variance of a donor with one cell; NaN where unknown
+    matrix: np.ndarray  # n x k: ones, covariates, case; ones alone in one arm
+    unit: float  # sampling variance of a donor with one cell a sample; NaN where unknown
     cells: float  # of the median donor
     covariates: tuple[str, ...] = ()  # that were taken out
     notes: tuple[str, ...] = ()  # what could not be
+    change: str = ""  # from what to what, where every donor is measured twice
 
     @property
     def columns(self) -> int:
         """Columns of the covariates that were taken out."""
-        return self.matrix.shape[1] - 2
+        return self.matrix.shape[1] - len(self.arms)
 
     @property
     def df(self) -> int:
@@ -66,15 +72,17 @@ def power(shift: float, df: float, alpha: float) -> float:
     return float(stats.nct.sf(limit, df, shift) + far)
 
 
-def donors_needed(effect: float, sd: float, alpha: float, aim: float, columns: int = 0) -> float:
+def donors_needed(
+    effect: float, sd: float, alpha: float, aim: float, columns: int = 0, arms: int = 2
+) -> float:
     """Donors per arm (of two alike) for the power ``aim``; infinite beyond MOST_DONORS.
 
     ``effect`` and ``sd`` (of a donor's value, sampling included) in the same unit; ``columns`` of
-    covariates, alike in both arms.
+    covariates, alike in both arms. One arm: donors whose change is tested against zero.
     """
 
     def reached(n: int) -> bool:
-        shift, df = effect / sd * np.sqrt(n / 2), 2 * n - 2 - columns
+        shift, df = effect / sd * np.sqrt(n / arms), arms * (n - 1) - columns
         return df > 0 and power(shift, df, alpha) >= aim
 
     low, high = LEAST_DONORS - 1, LEAST_DONORS
@@ -110,17 +118,62 @@ def spread(
     both = sorted(set(parts[0]["donor"]) & set(parts[1]["donor"]))
     if both:
         raise NoPlan(
-            f"{len(both)} donors are in both arms ({', '.join(both[:3])}): pairs, and this plans "
-            "arms of different donors. Fix: take a cohort whose donors are in one arm each"
+            f"{len(both)} donors are in both arms ({', '.join(both[:3])}): pairs, not arms of "
+            "different donors. Fix: plan their change"
         )
     rows, matrix, notes, used = adjusted(pd.concat(parts), arms, donors, covariates)
-    case = rows["condition"] == arms[0]
-    n = (int(case.sum()), int((~case).sum()))
+    return _spread(rows, matrix, estimator, arms, used, notes)
+
+
+def spread_of_changes(
+    imbalance: pd.DataFrame, estimator: str, steps: dict[str, tuple[str, str]], change: str
+) -> Spread:
+    """Spread of the changes of donors who are measured twice.
+
+    ``steps``: name of an arm -> the conditions that it goes from and to in ``imbalance``; one arm
+    (pairs, or visits within an arm), or case and control. ``change``: from what to what, in words.
+    Donors who lack a sample are left out and counted. Raises NoPlan as :func:`spread`.
+    """
+    rows = imbalance[(imbalance["estimator"] == estimator) & imbalance["estimable"]]
+    parts, notes = [], []
+    for arm, step in steps.items():
+        first, later = (
+            rows[rows["condition"] == name].set_index("donor").add_suffix(end)
+            for name, end in zip(step, ("", "_later"), strict=True)
+        )
+        both = first.join(later, how="inner").reset_index()
+        alone = len(first) + len(later) - 2 * len(both)
+        if alone:
+            notes.append(f"{count(alone, 'donor')} of {arm} without both samples left out")
+        part = both[["donor"]].assign(condition=arm, value=both["value_later"] - both["value"])
+        part["variance"] = both["variance"] + both["variance_later"]
+        # cells a sample, of which both together leave as much to chance as these two
+        part["n_cells"] = 2 / (1 / both["n_cells"] + 1 / both["n_cells_later"])
+        parts.append(part)
+    table = pd.concat(parts, ignore_index=True)
+    arms = tuple(steps)
+    case = (table["condition"] == arms[0]).to_numpy(float)
+    matrix = np.column_stack([np.ones(len(table)), *([case] if len(arms) > 1 else [])])
+    return _spread(table, matrix, estimator, arms, (), tuple(notes), change)
+
+
+def _spread(
+    rows: pd.DataFrame,
+    matrix: np.ndarray,
+    estimator: str,
+    arms: tuple[str, ...],
+    used: tuple[str, ...],
+    notes: tuple[str, ...],
+    change: str = "",
+) -> Spread:
+    """Spread of values (or changes) within the model ``matrix``."""
+    n = tuple(int((rows["condition"] == arm).sum()) for arm in arms)
     if min(n) < LEAST_SPREAD:
+        twice = " measured twice" if change else ""
+        have = " and ".join(f"{k} donors in {arm}" for k, arm in zip(n, arms, strict=True))
         raise NoPlan(
-            f"not estimable: {estimator} has {n[0]} donors in {arms[0]} and {n[1]} in {arms[1]}; "
-            f"the spread needs {LEAST_SPREAD} an arm. Fix: plan from a cohort with more donors, "
-            "or with another --estimator"
+            f"not estimable: {estimator} has {have}{twice}; the spread needs {LEAST_SPREAD} an "
+            "arm. Fix: plan from a cohort with more donors, or with another --estimator"
         )
     outcome, cells = rows["value"].to_numpy(float), rows["n_cells"].to_numpy(float)
     variance, unit = np.zeros(len(rows)), np.nan
@@ -156,6 +209,7 @@ def spread(
         float(np.median(cells)),
         used,
         notes,
+        change,
     )
 
 
@@ -264,7 +318,8 @@ def plan(
     -------
     cells (memory CD4 cells a donor), sd_sampling, then each at the estimate and at the limits of
     the SD between donors (``_low``, ``_high``): sd (of a donor's value), donors_per_arm, and in
-    the row ``own cohort`` power and smallest_effect with the cohort's own donors and cells.
+    the row ``own cohort`` power and smallest_effect with the cohort's own donors and cells. Where
+    donors are measured twice (``change``), value and effect are changes, cells those of a sample.
     """
     check(alpha, aim)
     ends = dict(zip(("", "_low", "_high"), found.sd, strict=True))
@@ -280,7 +335,9 @@ def plan(
         }
         for end, sd in ends.items():
             row[f"sd{end}"] = total = float(np.sqrt(sd**2 + sampling))
-            row[f"donors_per_arm{end}"] = donors_needed(effect, total, alpha, aim, columns)
+            row[f"donors_per_arm{end}"] = donors_needed(
+                effect, total, alpha, aim, columns, len(found.arms)
+            )
         if study == "own cohort":
             for end, sd in ends.items():
                 shift = effect / own_se(found, sd)
@@ -288,5 +345,5 @@ def plan(
                 row[f"smallest_effect{end}"] = smallest(found, sd, alpha, aim)
         rows.append(row)
     head = {"estimator": found.estimator, "effect": effect, "alpha": alpha, "aim": aim}
-    head |= {"covariates": columns}
+    head |= {"covariates": columns, "arms": len(found.arms), "change": found.change}
     return pd.DataFrame(rows).assign(**head)

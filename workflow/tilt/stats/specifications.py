@@ -27,7 +27,7 @@ from tilt.core.terms import (
     WORKING_SET,
 )
 from tilt.donors import activity, imbalance, pseudobulk
-from tilt.stats import contrast, design, inference, methods, readable
+from tilt.stats import contrast, design, inference, matched, methods, readable
 
 log = logging.getLogger(__name__)
 
@@ -320,11 +320,11 @@ def curve(cohort: CohortInputs, lead: str) -> pd.DataFrame:
     return out
 
 
-def random_sets(cohort: CohortInputs, n: int, bins: int = 20) -> pd.DataFrame:
+def random_sets(cohort: CohortInputs, n: int) -> pd.DataFrame:
     """Effects of ``n`` random set pairs matched gene by gene for expression, and of the axis.
 
     Each gene of a pole is replaced by a random gene of the same twentieth of mean expression,
-    keeping its weight; genes of either pole are not drawn.
+    keeping its weight; genes of either pole are not drawn (:mod:`tilt.stats.matched`).
 
     Returns
     -------
@@ -342,21 +342,12 @@ def random_sets(cohort: CohortInputs, n: int, bins: int = 20) -> pd.DataFrame:
     units = made.units.assign(cohort=str(cohort.donors["cohort"].iloc[0]))
     designs = contrast.DesignCache(cohort.donors.reset_index(drop=True), cohort.plan)
     rng = np.random.default_rng(cohort.plan.seed)
-    usable = np.flatnonzero(made.z.std(axis=0) > 0)
-    rank = pd.qcut(pd.Series(made.mean[usable]).rank(method="first"), bins, labels=False)
     taken = np.concatenate([made.sets[s][0] for s in sets])
-    pools = [usable[(rank == b) & ~np.isin(usable, taken)] for b in range(bins)]
-    bin_of = dict(zip(usable, rank, strict=True))
-    values = [made.value(*sets)]
-    parts = []
-    for name in sets:
-        gene, weight = made.sets[name]
-        total = np.zeros((n, len(made.z)))
-        for g, w in zip(gene, weight, strict=True):
-            pool = pools[bin_of[g]] if len(pools[bin_of[g]]) else usable
-            total += w * made.z[:, rng.choice(pool, n)].T
-        parts.append(total / np.abs(weight).sum())
-    outcomes = np.vstack([values[0][None, :], parts[0] - parts[1]])
+    pools = matched.pools(made.mean, made.z.std(axis=0) > 0, taken)
+    if pools is None:
+        return pd.DataFrame(columns=columns)
+    first, second = (matched.scores(made.z, *made.sets[s], pools, n, rng) for s in sets)
+    outcomes = first - second
     if cohort.plan.contrast.pair:
         pairs, problem, _ = design.pairs(designs.with_pair(units), cohort.plan.contrast)
         if problem:
