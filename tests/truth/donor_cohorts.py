@@ -79,6 +79,7 @@ HARD = [  # further ways in which donors can be, none with a difference
     Scenario("lymphopenia 3000 to 300, 10+8", ((10, 8),), case_cells=300),
     Scenario("lymphopenia 3000 to 300, rare Th22, 20+20", ((20, 20),), case_cells=300, **RARE),
     Scenario("rare Th22 16+10", ((16, 10),), cells=1200, **RARE),
+    Scenario("60 memory cells, 10+8", ((10, 8),), cells=60),
     Scenario("one-armed batches 10+8 and 12+0, 0+12", ((5, 4), (5, 4), (12, 0), (0, 12))),
     Scenario("3+3 and thirty of one-armed batches", ((3, 3), (30, 0)), batch_sd=0.5),
 ]

@@ -212,6 +212,7 @@ KINDS = (
     "control spread x2 30+10",
     "cells track the ratio 16+10",
     LYMPHOPENIA,
+    "60 memory cells, 10+8",
     "one-armed batches 10+8 and 12+0, 0+12",
 )
 

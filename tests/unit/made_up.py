@@ -9,7 +9,7 @@ from made_up_mediators import perturbations as perturbations
 from tilt.config import check
 from tilt.core import columns, contracts, tables
 from tilt.figures.names import SUBSET_COLORS, CohortLabel
-from tilt.stats import meta_table
+from tilt.stats import meta_table, readable
 
 SUBSETS = [name for name in SUBSET_COLORS if name not in ("T", "CD4", "CD8")][:24]
 POLES = ["tph_high", "th22_high"]
@@ -310,9 +310,10 @@ def specifications(n: int = 14, seed: int = 7) -> pd.DataFrame:
         table.loc[0, "family"] = "main"
         table["leads"] = estimator == "E3"
         table["n_case"], table["n_control"] = 10, 8
-        table = effects(table, random, "ln ratio")
+        table = effects(table, random, "SD" if estimator == "E3" else "ln ratio")
         parts.append(table)
-    return pd.concat(parts, ignore_index=True)
+    table = pd.concat(parts, ignore_index=True)
+    return table.join(pd.DataFrame([readable.folds(row) for row in table.to_dict("records")]))
 
 
 def random_sets(n: int = 500, seed: int = 8) -> pd.DataFrame:

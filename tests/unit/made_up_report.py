@@ -19,6 +19,7 @@ IMBALANCE = {
     "min_memory_cells": 1,
     "min_pseudobulk_cells": 20,
     "min_median_th22": 2,
+    "typical_th22": 0.036,
 }
 SETTINGS = {
     "format": "10x_dir",

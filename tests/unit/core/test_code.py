@@ -1,5 +1,7 @@
 """A rule runs again when code that it reaches changed, and for nothing else."""
 
+import hashlib
+import json
 import re
 import shutil
 from pathlib import Path
@@ -68,18 +70,19 @@ EDITS = {
 }
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    return tmp_path_factory.mktemp("kept") / "digests.json"
+
+
 @pytest.fixture
-def copy(tmp_path, monkeypatch):
+def copy(tmp_path, monkeypatch, kept):
     shutil.copytree(ROOT / "workflow", tmp_path / "workflow")
     monkeypatch.setattr(code, "WORKFLOW", tmp_path / "workflow")
-    forget()
+    monkeypatch.setattr(code, "KEPT", kept)
+    code.forget()
     yield tmp_path / "workflow"
-    forget()
-
-
-def forget() -> None:
-    for name in ("_parsed", "_uses", "_text"):
-        getattr(code, name).cache_clear()
+    code.forget()
 
 
 def digests() -> dict[str, str]:
@@ -94,7 +97,7 @@ def test_exactly_the_rules_that_reach_an_edit_run_again(copy, what):
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
-    forget()
+    code.forget()
     after = digests()
     assert {script for script in SCRIPTS if before[script] != after[script]} == expected
 
@@ -110,13 +113,31 @@ def test_every_rule_with_a_script_takes_the_digest_of_it():
 def test_digests_do_not_depend_on_where_the_checkout_is(copy):
     moved = digests()
     code.WORKFLOW = ROOT / "workflow"
-    forget()
+    code.forget()
     assert digests() == moved
+
+
+def test_what_is_kept_of_files_changes_no_digest(copy, kept, monkeypatch):
+    """Nor that it is torn, or cannot be kept, or is another version's."""
+    expected = digests()
+    version, found = json.loads(kept.read_text())
+    sha256, definitions, imports = found["tilt/stats/meta.py"]
+    assert sha256 == hashlib.sha256((copy / "tilt/stats/meta.py").read_bytes()).hexdigest()
+    found["tilt/stats/meta.py"] = [sha256, {name: ["0", []] for name in definitions}, imports]
+    changed = {}
+    for text in (json.dumps([version, found]), json.dumps(["other", found]), '[["torn'):
+        kept.write_text(text)
+        code.forget()
+        changed[text] = digests() != expected
+    assert list(changed.values()) == [True, False, False]
+    monkeypatch.setattr(code, "KEPT", copy / "no folder" / "digests.json")
+    code.forget()
+    assert digests() == expected
 
 
 def test_a_module_passed_as_an_object_counts_as_a_whole(copy):
     (copy / "scripts/own.py").write_text("from tilt.stats import meta\nprint(dir(meta))\n")
-    names = {name for file, name in code.reached(copy / "scripts/own.py") if "meta" in file.name}
+    names = {name for file, name in code.reached("scripts/own.py") if "meta" in file}
     assert {"common_effect", "half_normal"} <= names
 
 
@@ -127,6 +148,6 @@ def test_a_module_loaded_by_its_name_is_named(copy):
     assert alone != with_module
     path = copy / "tilt/figures/volcano.py"
     path.write_text(path.read_text() + "\nNEW = 1\n")
-    forget()
+    code.forget()
     assert code.digest("own", "tilt.figures.volcano") != with_module
     assert code.digest("own") == alone

@@ -94,7 +94,11 @@ def test_the_axis_points_to_the_donors_with_more_of_the_tph_set():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"composition": composition(th22=1)}, "1 Th22-like cells expected in the median donor"),
+        (
+            {"settings": replace(SETTINGS, min_median_th22=40)},
+            "36 Th22-like cells expected in the median donor, of 1000 memory CD4 cells; 40 are",
+        ),
+        ({"composition": composition(th22=0)}, "0 Th22-like cells a donor found; 0.5 are needed"),
         ({"detectability": SEEN.assign(n_cells=0)}, "IL22 and CCR10 were not detected"),
         ({"composition": composition(cells=(50,) * 6)}, "no donor has 100 memory CD4 cells"),
     ],

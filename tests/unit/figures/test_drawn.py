@@ -236,6 +236,22 @@ def test_random_sets_are_judged_by_the_t_that_p_is_made_of():
     assert "1 of 99 random pairs lie as far from 0 (p = 0.02)" in words(fig)
 
 
+def test_other_ways_of_a_ratio_are_told_as_folds():
+    rows = pd.DataFrame({"estimator": "E1", "specification": ["as declared", "a", "b"]})
+    rows["family"] = ["main", "one donor out", "one donor out"]
+    rows[["fold", "fold_low", "fold_high"]] = [[2.0, 1.2, 4.0], [3.0, 2.0, 9.0], [1.5, 0.5, 4.0]]
+    rows[["effect", "ci_low", "ci_high"]] = np.log(rows[["fold", "fold_low", "fold_high"]])
+    rows = rows.assign(leads=True, unit="ln ratio", p=0.01, estimable=True, reason="")
+    rows = rows.assign(n_case=10, n_control=8)
+    fig, table = robustness.draw(rows, pd.DataFrame(), COHORT)
+    assert "×2.0 [1.2, 4.0]  p = 0.01  n = 10 + 8" in words(fig)
+    assert "×1.5 to ×3.0; 95% CI leaves out 1 in 1 of 2" in words(fig)
+    assert table["fold_high"].tolist() == [4, 9, 4]
+    axis = rows.assign(estimator="E3", unit="SD", fold=np.nan)
+    fig, _ = robustness.draw(axis, pd.DataFrame(), COHORT)
+    assert "+0.41 to +1.10; 95% CI leaves out 0 in 1 of 2" in words(fig)
+
+
 def test_imbalance_not_estimable_is_text():
     text = words(everything(1, 0)["imbalance"][0])
     assert "not estimable: fewer than 3 donors in an arm" in text

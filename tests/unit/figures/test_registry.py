@@ -151,21 +151,16 @@ def test_digest_of_a_job_sees_its_modules_and_not_the_registry(tmp_path, monkeyp
         path.write_text(text.replace(old, new))
         after = digests()
         assert {job for job in before if before[job] != after[job]} == expected, name
-    forget()
+    code.forget()
 
 
 def digests() -> dict[str, str]:
-    forget()
+    code.forget()
     parts = ("", "_designs", "_labels", "_mediators")
     without = tuple(f"tilt.figures.registry{part}" for part in parts)
     return {
         job: code.digest("plot_figures", *jobs.modules(job), without=without) for job in DRAWING
     }
-
-
-def forget() -> None:
-    for name in ("_parsed", "_uses", "_text"):
-        getattr(code, name).cache_clear()
 
 
 def test_digest_of_the_report_sees_captions():

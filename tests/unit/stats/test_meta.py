@@ -84,6 +84,18 @@ def test_the_posterior_is_that_of_scipys_quadrature(scale):
     assert tau_below(np.sqrt(found.tau2)) == pytest.approx(0.5, abs=2e-3)
 
 
+def test_the_eight_schools_of_bayesmeta():
+    """Rubin 1981 with flat priors, as printed in the package's vignette (schools.example.2)."""
+    effect = np.array([28.39, 7.94, -2.75, 6.82, -0.64, 0.63, 18.01, 12.16])
+    se = np.array([14.9, 10.2, 16.3, 11.0, 9.4, 11.4, 10.4, 17.6])
+    found = meta.half_normal(effect, se, 1e3)  # as good as flat: tau is below 30
+    assert found.effect == pytest.approx(8.092138, abs=2e-3)
+    assert found.se == pytest.approx(5.246683, abs=5e-3)
+    assert np.sqrt(found.tau2) == pytest.approx(5.227732, abs=5e-3)
+    # of a new school: its SD is 10.148; the central interval about as wide as the shortest
+    assert found.pi_high - found.pi_low == pytest.approx(29.014749 + 12.511817, rel=2e-3)
+
+
 def test_two_discordant_cohorts_get_an_interval_that_can_be_used():
     """Cohorts of g 1.59 and 0.49: half as wide as tau 0.5 allows, not 14 units."""
     effect, se = PAIR

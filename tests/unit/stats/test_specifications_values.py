@@ -7,7 +7,16 @@ import pandas as pd
 import pytest
 from tilt.config import check
 from tilt.donors import activity, imbalance, pseudobulk, sampling
-from tilt.stats import contrast, design, inference, methods, plan, precision, specifications
+from tilt.stats import (
+    contrast,
+    design,
+    inference,
+    methods,
+    plan,
+    precision,
+    readable,
+    specifications,
+)
 
 UNIT = ["cohort", "donor", "condition"]
 KEY = ["donor", "condition"]
@@ -260,6 +269,10 @@ def test_rows_name_cohort_contrast_and_leader(study, curve):
     assert leads.loc["E1"].all() and not leads.loc[["E2", "E3"], "any"].any()
     units = curve["unit"].groupby("estimator").first()
     assert units.to_dict() == {"E1": "ln ratio", "E2": "ln ratio", "E3": "SD"}
+    ratios = curve.loc[["E1", "E2"]]
+    for fold, limit in zip(readable.FOLDS, ("effect", "ci_low", "ci_high"), strict=True):
+        assert np.log(ratios[fold]).tolist() == pytest.approx(ratios[limit].tolist(), nan_ok=True)
+        assert ratios[fold].notna().sum() > 20 and curve.loc["E3", fold].isna().all()
     model = curve.loc[("E1", "model", "logit-normal, no pseudocount")]
     designs = contrast.DesignCache(study.donors, study.plan)
     n = imbalance.pole_counts(study.composition, USUAL.poles)

@@ -2,27 +2,36 @@
 
 Snakemake sees edits of a script, not of the modules that it imports. A rule takes this digest as a
 param, so that it runs again when something that it uses changed. Definitions are compared as
-syntax trees: comments, docstrings and the layout of lines change nothing.
+syntax trees: comments, docstrings and the layout of lines change nothing, nor does the version of
+Python. What a file holds is kept beside Python's own compiled files, by the SHA-256 of the file:
+every start of Snakemake, also in a job of a cluster, needs the digests of all rules, and the trees
+of 170 files take 3 processor seconds.
 """
 
 import ast
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 WORKFLOW = Path(__file__).parents[2]
 ROOT_PACKAGE = "tilt"
+KEPT = Path(__file__).parent / "__pycache__/digests.json"  # no matter if it cannot be written
 
 
-@dataclass
 class _Module:
-    """What a file defines and imports, by name; and its statements that define nothing."""
+    """What a file defines and imports, by name.
 
-    definitions: dict[str, list[ast.stmt]] = field(default_factory=dict)
-    imports: dict[str, tuple[str, str]] = field(default_factory=dict)  # name -> module, attribute
-    effects: list[ast.stmt] = field(default_factory=list)
+    ``definitions``: of each name, and of "" for the statements that define nothing, the digest of
+    its statements and what they name: names, each with the attribute that follows ("" for none),
+    and modules in texts. ``imports``: name -> module, attribute.
+    """
+
+    def __init__(self, definitions: dict[str, list], imports: dict[str, list[str]]):
+        self.definitions, self.imports = definitions, imports
 
 
 def digest(script: str, *modules: str, without: tuple[str, ...] = ()) -> str:
@@ -35,38 +44,127 @@ def digest(script: str, *modules: str, without: tuple[str, ...] = ()) -> str:
     """
     left_out = {_file(module) for module in without}
     found = hashlib.sha256()
-    for file, name in sorted(reached(WORKFLOW / "scripts" / f"{script}.py", *modules)):
-        if file in left_out:
-            continue
-        found.update(f"{file.relative_to(WORKFLOW)}:{name}:{_text(file, name)}\n".encode())
+    for file, name in sorted(reached(f"scripts/{script}.py", *modules)):
+        if file not in left_out:
+            found.update(f"{file}:{name}:{_module(file).definitions[name][0]}\n".encode())
+    if _new:
+        _keep()
     return found.hexdigest()[:12]
 
 
-def reached(script: Path, *modules: str) -> set[tuple[Path, str]]:
-    """Definitions (file, name) that a script reaches; ``""`` stands for bare statements."""
-    todo = {(script, name) for name in ("", *_parsed(script).definitions)}
+def reached(script: str, *modules: str) -> set[tuple[str, str]]:
+    """Definitions (file below the workflow's folder, name) that a script reaches."""
+    todo = {(script, name) for name in _module(script).definitions}
     todo |= {place for module in modules for place in _whole(module)}
-    seen: set[tuple[Path, str]] = set()
+    seen: set[tuple[str, str]] = set()
     while todo:
-        file, name = todo.pop()
-        seen.add((file, name))
-        todo |= set(_uses(file, name)) - seen
+        place = todo.pop()
+        seen.add(place)
+        todo |= _uses(*place) - seen
     return seen
 
 
+def forget() -> None:
+    """Read files anew when they are asked for next."""
+    for kept in (_module, _uses, _file, _kept):
+        kept.cache_clear()
+
+
 @cache
-def _parsed(file: Path) -> _Module:
-    module = _Module()
-    for statement in ast.parse(file.read_text()).body:
-        for node in ast.walk(statement):  # imports inside functions count for the whole file
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                module.imports |= _imported(node)
+def _module(file: str) -> _Module:
+    source = (WORKFLOW / file).read_bytes()
+    sha256 = hashlib.sha256(source).hexdigest()
+    kept = _kept()
+    if kept.get(file, [""])[0] != sha256:
+        kept[file] = [sha256, *_parsed(source)]
+        _new.append(file)
+    return _Module(*kept[file][1:])
+
+
+_new: list[str] = []  # files that were parsed since what is kept was written
+
+
+@cache
+def _kept() -> dict[str, list]:
+    """SHA-256, definitions and imports of files as found before by this version of this file."""
+    with suppress(OSError, ValueError):
+        version, found = json.loads(KEPT.read_bytes())
+        if version == _version():
+            return found
+    return {}
+
+
+def _keep() -> None:
+    part = KEPT.with_suffix(f".{os.getpid()}")
+    with suppress(OSError):
+        part.write_text(json.dumps([_version(), _kept()]))
+        part.replace(KEPT)
+    _new.clear()
+
+
+@cache
+def _version() -> str:
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+
+
+def _parsed(source: bytes) -> list[dict]:
+    definitions: dict[str, list] = {"": []}
+    imports: dict[str, list[str]] = {}
+    for statement in ast.parse(source).body:
+        words: list[str] = []
+        uses: set[tuple[str, str]] = set()
+        if not _is_text(statement):
+            _scan(statement, words, uses, imports)
         names = _defined(statement)
-        for name in names:
-            module.definitions.setdefault(name, []).append(statement)
-        if not names and not isinstance(statement, ast.Import | ast.ImportFrom):
-            module.effects.append(statement)
-    return module
+        if not names and isinstance(statement, ast.Import | ast.ImportFrom):
+            continue
+        for name in names or [""]:
+            definitions.setdefault(name, []).append((words, uses))
+    return [{name: _summary(parts) for name, parts in definitions.items()}, imports]
+
+
+def _summary(parts: Iterable[tuple[list[str], set]]) -> list:
+    text = "\n".join(" ".join(words) for words, _ in parts)
+    uses = sorted(set().union(*(uses for _, uses in parts)))
+    return [hashlib.sha256(text.encode()).hexdigest(), uses]
+
+
+def _scan(node: ast.AST, words: list[str], uses: set, imports: dict[str, list[str]]) -> None:
+    """Write a syntax tree to ``words``, without docstrings, and what it names to ``uses``.
+
+    Imports inside functions count for the whole file.
+    """
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        imports |= _imported(node)
+    elif isinstance(node, ast.Name):
+        uses.add((node.id, ""))
+    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        uses.add((node.value.id, node.attr))
+        words.append(f"{node.value.id}.{node.attr}")
+        return
+    elif isinstance(node, ast.Constant) and str(node.value).startswith(f"{ROOT_PACKAGE}."):
+        uses.add(("", str(node.value)))  # a module that is imported by its name
+    words.append(f"{type(node).__name__}(")
+    for field in node._fields:
+        value = getattr(node, field, None)
+        if value is None or value == [] or isinstance(value, ast.expr_context):
+            continue
+        words.append(f"{field}=")
+        several = isinstance(value, list)
+        for part in value if several else [value]:
+            if not isinstance(part, ast.AST):
+                words.append(repr(part))
+            elif not (field == "body" and several and _is_text(part)):
+                _scan(part, words, uses, imports)
+    words.append(")")
+
+
+def _is_text(statement: ast.AST) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
 
 
 def _defined(statement: ast.stmt) -> list[str]:
@@ -78,92 +176,62 @@ def _defined(statement: ast.stmt) -> list[str]:
     return []
 
 
-def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, tuple[str, str]]:
-    """Names that an import of tilt brings: name -> (module, attribute or "")."""
+def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, list[str]]:
+    """Names that an import of tilt brings: name -> module, attribute or ""."""
     if isinstance(node, ast.Import):
         ours = [a for a in node.names if a.name.split(".")[0] == ROOT_PACKAGE]
-        return {a.asname or a.name: (a.name, "") for a in ours}
+        return {a.asname or a.name: [a.name, ""] for a in ours}
     if not node.module or node.module.split(".")[0] != ROOT_PACKAGE:
         return {}
-    found = {}
-    for alias in node.names:
-        inner = f"{node.module}.{alias.name}"
-        place = (inner, "") if _file(inner) else (node.module, alias.name)
-        found[alias.asname or alias.name] = place
-    return found
-
-
-def _file(module: str) -> Path | None:
-    """File of a module or package of tilt, or None if there is none of this name."""
-    path = WORKFLOW.joinpath(*module.split("."))
-    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    return file if file.exists() else None
-
-
-def _whole(module: str) -> Iterator[tuple[Path, str]]:
-    file = _file(module)
-    if file:
-        yield from ((file, name) for name in ("", *_parsed(file).definitions))
+    return {alias.asname or alias.name: [node.module, alias.name] for alias in node.names}
 
 
 @cache
-def _uses(file: Path, name: str) -> frozenset[tuple[Path, str]]:
-    """Definitions that one definition (or, for "", the bare statements) of a file names."""
-    module = _parsed(file)
-    found: set[tuple[Path, str]] = {(file, "")}
-    for statement in module.definitions[name] if name else module.effects:
-        attributes = {
-            id(node.value): node.attr
-            for node in ast.walk(statement)
-            if isinstance(node, ast.Attribute)
-        }
-        for node in ast.walk(statement):
-            text = node.value if isinstance(node, ast.Constant) else None
-            if isinstance(text, str) and text.startswith(f"{ROOT_PACKAGE}."):
-                found |= set(_whole(text))  # a module that is imported by its name
-            if not isinstance(node, ast.Name):
-                continue
-            if node.id in module.definitions:
-                found.add((file, node.id))
-            if node.id not in module.imports:
-                continue
-            where, attribute = module.imports[node.id]
-            attribute = attribute or attributes.get(id(node), "")
-            found |= _named(where, attribute)
+def _file(module: str) -> str:
+    """File of a module or package of tilt below the workflow's folder, "" without any."""
+    path = module.replace(".", "/")
+    for file in (f"{path}/__init__.py", f"{path}.py"):
+        if (WORKFLOW / file).exists():
+            return file
+    return ""
+
+
+def _whole(module: str) -> Iterator[tuple[str, str]]:
+    file = _file(module)
+    if file:
+        yield from ((file, name) for name in _module(file).definitions)
+
+
+@cache
+def _uses(file: str, name: str) -> frozenset[tuple[str, str]]:
+    """Definitions that one definition of a file (or its bare statements, "") names."""
+    module = _module(file)
+    found: set[tuple[str, str]] = {(file, "")}
+    for named, attribute in module.definitions[name][1]:
+        if not named:
+            found |= set(_whole(attribute))
+        if named in module.definitions:
+            found.add((file, named))
+        if named in module.imports:
+            source, brought = module.imports[named]
+            found |= _named(source, brought, attribute)
     return frozenset(found)
 
 
-def _named(module: str, attribute: str) -> set[tuple[Path, str]]:
-    """A definition of a module; one that is handed on from elsewhere; or the whole module."""
+def _named(module: str, brought: str, attribute: str) -> set[tuple[str, str]]:
+    """A definition of a module; one that is handed on from elsewhere; or the whole module.
+
+    ``brought`` is what was imported from the module, which may be a module, too.
+    """
+    if _file(f"{module}.{brought}"):
+        module, brought = f"{module}.{brought}", ""
+    brought = brought or attribute
     file = _file(module)
     if not file:
         return set()
-    if attribute in _parsed(file).definitions:
-        return {(file, attribute), (file, "")}
-    if attribute in _parsed(file).imports:
-        return {(file, ""), *_named(*_parsed(file).imports[attribute])}
+    if brought and brought in _module(file).definitions:
+        return {(file, brought), (file, "")}
+    if brought in _module(file).imports:
+        source, name = _module(file).imports[brought]
+        return {(file, ""), *_named(source, name, "")}
     return set(_whole(module))
-
-
-@cache
-def _text(file: Path, name: str) -> str:
-    """A definition as a syntax tree without docstrings."""
-    module = _parsed(file)
-    statements = module.definitions[name] if name else module.effects
-    return "\n".join(ast.dump(_bare(statement)) for statement in statements)
-
-
-def _bare(statement: ast.stmt) -> ast.stmt:
-    for node in ast.walk(statement):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [part for part in body if not _is_text(part)]  # type: ignore[attr-defined]
-    return ast.Pass() if _is_text(statement) else statement
-
-
-def _is_text(statement: ast.stmt) -> bool:
-    return (
-        isinstance(statement, ast.Expr)
-        and isinstance(statement.value, ast.Constant)
-        and isinstance(statement.value.value, str)
-    )

@@ -230,7 +230,7 @@ SPECIFICATIONS = table(
     count_or_na n_case n_control
     number effect
     text unit
-    number se ci_low ci_high p
+    number se ci_low ci_high p fold fold_low fold_high
     text covariates
     flag estimable
     text reason

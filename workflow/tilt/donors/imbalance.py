@@ -7,8 +7,8 @@ E3  donor pseudobulk axis: mean(w z | TPH) - mean(w z | TH22) over the working s
 
 Of a ratio every donor is kept: its ``variance`` is what its number of cells leaves to chance, and
 the comparison weights by it (:mod:`tilt.stats.precision`). Which one leads follows from how many
-cells are *expected*, never from how many were found (SCIENCE 1.4): neither the condition nor the
-effect is read here.
+cells are *expected* from a donor's memory cells and the typical share in blood, not from how many
+were found (SCIENCE 1.4): neither the condition nor the effect decides.
 "not estimable", with its reason, is a value like any other.
 """
 
@@ -33,6 +33,7 @@ TH22_MARKERS = ("IL22", "CCR10")
 ORDER = ("E1", "E3", "E2")  # E3 is the headline where E1 can't be had; E2 where both can't
 MIN_FREE = 3  # degrees of freedom that strata must leave for the SD of a gene
 SHARE_ESTIMABLE = 0.5  # an estimator leads only when it exists for half of the donors
+LEAST_FOUND = 0.5  # Th22-like cells a donor on average: with fewer E1 is the half cell added to it
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Settings:
     min_memory_cells: int
     min_pseudobulk_cells: int
     min_median_th22: float
+    typical_th22: float
     min_genes: float
 
 
@@ -151,17 +153,25 @@ def expected_cells(cells: np.ndarray, n: np.ndarray) -> np.ndarray:
 def e1_problem(counts: pd.DataFrame, detectability: pd.DataFrame | None, settings: Settings) -> str:
     """Why labeled counts can't carry the ratio in this cohort; "" when they can.
 
-    Th22-like cells expected in the median donor below the limit, or neither IL22 nor CCR10 seen
-    in any cell of the working set (SCIENCE 1.4).
+    Th22-like cells expected in the median donor below the limit: its memory cells times the typical
+    share of such cells in blood, so that neither a difference between the arms nor chance in the
+    counts decides. Besides, labels that can't tell such cells at all: fewer than ``LEAST_FOUND`` a
+    donor in the whole cohort, or neither IL22 nor CCR10 in any cell of the working set (SCIENCE
+    1.4).
     """
     enough = counts[counts["n_cells"] >= max(settings.min_memory_cells, 1)]
     if enough.empty:
         return f"no donor has {count(max(settings.min_memory_cells, 1), 'memory CD4 cell')}"
-    cells, n = (enough[c].to_numpy(float) for c in ("n_cells", "n_th22"))
-    median = float(np.median(expected_cells(cells, n)))
-    needed = settings.min_median_th22
-    if median < needed:
-        return f"{median:.2g} Th22-like cells expected in the median donor; {needed:g} are needed"
+    median, needed = float(enough["n_cells"].median()), settings.min_median_th22
+    expected = settings.typical_th22 * median
+    if expected < needed:
+        return (
+            f"{expected:.3g} Th22-like cells expected in the median donor, of {median:g} memory "
+            f"CD4 cells; {needed:g} are needed"
+        )
+    found = float(enough["n_th22"].mean())
+    if needed and found < LEAST_FOUND:
+        return f"{found:.2g} Th22-like cells a donor found; {LEAST_FOUND:g} are needed"
     if detectability is not None:
         seen = detectability.set_index("gene")["n_cells"].reindex(list(TH22_MARKERS)).fillna(0)
         if seen.sum() == 0:

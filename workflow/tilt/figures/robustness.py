@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from tilt.core.terms import PROTEIN_AXIS
 from tilt.core.text import number
 from tilt.figures import forest, style
-from tilt.figures.names import CASE_COLOR, DARK, NAMES, CohortLabel, p_text, pretty
+from tilt.figures.names import CASE_COLOR, DARK, NAMES, CohortLabel, p_text, pretty, times
 from tilt.figures.registry import title
+from tilt.stats.readable import FOLDS
 
 TITLE = title("robustness")
 COLORS = {"E1": "#0072B2", "E2": "#009E73", "E3": "#D55E00", PROTEIN_AXIS: "#CC79A7"}
@@ -22,9 +23,9 @@ def draw(
 ) -> tuple[Figure, pd.DataFrame]:
     """Effect of every specification by size, with the choices that made it; the random-set null.
 
-    ``curve``: estimator, family, specification, leads, effect, unit, ci_low, ci_high, n_case,
-    n_control, estimable, reason; families that end in `` out`` (one donor, batch or gene left out)
-    share a row. ``random``: draw (0 is the observed axis), effect, t.
+    ``curve``: estimator, family, specification, leads, effect, unit, ci_low, ci_high, p, fold and
+    its limits, n_case, n_control, estimable, reason; families that end in `` out`` (one donor,
+    batch or gene left out) share a row. ``random``: draw (0 is the observed axis), effect, t.
     """
     good = curve[forest.estimable(curve)] if len(curve) else curve
     if good.empty:
@@ -53,7 +54,7 @@ def draw(
         text = "No random gene sets were drawn, as the pseudobulk axis (E3) is not estimable."
         style.say(ax, text, 60)
     columns = ["estimator", "family", "specification", "leads", "effect", "unit", "ci_low"]
-    columns += ["ci_high", "p", "n_case", "n_control", "estimable", "reason"]
+    columns += ["ci_high", "p", *FOLDS, "n_case", "n_control", "estimable", "reason"]
     parts = [curve[columns].assign(panel="specifications")]
     if len(random):
         parts.append(random[["draw", "effect"]].assign(panel="random sets"))
@@ -125,10 +126,12 @@ def single_text(row: Any) -> str:
 
 
 def range_text(rows: pd.DataFrame) -> str:
-    """Range of the effects of a family and how many intervals leave out zero."""
+    """Range of the effects of a family, as folds if they are, and how many intervals are clear."""
     clear = int(((rows["ci_low"] > 0) | (rows["ci_high"] < 0)).sum())
-    low, high = forest.signed(rows["effect"].min()), forest.signed(rows["effect"].max())
-    return f"{low} to {high}; 95% CI leaves out 0 in {clear} of {len(rows)}"
+    ends, null = [forest.signed(v) for v in (rows["effect"].min(), rows["effect"].max())], 0
+    if rows["fold"].notna().all():
+        ends, null = [f"×{times(v)}" for v in (rows["fold"].min(), rows["fold"].max())], 1
+    return f"{ends[0]} to {ends[1]}; 95% CI leaves out {null} in {clear} of {len(rows)}"
 
 
 def null_panel(ax: Axes, note: Axes, random: pd.DataFrame, letter: str) -> None:

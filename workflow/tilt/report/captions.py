@@ -286,10 +286,10 @@ def robustness(results: CohortResults) -> str:
         n = int((rows["estimable"] & (rows["family"] != "main")).sum())
     return (
         f"The same difference measured in {count(n, 'other way')}, by estimator and in order of "
-        "size, "
-        "with 95% CI; the dark diamond is the declared one, and runs with one donor, batch or gene "
-        "left out share a row of ticks. Last panel: the pseudobulk axis with random pairs of gene "
-        "sets matched for expression, by their t; the line is the axis of the question."
+        "size, with 95% CI, ratios also as folds (×); the dark diamond is the declared one, and "
+        "runs with one donor, batch or gene left out share a row of ticks. Last panel: the "
+        "pseudobulk axis with random pairs of gene sets matched for expression, by their t; the "
+        "line is the axis of the question."
     )
 
 

@@ -24,7 +24,7 @@ from tilt.report.answer import CohortResults
 from tilt.report.captions import caption
 from tilt.report.html_tables import calibration_table, effects_table, html_table
 from tilt.report.methods import citations, methods
-from tilt.stats.readable import SCALES
+from tilt.stats.readable import FOLDS, SCALES
 
 log = logging.getLogger(__name__)
 
@@ -199,7 +199,8 @@ def cohort_tables(results: CohortResults) -> list[tuple[str, str]]:
         out.append(("Imbalance", html_table(table, f"Imbalance of each donor of {title}")))
     if len(get("specifications")):
         columns = ["estimator", "family", "specification", "effect", "unit", "ci_low", "ci_high"]
-        table = get("specifications")[[*columns, "p", "n_case", "n_control", "estimable", "reason"]]
+        columns += ["p", *FOLDS, "n_case", "n_control", "estimable", "reason"]
+        table = get("specifications")[columns]
         table = table.fillna({"reason": ""})
         out.append(("Sensitivity", html_table(table, f"Specifications of {title}")))
     if len(get("detectability")):

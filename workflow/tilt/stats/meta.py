@@ -147,7 +147,7 @@ def half_normal(effect: np.ndarray, se: np.ndarray, scale: float = TAU_SCALE) ->
     new = np.sqrt(spread**2 + tau**2)
     center = float(p @ mean)
     sides = p @ special.ndtr(-mean / spread), p @ special.ndtr(mean / spread)
-    median = float(np.interp(0.5, np.cumsum(p), tau))
+    median = float(np.interp(0.5, np.cumsum(p) - p / 2, tau))  # half of a step lies before it
     return Pooled(
         center,
         float(np.sqrt(p @ (spread**2 + (mean - center) ** 2))),

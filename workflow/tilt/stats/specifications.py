@@ -28,7 +28,15 @@ from tilt.core.terms import (
     WORKING_SET,
 )
 from tilt.donors import activity, imbalance, pseudobulk
-from tilt.stats import contrast, design, inference, matched, methods, protein_specifications
+from tilt.stats import (
+    contrast,
+    design,
+    inference,
+    matched,
+    methods,
+    protein_specifications,
+    readable,
+)
 from tilt.stats.protein_specifications import Proteins
 
 log = logging.getLogger(__name__)
@@ -292,6 +300,7 @@ def curve(cohort: CohortInputs, lead: str) -> pd.DataFrame:
     def keep(estimator: str, family: str, name: str, found: dict) -> None:
         rows.append(
             found
+            | readable.folds(found)
             | {"estimator": estimator, "family": family, "specification": name}
             | {"leads": estimator == lead}
         )
