@@ -2,7 +2,7 @@
 
 import pandas as pd
 from tilt.figures.names import CohortLabel
-from tilt.report import receptors
+from tilt.report import methods, receptors
 from tilt.report.answer import CohortResults
 
 
@@ -38,3 +38,13 @@ def test_without_doublets_or_receptors_nothing_is_said_of_them():
 def test_table_has_a_row_a_sample():
     ((heading, html),) = receptors.tables(results())
     assert heading == "Receptors" and html.count("<tr") == 4 and "Receptors of the samples" in html
+
+
+def test_methods_tell_of_receptors_and_tags_where_they_were_read():
+    with_both, plain = results(), results()
+    plain.cohort, plain.tables = CohortLabel("d", "Other", case="SLE", control="control"), {}
+    with_both.settings = {"protein": {"from": "features"}}
+    assert methods.beside_text([plain]) == []
+    tags, chains = methods.beside_text([with_both, plain])
+    assert tags.startswith("Antibody tags (c): log counts") and "E4" in tags
+    assert chains.startswith("T-cell receptors (c): a clone is all cells of a donor")

@@ -89,7 +89,7 @@ def methods(config: dict, cohorts: list[CohortResults]) -> list[str]:
     paragraphs = [f"Cohorts: {who}.", samples_text(cohorts)]
     with_cells = [c for c in cohorts if has_cells(c)]
     if with_cells:
-        paragraphs.append(cells_text(config))
+        paragraphs.append(" ".join([cells_text(config), *beside_text(with_cells)]))
     paragraphs.append(imbalance_text(config, cohorts))
     paragraphs.append(statistics_text(config, cohorts))
     further = designs_text(config, cohorts)
@@ -193,6 +193,30 @@ def cells_text(config: dict) -> str:
         "tables of positive and negative markers, without sight of the condition; interferon-high "
         "and proliferating are states laid over subsets."
     )
+
+
+def beside_text(cohorts: list[CohortResults]) -> list[str]:
+    """What was done with antibody tags and with receptors; no sentence without any."""
+    tagged = [c for c in cohorts if c.settings.get("protein")]
+    sequenced = [c for c in cohorts if len(c.table("receptor_samples"))]
+    told = []
+    if tagged:
+        told.append(
+            f"Antibody tags{of_those(cohorts, tagged)}: log counts over the geometric mean of the "
+            "cell's tags; signal and background told apart by a mixture of two normal "
+            "distributions for each protein in each batch, as evidence of its own in the labels; "
+            "E4, the log-ratio of PD-1hi ICOS+ to CD96hi memory CD4 cells, by quantiles of all "
+            "donors without sight of the condition."
+        )
+    if sequenced:
+        told.append(
+            f"T-cell receptors{of_those(cohorts, sequenced)}: a clone is all cells of a donor with "
+            "the same beta chain and a common alpha chain (V, J and nucleotides of CDR3); clones "
+            "were measured at a number of cells common to the donors (rarefaction). Invariant "
+            "chains of MAIT cells, and alpha with beta chains against gamma-delta T cells, are "
+            "evidence in the labels; cells with more chains than a T cell has are in no clone."
+        )
+    return told
 
 
 def poles_text(cohorts: list[CohortResults], name: Callable[[str], str]) -> str:
