@@ -19,8 +19,10 @@ FEW_GENES = {"min_counts": 50, "min_genes": 20, "min_cells": 5, "doublets": {"me
 FAST = {"permutations": 2000, "bootstraps": 500, "random_sets": 200}
 
 
-def run(folder: Path, name: str, file: str, sheet: pd.DataFrame, **cohort) -> Workflow:
-    """Write cohort file, sample sheet and config for one h5ad and run everything."""
+def run(
+    folder: Path, name: str, file: str, sheet: pd.DataFrame, tables: tuple = (), **cohort
+) -> Workflow:
+    """Write cohort file, sample sheet and config for one h5ad; make some tables or everything."""
     workflow = Workflow(folder)
     about = {
         "name": name,
@@ -36,7 +38,7 @@ def run(folder: Path, name: str, file: str, sheet: pd.DataFrame, **cohort) -> Wo
         cohort["file"] = file
     workflow.write(f"{name}.yaml", about | cohort)
     workflow.write("config.yaml", {"cohorts": [f"{name}.yaml"], "stats": FAST})
-    workflow.snakemake()
+    workflow.snakemake(*(f"results/{name}/{table}" for table in tables))
     return workflow
 
 
@@ -55,9 +57,9 @@ def lupus(tmp_path_factory):
     sheet["condition"] = sheet["condition"].replace({"case": "SLE"})
     h5ad = {"counts": "X", "sample_column": "donor"}
     folder = tmp_path_factory.mktemp("lupus")
-    run_ = run(
-        folder, "csle", file, sheet, format="h5ad", h5ad=h5ad, strata=["batch"], covariates=["age"]
-    )
+    made = ("tests.tsv", "detectability.tsv")
+    about = {"format": "h5ad", "h5ad": h5ad, "strata": ["batch"], "covariates": ["age"]}
+    run_ = run(folder, "csle", file, sheet, made, **about)
     return run_, sheet
 
 
@@ -166,7 +168,7 @@ def test_single_donor_without_labels(tmp_path):
         {"sample": ["hao"], "donor": "hao", "condition": "control", "batch": "1", "path": file}
     )
     qc = {"min_counts": 500, "min_genes": 200}
-    workflow = run(tmp_path, "hao", file, sheet, format="h5ad_per_sample", qc=qc)
+    workflow = run(tmp_path, "hao", file, sheet, ("tests.tsv",), format="h5ad_per_sample", qc=qc)
     lineages = results(workflow, "hao", "lineages.tsv").set_index("lineage")["n"]
     share = lineages["T"] / lineages.sum()
     assert 0.3 < share < 0.8

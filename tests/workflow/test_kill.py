@@ -3,7 +3,7 @@
 import killing
 from running import small_cohorts
 
-TARGETS = ["results/small_cd4/qc_waterfall.tsv", "results/small_pbmc/qc_waterfall.tsv"]
+TARGETS = ["results/small_cd4/qc_waterfall.tsv"]
 
 
 def test_killed_and_started_again(workflow, small_run):

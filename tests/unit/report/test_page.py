@@ -90,9 +90,10 @@ def test_links_lead_somewhere(outline, page):
     assert all((page[1].parent / link).exists() for link in files)
 
 
-def test_page_says_that_data_are_simulated(page):
-    assert page[0].count("simulated data") >= 4
-    assert "Simulated data." in page[0]
+def test_page_says_that_data_are_simulated_and_which_samples_were_left_out(page):
+    assert page[0].count("simulated data") >= 4 and "Simulated data." in page[0]
+    left_out = page[0].split("<h3>Samples left out</h3><ul>")[1].split("</ul>")[0]
+    assert left_out == "<li><strong>C01_lib1</strong>: no cells left after few genes</li>"
 
 
 def test_sentence_figure_is_text_not_an_image(page, outline):
