@@ -39,11 +39,11 @@ def test_the_table_that_ships_explains_every_row_outside_its_target():
     table, made = calibration.read(SHIPPED)
     assert "tests/benchmark/calibration.py" in made
     rates = table[table["task"].str.startswith("false positives")]
-    assert rates["cohorts"].min() >= 500
+    assert rates["cohorts"].min() >= 490  # a model of counts gives no p in a few
     # the declared methods keep their level but for the chance of so many cohorts
     declared = rates[rates["metric"].str.contains("wls_hc2|arcsine_ols_hc2|E3 ols_hc2|^paired_t")]
     error = 2 * (0.05 * 0.95 / declared["cohorts"]) ** 0.5
-    assert len(declared) > 50
+    assert len(declared) > 50 and declared["cohorts"].min() >= 500
     assert (declared["value"] < 0.07 + error).all() and (declared["value"] > 0.03 - error).all()
     outside = table[~table["within"]]
     main = table["metric"].str.contains(
