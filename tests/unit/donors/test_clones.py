@@ -20,7 +20,9 @@ def draws(depth, sizes=SIZES):
 @pytest.mark.parametrize("depth", [1, 3, 5, 8])
 def test_expected_values_are_those_of_all_draws(depth):
     every = draws(depth)
-    assert clones.n_clones(SIZES, depth) == pytest.approx(np.mean([(d > 0).sum() for d in every]))
+    assert (1 - clones.unseen(SIZES, sum(SIZES), depth)).sum() == pytest.approx(
+        np.mean([(d > 0).sum() for d in every])
+    )
     percent = np.mean([100 * d[d > 1].sum() / depth for d in every])
     assert clones.expanded(SIZES, depth) == pytest.approx(percent, abs=1e-7)
 

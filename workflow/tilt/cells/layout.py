@@ -12,9 +12,10 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import curve_fit
 
-NEGATIVE = 5  # cells a cell is moved away from for each it is drawn to; this and what follows as
-EPOCHS = {10_000: 500}  # umap-learn has it by default: passes, for at most so many cells,
-EPOCHS_ELSE = 200  # and for more
+# As umap-learn has them by default.
+NEGATIVE = 5  # cells a cell is moved away from for each it is drawn to
+SMALL = 10_000  # cells up to which there are more passes
+EPOCHS, EPOCHS_SMALL = 200, 500  # passes
 START = 10.0  # span of the starting positions
 STEP = 1.0  # learning rate of the first pass; falls to 0
 FURTHEST = 4.0  # bound of the move along an axis by one pair
@@ -48,11 +49,11 @@ def lay_out(
     -------
     n_cells x 2, float32.
     """
-    n = weights.shape[0]
-    epochs = next((passes for cells, passes in EPOCHS.items() if n <= cells), EPOCHS_ELSE)
+    epochs = EPOCHS_SMALL if weights.shape[0] <= SMALL else EPOCHS
     links = weights.tocoo()
-    kept = links.data >= links.data.max(initial=0) / epochs  # others would never be drawn
-    every = links.data.max(initial=0) / links.data[kept].astype(np.float64)
+    strongest = links.data.max(initial=0)
+    kept = links.data >= strongest / epochs  # others would never be drawn
+    every = strongest / links.data[kept].astype(np.float64)
     rng = np.random.default_rng(seed)
     span = np.ptp(start, axis=0).clip(min=np.finfo(np.float32).tiny)
     place = START * (start - start.min(axis=0)) / span.max()

@@ -78,19 +78,6 @@ def as_anndata(levels: Levels, obs: pd.DataFrame) -> ad.AnnData:
     )
 
 
-def centered(counts: pd.DataFrame) -> pd.DataFrame:
-    """Centered log ratio of counts (cells x proteins, float32), natural log.
-
-    NaN for cells without any. Where panels differ, cells are centered over the proteins that all
-    cells with tags have.
-    """
-    middle = _middle(counts)
-    out = _like(counts)
-    for place, name in enumerate(counts):
-        out.iloc[:, place] = (_log(counts[name]) - middle).astype(np.float32)
-    return out
-
-
 def _log(counts: pd.Series) -> np.ndarray:
     return np.log1p(counts.to_numpy(float))
 
@@ -104,7 +91,8 @@ def _like(counts: pd.DataFrame) -> pd.DataFrame:
 def _middle(counts: pd.DataFrame) -> np.ndarray:
     """Mean log count of each cell over the proteins that it is centered over (cells,).
 
-    Protein by protein, so that no second table of all cells is held. NaN for cells without any.
+    Where panels differ, these are the proteins that all cells with tags have. Protein by protein,
+    so that no second table of all cells is held. NaN for cells without any.
     """
     some = np.zeros(len(counts))
     for name in counts:

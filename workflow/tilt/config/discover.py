@@ -245,11 +245,6 @@ def _visits(rows: list[dict]) -> tuple[dict, list[str]]:
     return {"visits": {"column": "visit", "order": order}}, [told]
 
 
-def _has(words: str, text: str) -> bool:
-    """Whether one of the words stands alone in a text."""
-    return bool(re.search(rf"(^|[^a-z])({words})(?![a-z])", text, re.I))
-
-
 def _natural(text: str) -> list:
     """Key that sorts ``week 2`` before ``week 10``."""
     return [(p.isdigit(), int(p) if p.isdigit() else p) for p in re.findall(r"\d+|\D+", text)]

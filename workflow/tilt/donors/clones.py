@@ -45,18 +45,16 @@ def _log_choose(n: np.ndarray, k: np.ndarray | int) -> np.ndarray:
 
 
 def unseen(sizes: np.ndarray, total: int, depth: int) -> np.ndarray:
-    """Chance that ``depth`` of ``total`` cells hold none of a clone, for clones of these sizes."""
+    """Chance that ``depth`` of ``total`` cells hold none of a clone, for clones of these sizes.
+
+    Hurlbert 1971 (doi:10.2307/1934145).
+    """
     sizes = np.asarray(sizes, int)
     rest = total - sizes
     out = np.zeros(len(sizes))
     able = rest >= depth
     out[able] = np.exp(_log_choose(rest[able], depth) - _log_choose(np.array(total), depth))
     return out
-
-
-def n_clones(sizes: np.ndarray, depth: int) -> float:
-    """Expected number of clones among ``depth`` cells (Hurlbert 1971, doi:10.2307/1934145)."""
-    return float((1 - unseen(sizes, int(np.sum(sizes)), depth)).sum())
 
 
 def expanded(sizes: np.ndarray, depth: int) -> float:
