@@ -51,3 +51,28 @@ rule count_proteins:
         code=code("count_proteins"),
     script:
         "../scripts/count_proteins.py"
+
+
+rule write_modalities:
+    input:
+        counts="results/{cohort}/counts.zarr",
+        levels="results/{cohort}/proteins.h5ad",
+        tcells="results/{cohort}/tcells.h5ad",
+    output:
+        "results/{cohort}/tcells.h5mu",
+    log:
+        "logs/{cohort}/write_modalities.log",
+    benchmark:
+        "benchmarks/{cohort}/write_modalities.tsv"
+    wildcard_constraints:
+        cohort=one_of(TAGGED),
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=jobs.memory(800, per_mb=1),
+        runtime=60,
+    params:
+        code=code("write_modalities"),
+    script:
+        "../scripts/write_modalities.py"

@@ -28,7 +28,8 @@ CHUNK = 1_000_000  # numbers in one compressed piece on disk
 H5_CHUNK = 200_000  # the same in an h5ad; its own default of a thousand makes larger files
 # gzip is in every HDF5 library, R's too (lzf and zstd are not); bytes of one place side by side
 # (shuffle) make it smaller.
-PACKED_H5 = {"compression": "gzip", "compression_opts": 2, "shuffle": True}
+PACKED_TEXT: dict[str, Any] = {"compression": "gzip", "compression_opts": 2}
+PACKED_H5 = {**PACKED_TEXT, "shuffle": True}
 T = TypeVar("T")
 NO_MORE: Any = object()
 ROOT_ATTRIBUTES = {"encoding-type": "anndata", "encoding-version": "0.1.0"}
@@ -198,9 +199,8 @@ def write_h5ad(
             counts.append(block)
             shown.append(normalize(block, np.arange(start, start + block.shape[0])))
         for name, value in slots.items():
-            options = dict(PACKED_H5)
-            if name in ("obs", "var", "uns"):  # anndata cannot shuffle single values
-                del options["shuffle"]
+            # anndata cannot shuffle single values
+            options = PACKED_TEXT if name in ("obs", "var", "uns") else PACKED_H5
             ad.io.write_elem(root, name, value, dataset_kwargs=options)
 
 

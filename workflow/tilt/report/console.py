@@ -21,6 +21,7 @@ STAGES: dict[str, dict[str, float]] = {
     "donors": {
         "list_donors": 1,
         "normalize_proteins": 2,
+        "write_modalities": 2,
         "count_composition": 1.5,
         "count_proteins": 1,
         "read_receptors": 2,
