@@ -6,7 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from tilt.config import covariates, designs, jobs, names, receptors, unused
-from tilt.config.messages import nearest, no_column, problem
+from tilt.config.messages import nearest, no_column, problem, shared_files
 from tilt.config.user_files import check_cells, read_table
 from tilt.core import numerals
 from tilt.core.text import count, few, plain
@@ -126,26 +126,18 @@ def _same_files(cohort: dict, path: Path, rows: list) -> list[str]:
     one_each = cohort.get("format") in layouts.FORMATS and not cohort.get("cell_table")
     if not one_each or cohort["format"] in layouts.WHOLE_COHORT:
         return []
-    users = defaultdict(list)
+    named = []
     for number, row in rows:
         try:
             files = layouts.sample_files(cohort, row)
         except layouts.LayoutError:
             continue
-        first = next(iter(files.values()))
-        users[os.path.realpath(first)].append((number, row.get("sample"), first))
-    found = []
-    for same in users.values():
-        if len(same) > 1:
-            file = same[0][2]
-            where = "lines " + ", ".join(str(number) for number, *_ in same)
-            wrong = f"samples {' and '.join(str(name) for _, name, _ in same)} have the same file"
-            fix = (
-                "give each sample its own file; a library of several samples needs `cell_table`, "
-                "the table of its barcodes"
-            )
-            found.append(problem(path, where, wrong, file, fix=fix))
-    return found
+        named.append((number, str(row.get("sample")), next(iter(files.values()))))
+    fix = (
+        "give each sample its own file; a library of several samples needs `cell_table`, "
+        "the table of its barcodes"
+    )
+    return shared_files(path, named, "", "have the same file", fix)
 
 
 def _columns(cohort: dict, columns: list[str], path: Path) -> list[str]:

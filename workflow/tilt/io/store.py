@@ -28,8 +28,8 @@ CHUNK = 1_000_000  # numbers in one compressed piece on disk
 H5_CHUNK = 200_000  # the same in an h5ad; its own default of a thousand makes larger files
 # gzip is in every HDF5 library, R's too (lzf and zstd are not); bytes of one place side by side
 # (shuffle) make it smaller.
-PACKED_TEXT: dict[str, Any] = {"compression": "gzip", "compression_opts": 2}
-PACKED_H5 = {**PACKED_TEXT, "shuffle": True}
+PACKED_H5 = {"compression": "gzip", "compression_opts": 2, "shuffle": True}
+PACKED_TEXT = PACKED_H5 | {"shuffle": False}
 T = TypeVar("T")
 NO_MORE: Any = object()
 ROOT_ATTRIBUTES = {"encoding-type": "anndata", "encoding-version": "0.1.0"}

@@ -196,8 +196,9 @@ def reliability(results: CohortResults) -> str:
         )
     return (
         f"Probability said of a label against the share that is right ({'; '.join(found)}). A dot "
-        "is a bin of probability, its area the cells in it; then each label with n. No interval: "
-        "cells of a donor are not independent. A label that the others never give counts as wrong. "
+        "is a bin of probability, its area the cells in it; then each label of ten cells or more, "
+        "with n. No interval: cells of a donor are not independent. A label that the others never "
+        "give counts as wrong. "
         "Labels held against tags are made without them; labels of authors can be wrong, too."
     )
 
