@@ -1,6 +1,6 @@
 """From counts of variable genes to an embedding: PCA, Harmony, neighbors, Leiden, UMAP.
 
-The one module that owns these steps; a graphics-card version would replace it as a whole. PCA is
+:mod:`tilt.cells.embed_gpu` has the last three for a graphics card. PCA is
 scanpy's, on the chosen genes, which are held in memory (8 bytes a count that is not zero); so is
 Leiden, on graphs of up to ``WHOLE_GRAPH`` cells. A larger graph is first reduced by igraph: at
 240,000 cells three resolutions then take 14 processor seconds and 1,004 MB, against 257 and 2,227
@@ -147,7 +147,7 @@ def leiden(
             member = communities(weights, resolution, LEIDEN_ITERATIONS, seed)
         else:
             member = _clusters(weights, resolution, seed)
-        table[f"leiden_{resolution:g}"] = _by_size(member[part])
+        table[f"leiden_{resolution:g}"] = by_size(member[part])
     return table
 
 
@@ -203,7 +203,7 @@ def _joined(weights: sparse.csr_matrix, part: np.ndarray) -> sparse.csr_matrix:
     return (member.T @ weights @ member).tocsr()
 
 
-def _by_size(member: np.ndarray) -> np.ndarray:
+def by_size(member: np.ndarray) -> np.ndarray:
     """The same clusters, numbered from the largest."""
     order = np.argsort(-np.bincount(member), kind="stable")
     rank = np.empty_like(order)
