@@ -16,8 +16,8 @@ def main(snakemake: Any) -> None:
 
     cells = ad.read_h5ad(snakemake.input[0])
     log.info("%d cells at resolutions %s", cells.n_obs, snakemake.params.resolutions)
-    on = embed_gpu if snakemake.params.device == "gpu" else embed
-    found = on.leiden(
+    leiden = embed_gpu.leiden if snakemake.params.device == "gpu" else embed.leiden
+    found = leiden(
         cells.obsp["connectivities"],
         cells.obs_names,
         snakemake.params.resolutions,
