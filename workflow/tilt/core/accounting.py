@@ -4,7 +4,7 @@ import subprocess
 
 SECONDS = 30  # to wait for an answer; a slow database is no reason to stop a run
 # With the options that the executor of Snakemake asks with: some are refused without accounting.
-QUESTION = ("sacct", "-X", "--parsable2", "--clusters", "all", "--noheader")
+QUESTION: tuple[str, ...] = ("sacct", "-X", "--parsable2", "--clusters", "all", "--noheader")
 QUESTION += ("--format=JobIdRaw,State", "--name", "tilt")
 
 
