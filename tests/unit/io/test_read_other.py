@@ -178,7 +178,7 @@ def test_two_species_are_told_how_to_part_them(tmp_path, matrix):
 
 def test_zarr_store_is_told_how_to_export(tmp_path, matrix):
     ad.AnnData(sp.csr_matrix(matrix)).write_zarr(tmp_path / "S1.zarr")
-    with pytest.raises(BadSample, match=r"is a zarr store\. Fix: .*read_zarr\('.*S1.zarr'\)"):
+    with pytest.raises(BadSample, match=r"is a zarr store\. Fix: .*read_zarr\(path\)"):
         sample(tmp_path, "h5ad_per_sample", "S1.zarr")
     (tmp_path / "plain").mkdir()
     with pytest.raises(BadSample, match=r"is a folder \(empty\)\. Fix: name a file"):
