@@ -227,6 +227,32 @@ def test_h5ad_with_nullable_names(tmp_path, matrix, kind):
     same(sample(tmp_path, "h5ad_per_sample", "S1.h5ad"), theirs, cells=raw.barcodes())
 
 
+def nullable(frame, name):
+    """Text as anndata 0.13 writes it: a group of values and a mask."""
+    values = frame[name][:]
+    del frame[name]
+    group = frame.create_group(name)
+    group.attrs["encoding-type"] = "nullable-string-array"
+    group["values"], group["mask"] = values, np.zeros(len(values), bool)
+
+
+def test_h5ad_whose_names_carry_a_mask(tmp_path, matrix):
+    """As anndata 0.13 with pandas 3 writes every h5ad: names of cells, of genes, of categories."""
+    cells = ad.AnnData(sp.csr_matrix(matrix))
+    cells.obs_names, cells.var_names = raw.barcodes(), raw.GENES
+    cells.obs["who"] = pd.Categorical(["a", "b"] * 6)
+    cells.var["gene_ids"] = raw.IDS
+    cells.write_h5ad(tmp_path / "S1.h5ad")
+    with h5py.File(tmp_path / "S1.h5ad", "a") as file:
+        nullable(file["obs"], "_index")
+        nullable(file["obs/who"], "categories")
+        nullable(file["var"], "_index")
+        nullable(file["var"], "gene_ids")
+    more = {"h5ad": {"where": {"who": ["b"]}}}
+    found = sample(tmp_path, "h5ad_per_sample", "S1.h5ad", **more)
+    same(found, matrix[1::2], cells=raw.barcodes()[1::2])
+
+
 @pytest.mark.parametrize("sign", [".", "_"])
 def test_tables_from_r_lose_no_gene(tmp_path, matrix, sign):
     """HLA.DRA and MT.CO1 are genes of the tables again; mitochondrial genes are found."""

@@ -146,7 +146,8 @@ def columns_needed(cohort: dict, columns: list[str]) -> list[str]:
         wanted = parts if set(parts) & set(columns) else ["prefix"]
     else:
         wanted = []
-    if (cohort.get("protein") or {}).get("from") == "folder":
+    protein = cohort.get("protein")
+    if isinstance(protein, Mapping) and protein.get("from") == "folder":
         wanted = [*wanted, "tags"]
     return [name for name in wanted if name not in columns]
 

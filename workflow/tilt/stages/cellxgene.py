@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from tilt.core.terms import BRANCH
 from tilt.io.errors import ENSEMBL
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _columns(obs: pd.DataFrame, terms: Mapping, names: Mapping[str, str]) -> pd.
         sex = obs["sex"].astype(str).str.lower() if "sex" in obs else pd.Series("", obs.index)
         found[f"sex{TERM}"] = sex.map(SEXES).fillna(UNKNOWN)
     if f"cell_type{TERM}" not in obs:
-        known, above = (obs[name].astype(str).map(names) for name in ("known", "level1"))
+        known, above = (obs[name].astype(str).map(names) for name in ("known", BRANCH))
         found[f"cell_type{TERM}"] = known.fillna(above).fillna(names[T_CELL])
     found["donor_id"] = obs["donor"].astype(str)
     found["is_primary_data"] = bool(terms.get("is_primary_data", True))
