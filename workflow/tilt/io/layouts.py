@@ -146,8 +146,7 @@ def columns_needed(cohort: dict, columns: list[str]) -> list[str]:
         wanted = parts if set(parts) & set(columns) else ["prefix"]
     else:
         wanted = []
-    protein = cohort.get("protein")
-    if isinstance(protein, Mapping) and protein.get("from") == "folder":
+    if (cohort.get("protein") or {}).get("from") == "folder":
         wanted = [*wanted, "tags"]
     return [name for name in wanted if name not in columns]
 
