@@ -302,7 +302,8 @@ def save(fig: Figure, table: pd.DataFrame, stem: str | os.PathLike) -> None:
     The same figure and table give the same bytes: no dates, fixed ids.
     """
     for _ in range(2):  # ticks change with the size of a panel, so a second pass is needed
-        fig.draw_without_rendering()
+        if engine := fig.get_layout_engine():
+            engine.execute(fig)
     _settle(fig)
     nothing = {"pdf": {"CreationDate": None, "Producer": None, "Creator": None}}
     nothing |= {"svg": {"Date": None}, "png": {"Software": None}}

@@ -7,13 +7,16 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from tilt.genes import spelling
+
+if TYPE_CHECKING:
+    import anndata as ad
 
 log = logging.getLogger(__name__)
 
@@ -229,7 +232,7 @@ def current(names: Iterable[str], aliases: Mapping[str, str], where: str) -> lis
     return symbols
 
 
-def standardize(adata: ad.AnnData, aliases: Mapping[str, str]) -> ad.AnnData:
+def standardize(adata: "ad.AnnData", aliases: Mapping[str, str]) -> "ad.AnnData":
     """Give every gene its Ensembl id and current symbol, and sum what is the same gene twice.
 
     Parameters: ``adata`` cells x genes, X dense or sparse; names may be Ensembl ids with or
@@ -240,6 +243,8 @@ def standardize(adata: ad.AnnData, aliases: Mapping[str, str]) -> ad.AnnData:
     matrix that name the same gene are summed (never densified). obs, obsm and uns are kept;
     ``uns["notes"]`` gains a sentence for each kind of spelling that was changed, with its number.
     """
+    import anndata as ad
+
     names = names_of(adata.var, aliases)
     for note in names.attrs["notes"]:
         log.warning("%s", note)
