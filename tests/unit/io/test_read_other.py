@@ -229,6 +229,8 @@ def test_h5ad_with_nullable_names(tmp_path, matrix, kind):
 
 def nullable(frame, name):
     """Text as anndata 0.13 writes it: a group of values and a mask."""
+    if isinstance(frame[name], h5py.Group):
+        return
     values = frame[name][:]
     del frame[name]
     group = frame.create_group(name)
