@@ -29,6 +29,7 @@ def first(project) -> str:
         ({"stats": {"permutations": 10**12}}, "stats: permutations"),
         ({"stats": {"random_sets": 10**9}}, "stats: random_sets"),
         ({"cohorts": ["a" * 3000]}, "no name of a cohort"),
+        ({"embed": {"device": "gpu"}}, "package rapids-singlecell is not installed here"),
     ],
 )
 def test_of_the_config(project, change, said):

@@ -177,6 +177,31 @@ def test_wrong_folder_is_one_problem(project):
     ]
 
 
+def test_what_is_there_in_place_of_a_file_is_told_before_work(project):
+    """Cell Ranger's own folder, a zarr store, an object of R: each with its way out."""
+    for sample in ("S1", "S2", "S3"):
+        inside = project.folder / "raw" / sample / "outs/filtered_feature_bc_matrix"
+        inside.mkdir(parents=True)
+        for file in (project.folder / "raw" / sample).glob("*.gz"):
+            file.rename(inside / file.name)
+    (told,) = project.problems()
+    assert told.startswith("config/samples/mine.tsv: lines 2-4: missing file")
+    assert told.endswith(
+        "fix:     its matrix lies further down: add /outs/filtered_feature_bc_matrix to the path "
+        "in the sheet"
+    )
+    project.cohort["format"] = "h5ad_per_sample"
+    (project.folder / "raw/S1/.zgroup").touch()
+    project.sheet = project.sheet.replace("S2\n", "S2.rds\n").replace("S3\n", "S3.h5ad\n")
+    (project.folder / "raw/S2.rds").touch()
+    (project.folder / "raw/S3.h5ad").touch()
+    store, r = project.problems()
+    assert "line 2 (sample S1): the path is a zarr store" in store
+    assert "anndata.read_zarr(path).write_h5ad('counts.h5ad')" in store
+    assert "line 3 (sample S2): the file is an object of R" in r
+    assert "Matrix::writeMM" in r
+
+
 def test_simulated_cohort_needs_no_files(project):
     project.cohort |= {"folder": "not/yet", "simulated": "parameters.yaml"}
     project.write("parameters.yaml", "{}")

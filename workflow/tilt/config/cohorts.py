@@ -10,7 +10,7 @@ from tilt.config.messages import nearest, no_column, problem, shared_files
 from tilt.config.user_files import check_cells, read_table
 from tilt.core import numerals
 from tilt.core.text import count, few, plain
-from tilt.io import layouts
+from tilt.io import layouts, places
 
 MISSING = ("", "NA")
 NOBODY = {"na", "n/a", "nan", "none", "null"}  # no name of a sample, donor or batch
@@ -264,14 +264,14 @@ def _raw_files(cohort: dict, path: Path, rows: list) -> list[str]:
                 return [problem(cohort["path"], "file", str(error))]
             found.append(problem(path, f"line {number} (sample {row.get('sample')})", str(error)))
             continue
-        gone = [file for file in files if not Path(file).is_file()]
+        gone = [file for file in files if places.instead(Path(file))[0]]
         if gone:
-            lost.append((number, row, gone))
+            lost.append((number, row, gone, *places.instead(Path(gone[0]))))
     if lost and cohort["format"] in layouts.WHOLE_COHORT:
         fix = "correct `folder` or `file`"
         wrong = "the file does not exist"
         return [*found, problem(cohort["path"], "file", wrong, lost[0][2][0], fix=fix)]
-    if lost and len(lost) == len(rows) > 1:
+    if len(lost) == len(rows) > 1 and all(fix == places.CORRECT for *_, fix in lost):
         return [
             *found,
             problem(
@@ -282,10 +282,12 @@ def _raw_files(cohort: dict, path: Path, rows: list) -> list[str]:
                 fix="set `folder` to the folder that holds the files",
             ),
         ]
-    for number, row, gone in lost:
+    for number, row, gone, wrong, fix in lost:
         where = f"line {number} (sample {row.get('sample')})"
-        fix = "correct the row, fetch the file, or take the row out"
-        found.append(problem(path, where, "missing file", "\n".join(gone), fix=fix))
+        if fix == places.CORRECT:
+            fix = "correct the row, fetch the file, or take the row out"
+        wrong = "missing file" if wrong == places.ABSENT else wrong
+        found.append(problem(path, where, wrong, "\n".join(gone), fix=fix))
     return found
 
 

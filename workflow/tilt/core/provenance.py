@@ -16,6 +16,7 @@ TOOLS = (
     "pandas",
     "leidenalg",
     "igraph",
+    "rapids-singlecell",
     "harmonypy",
     "numba",
     "faiss-cpu",

@@ -201,7 +201,14 @@ def write_h5ad(
         for name, value in slots.items():
             # anndata cannot shuffle single values
             options = PACKED_TEXT if name in ("obs", "var", "uns") else PACKED_H5
+            value = _plain(value) if name in ("obs", "var") else value
             ad.io.write_elem(root, name, value, dataset_kwargs=options)
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table whose text is written as arrays, which R reads, and not as groups with a mask."""
+    text = [name for name in frame if isinstance(frame[name].dtype, pd.StringDtype)]
+    return frame.astype(dict.fromkeys(text, object)).set_axis(frame.index.astype(object))
 
 
 def write_sample(path: str | Path, sample: ad.AnnData) -> None:

@@ -77,10 +77,11 @@ def composition(results: CohortResults) -> str:
     return (
         f"{donors_text(results)}. (a) Share of each subset among the denominator named in bold, "
         "each "
-        "dot a donor, bar the median, square-root axis. (b) Difference on the arcsine-root scale, "
-        "beside it as fold (×) and percentage points (pp) of the typical donor, "
-        f"OLS with HC2, 95% CI, {adjustment(results)}; q is Benjamini-Hochberg over the secondary "
-        f"family ({count(family, 'test')}), the other p values are exploratory and not adjusted."
+        "dot a donor, bar the median, square-root axis. (b) Difference in percentage points "
+        "(pp) of the typical donor, square-root axis, beside it as fold (×); tested on the "
+        f"arcsine-root scale, OLS with HC2, 95% CI, {adjustment(results)}; q is "
+        f"Benjamini-Hochberg over the secondary family ({count(family, 'test')}), "
+        "the other p values are exploratory and not adjusted."
     )
 
 

@@ -180,6 +180,7 @@ def cells_text(config: dict) -> str:
     """How the T cells of a cohort were embedded, clustered and named."""
     embed = config["embed"]
     harmony = "corrected for batch by Harmony, " if embed["harmony"] else ""
+    card = ", with rapids-singlecell on a graphics card" if embed["device"] == "gpu" else ""
     return (
         "T cells of a cohort were gathered; counts were scaled to "
         f"{config['normalize']['target_sum']:,} per cell and log1p-transformed; "
@@ -189,9 +190,9 @@ def cells_text(config: dict) -> str:
         "heat-shock, "
         f"sex-linked and cell-cycle genes; {embed['n_pcs']} principal components were {harmony}"
         f"joined in a graph of {embed['n_neighbors']} neighbors and clustered by Leiden at "
-        f"resolution {several(embed['resolutions'])}. Lineages, subsets and states were named from "
-        "tables of positive and negative markers, without sight of the condition; interferon-high "
-        "and proliferating are states laid over subsets."
+        f"resolution {several(embed['resolutions'])}{card}. Lineages, subsets and states were "
+        "named from tables of positive and negative markers, without sight of the condition; "
+        "interferon-high and proliferating are states laid over subsets."
     )
 
 
