@@ -331,7 +331,13 @@ def test_model_file_of_celltypist(project):
         for where, name in (("config", "all.pkl"), ("config/cohorts/mine.yaml", "own.pkl"))
     ]
     for name in ("all.pkl", "own.pkl"):
-        project.write(name, b"")
+        project.write(name, b"no pickle")
+    assert [text.splitlines()[0] for text in project.problems()] == [
+        f"{where}: celltypist_model: the file is no pickle, as models of CellTypist are"
+        for where in ("config", "config/cohorts/mine.yaml")
+    ]
+    for name in ("all.pkl", "own.pkl"):
+        project.write(name, b"\x80\x04N.")
     model = project.check()[0]["cohorts"]["mine"]["celltypist_model"]
     assert model.endswith("own.pkl")
     del project.cohort["celltypist_model"]

@@ -8,6 +8,7 @@ every start of the workflow: no numerical library here.
 import copy
 import os
 from pathlib import Path
+from typing import Any
 
 from tilt.config import alike, command_line, contradictions, gene_files, resources, unused
 from tilt.config import cohorts as checks
@@ -16,6 +17,7 @@ from tilt.config.names import shown
 from tilt.config.user_files import read_yaml
 
 LONGEST = 1000  # characters of a path
+PICKLE = b"\x80"  # first byte of every pickle since protocol 2
 RESERVED = ("across", "figures", "meta", "report", "tables")
 
 
@@ -47,7 +49,7 @@ def check(
     problems = violations(config, rules, source)
     sound = not problems
     problems += checks.place(roots[0])
-    settings = filled(config if isinstance(config, dict) else {}, rules)
+    settings = filled(whole(config, rules) if isinstance(config, dict) else {}, rules)
     if isinstance(settings.get("downloads"), str):
         settings["downloads"] = os.path.expandvars(os.path.expanduser(settings["downloads"]))
     problems += _model(settings, roots, source)
@@ -107,6 +109,7 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
         for key in ("additionalProperties", "properties")
     }
     problems += violations(content, rules, path)
+    content = whole(content, rules)
     sound = not problems
     refusal = checks.refused(str(content))
     if refusal:
@@ -152,9 +155,7 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
     if sound:
         problems += contradictions.of_pairs(cohort)
         told += unused.notes(cohort, content, settings)
-    if isinstance(cohort.get("simulated"), str) and not Path(cohort["simulated"]).is_file():
-        wrong = "the parameter file does not exist"
-        problems.append(problem(path, "simulated", wrong, cohort["simulated"]))
+        problems += contradictions.of_simulated(cohort)
     return cohort, problems, told + notes
 
 
@@ -179,6 +180,16 @@ def filled(value: dict, rules: dict) -> dict:
         if isinstance(result.get(key), dict) and "properties" in rule:
             result[key] = filled(result[key], rule)
     return result
+
+
+def whole(value: Any, rules: dict) -> Any:
+    """``value`` with 1000.0 as 1000 where the schema wants a whole number, as random seeds do."""
+    if isinstance(value, dict):
+        inner = rules.get("properties", {})
+        return {key: whole(one, inner.get(key, {})) for key, one in value.items()}
+    if isinstance(value, float) and value.is_integer() and "integer" in rules.get("type", ()):
+        return int(value)
+    return value
 
 
 def merged(base: dict, over: dict) -> dict:
@@ -236,10 +247,23 @@ def _model(settings: dict, roots: list[Path], source: str) -> list[str]:
         return []
     path = find(os.path.expandvars(os.path.expanduser(given)), roots)
     settings["celltypist_model"] = path
-    if Path(path).is_file():
+    if not Path(path).is_file():
+        wrong = "the model file does not exist"
+    elif not _starts_with(Path(path), PICKLE):
+        wrong = "the file is no pickle, as models of CellTypist are"
+    else:
         return []
-    wrong, fix = "the model file does not exist", "name a .pkl file that you have, or take it out"
+    fix = "name a .pkl file that you have, or take it out"
     return [problem(source, "celltypist_model", wrong, given, fix=fix)]
+
+
+def _starts_with(path: Path, mark: bytes) -> bool:
+    """Whether the first bytes of a file are these; a file that cannot be read is told later."""
+    try:
+        with open(path, "rb") as handle:
+            return handle.read(len(mark)) == mark
+    except OSError:
+        return True
 
 
 def _resources(settings: dict, roots: list[Path], source: str) -> list[str]:

@@ -13,7 +13,9 @@ from tilt.core.text import count, few, plain
 from tilt.io import layouts
 
 MISSING = ("", "NA")
-NOBODY = {"na", "n/a", "nan", "none", "null"}  # no name of a sample, donor or batch
+# No name of a sample, donor or batch; those that begin with # are what spreadsheets write.
+NOBODY = {"na", "n/a", "nan", "none", "null", "unknown", "missing", "-", "--", ".", "?", "??"}
+NOBODY |= {"#n/a", "#na", "#name?", "#ref!", "#value!", "#null!", "#num!", "#div/0!"}
 MIN_FREE = 200_000_000  # bytes; the bundled demo takes about a third of it
 # Public series that cannot answer the question, and why (GEO records of the two series).
 REFUSED = {
@@ -303,6 +305,12 @@ def _fetched_files(cohort: dict, path: Path, rows: list) -> list[str]:
         return []
     found = []
     fix = f"name the file as it is called in {cohort['folder']}"
+    entries = cohort["retrieve"] if isinstance(cohort["retrieve"], list) else []
+    entries = [entry for entry in entries if isinstance(entry, dict)]
+    sources = None  # an archive may hold anything, and files of a triplet have several spellings
+    several = cohort.get("format") in ("10x_dir", "triplets")
+    if not several and not any(entry.get("unpack") for entry in entries):
+        sources = {str(Path(cohort["folder"]) / str(entry.get("name"))) for entry in entries}
     for number, row in rows:
         try:
             files = layouts.all_files(cohort, row)
@@ -310,9 +318,12 @@ def _fetched_files(cohort: dict, path: Path, rows: list) -> list[str]:
             found.append(problem(path, f"line {number} (sample {row.get('sample')})", str(error)))
             continue
         for file in files:
-            if layouts.within(file, cohort["folder"]):
+            if not layouts.within(file, cohort["folder"]):
+                wrong = "leads out of the folder that the cohort is fetched into"
+            elif sources is None or file in sources or Path(file).is_file():
                 continue
-            wrong = "leads out of the folder that the cohort is fetched into"
+            else:
+                wrong = "none of the files that `retrieve` names"
             where = f"line {number} (sample {row.get('sample')})"
             found.append(problem(path, where, wrong, file, fix=fix))
     return list(dict.fromkeys(found))

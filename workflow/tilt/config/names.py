@@ -9,6 +9,8 @@ from pathlib import Path
 from tilt.config.messages import problem
 from tilt.core.text import visible
 
+# What a spreadsheet that opens a table of the results would run.
+FORMULA = re.compile(r"[=@]|[+-].*[(|!]")
 LONGEST = 100  # characters of a name; files and figures carry it
 # Controls, line and paragraph separators, marks that turn the direction of writing.
 FORBIDDEN = re.compile("[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]")
@@ -25,7 +27,7 @@ def shown(text: str, most: int = 60) -> str:
 
 
 def unprintable(path: Path, rows: Iterable[tuple[int, dict]]) -> list[str]:
-    """Problems of cells with control characters, or names too long."""
+    """Problems of cells with control characters or formulas, or names too long."""
     found = []
     for number, row in rows:
         for column, value in row.items():
@@ -34,6 +36,9 @@ def unprintable(path: Path, rows: Iterable[tuple[int, dict]]) -> list[str]:
                 wrong = "holds characters that control a terminal or are no text"
                 fixed = shown(FORBIDDEN.sub("", value))
                 found.append(problem(path, where, wrong, shown(value), fix=f"write `{fixed}`"))
+            elif FORMULA.match(value):
+                wrong, fix = "a formula, which a spreadsheet would run", "begin with a letter"
+                found.append(problem(path, where, wrong, shown(value), fix=fix))
             elif column in ("sample", "donor", "condition", "batch") and len(value) > LONGEST:
                 wrong = f"longer than {LONGEST} characters"
                 found.append(problem(path, where, wrong, shown(value), fix="shorten it"))
