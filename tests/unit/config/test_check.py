@@ -347,3 +347,26 @@ def test_model_file_of_celltypist(project):
     assert project.check()[0]["cohorts"]["mine"]["celltypist_model"] == ""
     del project.config["celltypist_model"], project.cohort["celltypist_model"]
     assert "celltypist_model" not in project.check()[0]["cohorts"]["mine"]
+
+
+def test_paths_longer_than_file_systems_have_are_not_there(project):
+    long = "x" * 5000
+    project.cohort["simulated"] = project.cohort["celltypist_model"] = long
+    project.config["stats"] = {"perturbations": long}
+    project.config["resources"]["gene_aliases"] = long
+    found = [text.splitlines()[0] for text in project.problems()]
+    assert found[:2] == [
+        "config/cohorts/mine.yaml: celltypist_model: the model file does not exist",
+        "config/cohorts/mine.yaml: simulated: the parameter file does not exist",
+    ]
+    assert "config: stats: perturbations: the file does not exist" in found
+    assert "config: resources: gene_aliases: the file does not exist" in found
+    del project.cohort["simulated"], project.cohort["celltypist_model"]
+    project.config = {"cohorts": ["mine"], "resources": {}}
+    project.cohort["folder"] = long
+    (found,) = project.problems()
+    assert "folder: the files of none of the 3 samples are there" in found
+    project.cohort["folder"] = "raw"
+    project.sheet = SHEET.replace("\tS2\n", f"\t{long}\n")
+    (found,) = project.problems()
+    assert "line 3, column `path`: no path: names of files have 255 bytes at most" in found

@@ -208,7 +208,7 @@ def find(path: str, roots: list[Path]) -> str:
     """
     here = Path.cwd()
     places = [root / path for root in roots] if not Path(path).is_absolute() else [Path(path)]
-    place = next((p for p in places if p.exists()), places[0])
+    place = next((p for p in places if os.path.exists(p)), places[0])
     return str(place.relative_to(here) if place.is_relative_to(here) else place)
 
 
@@ -225,7 +225,7 @@ def _cohort_file(name: str, roots: list[Path], source: str) -> tuple[Path | None
         wrong = "no name of a cohort, nor the path of a cohort file"
         return None, [problem(source, "cohorts", wrong, shown(name))]
     path = Path(find(name if is_path else f"config/cohorts/{name}.yaml", roots))
-    if path.is_file():
+    if os.path.isfile(path):
         return path, []
     known = sorted({p.stem for root in roots for p in (root / "config/cohorts").glob("*.yaml")})
     return None, [
@@ -247,7 +247,7 @@ def _model(settings: dict, roots: list[Path], source: str) -> list[str]:
         return []
     path = find(os.path.expandvars(os.path.expanduser(given)), roots)
     settings["celltypist_model"] = path
-    if not Path(path).is_file():
+    if not os.path.isfile(path):
         wrong = "the model file does not exist"
     elif not _starts_with(Path(path), PICKLE):
         wrong = "the file is no pickle, as models of CellTypist are"
@@ -274,7 +274,7 @@ def _resources(settings: dict, roots: list[Path], source: str) -> list[str]:
         if not isinstance(stats.get(key), str) or not stats[key]:
             continue
         stats[key] = find(stats[key], roots)
-        if Path(stats[key]).is_file():
+        if os.path.isfile(stats[key]):
             problems += gene_files.check(Path(stats[key]), key)
         else:
             wrong = "the file does not exist"
@@ -288,7 +288,7 @@ def _resources(settings: dict, roots: list[Path], source: str) -> list[str]:
         if not isinstance(path, str):
             continue
         tables[key] = find(path, roots)
-        if not Path(tables[key]).is_file():
+        if not os.path.isfile(tables[key]):
             wrong = "the file does not exist"
             problems.append(problem(source, f"resources: {key}", wrong, tables[key]))
         elif key == "markers":

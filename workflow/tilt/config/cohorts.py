@@ -59,7 +59,7 @@ def archives(cohort: dict) -> list[str]:
 
 def sample_sheet(cohort: dict, path: Path) -> tuple[list[dict], list[str], list[str]]:
     """Rows of the sample sheet of a cohort, its problems, and notes that stop nothing."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         wrong = "the sample sheet does not exist"
         return [], [problem(cohort["path"], "samples", wrong, path)], []
     columns, as_written, found = read_table(path, "samples")
@@ -274,7 +274,7 @@ def _raw_files(cohort: dict, path: Path, rows: list) -> list[str]:
                 return [problem(cohort["path"], "file", str(error))]
             found.append(problem(path, f"line {number} (sample {row.get('sample')})", str(error)))
             continue
-        gone = [file for file in files if not Path(file).is_file()]
+        gone = [file for file in files if not os.path.isfile(file)]
         if gone:
             lost.append((number, row, gone))
     if lost and cohort["format"] in layouts.WHOLE_COHORT:
@@ -320,7 +320,7 @@ def _fetched_files(cohort: dict, path: Path, rows: list) -> list[str]:
         for file in files:
             if not layouts.within(file, cohort["folder"]):
                 wrong = "leads out of the folder that the cohort is fetched into"
-            elif sources is None or file in sources or Path(file).is_file():
+            elif sources is None or file in sources or os.path.isfile(file):
                 continue
             else:
                 wrong = "none of the files that `retrieve` names"

@@ -81,7 +81,7 @@ def of_downloads(downloads: str, source: str) -> list[str]:
         wrong = "names a variable that is not set"
     elif downloads.startswith("~"):
         wrong = "names the home of somebody who is not known here"
-    elif Path(downloads).exists() and not Path(downloads).is_dir():
+    elif os.path.exists(downloads) and not os.path.isdir(downloads):
         wrong = "is a file"
     return [problem(source, "downloads", wrong, ascii(downloads))] if wrong else []
 
@@ -91,7 +91,7 @@ def of_links(folder: str, downloads: str, source: str) -> list[str]:
     place = Path(downloads)
     for part in Path(os.path.normpath(folder)).parts:
         place = place / part
-        if place.is_symlink():
+        if os.path.islink(place):
             wrong = f"{place} is a link to {os.readlink(place)}: files would be fetched there"
             fix = "set `downloads` to the place where files are to be, or delete the link"
             return [problem(source, "folder", wrong, folder, fix=fix)]
@@ -159,7 +159,7 @@ def of_simulated(cohort: Mapping) -> list[str]:
     if "simulated" not in cohort:
         return []
     path, given = cohort["path"], cohort["simulated"]
-    if not Path(given).is_file():
+    if not os.path.isfile(given):
         return [problem(path, "simulated", "the parameter file does not exist", given)]
     found = read_yaml(Path(given))[1]
     if cohort["format"] not in SIMULATED:

@@ -1,5 +1,6 @@
 """Checks of the marker and signature tables, and of the names the configuration takes from them."""
 
+import os
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -215,6 +216,6 @@ def label_map(cohort: dict, resources: dict) -> list[str]:
 
 def _rows(resources: dict, kind: str) -> list[dict]:
     path = resources.get(kind)
-    if not isinstance(path, str) or not Path(path).is_file():
+    if not isinstance(path, str) or not os.path.isfile(path):
         return []
     return [row for _, row in read_table(Path(path), kind)[1]]
