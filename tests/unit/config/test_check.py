@@ -1,5 +1,6 @@
 """Validation: all problems at once, each with its file, place, value, allowed values and fix."""
 
+import os
 import subprocess
 import sys
 
@@ -347,6 +348,18 @@ def test_model_file_of_celltypist(project):
     assert project.check()[0]["cohorts"]["mine"]["celltypist_model"] == ""
     del project.config["celltypist_model"], project.cohort["celltypist_model"]
     assert "celltypist_model" not in project.check()[0]["cohorts"]["mine"]
+
+
+def test_results_that_are_dated_in_the_future(project):
+    made = project.folder / "results/mine/tests.tsv"
+    made.parent.mkdir(parents=True)
+    made.write_text("x")
+    assert project.check()[0]["notes"] == []
+    os.utime(made, (4e9, 4e9))
+    settings, found = project.check()
+    assert found == []
+    (note,) = settings["notes"]
+    assert "1 result dated in the future" in note and "results/mine/tests.tsv" in note
 
 
 def test_paths_longer_than_file_systems_have_are_not_there(project):

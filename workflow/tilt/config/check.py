@@ -55,7 +55,7 @@ def check(
     problems += _model(settings, roots, source)
     names = settings.get("cohorts")
     names = [n for n in names if isinstance(n, str)] if isinstance(names, list) else []
-    notes: list[str] = []
+    notes = checks.clock(roots[0])
     cohorts: dict[str, dict] = {}
     for name in names:
         refusal = checks.refused(name)

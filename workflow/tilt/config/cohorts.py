@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -16,6 +17,7 @@ MISSING = ("", "NA")
 # No name of a sample, donor or batch; those that begin with # are what spreadsheets write.
 NOBODY = {"na", "n/a", "nan", "none", "null", "unknown", "missing", "-", "--", ".", "?", "??"}
 NOBODY |= {"#n/a", "#na", "#name?", "#ref!", "#value!", "#null!", "#num!", "#div/0!"}
+MOST_AHEAD = 600  # seconds that clocks of machines that share a disk may be apart
 MIN_FREE = 200_000_000  # bytes; the bundled demo takes about a third of it
 # Public series that cannot answer the question, and why (GEO records of the two series).
 REFUSED = {
@@ -44,6 +46,29 @@ def place(folder: Path) -> list[str]:
         )
         return [problem(target, "", wrong, fix="free space, or start in a folder elsewhere")]
     return []
+
+
+def clock(folder: Path) -> list[str]:
+    """Note: results that are dated later than now, as after the clock was set back.
+
+    What is made anew would look older than what was made of it.
+    """
+    now = time.time() + MOST_AHEAD
+    found = sorted(path for path in folder.glob("results/*/*") if _dated(path) > now)
+    if not found:
+        return []
+    return [
+        f"{count(len(found), 'result')} dated in the future ({found[0]}): was the clock set back? "
+        "Set it right; if it is right, delete results/ or add --forceall, for what hangs on what "
+        "goes by these times"
+    ]
+
+
+def _dated(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def archives(cohort: dict) -> list[str]:
