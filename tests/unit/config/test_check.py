@@ -362,6 +362,13 @@ def test_results_that_are_dated_in_the_future(project):
     assert "1 result dated in the future" in note and "results/mine/tests.tsv" in note
 
 
+@pytest.mark.parametrize("key", ["protein", "h5ad", "groups", "visits", "composition", "contrast"])
+def test_text_in_place_of_keys_with_values_is_told_once(project, key):
+    project.cohort |= {key: " "}
+    (found,) = project.problems()
+    assert found.startswith(f"config/cohorts/mine.yaml: {key}: wrong kind of value")
+
+
 def test_paths_longer_than_file_systems_have_are_not_there(project):
     long = "x" * 5000
     project.cohort["simulated"] = project.cohort["celltypist_model"] = long

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tilt.config import alike, command_line, contradictions, gene_files, resources, unused
+from tilt.config import alike, command_line, contradictions, disk, gene_files, resources, unused
 from tilt.config import cohorts as checks
 from tilt.config.messages import problem, schema, violations
 from tilt.config.names import shown
@@ -48,14 +48,14 @@ def check(
         config = command_line.typed(config, given, rules)
     problems = violations(config, rules, source)
     sound = not problems
-    problems += checks.place(roots[0])
+    problems += disk.place(roots[0])
     settings = filled(whole(config, rules) if isinstance(config, dict) else {}, rules)
     if isinstance(settings.get("downloads"), str):
         settings["downloads"] = os.path.expandvars(os.path.expanduser(settings["downloads"]))
     problems += _model(settings, roots, source)
     names = settings.get("cohorts")
     names = [n for n in names if isinstance(n, str)] if isinstance(names, list) else []
-    notes = checks.clock(roots[0])
+    notes = disk.clock(roots[0])
     cohorts: dict[str, dict] = {}
     for name in names:
         refusal = checks.refused(name)
@@ -114,7 +114,7 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
     refusal = checks.refused(str(content))
     if refusal:
         problems.append(problem(path, "", refusal, fix="leave this cohort out"))
-    cohort = filled(content, schema("cohort"))
+    cohort = filled(_mappings(content, rules), schema("cohort"))
     qc = cohort.get("qc")
     overrides = qc if isinstance(qc, dict) else {}
     told: list[str] = []
@@ -162,6 +162,16 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
 def defaults() -> dict:
     """The configuration of a user who sets nothing: every default, without cohorts."""
     return filled({}, schema("config"))
+
+
+def _mappings(content: dict, rules: dict) -> dict:
+    """``content`` without what should be keys with values and is not, which has been told."""
+    known = rules["properties"]
+    return {
+        key: value
+        for key, value in content.items()
+        if isinstance(value, dict) or known.get(key, {}).get("type") != "object"
+    }
 
 
 def _own_poles(cohort: dict) -> dict:

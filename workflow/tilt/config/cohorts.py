@@ -1,8 +1,6 @@
 """Checks that a schema cannot make: between rows, between tables, between cohorts, and files."""
 
 import os
-import shutil
-import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -17,8 +15,6 @@ MISSING = ("", "NA")
 # No name of a sample, donor or batch; those that begin with # are what spreadsheets write.
 NOBODY = {"na", "n/a", "nan", "none", "null", "unknown", "missing", "-", "--", ".", "?", "??"}
 NOBODY |= {"#n/a", "#na", "#name?", "#ref!", "#value!", "#null!", "#num!", "#div/0!"}
-MOST_AHEAD = 600  # seconds that clocks of machines that share a disk may be apart
-MIN_FREE = 200_000_000  # bytes; the bundled demo takes about a third of it
 # Public series that cannot answer the question, and why (GEO records of the two series).
 REFUSED = {
     "GSE189050": "GSE189050 is refused: its cells were depleted of T cells (CD2) before sequencing",
@@ -30,45 +26,6 @@ REFUSED = {
 def refused(text: str) -> str:
     """Why a public series named in ``text`` cannot be used; empty when none is named."""
     return next((why for name, why in REFUSED.items() if name in text.upper()), "")
-
-
-def place(folder: Path) -> list[str]:
-    """Whether results can be written below ``folder``: allowed, and some room left."""
-    results = folder / "results"
-    target = results if results.is_dir() else folder
-    if not os.access(target, os.W_OK):
-        fix = "start in a folder of your own, or with --directory <folder>"
-        return [problem(target, "", "this folder cannot be written", fix=fix)]
-    free = shutil.disk_usage(target).free
-    if free < MIN_FREE:
-        wrong = (
-            f"the disk is full: {free / 1e6:.0f} MB are free, {MIN_FREE / 1e6:.0f} MB are needed"
-        )
-        return [problem(target, "", wrong, fix="free space, or start in a folder elsewhere")]
-    return []
-
-
-def clock(folder: Path) -> list[str]:
-    """Note: results that are dated later than now, as after the clock was set back.
-
-    What is made anew would look older than what was made of it.
-    """
-    now = time.time() + MOST_AHEAD
-    found = sorted(path for path in folder.glob("results/*/*") if _dated(path) > now)
-    if not found:
-        return []
-    return [
-        f"{count(len(found), 'result')} dated in the future ({found[0]}): was the clock set back? "
-        "Set it right; if it is right, delete results/ or add --forceall, for what hangs on what "
-        "goes by these times"
-    ]
-
-
-def _dated(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0
 
 
 def archives(cohort: dict) -> list[str]:
