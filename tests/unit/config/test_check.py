@@ -9,7 +9,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from projects import MARKERS, REPO, SHEET, SIGNATURES
 from tilt.config import check as config
-from tilt.config import cohorts, messages, resources
+from tilt.config import cohorts, disk, messages, resources
 
 
 def test_a_sound_project_has_no_problems_and_every_default(project):
@@ -212,7 +212,7 @@ def test_folder_that_cannot_be_written_or_is_full(project, monkeypatch):
     ]
     monkeypatch.undo()
     monkeypatch.chdir(project.folder)
-    monkeypatch.setattr(cohorts, "MIN_FREE", 10**18)
+    monkeypatch.setattr(disk, "MIN_FREE", 10**18)
     (wrong,) = project.problems()
     assert f"{project.folder}: the disk is full: " in wrong
 

@@ -259,7 +259,7 @@ class _Writer:
         with h5py.File(self.part, "a") as file:
             file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
             group = file.require_group("X")
-            for name in {"data", "indices"} - set(group):
+            for name in sorted({"data", "indices"} - set(group)):
                 group[name] = np.zeros(0, dtype=np.int32)
             group.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
             group.attrs["shape"] = np.array(self.shape)
