@@ -1,5 +1,6 @@
 """One change, and exactly the rules that hang on it run again; a moved checkout runs none."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def project(folder: Path) -> Workflow:
     workflow = Workflow(folder)
     for name in ("one", "three"):
         cohort(workflow, name)
-    fetched = [{"name": f"twoS{i}.h5", "urls": ["https://example.org/x"]} for i in range(6)]
+    fetched = [{"name": f"twoS{i}", "urls": ["https://example.org/x"]} for i in range(6)]
     cohort(workflow, "two", format="10x_h5", folder="two", retrieve=fetched)
     for name in TABLES:
         shutil.copy(ROOT / "resources" / name, folder / name)
@@ -143,6 +144,16 @@ def other_counts(folder):
     (folder / "raw/oneS3/matrix.mtx.gz").write_text("other")
 
 
+def older(name, change):
+    """A change after which the file is dated long before all results, as by ``cp -p``."""
+
+    def changed(folder):
+        change(folder)
+        os.utime(folder / name, (1e9, 1e9))
+
+    return changed
+
+
 def nothing(folder):
     pass
 
@@ -198,6 +209,10 @@ CHANGES = {
     "removed row": (removed_row, GATHERED, {}, ACROSS),
     "added donor": (added_donor, READ, {}, ACROSS),
     "counts of a sample": (other_counts, READ, {}, ACROSS),
+    "counts of a sample, by an older file": (
+        older("raw/oneS3/matrix.mtx.gz", other_counts),
+        *(READ, {}, ACROSS),
+    ),
     "another cohort": (settings(cohorts=["one.yaml", "two.yaml", "three.yaml"]), {}, READ, ACROSS),
     "a cohort less": (settings(cohorts=["one.yaml"]), {}, {}, ACROSS),
     "order of cohorts": (settings(cohorts=["two.yaml", "one.yaml"]), {}, {}, REPORT),
@@ -255,6 +270,10 @@ CHANGES = {
     ),
     "prior": (settings(stats={"tau_scale": 0.4}), {}, {}, ACROSS),
     "a marker": (line_of("markers.tsv", "PTGDR2", "IL5"), READ, READ, ACROSS),
+    "an older table of markers": (
+        older("markers.tsv", line_of("markers.tsv", "PTGDR2", "IL5")),
+        *(READ, READ, ACROSS),
+    ),
     "a signature": (
         line_of("signatures.tsv", "IFI44L", "PARP9"),
         LABELS,

@@ -48,6 +48,7 @@ rule compare_signatures:
         mem_mb=jobs.memory(800),
         runtime=10,
     params:
+        given=jobs.given(CONFIG["resources"]["signatures"]),
         code=code("compare_signatures"),
     script:
         "../scripts/compare_signatures.py"

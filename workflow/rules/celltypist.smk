@@ -26,6 +26,11 @@ rule celltypist_cells:
         mem_mb=jobs.memory(2500),
         runtime=240,
     params:
+        given=of_cohort(
+            lambda cohort: jobs.given(
+                cohort["celltypist_model"], CONFIG["resources"]["gene_aliases"]
+            )
+        ),
         code=code("celltypist_cells"),
     script:
         "../scripts/celltypist_cells.py"

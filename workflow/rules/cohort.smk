@@ -20,6 +20,7 @@ rule select_genes:
     params:
         target_sum=CONFIG["normalize"]["target_sum"],
         n_hvgs=CONFIG["normalize"]["n_hvgs"],
+        given=jobs.given(CONFIG["resources"]["excluded_genes"]),
         code=code("select_genes"),
     script:
         "../scripts/select_genes.py"
@@ -147,6 +148,7 @@ rule annotate_cells:
         label_map=of_cohort(lambda cohort: cohort.get("label_map") or {}),
         labels_lead=of_cohort("labels_lead"),
         seed=CONFIG["seed"],
+        given=jobs.given(MARKERS, CONFIG["resources"]["signatures"], REFERENCE),
         code=code("annotate_cells"),
     script:
         "../scripts/annotate_cells.py"

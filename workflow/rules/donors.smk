@@ -27,6 +27,7 @@ rule count_composition:
     params:
         samples=of_cohort(jobs.units),
         sort=of_cohort("cells"),
+        given=jobs.given(CONFIG["resources"]["markers"]),
         code=code("count_composition"),
     script:
         "../scripts/count_composition.py"
@@ -53,6 +54,7 @@ rule read_composition:
     params:
         samples=of_cohort("samples"),
         options=of_cohort(lambda cohort: cohort.get("composition") or {}),
+        given=of_cohort(lambda cohort: jobs.given(jobs.whole_file(cohort))),
         code=code("read_composition"),
     script:
         "../scripts/read_composition.py"
@@ -108,6 +110,7 @@ rule score_activity:
         sets=jobs.scored_sets(CONFIG["stats"]),
         min_cells=CONFIG["stats"]["min_activity_cells"],
         min_genes=CONFIG["imbalance"]["min_genes"],
+        given=jobs.given(CONFIG["resources"]["signatures"]),
         code=code("score_activity"),
     script:
         "../scripts/score_activity.py"

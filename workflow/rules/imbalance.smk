@@ -29,6 +29,7 @@ rule estimate_imbalance:
         samples=of_cohort(jobs.stratified),
         cohort=of_cohort(jobs.measured),
         min_donors=CONFIG["stats"]["min_donors"],
+        given=jobs.given(CONFIG["resources"]["signatures"]),
         code=code("estimate_imbalance"),
     script:
         "../scripts/estimate_imbalance.py"
@@ -113,6 +114,7 @@ rule explore_specifications:
         stats=jobs.plan(CONFIG["stats"]),
         random_sets=CONFIG["stats"]["random_sets"],
         seed=CONFIG["seed"],
+        given=jobs.given(MARKERS, CONFIG["resources"]["signatures"]),
         code=code("explore_specifications"),
     script:
         "../scripts/explore_specifications.py"

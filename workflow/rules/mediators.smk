@@ -63,6 +63,9 @@ rule compare_factors:
         stats=jobs.plan(CONFIG["stats"], "factors"),
         min_cells=CONFIG["imbalance"]["min_pseudobulk_cells"],
         seed=CONFIG["seed"],
+        given=jobs.given(
+            CONFIG["stats"]["regulon"] or [], CONFIG["resources"]["gene_aliases"]
+        ),
         code=code("compare_factors"),
     script:
         "../scripts/compare_factors.py"
@@ -94,6 +97,11 @@ rule compare_perturbations:
         stats=jobs.plan(CONFIG["stats"], "random_sets"),
         min_cells=CONFIG["imbalance"]["min_pseudobulk_cells"],
         seed=CONFIG["seed"],
+        given=jobs.given(
+            CONFIG["resources"]["signatures"],
+            RESPONSES,
+            CONFIG["resources"]["gene_aliases"],
+        ),
         code=code("compare_perturbations"),
     script:
         "../scripts/compare_perturbations.py"

@@ -48,6 +48,7 @@ rule count_proteins:
         runtime=30,
     params:
         samples=of_cohort(jobs.units),
+        given=jobs.given(MARKERS),
         code=code("count_proteins"),
     script:
         "../scripts/count_proteins.py"

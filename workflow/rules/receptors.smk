@@ -26,6 +26,7 @@ rule read_receptors:
     params:
         files=of_cohort(jobs.receptor_files),
         samples=of_cohort(jobs.units),
+        given=of_cohort(lambda cohort: jobs.given(jobs.receptor_inputs(cohort))),
         code=code("read_receptors"),
     script:
         "../scripts/read_receptors.py"
@@ -54,6 +55,7 @@ rule count_clones:
     params:
         samples=of_cohort(jobs.units),
         seed=CONFIG["seed"],
+        given=jobs.given(MARKERS),
         code=code("count_clones"),
     script:
         "../scripts/count_clones.py"

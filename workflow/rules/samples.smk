@@ -23,6 +23,14 @@ rule simulate_cohort:
     params:
         seed=CONFIG["seed"],
         format=of_cohort("format"),
+        given=of_cohort(
+            lambda cohort: jobs.given(
+                cohort["simulated"],
+                jobs.simulated_world(cohort),
+                MARKERS,
+                CONFIG["resources"]["signatures"],
+            )
+        ),
         code=code("simulate_cohort"),
     script:
         "../scripts/simulate_cohort.py"
@@ -56,6 +64,11 @@ rule split_cohort:
         ),
         tags_from=of_cohort(
             lambda cohort: (cohort.get("protein") or {}).get("from", "")
+        ),
+        given=of_cohort(
+            lambda cohort: (
+                [] if "retrieve" in cohort else jobs.given(jobs.whole_file(cohort))
+            )
         ),
         code=code("split_cohort"),
     script:
@@ -107,6 +120,13 @@ for job in jobs.sample_jobs({name: COHORTS[name] for name in CELLS}):
                 )
             ),
             seed=CONFIG["seed"],
+            given=job.of(
+                lambda cohort, samples: jobs.given(
+                    *(jobs.raw_files(cohort, s) for s in samples),
+                    MARKERS,
+                    CONFIG["resources"]["gene_aliases"],
+                )
+            ),
             code=code("process_samples"),
         script:
             "../scripts/process_samples.py"

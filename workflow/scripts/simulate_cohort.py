@@ -15,7 +15,7 @@ def main(snakemake: Any) -> None:
     from tilt.simulate import cohort as simulate, write
 
     params = simulate.read_parameters(snakemake.input.params)
-    sheet = tables.read(snakemake.input.sheet, contracts.FREE)
+    sheet = tables.read(snakemake.input.sheet, contracts.FREE).sort_values("sample")
     folder = Path(snakemake.output[0])
     samples = simulate.cohort(
         params,

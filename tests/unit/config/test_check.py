@@ -1,5 +1,6 @@
 """Validation: all problems at once, each with its file, place, value, allowed values and fix."""
 
+import os
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from projects import MARKERS, REPO, SHEET, SIGNATURES
 from tilt.config import check as config
-from tilt.config import cohorts, messages, resources
+from tilt.config import cohorts, disk, messages, resources
 
 
 def test_a_sound_project_has_no_problems_and_every_default(project):
@@ -211,7 +212,7 @@ def test_folder_that_cannot_be_written_or_is_full(project, monkeypatch):
     ]
     monkeypatch.undo()
     monkeypatch.chdir(project.folder)
-    monkeypatch.setattr(cohorts, "MIN_FREE", 10**18)
+    monkeypatch.setattr(disk, "MIN_FREE", 10**18)
     (wrong,) = project.problems()
     assert f"{project.folder}: the disk is full: " in wrong
 
@@ -331,7 +332,13 @@ def test_model_file_of_celltypist(project):
         for where, name in (("config", "all.pkl"), ("config/cohorts/mine.yaml", "own.pkl"))
     ]
     for name in ("all.pkl", "own.pkl"):
-        project.write(name, b"")
+        project.write(name, b"no pickle")
+    assert [text.splitlines()[0] for text in project.problems()] == [
+        f"{where}: celltypist_model: the file is no pickle, as models of CellTypist are"
+        for where in ("config", "config/cohorts/mine.yaml")
+    ]
+    for name in ("all.pkl", "own.pkl"):
+        project.write(name, b"\x80\x04N.")
     model = project.check()[0]["cohorts"]["mine"]["celltypist_model"]
     assert model.endswith("own.pkl")
     del project.cohort["celltypist_model"]
@@ -341,3 +348,45 @@ def test_model_file_of_celltypist(project):
     assert project.check()[0]["cohorts"]["mine"]["celltypist_model"] == ""
     del project.config["celltypist_model"], project.cohort["celltypist_model"]
     assert "celltypist_model" not in project.check()[0]["cohorts"]["mine"]
+
+
+def test_results_that_are_dated_in_the_future(project):
+    made = project.folder / "results/mine/tests.tsv"
+    made.parent.mkdir(parents=True)
+    made.write_text("x")
+    assert project.check()[0]["notes"] == []
+    os.utime(made, (4e9, 4e9))
+    settings, found = project.check()
+    assert found == []
+    (note,) = settings["notes"]
+    assert "1 result dated in the future" in note and "results/mine/tests.tsv" in note
+
+
+@pytest.mark.parametrize("key", ["protein", "h5ad", "groups", "visits", "composition", "contrast"])
+def test_text_in_place_of_keys_with_values_is_told_once(project, key):
+    project.cohort |= {key: " "}
+    (found,) = project.problems()
+    assert found.startswith(f"config/cohorts/mine.yaml: {key}: wrong kind of value")
+
+
+def test_paths_longer_than_file_systems_have_are_not_there(project):
+    long = "x" * 5000
+    project.cohort["simulated"] = project.cohort["celltypist_model"] = long
+    project.config["stats"] = {"perturbations": long}
+    project.config["resources"]["gene_aliases"] = long
+    found = [text.splitlines()[0] for text in project.problems()]
+    assert found[:2] == [
+        "config/cohorts/mine.yaml: celltypist_model: the model file does not exist",
+        "config/cohorts/mine.yaml: simulated: the parameter file does not exist",
+    ]
+    assert "config: stats: perturbations: the file does not exist" in found
+    assert "config: resources: gene_aliases: the file does not exist" in found
+    del project.cohort["simulated"], project.cohort["celltypist_model"]
+    project.config = {"cohorts": ["mine"], "resources": {}}
+    project.cohort["folder"] = long
+    (found,) = project.problems()
+    assert "folder: the files of none of the 3 samples are there" in found
+    project.cohort["folder"] = "raw"
+    project.sheet = SHEET.replace("\tS2\n", f"\t{long}\n")
+    (found,) = project.problems()
+    assert "line 3, column `path`: no path: names of files have 255 bytes at most" in found

@@ -30,6 +30,11 @@ def first(project) -> str:
         ({"stats": {"random_sets": 10**9}}, "stats: random_sets"),
         ({"cohorts": ["a" * 3000]}, "no name of a cohort"),
         ({"embed": {"device": "gpu"}}, "package rapids-singlecell is not installed here"),
+        ({"qc": {"min_counts": 10**12}}, "qc: min_counts"),
+        ({"stats": {"de_subsets": ["CD4", "cd4"]}}, "CD4 and cd4 differ only by case"),
+        ({"imbalance": {"poles": {"tph": ["CD8_CM"]}}}, "CD8_CM is no memory CD4 subset"),
+        ({"imbalance": {"poles": {"th22": ["CD4"]}}}, "CD4 is no memory CD4 subset"),
+        ({"imbalance": {"poles": {"th22": ["CD4_Treg_eff"]}}}, "is no memory CD4 subset"),
     ],
 )
 def test_of_the_config(project, change, said):
@@ -65,6 +70,55 @@ def test_of_the_config(project, change, said):
 def test_of_a_cohort(project, change, said):
     project.cohort |= change
     assert said in first(project)
+
+
+def test_one_file_that_no_entry_fetches(project):
+    fetched = {"retrieve": [{"name": "a.h5ad", "urls": ["https://x.org/a"]}]}
+    project.cohort |= {"format": "h5ad", "file": "b.h5ad", "folder": "x"} | fetched
+    (found,) = project.problems()
+    assert "lines 2-4: none of the files that `retrieve` names" in found
+    assert "found:   resources/downloads/x/b.h5ad" in found
+    project.cohort["file"] = "a.h5ad"
+    assert project.problems() == []
+
+
+def test_of_a_simulated_cohort(project):
+    project.write("parameters.yaml", "- a list\n")
+    project.cohort |= {"simulated": "parameters.yaml", "format": "table", "folder": "/tmp"}
+    found = project.problems()
+    assert [text.splitlines()[0] for text in found] == [
+        "parameters.yaml: must be keys with values, such as `name: my_cohort`",
+        "config/cohorts/mine.yaml: format: the simulator does not write this format",
+        "config/cohorts/mine.yaml: folder: simulated files are read from elsewhere than they "
+        "are written",
+    ]
+
+
+def test_a_whole_number_written_with_a_point_is_whole(project):
+    project.config |= {"seed": 1000.0, "stats": {"permutations": 2000.0}, "qc": {"n_mads": 3.0}}
+    project.cohort["qc"] = {"min_genes": 100.0}
+    settings, found = project.check()
+    assert found == []
+    config, cohort = settings["config"], settings["cohorts"]["mine"]
+    whole = (config["seed"], config["stats"]["permutations"], cohort["qc"]["min_genes"])
+    assert [repr(value) for value in whole] == ["1000", "2000", "100"]
+    assert repr(config["qc"]["n_mads"]) == "3.0"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"name": "mine\n"}, "name: not written as it must be"),
+        ({"title": "   "}, "title: not written as it must be"),
+        ({"title": "a\nb"}, "title: a b"),
+        ({"title": "x" * 10_000}, "title: the text is too long"),
+        ({"covariates": ["path"]}, "`path` is where files are and cannot be adjusted for"),
+    ],
+)
+def test_of_the_words_of_a_cohort(project, change, said):
+    project.cohort |= change
+    found = [text for text in project.problems() if said in text]
+    assert len(found) == 1, project.problems()
 
 
 def test_poles_of_a_published_table(project):

@@ -65,6 +65,39 @@ def test_characters_that_control_are_told_and_never_printed(project, bad):
     assert not any(bad[0] in text for text in found)
 
 
+@pytest.mark.parametrize("bad", ["#N/A", "-", "?", "unknown", "NULL", "#REF!"])
+def test_words_for_nobody_are_no_donors(project, bad):
+    project.sheet = SHEET.replace("S1\tD1", f"S1\t{bad}")
+    (found,) = project.problems()
+    assert found.startswith("config/samples/mine.tsv: line 2, column `donor`: missing"), found
+
+
+@pytest.mark.parametrize(
+    ("cell", "runs"),
+    [
+        *(("=1+1", True), ("@SUM(A1)", True), ("-2+3+cmd|' /C calc'!A0", True)),
+        *(("+1", False), ("-80", False), ("- thawed", False), ("CD4+", False)),
+    ],
+)
+def test_what_a_spreadsheet_would_run_is_told(project, cell, runs):
+    lines = SHEET.splitlines()
+    project.sheet = "\n".join([f"{lines[0]}\tnote", f"{lines[1]}\t{cell}", *lines[2:]]) + "\n"
+    found = project.problems()
+    assert [("a formula, which a spreadsheet would run" in text) for text in found] == [True] * runs
+
+
+def test_cells_of_a_column_without_a_name_are_told(project):
+    rows = [line.split("\t", 1) for line in SHEET.splitlines()]
+    project.sheet = "".join(f"{first}\t\t{rest}\n" for first, rest in rows)
+    assert project.problems() == []
+    project.sheet = project.sheet.replace("S2\t\t", "S2\tkeep me\t")
+    (found,) = project.problems()
+    assert found == (
+        "config/samples/mine.tsv: line 3: a cell of a column that has no name\n"
+        "    found:   keep me\n    fix:     name the column in line 1, or take it out"
+    )
+
+
 def test_long_names_are_told_and_cut(project):
     project.sheet = SHEET.replace("S1\tD1", "S1\t" + "D" * 5000)
     (found,) = project.problems()

@@ -203,7 +203,7 @@ def test_what_is_there_in_place_of_a_file_is_told_before_work(project):
 
 
 def test_simulated_cohort_needs_no_files(project):
-    project.cohort |= {"folder": "not/yet", "simulated": "parameters.yaml"}
+    project.cohort |= {"folder": "results/simulated/mine", "simulated": "parameters.yaml"}
     project.write("parameters.yaml", "{}")
     assert project.problems() == []
 
@@ -227,7 +227,7 @@ def test_cells_that_are_empty_or_not_allowed(project):
     assert [p.replace("config/samples/mine.tsv: ", "") for p in project.problems()] == [
         "line 2 (sample S1), column `donor`: empty\n    allowed: text not empty",
         "line 3 (sample S2), column `age`: not an allowed value\n"
-        "    found:   31y\n    allowed: text like 34 (Age in years)",
+        "    found:   31y\n    allowed: text like 34 (Age in years, 120 at most)",
         "line 3 (sample S2), column `sex`: not an allowed value\n"
         "    found:   female\n    allowed: F, M, NA, ''",
     ]
@@ -379,3 +379,18 @@ def test_mediators_are_scored_even_if_not_asked_for():
     }
     assert jobs.scored_sets(stats) == ["A", "B", "C", "D"]
     assert jobs.scored_subsets(stats) == ["memory_cd4", "cd4"]
+
+
+def test_labels_out_of_place(project):
+    rows = "2\tCD4_x\tT\tCD8B\t\t\n1\tPBMC\tT\tCD8A\t\t\n"
+    project.tables = {"markers": MARKERS + rows, "signatures": SIGNATURES + "CD4\tCD4\t1\n"}
+    found = [text.splitlines()[0] for text in project.problems()]
+    assert [text for text in found if text.startswith("markers.tsv")] == [
+        "markers.tsv: line 7, column `label`: PBMC has a meaning of its own",
+        "markers.tsv: line 6 (label CD4_x), column `parent`: the parent of a subset (level 2) is "
+        "a kind of T cell (level 1)",
+    ]
+    project.tables["markers"] = MARKERS
+    assert "config: resources: CD4 is a label and a signature" in [
+        text.splitlines()[0] for text in project.problems()
+    ]

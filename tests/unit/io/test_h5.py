@@ -340,3 +340,13 @@ def test_only_cells_with_the_wanted_values(tmp_path):
     assert list(direct.obs_names) == list(split.obs_names) == list(wanted.obs_names)
     with pytest.raises(BadSample, match=r"no cell has lane among 7. Fix: .* lane: 0, 1"):
         read.read_sample("h5ad", {"h5ad": path}, **options, where={"lane": [7]})
+
+
+def test_10x_file_with_fewer_names_than_genes(tmp_path):
+    path = raw.write_10x_h5(tmp_path / "S1.h5", raw.counts())
+    with h5py.File(path, "a") as file:
+        names = file["matrix/features/name"][:-1]
+        del file["matrix/features/name"]
+        file["matrix/features/name"] = names
+    with pytest.raises(BadSample, match=r"a part of the file is missing or damaged \(zip"):
+        read.read_sample("10x_h5", {"h5": path}, sample="S1")

@@ -148,6 +148,20 @@ def test_binary_where_text_should_be(tmp_path):
     assert "the file is not text (UTF-8)" in failure(tmp_path, barcodes=zipped(b"\xff\xfe\x00A"))
 
 
+@pytest.mark.parametrize("role", ["matrix", "barcodes", "features"])
+def test_a_nul_in_place_of_a_line_end(tmp_path, role):
+    """In the matrix it would end the process: no message, and no other sample of the job."""
+    whole = {
+        "matrix": raw.mtx(raw.counts()),
+        "barcodes": raw.lines([n] for n in raw.barcodes()),
+        "features": raw.lines(raw.features()),
+    }[role]
+    at = whole.rindex(b"\n", 0, len(whole) // 2)
+    said = failure(tmp_path, **{role: zipped(whole[:at] + b"\0" + whole[at + 1 :])})
+    name = {"matrix": "matrix.mtx"}.get(role, f"{role}.tsv")
+    assert said.startswith(f"sample S1: {name}.gz: the file is not text (UTF-8). Fix: fetch it")
+
+
 def test_mixed_mouse_and_human(tmp_path):
     rows = [["hg19_" + i, "hg19_" + g] for i, g in raw.features(2)[:6]]
     rows += [["mm10_ENSMUSG00000000001", "mm10_Cd4"], ["mm10_ENSMUSG00000000002", "mm10_Maf"]]

@@ -1,5 +1,6 @@
 """The authors' labels in a file that is here, held against the cohort's ``label_map``."""
 
+import os
 from pathlib import Path
 
 from tilt.config.messages import as_yaml, problem
@@ -45,7 +46,7 @@ def _files(cohort: dict) -> list[Path]:
         paths = [Path(path) for path in layouts.raw_files(cohort)]
     except layouts.LayoutError:
         return []
-    return [path for path in paths if path.is_file()]
+    return [path for path in paths if os.path.isfile(path)]
 
 
 def _labels(path: Path, cohort: dict, column: str) -> dict[str, int]:

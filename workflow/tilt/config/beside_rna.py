@@ -1,6 +1,7 @@
 """What lies beside the RNA of a cohort that is looked at: antibody tags and receptors."""
 
 import gzip
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,7 +20,7 @@ def look(path: Path, layout: dict, rows: list[dict]) -> tuple[dict, list[str]]:
     place = _tags(path, layout, rows)
     more = {"protein": {"from": place}} if place else {}
     told = [f"protein: antibody tags in {place}, as a first look says"] if place else []
-    if path.is_dir():
+    if os.path.isdir(path):
         told += _receptors(path, rows)
     return more, told
 
@@ -32,7 +33,7 @@ def _tags(path: Path, layout: dict, rows: list[dict]) -> str:
             return "features" if _named(_lines(Path(files["features"]))) else ""
         if "h5" in files:
             return "features" if _in_10x(files["h5"]) else ""
-        return _in_h5ad(path if path.is_file() else Path(files["h5ad"]))
+        return _in_h5ad(path if os.path.isfile(path) else Path(files["h5ad"]))
     except (OSError, EOFError, KeyError, UnicodeDecodeError, layouts.LayoutError):
         return ""  # told when it is read
 

@@ -8,14 +8,16 @@ every start of the workflow: no numerical library here.
 import copy
 import os
 from pathlib import Path
+from typing import Any
 
-from tilt.config import alike, command_line, contradictions, gene_files, resources, unused
+from tilt.config import alike, command_line, contradictions, disk, gene_files, resources, unused
 from tilt.config import cohorts as checks
 from tilt.config.messages import problem, schema, violations
 from tilt.config.names import shown
 from tilt.config.user_files import read_yaml
 
 LONGEST = 1000  # characters of a path
+PICKLE = b"\x80"  # first byte of every pickle since protocol 2
 RESERVED = ("across", "figures", "meta", "report", "tables")
 
 
@@ -46,14 +48,14 @@ def check(
         config = command_line.typed(config, given, rules)
     problems = violations(config, rules, source)
     sound = not problems
-    problems += checks.place(roots[0])
-    settings = filled(config if isinstance(config, dict) else {}, rules)
+    problems += disk.place(roots[0])
+    settings = filled(whole(config, rules) if isinstance(config, dict) else {}, rules)
     if isinstance(settings.get("downloads"), str):
         settings["downloads"] = os.path.expandvars(os.path.expanduser(settings["downloads"]))
     problems += _model(settings, roots, source)
     names = settings.get("cohorts")
     names = [n for n in names if isinstance(n, str)] if isinstance(names, list) else []
-    notes: list[str] = []
+    notes = disk.clock(roots[0])
     cohorts: dict[str, dict] = {}
     for name in names:
         refusal = checks.refused(name)
@@ -107,11 +109,12 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
         for key in ("additionalProperties", "properties")
     }
     problems += violations(content, rules, path)
+    content = whole(content, rules)
     sound = not problems
     refusal = checks.refused(str(content))
     if refusal:
         problems.append(problem(path, "", refusal, fix="leave this cohort out"))
-    cohort = filled(content, schema("cohort"))
+    cohort = filled(_mappings(content, rules), schema("cohort"))
     qc = cohort.get("qc")
     overrides = qc if isinstance(qc, dict) else {}
     told: list[str] = []
@@ -152,15 +155,23 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
     if sound:
         problems += contradictions.of_pairs(cohort)
         told += unused.notes(cohort, content, settings)
-    if isinstance(cohort.get("simulated"), str) and not Path(cohort["simulated"]).is_file():
-        wrong = "the parameter file does not exist"
-        problems.append(problem(path, "simulated", wrong, cohort["simulated"]))
+        problems += contradictions.of_simulated(cohort)
     return cohort, problems, told + notes
 
 
 def defaults() -> dict:
     """The configuration of a user who sets nothing: every default, without cohorts."""
     return filled({}, schema("config"))
+
+
+def _mappings(content: dict, rules: dict) -> dict:
+    """``content`` without what should be keys with values and is not, which has been told."""
+    known = rules["properties"]
+    return {
+        key: value
+        for key, value in content.items()
+        if isinstance(value, dict) or known.get(key, {}).get("type") != "object"
+    }
 
 
 def _own_poles(cohort: dict) -> dict:
@@ -181,6 +192,16 @@ def filled(value: dict, rules: dict) -> dict:
     return result
 
 
+def whole(value: Any, rules: dict) -> Any:
+    """``value`` with 1000.0 as 1000 where the schema wants a whole number, as random seeds do."""
+    if isinstance(value, dict):
+        inner = rules.get("properties", {})
+        return {key: whole(one, inner.get(key, {})) for key, one in value.items()}
+    if isinstance(value, float) and value.is_integer() and "integer" in rules.get("type", ()):
+        return int(value)
+    return value
+
+
 def merged(base: dict, over: dict) -> dict:
     """``base`` with the keys of ``over`` in their place, at every depth."""
     result = copy.deepcopy(base)
@@ -197,7 +218,7 @@ def find(path: str, roots: list[Path]) -> str:
     """
     here = Path.cwd()
     places = [root / path for root in roots] if not Path(path).is_absolute() else [Path(path)]
-    place = next((p for p in places if p.exists()), places[0])
+    place = next((p for p in places if os.path.exists(p)), places[0])
     return str(place.relative_to(here) if place.is_relative_to(here) else place)
 
 
@@ -214,7 +235,7 @@ def _cohort_file(name: str, roots: list[Path], source: str) -> tuple[Path | None
         wrong = "no name of a cohort, nor the path of a cohort file"
         return None, [problem(source, "cohorts", wrong, shown(name))]
     path = Path(find(name if is_path else f"config/cohorts/{name}.yaml", roots))
-    if path.is_file():
+    if os.path.isfile(path):
         return path, []
     known = sorted({p.stem for root in roots for p in (root / "config/cohorts").glob("*.yaml")})
     return None, [
@@ -236,10 +257,23 @@ def _model(settings: dict, roots: list[Path], source: str) -> list[str]:
         return []
     path = find(os.path.expandvars(os.path.expanduser(given)), roots)
     settings["celltypist_model"] = path
-    if Path(path).is_file():
+    if not os.path.isfile(path):
+        wrong = "the model file does not exist"
+    elif not _starts_with(Path(path), PICKLE):
+        wrong = "the file is no pickle, as models of CellTypist are"
+    else:
         return []
-    wrong, fix = "the model file does not exist", "name a .pkl file that you have, or take it out"
+    fix = "name a .pkl file that you have, or take it out"
     return [problem(source, "celltypist_model", wrong, given, fix=fix)]
+
+
+def _starts_with(path: Path, mark: bytes) -> bool:
+    """Whether the first bytes of a file are these; a file that cannot be read is told later."""
+    try:
+        with open(path, "rb") as handle:
+            return handle.read(len(mark)) == mark
+    except OSError:
+        return True
 
 
 def _resources(settings: dict, roots: list[Path], source: str) -> list[str]:
@@ -250,7 +284,7 @@ def _resources(settings: dict, roots: list[Path], source: str) -> list[str]:
         if not isinstance(stats.get(key), str) or not stats[key]:
             continue
         stats[key] = find(stats[key], roots)
-        if Path(stats[key]).is_file():
+        if os.path.isfile(stats[key]):
             problems += gene_files.check(Path(stats[key]), key)
         else:
             wrong = "the file does not exist"
@@ -264,7 +298,7 @@ def _resources(settings: dict, roots: list[Path], source: str) -> list[str]:
         if not isinstance(path, str):
             continue
         tables[key] = find(path, roots)
-        if not Path(tables[key]).is_file():
+        if not os.path.isfile(tables[key]):
             wrong = "the file does not exist"
             problems.append(problem(source, f"resources: {key}", wrong, tables[key]))
         elif key == "markers":

@@ -1,7 +1,6 @@
 """Checks that a schema cannot make: between rows, between tables, between cohorts, and files."""
 
 import os
-import shutil
 from collections import defaultdict
 from pathlib import Path
 
@@ -13,8 +12,9 @@ from tilt.core.text import count, few, plain
 from tilt.io import layouts, places
 
 MISSING = ("", "NA")
-NOBODY = {"na", "n/a", "nan", "none", "null"}  # no name of a sample, donor or batch
-MIN_FREE = 200_000_000  # bytes; the bundled demo takes about a third of it
+# No name of a sample, donor or batch; those that begin with # are what spreadsheets write.
+NOBODY = {"na", "n/a", "nan", "none", "null", "unknown", "missing", "-", "--", ".", "?", "??"}
+NOBODY |= {"#n/a", "#na", "#name?", "#ref!", "#value!", "#null!", "#num!", "#div/0!"}
 # Public series that cannot answer the question, and why (GEO records of the two series).
 REFUSED = {
     "GSE189050": "GSE189050 is refused: its cells were depleted of T cells (CD2) before sequencing",
@@ -26,22 +26,6 @@ REFUSED = {
 def refused(text: str) -> str:
     """Why a public series named in ``text`` cannot be used; empty when none is named."""
     return next((why for name, why in REFUSED.items() if name in text.upper()), "")
-
-
-def place(folder: Path) -> list[str]:
-    """Whether results can be written below ``folder``: allowed, and some room left."""
-    results = folder / "results"
-    target = results if results.is_dir() else folder
-    if not os.access(target, os.W_OK):
-        fix = "start in a folder of your own, or with --directory <folder>"
-        return [problem(target, "", "this folder cannot be written", fix=fix)]
-    free = shutil.disk_usage(target).free
-    if free < MIN_FREE:
-        wrong = (
-            f"the disk is full: {free / 1e6:.0f} MB are free, {MIN_FREE / 1e6:.0f} MB are needed"
-        )
-        return [problem(target, "", wrong, fix="free space, or start in a folder elsewhere")]
-    return []
 
 
 def archives(cohort: dict) -> list[str]:
@@ -57,7 +41,7 @@ def archives(cohort: dict) -> list[str]:
 
 def sample_sheet(cohort: dict, path: Path) -> tuple[list[dict], list[str], list[str]]:
     """Rows of the sample sheet of a cohort, its problems, and notes that stop nothing."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         wrong = "the sample sheet does not exist"
         return [], [problem(cohort["path"], "samples", wrong, path)], []
     columns, as_written, found = read_table(path, "samples")
@@ -297,6 +281,12 @@ def _fetched_files(cohort: dict, path: Path, rows: list) -> list[str]:
         return []
     found = []
     fix = f"name the file as it is called in {cohort['folder']}"
+    entries = cohort["retrieve"] if isinstance(cohort["retrieve"], list) else []
+    entries = [entry for entry in entries if isinstance(entry, dict)]
+    sources = None  # an archive may hold anything, and files of a triplet have several spellings
+    several = cohort.get("format") in ("10x_dir", "triplets")
+    if not several and not any(entry.get("unpack") for entry in entries):
+        sources = {str(Path(cohort["folder"]) / str(entry.get("name"))) for entry in entries}
     for number, row in rows:
         try:
             files = layouts.all_files(cohort, row)
@@ -304,9 +294,12 @@ def _fetched_files(cohort: dict, path: Path, rows: list) -> list[str]:
             found.append(problem(path, f"line {number} (sample {row.get('sample')})", str(error)))
             continue
         for file in files:
-            if layouts.within(file, cohort["folder"]):
+            if not layouts.within(file, cohort["folder"]):
+                wrong = "leads out of the folder that the cohort is fetched into"
+            elif sources is None or file in sources or os.path.isfile(file):
                 continue
-            wrong = "leads out of the folder that the cohort is fetched into"
+            else:
+                wrong = "none of the files that `retrieve` names"
             where = f"line {number} (sample {row.get('sample')})"
             found.append(problem(path, where, wrong, file, fix=fix))
     return list(dict.fromkeys(found))

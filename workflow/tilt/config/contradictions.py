@@ -2,12 +2,15 @@
 
 import importlib.util
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tilt.config.messages import problem
 from tilt.config.names import shown
+from tilt.config.user_files import read_yaml
 from tilt.io import fetch, shared
+
+SIMULATED = ("10x_dir", "triplets")  # formats that the simulator writes
 
 
 def of_qc(qc: object, source: str) -> list[str]:
@@ -44,11 +47,22 @@ def of_config(settings: Mapping, source: str) -> list[str]:
         said = imbalance["tph_set"]
         found.append(problem(source, "imbalance: tph_set, th22_set", wrong, said))
     stats = settings["stats"]
+    for key in ("activity_subsets", "de_subsets"):
+        for one, other in _same_but_case(stats[key]):
+            wrong = f"{one} and {other} differ only by case: one file on some systems"
+            found.append(problem(source, f"stats: {key}", wrong, fix=f"take {other} out"))
     both = sorted(set(stats["mediators"]) & set(stats["handling_sets"]))
     if both:
         wrong, fix = "is both a mediator and adjusted for", "take it out of one of the two"
         found.append(problem(source, "stats: handling_sets", wrong, ", ".join(both), fix=fix))
     return found + of_downloads(settings["downloads"], source)
+
+
+def _same_but_case(words: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of a word and an earlier one that differs from it only by case."""
+    first: dict[str, str] = {}
+    pairs = [(first.setdefault(word.lower(), word), word) for word in words]
+    return [(one, other) for one, other in pairs if one != other]
 
 
 def of_poles(poles: Mapping, source: str, where: str) -> list[str]:
@@ -72,7 +86,7 @@ def of_downloads(downloads: str, source: str) -> list[str]:
         wrong = "names a variable that is not set"
     elif downloads.startswith("~"):
         wrong = "names the home of somebody who is not known here"
-    elif Path(downloads).exists() and not Path(downloads).is_dir():
+    elif os.path.exists(downloads) and not os.path.isdir(downloads):
         wrong = "is a file"
     return [problem(source, "downloads", wrong, ascii(downloads))] if wrong else []
 
@@ -82,7 +96,7 @@ def of_links(folder: str, downloads: str, source: str) -> list[str]:
     place = Path(downloads)
     for part in Path(os.path.normpath(folder)).parts:
         place = place / part
-        if place.is_symlink():
+        if os.path.islink(place):
             wrong = f"{place} is a link to {os.readlink(place)}: files would be fetched there"
             fix = "set `downloads` to the place where files are to be, or delete the link"
             return [problem(source, "folder", wrong, folder, fix=fix)]
@@ -142,6 +156,24 @@ def _retrieved(cohort: Mapping, path: str) -> list[str]:
             if fault:
                 fix = "give an https address, or the path of a local copy"
                 found.append(problem(path, f"{where}, urls", fault, shown(url), fix=fix))
+    return found
+
+
+def of_simulated(cohort: Mapping) -> list[str]:
+    """A cohort that is simulated from no parameters, or in another layout or place than is read."""
+    if "simulated" not in cohort:
+        return []
+    path, given = cohort["path"], cohort["simulated"]
+    if not os.path.isfile(given):
+        return [problem(path, "simulated", "the parameter file does not exist", given)]
+    found = read_yaml(Path(given))[1]
+    if cohort["format"] not in SIMULATED:
+        wrong, allowed = "the simulator does not write this format", ", ".join(SIMULATED)
+        found.append(problem(path, "format", wrong, cohort["format"], allowed))
+    place = f"results/simulated/{cohort['name']}"
+    if os.path.normpath(cohort["folder"]) != place:
+        wrong, fix = "simulated files are read from elsewhere than they are written", "folder: "
+        found.append(problem(path, "folder", wrong, cohort["folder"], fix=fix + place))
     return found
 
 

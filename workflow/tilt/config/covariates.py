@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tilt.config.messages import problem, schema
 from tilt.core import numerals
+from tilt.core.terms import FILE_COLUMNS
 from tilt.core.text import count, few
 
 SHOWN = 5  # cells of a column that are named one by one
@@ -24,7 +25,8 @@ def declared(cohort: dict) -> list[str]:
 def roles(cohort: dict) -> list[str]:
     """Columns that have a part of their own in the comparison and cannot be adjusted for."""
     found = []
-    parts = {"condition": "what is compared", "donor": "the unit", "sample": "the library"}
+    parts = dict.fromkeys(FILE_COLUMNS, "where files are")
+    parts |= {"condition": "what is compared", "donor": "the unit", "sample": "the library"}
     for key in ("covariates", "strata"):
         for name in names(cohort.get(key)):
             if name in parts:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from tilt.config.user_files import read_yaml
-from tilt.core import machine
+from tilt.core import machine, provenance
 from tilt.core.terms import FILE_COLUMNS, RECEPTORS_COLUMN, WORKING_SET
 from tilt.io import layouts
 
@@ -65,6 +65,17 @@ def raw_files(cohort: Mapping, sample: str) -> list[str]:
     if "retrieve" in cohort:
         return [f"results/{cohort['name']}/retrieved.tsv"]
     return list(layouts.sample_files(cohort, row_of(cohort, sample)).values())
+
+
+def given(*files: str | Iterable[str]) -> list[str]:
+    """What files that the user brings hold, for params of rules.
+
+    Snakemake asks whether a file is newer than what was made of it; one that is replaced by an
+    older one (copied with its time, or after the clock was set back) is told by this alone.
+    Results are passed over: they are made by the run itself.
+    """
+    names = [name for part in files for name in ([part] if isinstance(part, str) else part)]
+    return [provenance.fingerprint(name) for name in names if not name.startswith("results/")]
 
 
 def with_receptors(cohort: Mapping) -> bool:

@@ -15,6 +15,7 @@ from tilt.core.text import SAFE_NAME, safe_name, visible
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
+    from jsonschema.protocols import Validator
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 LONGEST_LINE = 1000  # characters of a message
@@ -112,17 +113,34 @@ def as_yaml(keys: list, value: object) -> str:
     return "\n".join([*lines, f"{'  ' * len(above)}{last}: {text}"])
 
 
+def validator(rules: dict) -> "Validator":
+    """What checks values against a schema; ``$`` of a pattern is the end of the text.
+
+    For Python it is also the place before a last line end, which no name may have.
+    """
+    from jsonschema import Draft202012Validator, ValidationError
+    from jsonschema.validators import extend
+
+    def pattern(_: object, wanted: str, value: object, __: object) -> "Iterator[ValidationError]":
+        if isinstance(value, str) and not _matches(wanted, value):
+            yield ValidationError(f"{value!r} does not match {wanted!r}")
+
+    return extend(Draft202012Validator, {"pattern": pattern})(rules)
+
+
+def _matches(pattern: str, text: str) -> bool:
+    return bool(re.search(re.sub(r"\$$", r"\\Z", pattern), text))
+
+
 def violations(value: object, rules: dict, file: str | Path, top: str = "") -> list[str]:
     """All violations of a JSON schema by nested keys and values, each as a problem."""
-    from jsonschema import Draft202012Validator
-
     found = [
         problem(
             file, ": ".join(filter(None, [top, *map(str, keys)])), "not a finite number", number
         )
         for keys, number in _endless(value)
     ]
-    errors = Draft202012Validator(rules).iter_errors(value)
+    errors = validator(rules).iter_errors(value)
     for error in sorted(errors, key=lambda e: [str(part) for part in e.absolute_path]):
         found += _explain(error, value, file, top)
     return found
@@ -205,6 +223,7 @@ def _wrong(error: "ValidationError") -> str:
         "uniqueItems": "an entry occurs twice",
         "minItems": "the list is empty",
         "minLength": "the text is empty",
+        "maxLength": "the text is too long",
     }.get(error.validator, "out of range")
 
 
@@ -226,6 +245,9 @@ def _suggest(value: object, rules: dict, example: object) -> object:
         return str(value)
     if isinstance(value, str) and rules.get("pattern") == SAFE_NAME.pattern:
         return safe_name(value)
+    joined = " ".join(value.split()) if isinstance(value, str) and "pattern" in rules else ""
+    if joined and _matches(rules["pattern"], joined):
+        return joined
     return example
 
 
@@ -255,6 +277,8 @@ def allowed_values(rules: dict) -> str:
         bounds.append("without repeats")
     if rules.get("minLength"):
         bounds.append("not empty")
+    if "maxLength" in rules:
+        bounds.append(f"of {rules['maxLength']} characters at most")
     return " ".join([text, ", ".join(bounds)]).strip()
 
 

@@ -1,5 +1,6 @@
 """Characters in what users write: the harmless are made plain, the others are asked about."""
 
+import os
 import re
 import unicodedata
 from collections import defaultdict
@@ -7,8 +8,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tilt.config.messages import problem
+from tilt.core.terms import FILE_COLUMNS
 from tilt.core.text import visible
 
+# What a spreadsheet that opens a table of the results would run.
+FORMULA = re.compile(r"[=@]|[+-].*[(|!]")
+LONGEST_PART = 255  # bytes of a name of a file or folder
 LONGEST = 100  # characters of a name; files and figures carry it
 # Controls, line and paragraph separators, marks that turn the direction of writing.
 FORBIDDEN = re.compile("[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]")
@@ -25,7 +30,7 @@ def shown(text: str, most: int = 60) -> str:
 
 
 def unprintable(path: Path, rows: Iterable[tuple[int, dict]]) -> list[str]:
-    """Problems of cells with control characters, or names too long."""
+    """Problems of cells with control characters or formulas, or names too long."""
     found = []
     for number, row in rows:
         for column, value in row.items():
@@ -34,6 +39,14 @@ def unprintable(path: Path, rows: Iterable[tuple[int, dict]]) -> list[str]:
                 wrong = "holds characters that control a terminal or are no text"
                 fixed = shown(FORBIDDEN.sub("", value))
                 found.append(problem(path, where, wrong, shown(value), fix=f"write `{fixed}`"))
+            elif FORMULA.match(value):
+                wrong, fix = "a formula, which a spreadsheet would run", "begin with a letter"
+                found.append(problem(path, where, wrong, shown(value), fix=fix))
+            elif column in FILE_COLUMNS and any(
+                len(os.fsencode(part)) > LONGEST_PART for part in Path(value).parts
+            ):
+                wrong = f"no path: names of files have {LONGEST_PART} bytes at most"
+                found.append(problem(path, where, wrong, shown(value)))
             elif column in ("sample", "donor", "condition", "batch") and len(value) > LONGEST:
                 wrong = f"longer than {LONGEST} characters"
                 found.append(problem(path, where, wrong, shown(value), fix="shorten it"))

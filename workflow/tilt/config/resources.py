@@ -1,5 +1,6 @@
 """Checks of the marker and signature tables, and of the names the configuration takes from them."""
 
+import os
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -24,7 +25,7 @@ def markers(path: Path) -> list[str]:
         return found
     found += repeats(path, rows, "label")
     levels = {row["label"]: row["level"] for _, row in rows}
-    found += _reserved(path, rows, "label", RESERVED)
+    found += _reserved(path, rows, "label", (*RESERVED, ROOT_LABEL))
     found += of_another_species(path, [g for _, r in rows for g in r["positive"].split()])
     if rows and not any(row.get("compartment") == "memory" for _, row in rows):
         wrong = "no label has the compartment `memory`: the imbalance is measured in memory cells"
@@ -32,6 +33,9 @@ def markers(path: Path) -> list[str]:
         found.append(problem(path, "", wrong, fix=fix))
     for number, row in rows:
         where = f"line {number} (label {row['label']})"
+        if row["level"] == "2" and levels.get(row["parent"]) == "0":
+            wrong = "the parent of a subset (level 2) is a kind of T cell (level 1)"
+            found.append(problem(path, f"{where}, column `parent`", wrong, row["parent"]))
         genes = row["positive"].split()
         twice = sorted({gene for gene in genes if genes.count(gene) > 1})
         if twice:
@@ -157,6 +161,28 @@ def names_used(settings: dict, source: str) -> list[str]:
             found += _undefined(
                 source, where, name, known, table, "add it to the table, or take it out"
             )
+    found += [
+        problem(source, "resources", f"{name} is a label and a signature", fix="rename one of them")
+        for name in sorted(labels & sets - {""})
+    ]
+    return found + _no_poles(settings, source)
+
+
+def _no_poles(settings: dict, source: str) -> list[str]:
+    """Poles of the imbalance whose cells are not among memory CD4 T cells: none would be counted.
+
+    A label that no table defines is told elsewhere.
+    """
+    rows = {row.get("label"): row for row in _rows(settings["resources"], "markers")}
+    found = []
+    for pole, names in settings["imbalance"]["poles"].items():
+        for name in names:
+            row = rows.get(name)
+            if not row or (row.get("compartment") == "memory" and row.get("parent") == "CD4"):
+                continue
+            wrong = f"{name} is no memory CD4 subset: none of its cells would be counted"
+            fix = "name labels of the table of markers with parent CD4 and compartment memory"
+            found.append(problem(source, f"imbalance: poles: {pole}", wrong, name, fix=fix))
     return found
 
 
@@ -190,6 +216,6 @@ def label_map(cohort: dict, resources: dict) -> list[str]:
 
 def _rows(resources: dict, kind: str) -> list[dict]:
     path = resources.get(kind)
-    if not isinstance(path, str) or not Path(path).is_file():
+    if not isinstance(path, str) or not os.path.isfile(path):
         return []
     return [row for _, row in read_table(Path(path), kind)[1]]

@@ -1,6 +1,7 @@
 """What a user has written or put there that would be passed over without a word."""
 
 import hashlib
+import os
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -82,9 +83,10 @@ def matrices(cohort: Mapping, path: Path, rows: list[tuple[int, dict]]) -> list[
     found = []
     for number, row in rows:
         folder = Path(cohort["folder"]) / row.get("path", "")
-        if not row.get("path") or not folder.is_dir():
+        if not row.get("path") or not os.path.isdir(folder):
             continue
-        there = sorted(p.name for p in folder.iterdir() if p.name.endswith(layouts.MATRIX))
+        names = os.listdir(folder) if os.access(folder, os.R_OK | os.X_OK) else []
+        there = sorted(name for name in names if name.endswith(layouts.MATRIX))
         if len({name.removesuffix(".gz") for name in there}) < 2:
             continue  # one, or the same once more unpacked
         where = f"line {number} (sample {row.get('sample')})"
@@ -108,7 +110,7 @@ def copies(cohort: Mapping, path: Path, rows: list[tuple[int, dict]]) -> list[st
             file = Path(next(iter(layouts.sample_files(cohort, row).values())))
         except (layouts.LayoutError, ValueError):
             continue
-        if file.is_file() and file.stat().st_size:
+        if os.path.isfile(file) and file.stat().st_size:
             sizes[file.stat().st_size].append((file.resolve(), number, row.get("sample", ""), file))
     found = []
     for same_size in sizes.values():

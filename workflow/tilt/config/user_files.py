@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from tilt.config.messages import nearest, problem, schema
-from tilt.core.text import cells_of
+from tilt.core.text import cells_of, few
 
 MOST_VALUES = 100_000  # of a YAML file, with every reference followed
 
@@ -121,7 +121,7 @@ def read_table(path: Path, kind: str) -> tuple[list[str], list[tuple[int, dict]]
             found.append(
                 problem(path, "", f"unknown column `{name}`", allowed=", ".join(known), fix=fix)
             )
-    for name in sorted({name for name in header if header.count(name) > 1}):
+    for name in sorted({name for name in header if name and header.count(name) > 1}):
         found.append(problem(path, "", f"column `{name}` occurs {header.count(name)} times"))
     rows = []
     for number, cells in lines[1:]:
@@ -129,6 +129,11 @@ def read_table(path: Path, kind: str) -> tuple[list[str], list[tuple[int, dict]]
             wrong = f"{len(cells)} cells for {len(header)} columns"
             found.append(problem(path, f"line {number}", wrong, "  ".join(cells)))
         cells = cells + [""] * (len(header) - len(cells))
+        nameless = [c for name, c in zip(header, cells, strict=False) if c and not name]
+        if nameless:
+            wrong = "a cell of a column that has no name"
+            fix = "name the column in line 1, or take it out"
+            found.append(problem(path, f"line {number}", wrong, few(nameless), fix=fix))
         rows.append((number, dict(zip(header, cells, strict=False))))
     if not rows:
         found.append(problem(path, "", "the table has a header but no rows"))
@@ -137,13 +142,11 @@ def read_table(path: Path, kind: str) -> tuple[list[str], list[tuple[int, dict]]
 
 def check_cells(path: Path, rows: list[tuple[int, dict]], kind: str, key: str) -> list[str]:
     """Problems of the cells of a table against its schema; ``key`` names the row in messages."""
-    from jsonschema import Draft202012Validator
-
-    from tilt.config.messages import allowed_values
+    from tilt.config.messages import allowed_values, validator
     from tilt.core.text import SAFE_NAME, safe_name
 
     rules = schema(kind)["properties"]
-    checks = {name: Draft202012Validator(rule) for name, rule in rules.items()}
+    checks = {name: validator(rule) for name, rule in rules.items()}
     found = []
     for number, row in rows:
         for name, value in row.items():

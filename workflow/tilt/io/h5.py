@@ -66,7 +66,7 @@ def read_10x(
                 "the file is damaged: fetch it again",
             )
         matrix = h5_parts.sound_matrix(parts, shape)
-    table = [list(row) for row in zip(ids, symbols, *([kinds] if kinds else []), strict=True)]
+        table = [list(row) for row in zip(ids, symbols, *([kinds] if kinds else []), strict=True)]
     ids, symbols, keep = split_features(table)
     if aside is not None and keep is not None:
         aside.append(tags.of_features(matrix, barcodes, table))
@@ -124,10 +124,10 @@ def read_h5ad(
         h5_parts.check_counts(file, group, counts, sample, path)
         blocks = [block for _, block in h5_parts.blocks(group, len(ids), rows)]
         matrix = sp.vstack(blocks).tocsr() if blocks else sp.csr_matrix((0, len(ids)))
+        obs = {name: values[rows] for name, values in obs.items()}
         kinds = h5_parts.kinds(file, counts)
-    obs = {name: values[rows] for name, values in obs.items()}
+        table = [list(row) for row in zip(ids, symbols, kinds or ids, strict=True)]
     if kinds is not None:
-        table = [list(row) for row in zip(ids, symbols, kinds, strict=True)]
         ids, symbols, genes = split_features(table)
         if aside is not None and genes is not None:
             aside.append(tags.of_features(matrix, [barcodes[i] for i in rows], table))
@@ -259,7 +259,7 @@ class _Writer:
         with h5py.File(self.part, "a") as file:
             file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
             group = file.require_group("X")
-            for name in {"data", "indices"} - set(group):
+            for name in sorted({"data", "indices"} - set(group)):
                 group[name] = np.zeros(0, dtype=np.int32)
             group.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
             group.attrs["shape"] = np.array(self.shape)

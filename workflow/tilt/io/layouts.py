@@ -71,7 +71,7 @@ def _tag_files(cohort: Mapping, row: Mapping) -> dict[str, str]:
     if (cohort.get("protein") or {}).get("from") != "folder" or not row.get("tags"):
         return {}
     folder = Path(cohort.get("folder") or ".") / row["tags"]
-    folder = folder / "umi_count" if (folder / "umi_count").is_dir() else folder
+    folder = folder / "umi_count" if os.path.isdir(folder / "umi_count") else folder
     return {TAG_ROLES[role]: path for role, path in _directory(folder).items() if role in TAG_ROLES}
 
 
@@ -159,9 +159,10 @@ def _value(row: Mapping, column: str, layout: str) -> str:
 
 
 def _directory(folder: Path) -> dict[str, str]:
-    if (folder / "alevin").is_dir():  # alevin-fry writes its matrix one folder down
+    if os.path.isdir(folder / "alevin"):  # alevin-fry writes its matrix one folder down
         folder = folder / "alevin"
-    present = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+    readable = os.path.isdir(folder) and os.access(folder, os.R_OK | os.X_OK)
+    present = sorted(os.listdir(folder)) if readable else []
     files = {}
     for role, endings in (("matrix", MATRIX), ("barcodes", BARCODES), ("features", FEATURES)):
         found = [name for ending in endings for name in present if name.endswith(ending)]
@@ -186,4 +187,4 @@ def _triplet(folder: Path, row: Mapping, genes_file: str | None) -> dict[str, st
 def _with_prefix(folder: Path, prefix: str, endings: tuple[str, ...]) -> str:
     joins = ("",) if prefix.endswith((*SEPARATORS, "/")) else (*SEPARATORS, "")
     names = [f"{prefix}{join}{ending}" for join in joins for ending in endings]
-    return str(folder / next((name for name in names if (folder / name).is_file()), names[0]))
+    return str(folder / next((name for name in names if os.path.isfile(folder / name)), names[0]))

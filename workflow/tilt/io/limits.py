@@ -18,6 +18,10 @@ def most_bytes(size: int) -> int:
     return FREE + MOST_GROWTH * size
 
 
+class NotText(EOFError):
+    """A file with a NUL in it, which ends the process in the reader of matrices in C."""
+
+
 class Bounded(io.RawIOBase):
     """A stream of a file, unpacked, that raises Bomb when it gives more than such files hold.
 
@@ -65,3 +69,14 @@ class Bounded(io.RawIOBase):
         if not self.closed:
             self.source.close()
         super().close()
+
+
+class Text(Bounded):
+    """The stream of a file of text, which raises NotText where it is none."""
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill ``buffer`` from here; the number of bytes. Raises Bomb and NotText."""
+        read = super().readinto(buffer)
+        if b"\0" in bytes(buffer[:read]):
+            raise NotText("a NUL")
+        return read

@@ -25,21 +25,22 @@ def instead(path: Path) -> tuple[str, str]:
 
     Told are zarr stores, folders, objects of R, and files that are not there, with the folder
     below in which they are. What is in a file is not looked at.
+    Asked by ``os.path``, for which a path longer than file systems have is just not there.
     """
-    if _is_store(path) or (not path.exists() and _is_store(path.parent)):
+    if _is_store(path) or (not os.path.exists(path) and _is_store(path.parent)):
         fix = "write it as h5ad once: anndata.read_zarr(path).write_h5ad('counts.h5ad')"
         return "the path is a zarr store", f"{fix}; then format: h5ad_per_sample"
-    if path.is_dir():
+    if os.path.isdir(path):
         inside = sorted(p.name for p in path.iterdir())[:8]
         return (
             f"the path is a folder ({', '.join(inside) or 'empty'})",
             "name a file; a folder with matrix, barcodes and features is read by format: 10x_dir",
         )
-    if path.is_file():
+    if os.path.isfile(path):
         if path.name.lower().removesuffix(".gz").endswith(R_FILES):
             return "the file is an object of R", FROM_R
         return "", ""
-    if path.name.endswith((*MATRIX, *BARCODES)) and path.parent.is_dir():
+    if path.name.endswith((*MATRIX, *BARCODES)) and os.path.isdir(path.parent):
         below = sorted(_matrices(path.parent))
         if below:
             named = " or /".join(below[:4])
@@ -50,7 +51,9 @@ def instead(path: Path) -> tuple[str, str]:
 def _is_store(path: Path) -> bool:
     """Whether a folder is a zarr store."""
     marks = (".zgroup", "zarr.json", ".zattrs")
-    return path.is_dir() and (path.suffix == ".zarr" or any((path / m).exists() for m in marks))
+    return os.path.isdir(path) and (
+        path.suffix == ".zarr" or any(os.path.exists(path / m) for m in marks)
+    )
 
 
 def _matrices(folder: Path) -> Iterator[str]:

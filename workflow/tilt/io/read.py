@@ -169,7 +169,7 @@ def _packed(path: Path) -> bool:
 
 def _open(path: Path) -> io.BufferedReader:
     source = cast("IO[bytes]", (gzip.open if _packed(path) else open)(path, "rb"))
-    return io.BufferedReader(limits.Bounded(source, path), 1 << 20)
+    return io.BufferedReader(limits.Text(source, path), 1 << 20)
 
 
 def read_lines(path: Path, sample: str) -> list[list[str]]:
@@ -193,6 +193,8 @@ def _not_text(sample: str, path: Path) -> BadSample:
 
 
 def _truncated(sample: str, path: Path, error: Exception) -> BadSample:
+    if isinstance(error, limits.NotText):
+        return _not_text(sample, path)
     wrong = "the compressed file is cut short or damaged"
     if isinstance(error, limits.Bomb):
         wrong = f"the compressed file is a bomb ({error})"

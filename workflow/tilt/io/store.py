@@ -190,7 +190,7 @@ def write_h5ad(
     """
     with h5py.File(path, "w") as root:
         root.attrs.update(ROOT_ATTRIBUTES)
-        for name in {"layers", "varm", "varp"} - set(slots):
+        for name in sorted({"layers", "varm", "varp"} - set(slots)):  # a set has no order
             ad.io.write_elem(root, name, {})
         growing = {**PACKED_H5, "chunks": (H5_CHUNK,)}
         shown = _growing_csr(root, "X", store.n_vars, np.float32, growing)
