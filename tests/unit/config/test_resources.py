@@ -278,10 +278,10 @@ def second(project, sheet):
 def test_donors_and_samples_in_two_cohorts(project):
     other = second(project, SHEET)
     assert project.problems() == [
-        "config/samples/second.tsv: column `sample`: 3 samples are named as in cohort mine\n"
+        "config/samples/second.tsv: column `sample`: 3 samples named as in cohort mine\n"
         "    found:   S1, S2, S3\n"
         "    fix:     make the names differ, for instance second_S1",
-        "config/samples/second.tsv: column `donor`: 3 donors are named as in cohort mine\n"
+        "config/samples/second.tsv: column `donor`: 3 donors named as in cohort mine\n"
         "    found:   D1, D2, D3\n"
         "    fix:     other people: make the names differ, for instance second_D1\n"
         "             same people: write `same_donors_as: [mine]` in config/cohorts/second.yaml",
@@ -295,6 +295,19 @@ def test_donors_and_samples_in_two_cohorts(project):
     assert settings["notes"] == [
         "cohorts mine and second share 3 donors: they are not independent of each other"
     ]
+
+
+def test_names_shared_by_many_cohorts_are_one_problem_a_cohort(project):
+    other = second(project, SHEET)
+    third = {**other, "name": "third", "samples": "config/samples/third.tsv"}
+    project.write("config/cohorts/third.yaml", yaml.safe_dump(third))
+    project.write("config/samples/third.tsv", SHEET.replace("\nS3", "\nT3"))
+    project.config["cohorts"] = ["mine", "second", "third"]
+    found = project.problems()
+    assert len(found) == 4
+    assert "third.tsv: column `sample`: 2 samples named as in cohorts mine, second\n" in found[2]
+    assert "third.tsv: column `donor`: 3 donors named as in cohorts mine, second\n" in found[3]
+    assert found[3].endswith("`same_donors_as: [mine, second]` in config/cohorts/third.yaml")
 
 
 # Markers and signatures -------------------------------------------------------------------------

@@ -313,34 +313,34 @@ def between_cohorts(cohorts: dict[str, dict]) -> tuple[list[str], list[str]]:
         for other in covariates.names(cohort.get("same_donors_as")):
             if other not in order:
                 notes.append(f"cohort {name}: same_donors_as: {other} is not part of this run")
-    for i, first in enumerate(order):
-        for second in order[i + 1 :]:
-            one, two = cohorts[first], cohorts[second]
-            samples = _shared(one, two, "sample")
-            if samples:
-                wrong = f"{len(samples)} samples are named as in cohort {first}"
-                fix = f"make the names differ, for instance {second}_{samples[0]}"
-                found.append(
-                    problem(two.get("sheet", ""), "column `sample`", wrong, few(samples), fix=fix)
-                )
-            donors = _shared(one, two, "donor")
-            if not donors:
-                continue
+    for i, second in enumerate(order):
+        two, earlier = cohorts[second], order[:i]
+        alike: dict[str, list] = {"sample": [], "donor": []}  # earlier cohort, and what is shared
+        for first in earlier:
+            if samples := _shared(cohorts[first], two, "sample"):
+                alike["sample"].append((first, samples))
+            donors = _shared(cohorts[first], two, "donor")
             known = first in covariates.names(two.get("same_donors_as"))
-            if known or second in covariates.names(one.get("same_donors_as")):
+            known |= second in covariates.names(cohorts[first].get("same_donors_as"))
+            if donors and known:
                 notes.append(
                     f"cohorts {first} and {second} share {len(donors)} donors: they are not "
                     "independent of each other"
                 )
-                continue
-            wrong = f"{len(donors)} donors are named as in cohort {first}"
-            fix = (
-                f"other people: make the names differ, for instance {second}_{donors[0]}\n"
-                f"same people: write `same_donors_as: [{first}]` in {two['path']}"
-            )
-            found.append(
-                problem(two.get("sheet", ""), "column `donor`", wrong, few(donors), fix=fix)
-            )
+            elif donors:
+                alike["donor"].append((first, donors))
+        for column, pairs in alike.items():
+            if pairs:
+                names = sorted({name for _, shared in pairs for name in shared})
+                others = [first for first, _ in pairs]
+                where = f"cohort {few(others)}" if len(others) == 1 else f"cohorts {few(others)}"
+                wrong = f"{count(len(names), column)} named as in {where}"
+                fix = f"make the names differ, for instance {second}_{names[0]}"
+                if column == "donor":
+                    same = f"write `same_donors_as: [{', '.join(others)}]` in {two['path']}"
+                    fix = f"other people: {fix}\nsame people: {same}"
+                sheet = two.get("sheet", "")
+                found.append(problem(sheet, f"column `{column}`", wrong, few(names), fix=fix))
     return found, notes
 
 
