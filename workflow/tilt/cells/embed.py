@@ -141,10 +141,11 @@ def leiden(
         part = communities(weights, FINE, 1, seed)
         log.info("%d cells reduced to %d communities", len(names), part.max() + 1)
         weights = _joined(weights, part)
+    links = _links(weights) if package == "igraph" else None
     table = pd.DataFrame(index=names)
     for resolution in resolutions:
-        if package == "igraph":
-            member = communities(weights, resolution, LEIDEN_ITERATIONS, seed)
+        if links:
+            member = _communities(*links, resolution, LEIDEN_ITERATIONS, seed)
         else:
             member = _clusters(weights, resolution, seed)
         table[f"leiden_{resolution:g}"] = by_size(member[part])
@@ -175,7 +176,12 @@ def communities(
 
     On half of the links, in arrays: scanpy makes a Python tuple of each.
     """
-    links, strength = _links(weights)
+    return _communities(*_links(weights), resolution, iterations, seed)
+
+
+def _communities(
+    links: "igraph.Graph", strength: np.ndarray, resolution: float, iterations: int, seed: int
+) -> np.ndarray:
     random.seed(seed)  # igraph draws from Python's generator
     found = links.community_leiden(
         objective_function="modularity",
