@@ -4,7 +4,7 @@ import os
 from collections import defaultdict
 from pathlib import Path
 
-from tilt.config import covariates, designs, jobs, names, receptors, unused
+from tilt.config import covariates, designs, droplets, jobs, names, receptors, unused
 from tilt.config.messages import nearest, no_column, problem, shared_files
 from tilt.config.user_files import check_cells, read_table
 from tilt.core import numerals
@@ -86,7 +86,7 @@ def sample_sheet(cohort: dict, path: Path) -> tuple[list[dict], list[str], list[
         found += _same_files(cohort, path, numbered) + _raw_files(cohort, path, numbered)
         found += _fetched_files(cohort, path, numbered)
         more, told = receptors.check(cohort, path, numbered)
-        found, notes = found + more, notes + told
+        found, notes = found + more + droplets.check(cohort, path, numbered), notes + told
         if not ({"simulated", "retrieve"} & set(cohort)):
             found += unused.matrices(cohort, path, numbered) + unused.copies(cohort, path, numbered)
     return rows, found, notes

@@ -202,10 +202,16 @@ def beside_text(cohorts: list[CohortResults]) -> list[str]:
     sequenced = [c for c in cohorts if len(c.table("receptor_samples"))]
     told = []
     if tagged:
+        level = "log counts over the geometric mean of the cell's tags"
+        if over := [c for c in tagged if jobs.with_droplets(c.settings)]:
+            dsb = "log counts less their mean in the empty droplets of the sample, over their SD "
+            dsb += "there (Mulè 2022, doi:10.1038/s41467-022-29356-8)"
+            names = several(c.cohort.name for c in over)
+            level = dsb if len(over) == len(tagged) else f"{level}, of {names} {dsb}"
         told.append(
-            f"Antibody tags{of_those(cohorts, tagged)}: log counts over the geometric mean of the "
-            "cell's tags; signal and background told apart by a mixture of two normal "
-            "distributions for each protein in each batch, as evidence of its own in the labels; "
+            f"Antibody tags{of_those(cohorts, tagged)}: {level}; signal and background told apart "
+            "by a mixture of two normal distributions for each protein in each batch, as evidence "
+            "of its own in the labels; "
             "E4, the log-ratio of PD-1hi ICOS+ to CD96hi memory CD4 cells, by quantiles of all "
             "donors without sight of the condition."
         )
