@@ -23,7 +23,7 @@ from tilt.config import check
 
 SAMPLES = 1000
 TABLES, MOST_DONORS, DONORS = 40, 500, 20
-SUBSETS = {"CD4 naive": 0.4, "Tph": 0.02, "Th22": 0.02, "CD8": 0.3, "B": 0.16, "NK": 0.1}
+SUBSETS = {"CM": 0.5, "Tph": 0.05, "Th22": 0.04, "Th1": 0.2, "Th17": 0.15, "CTL": 0.06}
 HEAD = "sample\tdonor\tcondition\tbatch\tage\tsex\tpath\n"
 RAW = ("matrix.mtx.gz", "barcodes.tsv.gz", "features.tsv.gz")
 
@@ -69,7 +69,8 @@ def write_tables(workflow: Workflow) -> None:
         cohort = {"name": name, "title": f"Table {number}", "format": "composition_table"}
         cohort |= {"file": f"{name}.counts.tsv", "samples": f"{name}.tsv", "cells": "pbmc"}
         cohort |= {"contrast": {"case": "SLE", "control": "control"}, "covariates": ["age"]}
-        cohort["composition"] = {"poles": {"tph": ["Tph"], "th22": ["Th22"]}, "primary": "Tph"}
+        poles = {"tph": ["Tph"], "th22": ["Th22"]}
+        cohort["composition"] = {"denominator": "memory_cd4", "primary": "Tph", "poles": poles}
         workflow.write(f"{name}.yaml", cohort)
     cohorts = [f"table_{number:02d}.yaml" for number in range(TABLES)]
     workflow.write("config.yaml", {"cohorts": cohorts})
