@@ -89,9 +89,12 @@ def in_layer(folder, matrix):
     return raw.cohort(folder, "h5ad_per_sample", **more), {"sample": "S1", "path": "S1.h5ad"}
 
 
-def h5mu(folder, matrix):
+def h5mu(folder, matrix, normalized=False):
     """The layout of mudata: names at the root, an AnnData a modality below ``mod``."""
     parts = {"rna": annotated(matrix), "prot": ad.AnnData(ADT.astype(float))}
+    if normalized:
+        parts["prot"].layers["counts"] = sp.csr_matrix(ADT)
+        parts["prot"].X = np.log1p(ADT)
     parts["prot"].obs_names, parts["prot"].var_names = raw.barcodes(), TAGS
     with h5py.File(folder / "S1.h5mu", "w") as file:
         file.attrs["encoding-type"] = "MuData"
@@ -129,6 +132,7 @@ LAYOUTS = {
     "obsm sparse": lambda f, m: slot(f, m, sp.csr_matrix(ADT), protein_names=np.array(TAGS)),
     "layer": in_layer,
     "h5mu": h5mu,
+    "h5mu, counts in a layer": lambda f, m: h5mu(f, m, normalized=True),
     "CITE-seq-Count": beside,
     "dense table": table,
 }
