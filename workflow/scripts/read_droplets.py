@@ -17,7 +17,9 @@ def main(snakemake: Any) -> None:
     parts = []
     for sample, path in snakemake.params.files.items():
         found = droplets.background(path, snakemake.params.names, sample)
-        log.info("sample %s: %d empty droplets", sample, found["n_droplets"].iloc[0])
+        log.info(
+            "sample %s: %d empty droplets", sample, found["n_droplets"].max() if len(found) else 0
+        )
         found.insert(0, "sample", sample)
         parts.append(found)
     made = pd.concat(parts, ignore_index=True)

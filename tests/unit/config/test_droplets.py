@@ -44,3 +44,10 @@ def test_a_good_column_is_no_problem_and_is_read_by_its_own_job(project):
     assert jobs.droplet_files(cohort) == {"S1": "x/1.h5", "S2": "x/2.h5"}
     assert jobs.with_droplets(cohort) and not jobs.with_droplets(cohort | {"protein": None})
     assert "raw" not in jobs.row_of(cohort, "S1")
+
+
+def test_samples_without_tags_and_samples_of_one_lane_are_let_through(project):
+    named(project, "a.h5", "", "a.h5")
+    table = {"file": "cells.tsv", "match": {"batch": "lane"}}
+    project.cohort |= {"protein": {"from": "folder"}, "cell_table": table}
+    assert of_the_column(project) == []

@@ -44,17 +44,29 @@ def test_mean_and_sd_are_those_of_the_empty_droplets_alone(tmp_path, monkeypatch
     assert found["sd"].to_numpy() == pytest.approx(logs.std(axis=0, ddof=1))
 
 
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"n_empty": 49}, "49 empty droplets with tags, 50 are needed"),
-        ({"kinds": ["Gene Expression"] * (N_GENES + 3)}, "has no antibody tags"),
-    ],
-)
-def test_what_cannot_serve_is_told(tmp_path, change, told):
-    write(tmp_path / "raw.h5", **change)
-    with pytest.raises(BadSample, match=f"sample S1: .*{told}.*Fix: give raw_feature_bc_matrix"):
+def test_few_droplets_are_told_and_many_are_enough(tmp_path, monkeypatch):
+    write(tmp_path / "raw.h5", n_empty=49)
+    told = "49 empty droplets with tags, 50 are needed.*Fix: give raw_feature_bc_matrix"
+    with pytest.raises(BadSample, match=f"sample S1: .*{told}"):
         droplets.background(tmp_path / "raw.h5", {}, "S1")
+    monkeypatch.setattr(droplets, "BLOCK", 10)
+    monkeypatch.setattr(droplets, "MOST_DROPLETS", 60)
+    write(tmp_path / "raw.h5")
+    assert 60 <= droplets.background(tmp_path / "raw.h5", {}, "S1")["n_droplets"].iloc[0] < 70
+
+
+def test_clumps_of_antibodies_are_no_empty_droplets(tmp_path, monkeypatch):
+    monkeypatch.setattr(droplets, "MOST_GENES", 10**6)  # cells: 500 and 300 counts of tags
+    write(tmp_path / "raw.h5")
+    assert droplets.background(tmp_path / "raw.h5", {}, "S1")["n_droplets"].iloc[0] > 400
+    monkeypatch.setattr(droplets, "MOST_TAGS", 300)
+    assert droplets.background(tmp_path / "raw.h5", {}, "S1")["n_droplets"].iloc[0] == 400
+
+
+def test_a_sample_without_tags_has_no_row(tmp_path, caplog):
+    write(tmp_path / "raw.h5", kinds=["Gene Expression"] * (N_GENES + 3))
+    assert len(droplets.background(tmp_path / "raw.h5", {}, "S1")) == 0
+    assert "sample S1: no antibody tags in" in caplog.text
 
 
 def test_another_file_is_told(tmp_path):

@@ -4,6 +4,7 @@ What sticks to nothing but the droplet is the background of a tag (dsb; Mulè 20
 doi:10.1038/s41467-022-29356-8).
 """
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,10 +15,14 @@ import scipy.sparse as sp
 from tilt.io import h5_parts, tags
 from tilt.io.errors import BadSample
 
+log = logging.getLogger(__name__)
+
 # Counts of genes up to which a droplet has no cell (EmptyDrops; doi:10.1186/s13059-019-1662-y).
 MOST_GENES = 100
-LEAST_TAGS = 32  # counts of tags: below it nothing was in the droplet (10^1.5, as in dsb's guide)
-LEAST_DROPLETS = 50
+# Counts of tags between which a droplet is taken as empty, after the ranges that dsb's authors look
+# for: fewer say nothing, more are clumps of antibodies or cells without RNA.
+LEAST_TAGS, MOST_TAGS = 32, 1_000
+LEAST_DROPLETS, MOST_DROPLETS = 50, 100_000  # of a sample; barcodes have no order, so the first do
 PSEUDOCOUNT = 10.0  # of dsb: logs of small counts are steadier
 LEAST_SD = 0.01
 BLOCK = 100_000  # droplets in memory at a time
@@ -28,7 +33,8 @@ def background(path: str | Path, names: Mapping[str, str], sample: str) -> pd.Da
     """Log counts of the proteins in the empty droplets of a sample: protein, mean, sd, n_droplets.
 
     Natural logs of counts plus ``PSEUDOCOUNT``. ``names``: tag -> protein, from the cohort file.
-    Raises BadSample for another file, one without tags, and fewer than ``LEAST_DROPLETS``.
+    No row for a matrix without tags, as of a sample that has none. Raises BadSample for another
+    file, and for fewer than ``LEAST_DROPLETS``.
     """
     path = Path(path)
     parts = []
@@ -42,7 +48,8 @@ def background(path: str | Path, names: Mapping[str, str], sample: str) -> pd.Da
         is_tag = np.array([bool(tags.TYPES.match(kind)) for kind in kinds])
         is_gene = np.array([kind == "Gene Expression" for kind in kinds])
         if not is_tag.any():
-            raise BadSample(sample, path, "has no antibody tags", FIX)
+            log.warning("sample %s: no antibody tags in %s", sample, path)
+            return pd.DataFrame(columns=["protein", "mean", "sd", "n_droplets"])
         indptr = group["indptr"][:]
         for start in range(0, len(indptr) - 1, BLOCK):
             stop = min(start + BLOCK, len(indptr) - 1)
@@ -53,8 +60,11 @@ def background(path: str | Path, names: Mapping[str, str], sample: str) -> pd.Da
             )
             genes = np.asarray(block[:, is_gene].sum(axis=1)).ravel()
             own = block[:, is_tag]
-            empty = (genes <= MOST_GENES) & (np.asarray(own.sum(axis=1)).ravel() >= LEAST_TAGS)
+            caught = np.asarray(own.sum(axis=1)).ravel()
+            empty = (genes <= MOST_GENES) & (caught >= LEAST_TAGS) & (caught <= MOST_TAGS)
             parts.append(sp.csr_matrix(own[empty]))
+            if sum(part.shape[0] for part in parts) >= MOST_DROPLETS:
+                break
     counts = sp.vstack(parts).tocsr() if parts else sp.csr_matrix((0, int(is_tag.sum())))
     if counts.shape[0] < LEAST_DROPLETS:
         wrong = f"{counts.shape[0]} empty droplets with tags, {LEAST_DROPLETS} are needed"
