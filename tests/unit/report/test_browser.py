@@ -4,18 +4,13 @@ import csv
 import html
 import json
 import re
-import shutil
 import subprocess
 
 import made_up
 import pytest
+from chromium import BROWSER, QUIET
 from made_up_report import build_page
 from tilt.report import glossary
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-BROWSER = next((path for name in NAMES if (path := shutil.which(name))), None)
-QUIET = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-QUIET += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 # Runs inside the page, uses it as a reader would, and tells the frame around it what happened.
 PROBE = """
