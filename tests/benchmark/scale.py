@@ -6,7 +6,9 @@
 Simulates a cohort (one h5ad), runs the workflow from it to the report, then the script. Beside
 ``--out`` (task, metric, value, target) it writes ``*.rules.tsv`` and a figure: seconds and peak
 memory by rule. With ``--compare`` (the ``--out`` of a run with other cells) it tells how each rule
-grows. Peak memory is what the largest job held (its own count at its end), not a sample of it.
+grows; with ``--rivals`` it runs other packages on the same cells (``*.rivals.tsv`` and their
+steps, see scale_rivals.py). Peak memory is what the largest job held (its own count at its end),
+not a sample of it.
 """
 
 import argparse
@@ -26,6 +28,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "workflow")]
 
 import scale_cohort  # noqa: E402
 import scale_figure  # noqa: E402
+import scale_rivals  # noqa: E402
 from tilt.core import machine  # noqa: E402
 
 # Largest cohort for which a target holds -> peak memory of the largest job (MB), ours / plain.
@@ -107,6 +110,11 @@ def main() -> None:
     parser.add_argument("--donors", type=int, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--plain", choices=["auto", "no"], default="auto")
+    parser.add_argument(
+        "--rivals",
+        action="store_true",
+        help="also other packages, installed by pip (needs the net)",
+    )
     parser.add_argument("--compare", type=Path, help="--out of a run with other cells")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
@@ -167,6 +175,12 @@ def main() -> None:
         rows.append(
             (size, "plain scanpy, MB needed (not run)", PLAIN_MB_PER_CELL * about["cells"], "")
         )
+    if options.rivals:
+        rivals, steps = scale_rivals.run(folder, options.cores)
+        rivals["workflow / rival, time"] = ours / rivals["seconds"]
+        rivals.to_csv(options.out.with_suffix(".rivals.tsv"), sep="\t", index=False)
+        steps.to_csv(options.out.with_suffix(".rivals_steps.tsv"), sep="\t", index=False)
+        print(rivals.round(2).to_string(index=False))
     found = pd.DataFrame(rows, columns=["task", "metric", "value", "target"])
     found.to_csv(options.out, sep="\t", index=False)
     rules.round(1).to_csv(options.out.with_suffix(".rules.tsv"), sep="\t", index=False)

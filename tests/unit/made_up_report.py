@@ -46,7 +46,13 @@ CONFIG = {
     "seed": 1,
     "resources": {"markers": "resources/markers.tsv"},
     "normalize": {"target_sum": 10000, "n_hvgs": 2000},
-    "embed": {"n_pcs": 30, "n_neighbors": 15, "harmony": True, "resolutions": [0.5, 1.0]},
+    "embed": {
+        "n_pcs": 30,
+        "n_neighbors": 15,
+        "harmony": True,
+        "resolutions": [0.5, 1.0],
+        "device": "cpu",
+    },
     "imbalance": IMBALANCE,
     "stats": {
         "permutations": 10000,

@@ -95,10 +95,13 @@ def test_figures_are_there_in_three_formats_with_their_table(small_run):
 
 
 def test_deleted_sample_reruns_what_depends_on_it_alone(small_copy):
+    """So does a deleted figure, in any of its formats."""
     sample = table(small_copy, "small_cd4", "qc_samples.tsv")["sample"].iloc[2]
     for path in (small_copy.folder / "results/small_cd4/samples").glob(f"{sample}.*"):
         path.unlink()
+    (small_copy.folder / "results/figures/small_pbmc/umap.pdf").unlink()
     jobs = small_copy.planned()
+    assert (jobs["plot_cells"], jobs["plot_quality"]) == (2, 1)
     assert jobs["process_sample"] == 1
     assert jobs["gather_cohort"] == 1
     assert "simulate_cohort" not in jobs

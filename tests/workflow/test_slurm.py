@@ -152,6 +152,20 @@ def story(cluster, tmp_path_factory):
     return workflow, said, slurm_jobs()
 
 
+def test_missing_accounts_are_told_before_a_job_is_sent(cluster, workflow):
+    """With the profile as it is: sacct, which has nothing to answer from here."""
+    batch.one_cohort(workflow, n_cells=500)
+    jobs = slurm_jobs()
+    run = batch.Run(workflow, "slurm", "--slurm-no-account", "--", "results/meta.tsv")
+    try:
+        assert run.ended(120) == 1
+    finally:
+        run.stop()
+    assert "accounting storage is disabled" in run.output
+    assert "Fix: add --slurm-status-command squeue" in run.output
+    assert slurm_jobs() == jobs
+
+
 def test_a_job_killed_for_memory_is_tried_again_with_more(story):
     _, said, jobs = story
     attempts = [job for job in jobs.values() if "simulate_cohort" in job["what"]]

@@ -47,6 +47,7 @@ rule embed_cells:
         n_pcs=CONFIG["embed"]["n_pcs"],
         n_neighbors=CONFIG["embed"]["n_neighbors"],
         harmony=CONFIG["embed"]["harmony"],
+        device=CONFIG["embed"]["device"],
         seed=CONFIG["seed"],
         code=code("embed_cells"),
     script:
@@ -72,6 +73,7 @@ rule cluster_cells:
     params:
         resolutions=CONFIG["embed"]["resolutions"],
         package=CONFIG["embed"]["leiden"],
+        device=CONFIG["embed"]["device"],
         seed=CONFIG["seed"],
         code=code("cluster_cells"),
     script:
@@ -96,6 +98,7 @@ rule map_cells:
         runtime=240,
     params:
         min_dist=CONFIG["embed"]["min_dist"],
+        device=CONFIG["embed"]["device"],
         seed=CONFIG["seed"],
         code=code("map_cells"),
     script:

@@ -9,7 +9,7 @@ import snakemake_logger_plugin_tilt as console
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from tilt.config import check, jobs
-from tilt.core import machine, turns
+from tilt.core import accounting, machine, turns
 from tilt.core.code import digest as code
 from tilt.figures import names
 from tilt.io import layouts

@@ -95,10 +95,9 @@ def figure_settings(job):
     return of_cohort(lambda cohort: plots.settings(job, CONFIG | cohort))
 
 
-def drawn_figures():
-    """Every figure that stands in the report."""
+def drawn_figures(kinds=("png",)):
+    """Every figure that stands in the report, or its files of other kinds."""
     for figure in FIGURES.values():
-        if figure.across:
-            yield f"{figure.stem}.png"
-        else:
-            yield from expand(f"{figure.stem}.png", cohort=COHORTS_OF[figure.cohorts])
+        files = [f"{figure.stem}.{kind}" for kind in kinds]
+        cohorts = COHORTS_OF[figure.cohorts]
+        yield from files if figure.across else expand(files, cohort=cohorts)

@@ -1,9 +1,39 @@
 # Antibody tags, in cohorts that have them: told from background, and counted per donor (E4).
 
 
+DROPLETS = [name for name in TAGGED if jobs.with_droplets(COHORTS[name])]
+
+
+rule read_droplets:
+    input:
+        of_cohort(jobs.droplet_inputs),
+    output:
+        "results/{cohort}/empty_droplets.tsv",
+    log:
+        "logs/{cohort}/read_droplets.log",
+    benchmark:
+        "benchmarks/{cohort}/read_droplets.tsv"
+    wildcard_constraints:
+        cohort=one_of(DROPLETS),
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=jobs.memory(1500),
+        runtime=120,
+    params:
+        files=of_cohort(jobs.droplet_files),
+        names=of_cohort(lambda cohort: cohort["protein"].get("names") or {}),
+        given=of_cohort(lambda cohort: jobs.given(jobs.droplet_inputs(cohort))),
+        code=code("read_droplets"),
+    script:
+        "../scripts/read_droplets.py"
+
+
 rule normalize_proteins:
     input:
-        "results/{cohort}/counts.zarr",
+        unpack(only(DROPLETS, empty="results/{cohort}/empty_droplets.tsv")),
+        counts="results/{cohort}/counts.zarr",
     output:
         levels="results/{cohort}/proteins.h5ad",
         fits="results/{cohort}/proteins.tsv",
@@ -52,3 +82,28 @@ rule count_proteins:
         code=code("count_proteins"),
     script:
         "../scripts/count_proteins.py"
+
+
+rule write_modalities:
+    input:
+        counts="results/{cohort}/counts.zarr",
+        levels="results/{cohort}/proteins.h5ad",
+        tcells="results/{cohort}/tcells.h5ad",
+    output:
+        "results/{cohort}/tcells.h5mu",
+    log:
+        "logs/{cohort}/write_modalities.log",
+    benchmark:
+        "benchmarks/{cohort}/write_modalities.tsv"
+    wildcard_constraints:
+        cohort=one_of(TAGGED),
+    conda:
+        "../../envs/tilt.yaml"
+    threads: 1
+    resources:
+        mem_mb=jobs.memory(800, per_mb=1),
+        runtime=60,
+    params:
+        code=code("write_modalities"),
+    script:
+        "../scripts/write_modalities.py"

@@ -11,12 +11,13 @@ def main(snakemake: Any) -> None:
     log = logs.begin(snakemake.log[0])  # before numpy is imported
     import anndata as ad
 
-    from tilt.cells import embed
+    from tilt.cells import embed, embed_gpu
     from tilt.core import tables
 
     cells = ad.read_h5ad(snakemake.input[0])
     log.info("%d cells at resolutions %s", cells.n_obs, snakemake.params.resolutions)
-    found = embed.leiden(
+    leiden = embed_gpu.leiden if snakemake.params.device == "gpu" else embed.leiden
+    found = leiden(
         cells.obsp["connectivities"],
         cells.obs_names,
         snakemake.params.resolutions,

@@ -12,7 +12,7 @@ def main(snakemake: Any) -> None:
     import anndata as ad
     import numpy as np
 
-    from tilt.cells import embed
+    from tilt.cells import embed, embed_gpu
     from tilt.core import tables
     from tilt.io import store as blocks
 
@@ -36,7 +36,8 @@ def main(snakemake: Any) -> None:
         log.info("Harmony over %d batches", store.obs["batch"].nunique())
         cells.obsm["X_harmony"] = embed.harmony(scores, store.obs["batch"], snakemake.params.seed)
     log.info("graph of the nearest of %d cells", cells.n_obs)
-    embed.graph(cells, snakemake.params.n_neighbors, snakemake.threads)
+    graph = embed_gpu.graph if snakemake.params.device == "gpu" else embed.graph
+    graph(cells, snakemake.params.n_neighbors, snakemake.threads)
     with tables.atomic(snakemake.output[0]) as part:
         cells.write_h5ad(part)
 

@@ -137,13 +137,11 @@ def planted_graph():
     return cells, group
 
 
-@pytest.mark.parametrize(
-    ("package", "whole"), [("igraph", 100_000), ("igraph", 1_000), ("leidenalg", 1_000)]
-)
+@pytest.mark.parametrize(("package", "whole"), [("igraph", 100_000), ("leidenalg", 1_000)])
 def test_faster_clusters_are_those_of_leidenalg(package, whole, monkeypatch):
     cells, group = planted_graph()
     given = (cells.obsp["connectivities"], cells.obs_names, [0.1, 1.0], 0)
-    expected = embed.leiden(*given)
+    expected = embed.leiden(*given, "leidenalg")
     monkeypatch.setattr(embed, "WHOLE_GRAPH", whole)
     found = embed.leiden(*given, package)
     assert adjusted_rand_score(found["leiden_0.1"], group) > 0.99

@@ -140,3 +140,38 @@ def test_a_cohort_without_tags_stops_and_panels_that_differ_are_told(caplog):
     assert "1 sample without antibody tags: c" in caplog.text
     assert "no antibody against X in 1 samples: a" in caplog.text
     assert "against CD4" not in caplog.text
+
+
+def test_over_empty_droplets_batches_meet_and_background_lies_at_zero():
+    """Ambient that differs by batch and protein goes out; by hand, and of planted cells."""
+    counts, batch, cd4 = cells(4000)
+    rng = np.random.default_rng(5)
+    rows = []
+    for name, low in (("A", 4.0), ("B", 8.0)):
+        logs = np.log(rng.poisson(low, (500, 5)) + 10.0)
+        for place, protein in enumerate(counts):
+            own = logs[:, place]
+            rows.append({"sample": name, "protein": protein, "mean": own.mean(), "sd": own.std()})
+    empty = pd.DataFrame(rows)
+    over = proteins.over_droplets(counts, pd.Series(batch), empty, 10.0)
+    found = proteins.levels(counts, batch, "demo", 1, over)
+    mean, sd = empty.query("sample == 'B' and protein == 'X'")[["mean", "sd"]].iloc[0]
+    last = np.log(counts["X"].iloc[-1] + 10) - mean
+    assert found.clr["X"].iloc[-1] == pytest.approx(last / sd, rel=1e-5)
+    for name in "AB":
+        rest = found.clr.loc[batch == name, "X"]
+        assert rest.mean() == pytest.approx(0, abs=0.1) and rest.std() == pytest.approx(1, abs=0.1)
+        assert abs(found.clr.loc[(batch == name) & ~cd4, "CD4"].mean()) < 0.1
+    assert ((found.log_odds["CD4"] > 0) == cd4).mean() > 0.99
+    apart = []
+    for table in (proteins.levels(counts, batch, "demo", 1).clr, found.clr):
+        a, b = (table.loc[batch == name, "X"] for name in "AB")
+        apart.append(abs(a.mean() - b.mean()) / a.std())
+    assert apart[0] > 0.3 and apart[1] < 0.1, "CLR leaves the batches apart"
+
+
+def test_droplets_of_another_panel_are_told():
+    counts, batch, _ = cells(40)
+    empty = pd.DataFrame({"sample": ["A", "B"], "protein": "CD4", "mean": 1.0, "sd": 1.0})
+    with pytest.raises(ValueError, match="no empty droplets of CD3 of sample A, CD3 of sample B, "):
+        proteins.over_droplets(counts, pd.Series(batch), empty, 10.0)

@@ -29,6 +29,7 @@ def first(project) -> str:
         ({"stats": {"permutations": 10**12}}, "stats: permutations"),
         ({"stats": {"random_sets": 10**9}}, "stats: random_sets"),
         ({"cohorts": ["a" * 3000]}, "no name of a cohort"),
+        ({"embed": {"device": "gpu"}}, "package rapids-singlecell is not installed here"),
         ({"qc": {"min_counts": 10**12}}, "qc: min_counts"),
         ({"stats": {"de_subsets": ["CD4", "cd4"]}}, "CD4 and cd4 differ only by case"),
         ({"imbalance": {"poles": {"tph": ["CD8_CM"]}}}, "CD8_CM is no memory CD4 subset"),

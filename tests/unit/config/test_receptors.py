@@ -46,6 +46,14 @@ def test_what_is_wrong_is_told_with_its_place(project, files, text, said):
     assert [part for part in said if part not in told] == []
 
 
+def test_two_links_to_one_table_are_one_table(project):
+    named(project, "a.csv", "b.csv", "", text=HEAD)
+    (project.folder / "raw/b.csv").unlink()
+    (project.folder / "raw/b.csv").symlink_to(project.folder / "raw/a.csv")
+    (told,) = project.problems()
+    assert "lines 2, 3, column `vdj`: samples S1 and S2 name the same table" in told
+
+
 def test_a_file_that_is_no_archive_is_told_and_other_faults_with_it(project):
     named(project, "a.csv.gz", "", "", text="no archive")
     (told,) = project.problems()

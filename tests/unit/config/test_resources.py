@@ -177,6 +177,31 @@ def test_wrong_folder_is_one_problem(project):
     ]
 
 
+def test_what_is_there_in_place_of_a_file_is_told_before_work(project):
+    """Cell Ranger's own folder, a zarr store, an object of R: each with its way out."""
+    for sample in ("S1", "S2", "S3"):
+        inside = project.folder / "raw" / sample / "outs/filtered_feature_bc_matrix"
+        inside.mkdir(parents=True)
+        for file in (project.folder / "raw" / sample).glob("*.gz"):
+            file.rename(inside / file.name)
+    (told,) = project.problems()
+    assert told.startswith("config/samples/mine.tsv: lines 2-4: missing file")
+    assert told.endswith(
+        "fix:     its matrix lies further down: add /outs/filtered_feature_bc_matrix to the path "
+        "in the sheet"
+    )
+    project.cohort["format"] = "h5ad_per_sample"
+    (project.folder / "raw/S1/.zgroup").touch()
+    project.sheet = project.sheet.replace("S2\n", "S2.rds\n").replace("S3\n", "S3.h5ad\n")
+    (project.folder / "raw/S2.rds").touch()
+    (project.folder / "raw/S3.h5ad").touch()
+    store, r = project.problems()
+    assert "line 2 (sample S1): the path is a zarr store" in store
+    assert "anndata.read_zarr(path).write_h5ad('counts.h5ad')" in store
+    assert "line 3 (sample S2): the file is an object of R" in r
+    assert "Matrix::writeMM" in r
+
+
 def test_simulated_cohort_needs_no_files(project):
     project.cohort |= {"folder": "results/simulated/mine", "simulated": "parameters.yaml"}
     project.write("parameters.yaml", "{}")
@@ -253,10 +278,10 @@ def second(project, sheet):
 def test_donors_and_samples_in_two_cohorts(project):
     other = second(project, SHEET)
     assert project.problems() == [
-        "config/samples/second.tsv: column `sample`: 3 samples are named as in cohort mine\n"
+        "config/samples/second.tsv: column `sample`: 3 samples named as in cohort mine\n"
         "    found:   S1, S2, S3\n"
         "    fix:     make the names differ, for instance second_S1",
-        "config/samples/second.tsv: column `donor`: 3 donors are named as in cohort mine\n"
+        "config/samples/second.tsv: column `donor`: 3 donors named as in cohort mine\n"
         "    found:   D1, D2, D3\n"
         "    fix:     other people: make the names differ, for instance second_D1\n"
         "             same people: write `same_donors_as: [mine]` in config/cohorts/second.yaml",
@@ -270,6 +295,19 @@ def test_donors_and_samples_in_two_cohorts(project):
     assert settings["notes"] == [
         "cohorts mine and second share 3 donors: they are not independent of each other"
     ]
+
+
+def test_names_shared_by_many_cohorts_are_one_problem_a_cohort(project):
+    other = second(project, SHEET)
+    third = {**other, "name": "third", "samples": "config/samples/third.tsv"}
+    project.write("config/cohorts/third.yaml", yaml.safe_dump(third))
+    project.write("config/samples/third.tsv", SHEET.replace("\nS3", "\nT3"))
+    project.config["cohorts"] = ["mine", "second", "third"]
+    found = project.problems()
+    assert len(found) == 4
+    assert "third.tsv: column `sample`: 2 samples named as in cohorts mine, second\n" in found[2]
+    assert "third.tsv: column `donor`: 3 donors named as in cohorts mine, second\n" in found[3]
+    assert found[3].endswith("`same_donors_as: [mine, second]` in config/cohorts/third.yaml")
 
 
 # Markers and signatures -------------------------------------------------------------------------

@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[3]
 RULES = "".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
 SCRIPTS = sorted(set(re.findall(r'code=code\("(\w+)"', RULES)))
 PLOTS = {name for name in SCRIPTS if name.startswith("plot_")}
-WRITERS = set(SCRIPTS) - {"split_cohort", "assemble_tcells", "sum_pseudobulk", "embed_cells"}
+OBJECTS = {"split_cohort", "assemble_tcells", "sum_pseudobulk", "embed_cells", "write_modalities"}
+WRITERS = set(SCRIPTS) - OBJECTS
 
 # What is edited (file, text, other text) -> scripts whose rules run again.
 EDITS = {

@@ -49,6 +49,15 @@ def test_all_panels_and_their_table():
     assert table.loc[table["panel"] == "a", "value"].tolist() == e4["value"].tolist()
 
 
+def test_percentages_of_a_few_cells_are_not_drawn():
+    values, tests, fits, shown = tables()
+    shown.loc[1, "n_cells"] = 9
+    fig, table = protein.draw(values, tests, fits, shown, COHORT)
+    text = words(fig)
+    assert "not drawn: 1 subset of fewer than 10 cells" in text and "CD8 central" not in text
+    assert table.loc[table["panel"] == "d", "label"].tolist() == ["CD4_CM"]
+
+
 def test_what_cannot_be_shown_is_said():
     fig, _ = protein.draw(*tables(apart=False, estimable=False), COHORT)
     text = words(fig).replace("\n", " ")

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.text import Text
-from tilt.figures import embedding, markers, meta, names
+from tilt.figures import composition, embedding, markers, meta, names
 
 COHORT = made_up.cohort()
 
@@ -61,6 +61,25 @@ def test_numbers_stand_beside_the_effects_across_cohorts():
         for text in fig.findobj(Text):
             if "[" in text.get_text():
                 assert not inside.overlaps(text.get_window_extent())
+
+
+def test_effects_on_shares_are_drawn_in_percentage_points():
+    people = made_up.donors(5, 4)
+    shares = made_up.composition(people, ["CD4_Th1", "CD4_Th2"])
+    tests = made_up.tests(people, shares)
+    tests = tests.assign(points=[12.0, -3.0, *[1.0] * (len(tests) - 2)], points_low=-4.0)
+    tests["points_high"] = 16.0
+    fig, table = composition.draw(shares, tests, COHORT)
+    middle = fig.axes[1]
+    assert middle.get_xlabel() == "effect (percentage points)"
+    drawn = {float(line.get_xdata()[0]) for line in middle.lines if line.get_marker() in "oD"}
+    assert {12.0, -3.0} <= drawn
+    assert [t.get_text() for t in middle.get_xticklabels()] == ["−2", "0", "+2", "+10"]
+    # The table keeps the scale of the test beside the points.
+    effects = table[table["panel"] == "b"].set_index("subset")
+    assert effects.loc["CD4_Th1", "points"] == 12.0 and effects.loc["CD4_Th1", "effect"] != 12.0
+    without = composition.draw(shares, tests.drop(columns="points"), COHORT)[0]
+    assert "percentage points" not in without.axes[1].get_xlabel()
 
 
 def test_subsets_of_few_cells_are_muted():

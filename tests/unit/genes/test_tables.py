@@ -174,3 +174,17 @@ def test_a_copy_of_the_marker_table_elsewhere_has_the_same_shares(tmp_path):
     share = gene_tables.read_markers(copy, shares).set_index("label")["share"]
     assert share["CD4_Naive"] == 0.5
     assert share["CD4_CM"] == gene_tables.DEFAULT_SHARE
+
+
+def test_names_that_were_asked_before_are_answered_anew_where_anything_differs():
+    var = pd.DataFrame({"gene_ids": ["ENSG1", "x"]}, index=["MLL", "HLA.DRA"])
+    old = {"MLL": "KMT2A"}
+    first = gene_tables.names_of(var, old)
+    assert first["symbol"].tolist() == ["KMT2A", "HLA-DRA"] and len(first.attrs["notes"]) == 1
+    first.loc[:, "symbol"] = "spoiled"
+    again = gene_tables.names_of(var.copy(), old)
+    assert again["symbol"].tolist() == ["KMT2A", "HLA-DRA"] and len(again.attrs["notes"]) == 1
+    assert gene_tables.names_of(var, {"MLL": "other"})["symbol"].tolist() == ["other", "HLA-DRA"]
+    assert gene_tables.names_of(var.rename(index={"MLL": "A"}), old)["symbol"].iloc[0] == "A"
+    ids = var.assign(gene_ids=["ENSG00000118058", "x"])
+    assert gene_tables.names_of(ids, old)["id"].tolist() == ["ENSG00000118058", ""]

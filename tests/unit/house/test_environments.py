@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 
 ENVS = Path(__file__).parents[3] / "envs"
@@ -14,9 +15,15 @@ CONDA_NAMES = {
 FROM_EXTRAS = {"scikit-image"}  # asked for by scanpy[scrublet]
 
 
-def pins(text):
-    found = re.findall(r"^([A-Za-z0-9-]+)(?:\[[a-z]+\])?==([^ ;\\\n]+)", text, re.MULTILINE)
-    return dict(found)
+PIN = (
+    r"^([A-Za-z0-9-]+)(?:\[[a-z]+\])?==([^ ;\\\n]+)(?: ; python(?:_full)?_version (<|>=) .3\.12.)?"
+)
+
+
+def pins(text, older=True):
+    """Versions of packages; of those that hang on Python, the ones for 3.11 or for 3.12 and up."""
+    found = re.findall(PIN, text, re.MULTILINE)
+    return {name: version for name, version, side in found if side in ("", "<" if older else ">=")}
 
 
 def conda_pins():
@@ -25,11 +32,18 @@ def conda_pins():
     return {CONDA_NAMES.get(name, name): version for name, version in split}
 
 
-def test_lock_holds_every_direct_pin():
-    direct = pins((ENVS / "requirements.in").read_text())
-    locked = pins((ENVS / "requirements.lock").read_text())
+@pytest.mark.parametrize("older", [True, False])
+def test_lock_holds_every_direct_pin(older):
+    direct = pins((ENVS / "requirements.in").read_text(), older)
+    locked = pins((ENVS / "requirements.lock").read_text(), older)
     assert len(direct) > 20
     assert direct.items() <= locked.items()
+    assert direct["pandas"].startswith("2." if older else "3.")
+
+
+def test_both_sides_of_a_version_of_python_name_the_same_packages():
+    text = (ENVS / "requirements.in").read_text()
+    assert pins(text, older=True).keys() == pins(text, older=False).keys()
 
 
 def test_conda_environment_has_the_same_pins():

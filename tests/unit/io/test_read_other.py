@@ -178,7 +178,7 @@ def test_two_species_are_told_how_to_part_them(tmp_path, matrix):
 
 def test_zarr_store_is_told_how_to_export(tmp_path, matrix):
     ad.AnnData(sp.csr_matrix(matrix)).write_zarr(tmp_path / "S1.zarr")
-    with pytest.raises(BadSample, match=r"is a zarr store\. Fix: .*read_zarr\('.*S1.zarr'\)"):
+    with pytest.raises(BadSample, match=r"is a zarr store\. Fix: .*read_zarr\(path\)"):
         sample(tmp_path, "h5ad_per_sample", "S1.zarr")
     (tmp_path / "plain").mkdir()
     with pytest.raises(BadSample, match=r"is a folder \(empty\)\. Fix: name a file"):
@@ -225,6 +225,34 @@ def test_h5ad_with_nullable_names(tmp_path, matrix, kind):
     theirs = ad.read_h5ad(tmp_path / "S1.h5ad").X
     theirs = theirs.toarray() if sp.issparse(theirs) else theirs
     same(sample(tmp_path, "h5ad_per_sample", "S1.h5ad"), theirs, cells=raw.barcodes())
+
+
+def nullable(frame, name):
+    """Text as anndata 0.13 writes it: a group of values and a mask."""
+    if isinstance(frame[name], h5py.Group):
+        return
+    values = frame[name][:]
+    del frame[name]
+    group = frame.create_group(name)
+    group.attrs["encoding-type"] = "nullable-string-array"
+    group["values"], group["mask"] = values, np.zeros(len(values), bool)
+
+
+def test_h5ad_whose_names_carry_a_mask(tmp_path, matrix):
+    """As anndata 0.13 with pandas 3 writes every h5ad: names of cells, of genes, of categories."""
+    cells = ad.AnnData(sp.csr_matrix(matrix))
+    cells.obs_names, cells.var_names = raw.barcodes(), raw.GENES
+    cells.obs["who"] = pd.Categorical(["a", "b"] * 6)
+    cells.var["gene_ids"] = raw.IDS
+    cells.write_h5ad(tmp_path / "S1.h5ad")
+    with h5py.File(tmp_path / "S1.h5ad", "a") as file:
+        nullable(file["obs"], "_index")
+        nullable(file["obs/who"], "categories")
+        nullable(file["var"], "_index")
+        nullable(file["var"], "gene_ids")
+    more = {"h5ad": {"where": {"who": ["b"]}}}
+    found = sample(tmp_path, "h5ad_per_sample", "S1.h5ad", **more)
+    same(found, matrix[1::2], cells=raw.barcodes()[1::2])
 
 
 @pytest.mark.parametrize("sign", [".", "_"])

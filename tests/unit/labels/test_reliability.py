@@ -89,17 +89,26 @@ def test_proteins_name_what_is_ahead_by_one_clear_protein():
 
 
 def test_the_figure_shows_bins_and_labels_with_n(table):
+    table = table.assign(n=10 * table["n"])
     both = pd.concat([table, table.assign(whose="proteins")])
     # branches: (2 * (0.98 - 0.5) + (1 - 0.6)) / 3
     fig, shown = figures.draw(both, made_up.cohort())
     pd.testing.assert_frame_equal(shown, both)
     words = [text.get_text() for text in fig.findobj(Text)]
-    assert words.count("n = 3\noff by 0.45") == 2
+    assert words.count("n = 30\noff by 0.45") == 2
     named = [tick.get_text() for ax in fig.axes for tick in ax.get_yticklabels()]
-    assert named.count("CD4 naive (2)") == 2 and named.count("CD4 T cells (3)") == 2
+    assert named.count("CD4 naive (20)") == 2 and named.count("CD4 T cells (30)") == 2
     assert len([ax for ax in fig.axes if ax.axison]) == 8
     _, told = figures.draw(table.iloc[:0], made_up.cohort())
     assert told["reason"].tolist() == ["No cell has a label from elsewhere."]
     # without rows of labels, as the benchmark draws it: a panel for everyone
     alone, _ = figures.draw(both[(both["label"] == "") & (both["level"] == "subset")], None)
     assert len([ax for ax in alone.axes if ax.axison]) == 2
+
+
+def test_a_single_level_has_its_labels_beside_it_and_few_cells_are_not_drawn(table):
+    rows = table[table["level"] == "level1"].assign(n=30)
+    few = rows[rows["label"] != ""].assign(label="CD8", n=9)
+    fig, _ = figures.draw(pd.concat([rows, few]), made_up.cohort())
+    assert len(fig.axes) == 2 and all(ax.axison for ax in fig.axes), "no empty half"
+    assert [tick.get_text() for tick in fig.axes[1].get_yticklabels()] == ["CD4 T cells (30)"]

@@ -145,3 +145,10 @@ def test_methods_tell_of_the_designs_that_ran_and_of_no_other():
     assert methods.methods(config, [one, two])[-1] == told
     cited = " ".join(methods.citations(config, [one, two]))
     assert "Kenward" in cited and "Freedman" in cited and "Schuirmann" in cited
+
+
+def test_methods_name_the_graphics_card_where_one_was_used():
+    config = made_up_report.CONFIG
+    card = config | {"embed": config["embed"] | {"device": "gpu"}}
+    assert "graphics card" not in methods.cells_text(config)
+    assert ", with rapids-singlecell on a graphics card. Lineages" in methods.cells_text(card)

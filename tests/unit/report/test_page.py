@@ -1,7 +1,6 @@
 """The report from made-up results: what it says, and that it stands alone and is accessible."""
 
 import base64
-import io
 import json
 import re
 from html.parser import HTMLParser
@@ -12,9 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_up_report import CONFIG, SETTINGS, build_page, cells_of, results
-from PIL import Image
-from tilt.figures import composition, embedding, style
-from tilt.figures.names import p_text, subset_color
+from tilt.figures.names import p_text
 from tilt.figures.registry import FIGURES
 from tilt.report import answer as report_text
 from tilt.report import captions, cell_map, html_tables, opening, provenance, svg
@@ -100,38 +97,6 @@ def test_sentence_figure_is_text_not_an_image(page, outline):
     left_out = page[0].split("<h3>Figures left out</h3>")[1].split("</ul>")[0]
     assert "<strong>Lineages and groups per donor</strong>: The cohort holds sorted" in left_out
     assert len(outline.images) == 2
-
-
-def test_embedded_picture_keeps_the_colors_of_rare_subsets(tmp_path, monkeypatch):
-    """The two poles and the conditions stay within 24 of 255 in every channel."""
-    cells = made_up.umap(made_up.donors(3, 3), 200)
-    style.save(*embedding.draw(cells, made_up.cohort()), tmp_path / "umap")
-    monkeypatch.setattr(report, "MOST_SVG", 0)
-    uri = report.data_uri(tmp_path / "umap")
-    picture = Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))).convert("RGB")
-    assert picture.width == report.PNG_WIDTH
-    seen = np.asarray(picture).reshape(-1, 3).astype(int)
-    for subset in ("CD4_Tph_like", "CD4_Th22_like", "CD4_Treg_eff"):
-        color = subset_color(subset)
-        wanted = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
-        assert np.abs(seen - wanted).max(axis=1).min() <= 24, subset
-
-
-def test_embedded_picture_keeps_its_grays(tmp_path, monkeypatch):
-    """Bands behind the rows stay gray, within 1 of 255."""
-    made = made_up.study(3, 3)
-    style.save(
-        *composition.draw(made["composition"], made["tests"], made_up.cohort()), tmp_path / "c"
-    )
-    monkeypatch.setattr(report, "MOST_SVG", 0)
-    picture = Image.open(
-        io.BytesIO(base64.b64decode(report.data_uri(tmp_path / "c").split(",")[1]))
-    )
-    colors, n = np.unique(
-        np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0, return_counts=True
-    )
-    band = colors[np.argsort(-n)[1]].astype(int)
-    assert np.abs(band - 246).max() <= 1
 
 
 def test_answer_has_effect_interval_and_n():

@@ -48,3 +48,10 @@ def test_methods_tell_of_receptors_and_tags_where_they_were_read():
     tags, chains = methods.beside_text([with_both, plain])
     assert tags.startswith("Antibody tags (c): log counts") and "E4" in tags
     assert chains.startswith("T-cell receptors (c): a clone is all cells of a donor")
+    assert "empty droplets" not in tags
+    with_both.settings["samples"] = [{"sample": "S1", "raw": "S1.h5"}]
+    dsb = methods.beside_text([with_both])[0]
+    assert dsb.startswith("Antibody tags: log counts less their mean in the empty droplets")
+    plain.settings = {"protein": {"from": "features"}}
+    both = methods.beside_text([with_both, plain])[0]
+    assert "the cell's tags, of c log counts less their mean in the empty droplets" in both

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 from tilt.core.contracts import EXPOSURE_LINES, EXPOSURES
 from tilt.stats import design, exposures, precision, slopes
 
@@ -159,6 +160,14 @@ def test_what_cannot_be_estimated_says_why():
 def test_holm_is_that_of_the_textbook_and_missing_do_not_count():
     p = pd.Series([0.01, np.nan, 0.04, 0.03])
     assert slopes.holm(p) == pytest.approx([0.03, np.nan, 0.06, 0.06], nan_ok=True)
+    assert np.isnan(slopes.holm(pd.Series([np.nan, np.nan]))).all()
+
+
+def test_holm_equals_statsmodels():
+    rng = np.random.default_rng(12)
+    for n in (1, 2, 7, 30):
+        p = pd.Series(rng.beta(0.3, 1, n)).round(2)  # with ties and zeros
+        assert slopes.holm(p) == pytest.approx(multipletests(p, method="holm")[1], abs=1e-15)
 
 
 def imbalances(table: pd.DataFrame) -> pd.DataFrame:

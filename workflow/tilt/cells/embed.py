@@ -1,6 +1,6 @@
 """From counts of variable genes to an embedding: PCA, Harmony, neighbors, Leiden, UMAP.
 
-The one module that owns these steps; a graphics-card version would replace it as a whole. PCA is
+:mod:`tilt.cells.embed_gpu` has the last three for a graphics card. PCA is
 scanpy's, on the chosen genes, which are held in memory (8 bytes a count that is not zero); so is
 Leiden, on graphs of up to ``WHOLE_GRAPH`` cells. A larger graph is first reduced by igraph: at
 240,000 cells three resolutions then take 14 processor seconds and 1,004 MB, against 257 and 2,227
@@ -122,37 +122,38 @@ def leiden(
     names: pd.Index,
     resolutions: list[float],
     seed: int,
-    package: str = "leidenalg",
+    package: str = "igraph",
 ) -> pd.DataFrame:
     """Leiden clusters (Traag 2019, PMID 30914743) of a graph at several resolutions.
 
     Parameters: ``weights`` symmetric links between cells; ``names`` of the cells; ``package``
-    leidenalg or igraph, two implementations of the same search. With leidenalg a graph of more
-    than ``WHOLE_GRAPH`` cells is first reduced to small communities (:func:`communities`), whose
-    links it then clusters; a cluster is a union of communities.
+    igraph or leidenalg, two implementations of the same search; scanpy announces igraph's as its
+    own default, and it is some seven times as fast (README of tests/benchmark).
+    With leidenalg a graph of more than ``WHOLE_GRAPH`` cells is first reduced to small communities
+    (:func:`communities`), whose links it then clusters; a cluster is a union of communities.
 
     Returns
     -------
     One row a cell; a column ``leiden_<resolution>`` each, clusters numbered from the largest.
     """
     part = np.arange(len(names))
-    large = len(names) > WHOLE_GRAPH
-    if large and package == "leidenalg":
+    if package == "leidenalg" and len(names) > WHOLE_GRAPH:
         part = communities(weights, FINE, 1, seed)
         log.info("%d cells reduced to %d communities", len(names), part.max() + 1)
         weights = _joined(weights, part)
+    links = _links(weights) if package == "igraph" else None
     table = pd.DataFrame(index=names)
     for resolution in resolutions:
-        if large and package == "igraph":
-            member = communities(weights, resolution, LEIDEN_ITERATIONS, seed)
+        if links:
+            member = _communities(*links, resolution, LEIDEN_ITERATIONS, seed)
         else:
-            member = _clusters(weights, resolution, seed, package)
-        table[f"leiden_{resolution:g}"] = _by_size(member[part])
+            member = _clusters(weights, resolution, seed)
+        table[f"leiden_{resolution:g}"] = by_size(member[part])
     return table
 
 
-def _clusters(weights: sparse.csr_matrix, resolution: float, seed: int, package: str) -> np.ndarray:
-    """Cluster of each node by :func:`scanpy.tl.leiden` (n_nodes,)."""
+def _clusters(weights: sparse.csr_matrix, resolution: float, seed: int) -> np.ndarray:
+    """Cluster of each node by :func:`scanpy.tl.leiden` with leidenalg (n_nodes,)."""
     import scanpy as sc
 
     nodes = AnnData(obs=pd.DataFrame(index=np.arange(weights.shape[0]).astype(str)))
@@ -161,7 +162,7 @@ def _clusters(weights: sparse.csr_matrix, resolution: float, seed: int, package:
         resolution,
         adjacency=weights,
         directed=False,
-        flavor=package,
+        flavor="leidenalg",
         n_iterations=LEIDEN_ITERATIONS,
         random_state=seed,
     )
@@ -175,7 +176,12 @@ def communities(
 
     On half of the links, in arrays: scanpy makes a Python tuple of each.
     """
-    links, strength = _links(weights)
+    return _communities(*_links(weights), resolution, iterations, seed)
+
+
+def _communities(
+    links: "igraph.Graph", strength: np.ndarray, resolution: float, iterations: int, seed: int
+) -> np.ndarray:
     random.seed(seed)  # igraph draws from Python's generator
     found = links.community_leiden(
         objective_function="modularity",
@@ -203,7 +209,7 @@ def _joined(weights: sparse.csr_matrix, part: np.ndarray) -> sparse.csr_matrix:
     return (member.T @ weights @ member).tocsr()
 
 
-def _by_size(member: np.ndarray) -> np.ndarray:
+def by_size(member: np.ndarray) -> np.ndarray:
     """The same clusters, numbered from the largest."""
     order = np.argsort(-np.bincount(member), kind="stable")
     rank = np.empty_like(order)

@@ -4,10 +4,15 @@ Tags stick a little to every cell, more in one batch than in another. What a cel
 is the log of its counts over the geometric mean of its tags (CLR; Stoeckius 2017,
 doi:10.1038/nmeth.4380). Background and signal are the two components of a normal mixture, fitted
 to each protein in each batch. Where they overlap, or one component is enough, nothing is concluded.
+
+Where empty droplets were read (``tilt.io.droplets``), it is instead how many of their SDs the log
+of the counts lies above their mean, sample by sample (step I of dsb; Mulè 2022,
+doi:10.1038/s41467-022-29356-8; its step II, the technical component of each cell, is left out).
 """
 
 import logging
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import anndata as ad
@@ -34,7 +39,8 @@ MOST = 7.0  # natural log odds; one cell in a thousand is a doublet of what it s
 class Levels:
     """Proteins of the cells of a cohort (cells x proteins; NaN where a cell has no such tag).
 
-    ``clr``: natural log over the geometric mean of the cell's tags. ``aligned``: the same less the
+    ``clr``: natural log over the geometric mean of the cell's tags, or SDs above empty droplets.
+    ``aligned``: the same less the
     background of the batch. ``log_odds``: natural log of how much likelier the value is among cells
     that have the protein than in the background (even odds beforehand; 0 where nothing is known).
     ``fits``: a row a batch and protein (:data:`tilt.core.contracts.PROTEINS`).
@@ -116,18 +122,25 @@ def _whole(counts: pd.Series, cells: np.ndarray) -> bool:
     return not bool(np.isnan(counts.to_numpy(float)[cells]).any())
 
 
-def levels(counts: pd.DataFrame, batch: np.ndarray, cohort: str, seed: int) -> Levels:
+def levels(
+    counts: pd.DataFrame,
+    batch: np.ndarray,
+    cohort: str,
+    seed: int,
+    over: Callable[[str], np.ndarray] | None = None,
+) -> Levels:
     """Normalize the tags of a cohort and tell signal from background, batch by batch.
 
     Parameters: ``counts`` cells x proteins, NaN where a sample has no such tag; ``batch`` one a
-    cell; ``seed`` of the choice of cells and of the fits.
+    cell; ``seed`` of the choice of cells and of the fits; ``over`` gives the values of a protein
+    (:func:`over_droplets`), else they are the CLR.
     """
-    middle = _middle(counts)
+    middle = None if over else _middle(counts)
     batch = np.asarray(batch).astype(str)
     made = [_like(counts) for _ in range(3)]
     rows = []
     for place, protein in enumerate(counts):
-        values = _log(counts[protein]) - middle
+        values = over(protein) if over else _log(counts[protein]) - middle
         aligned, odds = values.copy(), values * 0.0
         found = {name: _fit(values[batch == name], seed) for name in sorted(set(batch))}
         measured = {name: fit for name, fit in found.items() if fit["n_cells"]}
@@ -146,6 +159,38 @@ def levels(counts: pd.DataFrame, batch: np.ndarray, cohort: str, seed: int) -> L
     told = table[table["apart"]].groupby("protein").size()
     log.info("%s told from background: %s", count(len(told), "protein"), ", ".join(told.index))
     return Levels(made[0], made[1], made[2], table)
+
+
+def over_droplets(
+    counts: pd.DataFrame, sample: pd.Series, empty: pd.DataFrame, pseudocount: float
+) -> Callable[[str], np.ndarray]:
+    """Gives, by protein, how many SDs of its empty droplets each cell lies above their mean.
+
+    Parameters: ``counts`` cells x proteins; ``sample`` of each cell; ``empty`` a row a sample and
+    protein (:data:`tilt.core.contracts.EMPTY_DROPLETS`); ``pseudocount`` that its logs have.
+    Raises ValueError for a protein of a sample that its droplets lack.
+    """
+    names = sample.astype(str).to_numpy()
+    known = empty.set_index(["protein", "sample"])[["mean", "sd"]]
+    has = counts.notna().groupby(names).any()
+    lost = [
+        f"{protein} of sample {one}"
+        for protein in counts
+        for one in has.index[has[protein]]
+        if (protein, one) not in known.index
+    ]
+    if lost:
+        raise ValueError(
+            f"no empty droplets of {few(lost)}. Fix: the unfiltered matrix is of another panel: "
+            "correct the column `raw` of the sheet, or take it out"
+        )
+
+    def values(protein: str) -> np.ndarray:
+        own = known.loc[protein].reindex(names)
+        logs = np.log(counts[protein].to_numpy(float) + pseudocount)
+        return (logs - own["mean"].to_numpy()) / own["sd"].to_numpy()
+
+    return values
 
 
 def _fit(values: np.ndarray, seed: int) -> dict:

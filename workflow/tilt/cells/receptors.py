@@ -20,7 +20,7 @@ from tilt.io.receptor_columns import ALPHA, BETA
 MOST = {ALPHA: 2, BETA: 1}
 MAIT, NKT = "MAIT", "iNKT"
 # Alpha chains of cells that are restricted by MR1 (Reantragoon 2013, doi:10.1084/jem.20130958) and
-# by CD1d (Dellabona 1994, doi:10.1084/jem.180.3.1171).
+# of invariant NKT cells (Porcelli 1993, doi:10.1084/jem.178.1.1).
 INVARIANT = {
     **{("TRAV1-2", f"TRAJ{j}"): MAIT for j in (33, 12, 20)},
     ("TRAV10", "TRAJ18"): NKT,

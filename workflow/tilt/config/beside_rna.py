@@ -68,6 +68,8 @@ def _in_h5ad(path: Path) -> str:
         types = file.get("var/feature_types")
         if isinstance(types, h5py.Group) and "categories" in types:  # a categorical
             types = types["categories"]
+        if isinstance(types, h5py.Group) and "values" in types:  # text with a mask
+            types = types["values"]
         found = types[:] if isinstance(types, h5py.Dataset) else ()
         return "features" if _named({bytes(v).decode() for v in found}) else ""
 

@@ -4,12 +4,12 @@ import os
 from collections import defaultdict
 from pathlib import Path
 
-from tilt.config import covariates, designs, jobs, names, receptors, unused
-from tilt.config.messages import nearest, no_column, problem
+from tilt.config import covariates, designs, droplets, jobs, names, receptors, unused
+from tilt.config.messages import nearest, no_column, problem, shared_files
 from tilt.config.user_files import check_cells, read_table
 from tilt.core import numerals
 from tilt.core.text import count, few, plain
-from tilt.io import layouts
+from tilt.io import layouts, places
 
 MISSING = ("", "NA")
 # No name of a sample, donor or batch; those that begin with # are what spreadsheets write.
@@ -86,7 +86,7 @@ def sample_sheet(cohort: dict, path: Path) -> tuple[list[dict], list[str], list[
         found += _same_files(cohort, path, numbered) + _raw_files(cohort, path, numbered)
         found += _fetched_files(cohort, path, numbered)
         more, told = receptors.check(cohort, path, numbered)
-        found, notes = found + more, notes + told
+        found, notes = found + more + droplets.check(cohort, path, numbered), notes + told
         if not ({"simulated", "retrieve"} & set(cohort)):
             found += unused.matrices(cohort, path, numbered) + unused.copies(cohort, path, numbered)
     return rows, found, notes
@@ -110,26 +110,18 @@ def _same_files(cohort: dict, path: Path, rows: list) -> list[str]:
     one_each = cohort.get("format") in layouts.FORMATS and not cohort.get("cell_table")
     if not one_each or cohort["format"] in layouts.WHOLE_COHORT:
         return []
-    users = defaultdict(list)
+    named = []
     for number, row in rows:
         try:
             files = layouts.sample_files(cohort, row)
         except layouts.LayoutError:
             continue
-        first = next(iter(files.values()))
-        users[os.path.realpath(first)].append((number, row.get("sample"), first))
-    found = []
-    for same in users.values():
-        if len(same) > 1:
-            file = same[0][2]
-            where = "lines " + ", ".join(str(number) for number, *_ in same)
-            wrong = f"samples {' and '.join(str(name) for _, name, _ in same)} have the same file"
-            fix = (
-                "give each sample its own file; a library of several samples needs `cell_table`, "
-                "the table of its barcodes"
-            )
-            found.append(problem(path, where, wrong, file, fix=fix))
-    return found
+        named.append((number, str(row.get("sample")), next(iter(files.values()))))
+    fix = (
+        "give each sample its own file; a library of several samples needs `cell_table`, "
+        "the table of its barcodes"
+    )
+    return shared_files(path, named, "", "have the same file", fix)
 
 
 def _columns(cohort: dict, columns: list[str], path: Path) -> list[str]:
@@ -256,14 +248,14 @@ def _raw_files(cohort: dict, path: Path, rows: list) -> list[str]:
                 return [problem(cohort["path"], "file", str(error))]
             found.append(problem(path, f"line {number} (sample {row.get('sample')})", str(error)))
             continue
-        gone = [file for file in files if not os.path.isfile(file)]
+        gone = [file for file in files if places.instead(Path(file))[0]]
         if gone:
-            lost.append((number, row, gone))
+            lost.append((number, row, gone, *places.instead(Path(gone[0]))))
     if lost and cohort["format"] in layouts.WHOLE_COHORT:
         fix = "correct `folder` or `file`"
         wrong = "the file does not exist"
         return [*found, problem(cohort["path"], "file", wrong, lost[0][2][0], fix=fix)]
-    if lost and len(lost) == len(rows) > 1:
+    if len(lost) == len(rows) > 1 and all(fix == places.CORRECT for *_, fix in lost):
         return [
             *found,
             problem(
@@ -274,10 +266,12 @@ def _raw_files(cohort: dict, path: Path, rows: list) -> list[str]:
                 fix="set `folder` to the folder that holds the files",
             ),
         ]
-    for number, row, gone in lost:
+    for number, row, gone, wrong, fix in lost:
         where = f"line {number} (sample {row.get('sample')})"
-        fix = "correct the row, fetch the file, or take the row out"
-        found.append(problem(path, where, "missing file", "\n".join(gone), fix=fix))
+        if fix == places.CORRECT:
+            fix = "correct the row, fetch the file, or take the row out"
+        wrong = "missing file" if wrong == places.ABSENT else wrong
+        found.append(problem(path, where, wrong, "\n".join(gone), fix=fix))
     return found
 
 
@@ -319,34 +313,34 @@ def between_cohorts(cohorts: dict[str, dict]) -> tuple[list[str], list[str]]:
         for other in covariates.names(cohort.get("same_donors_as")):
             if other not in order:
                 notes.append(f"cohort {name}: same_donors_as: {other} is not part of this run")
-    for i, first in enumerate(order):
-        for second in order[i + 1 :]:
-            one, two = cohorts[first], cohorts[second]
-            samples = _shared(one, two, "sample")
-            if samples:
-                wrong = f"{len(samples)} samples are named as in cohort {first}"
-                fix = f"make the names differ, for instance {second}_{samples[0]}"
-                found.append(
-                    problem(two.get("sheet", ""), "column `sample`", wrong, few(samples), fix=fix)
-                )
-            donors = _shared(one, two, "donor")
-            if not donors:
-                continue
+    for i, second in enumerate(order):
+        two, earlier = cohorts[second], order[:i]
+        alike: dict[str, list] = {"sample": [], "donor": []}  # earlier cohort, and what is shared
+        for first in earlier:
+            if samples := _shared(cohorts[first], two, "sample"):
+                alike["sample"].append((first, samples))
+            donors = _shared(cohorts[first], two, "donor")
             known = first in covariates.names(two.get("same_donors_as"))
-            if known or second in covariates.names(one.get("same_donors_as")):
+            known |= second in covariates.names(cohorts[first].get("same_donors_as"))
+            if donors and known:
                 notes.append(
                     f"cohorts {first} and {second} share {len(donors)} donors: they are not "
                     "independent of each other"
                 )
-                continue
-            wrong = f"{len(donors)} donors are named as in cohort {first}"
-            fix = (
-                f"other people: make the names differ, for instance {second}_{donors[0]}\n"
-                f"same people: write `same_donors_as: [{first}]` in {two['path']}"
-            )
-            found.append(
-                problem(two.get("sheet", ""), "column `donor`", wrong, few(donors), fix=fix)
-            )
+            elif donors:
+                alike["donor"].append((first, donors))
+        for column, pairs in alike.items():
+            if pairs:
+                names = sorted({name for _, shared in pairs for name in shared})
+                others = [first for first, _ in pairs]
+                where = f"cohort {few(others)}" if len(others) == 1 else f"cohorts {few(others)}"
+                wrong = f"{count(len(names), column)} named as in {where}"
+                fix = f"make the names differ, for instance {second}_{names[0]}"
+                if column == "donor":
+                    same = f"write `same_donors_as: [{', '.join(others)}]` in {two['path']}"
+                    fix = f"other people: {fix}\nsame people: {same}"
+                sheet = two.get("sheet", "")
+                found.append(problem(sheet, f"column `{column}`", wrong, few(names), fix=fix))
     return found, notes
 
 

@@ -1,5 +1,6 @@
 """Settings that each are allowed but contradict each other, or what the cohorts are."""
 
+import importlib.util
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -36,6 +37,10 @@ def of_config(settings: Mapping, source: str) -> list[str]:
     if twice:
         wrong = f"two resolutions are both written {twice[0]} in the name of their column"
         found.append(problem(source, "embed: resolutions", wrong, fix="keep one of them"))
+    if embed["device"] == "gpu" and importlib.util.find_spec("rapids_singlecell") is None:
+        wrong = "the package rapids-singlecell is not installed here"
+        fix = "install it into this environment, or set `device: cpu`"
+        found.append(problem(source, "embed: device", wrong, "gpu", fix=fix))
     found += of_poles(imbalance["poles"], source, "imbalance: poles")
     if imbalance["tph_set"] == imbalance["th22_set"]:
         wrong = "both ends of the axis are the same signature"

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from tilt.config.user_files import read_yaml
 from tilt.core import machine, provenance
-from tilt.core.terms import FILE_COLUMNS, RECEPTORS_COLUMN, WORKING_SET
+from tilt.core.terms import BESIDE, FILE_COLUMNS, RECEPTORS_COLUMN, WORKING_SET
 from tilt.io import layouts
 
 SHARED_FROM = 12  # samples of a cohort from which on they share jobs
@@ -39,7 +39,7 @@ def row_of(cohort: Mapping, sample: str) -> dict[str, str]:
     """
     row = next(row for row in cohort["samples"] if row["sample"] == sample)
     match = (cohort.get("cell_table") or {}).get("match") or {}
-    used = {*UNIT, *FILE_COLUMNS, cohort.get("batch"), *match.values()} - {RECEPTORS_COLUMN}
+    used = {*UNIT, *FILE_COLUMNS, cohort.get("batch"), *match.values()} - set(BESIDE)
     row = {name: value for name, value in row.items() if name in used}
     return row | {"path": f"{sample}.h5ad"} if cohort["format"] == "h5ad" else row
 
@@ -96,6 +96,25 @@ def receptor_inputs(cohort: Mapping) -> list[str]:
     if "retrieve" in cohort:
         return [f"results/{cohort['name']}/retrieved.tsv"]
     return sorted(set(receptor_files(cohort).values()))
+
+
+def with_droplets(cohort: Mapping) -> bool:
+    """Whether the samples of a cohort with antibody tags name their unfiltered matrices."""
+    return bool(cohort.get("protein")) and bool(droplet_files(cohort))
+
+
+def droplet_files(cohort: Mapping) -> dict[str, str]:
+    """Unfiltered matrices by sample, of those that have one."""
+    rows = cohort.get("samples", [])
+    named = {row["sample"]: layouts.droplet_file(cohort, row) for row in rows}
+    return {sample: path for sample, path in named.items() if path}
+
+
+def droplet_inputs(cohort: Mapping) -> list[str]:
+    """Unfiltered matrices, or what stands for files that the run itself brings."""
+    if "retrieve" in cohort:
+        return [f"results/{cohort['name']}/retrieved.tsv"]
+    return sorted(set(droplet_files(cohort).values()))
 
 
 def present_files(cohort: Mapping, sample: str) -> list[str]:

@@ -3,6 +3,7 @@
 import difflib
 import functools
 import math
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -43,6 +44,26 @@ def problem(
             lines.append(f"    {label + ':':<9}{first}")
             lines += [f"    {'':<9}{line}" for line in rest]
     return "\n".join(visible(line, LONGEST_LINE) for line in lines)
+
+
+def shared_files(
+    path: str | Path, named: Iterable[tuple[int, str, str]], column: str, wrong: str, fix: str
+) -> list[str]:
+    """Problems: samples of a sheet that name one file, also by two links to it.
+
+    ``named``: line, sample and file; ``column`` in which they are named, if in one.
+    """
+    users: dict[str, list[tuple[int, str, str]]] = {}
+    for number, sample, file in named:
+        users.setdefault(os.path.realpath(file), []).append((number, sample, file))
+    found = []
+    for same in users.values():
+        if len(same) > 1:
+            where = "lines " + ", ".join(str(number) for number, *_ in same)
+            where += f", column `{column}`" if column else ""
+            who = " and ".join(str(name) for _, name, _ in same)
+            found.append(problem(path, where, f"samples {who} {wrong}", same[0][2], fix=fix))
+    return found
 
 
 @functools.cache

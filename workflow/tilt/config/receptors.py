@@ -1,11 +1,10 @@
 """Tables of T-cell receptors that a sample sheet names, checked before any work."""
 
 import zlib
-from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-from tilt.config.messages import problem
+from tilt.config.messages import problem, shared_files
 from tilt.core.terms import RECEPTORS_COLUMN
 from tilt.core.text import count, few
 from tilt.io import layouts, receptor_columns
@@ -53,18 +52,9 @@ def check(cohort: Mapping, path: Path, rows: list) -> tuple[list[str], list[str]
 
 def _shared(path: Path, named: list) -> list[str]:
     """Samples that name the same table."""
-    users = defaultdict(list)
-    for number, row, file in named:
-        users[file].append((number, row.get("sample")))
-    found = []
-    for file, same in users.items():
-        if len(same) < 2:
-            continue
-        where = "lines " + ", ".join(str(number) for number, _ in same) + ", column `vdj`"
-        wrong = f"samples {' and '.join(str(name) for _, name in same)} name the same table"
-        fix = (
-            "give each sample its own contigs: barcodes are unique within a library only. A lane "
-            "of several samples needs `cell_table`"
-        )
-        found.append(problem(path, where, wrong, file, fix=fix))
-    return found
+    fix = (
+        "give each sample its own contigs: barcodes are unique within a library only. A lane "
+        "of several samples needs `cell_table`"
+    )
+    files = [(number, str(row.get("sample")), file) for number, row, file in named]
+    return shared_files(path, files, RECEPTORS_COLUMN, "name the same table", fix)

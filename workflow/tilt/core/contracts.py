@@ -80,6 +80,14 @@ PROTEINS = table(  # antibody tags: background and signal of each, batch by batc
     text reason
     """,
 )
+EMPTY_DROPLETS = table(  # log counts of each protein in the empty droplets of a sample
+    "empty_droplets.tsv",
+    """
+    text cohort sample protein
+    number mean sd
+    count n_droplets
+    """,
+)
 PROTEIN_COUNTS = table(  # E4: cells of both poles by their proteins
     "protein_counts.tsv",
     """

@@ -17,6 +17,7 @@ TOOLS = (
     "pandas",
     "leidenalg",
     "igraph",
+    "rapids-singlecell",
     "harmonypy",
     "numba",
     "faiss-cpu",

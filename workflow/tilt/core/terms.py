@@ -9,9 +9,11 @@ ABOUT_SAMPLE = ["cohort", "sample", "donor", "condition"]
 
 # Columns of a sample sheet that say where files are, not who the donor is.
 RECEPTORS_COLUMN = "vdj"
+DROPLETS_COLUMN = "raw"
+BESIDE = (RECEPTORS_COLUMN, DROPLETS_COLUMN)  # files that are not read with the counts
 FILE_COLUMNS: tuple[str, ...]
 FILE_COLUMNS = ("sample", "path", "prefix", "matrix", "barcodes", "features", "tags")
-FILE_COLUMNS += (RECEPTORS_COLUMN,)
+FILE_COLUMNS += BESIDE
 
 UNASSIGNED = "unassigned"  # the label of a cell to which none is given
 BRANCH = "level1"  # column of the branch of a T cell (CD4, CD8, MAIT, ...)

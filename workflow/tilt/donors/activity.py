@@ -1,8 +1,8 @@
 """Signature activity of donors, from pseudobulk."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 
@@ -10,6 +10,9 @@ from tilt.core.contracts import ACTIVITY, SIGNATURE_OVERLAPS
 from tilt.core.terms import POLE_SETS, UNIT, UNIT_KEY
 from tilt.donors import pseudobulk
 from tilt.genes import tables as gene_tables
+
+if TYPE_CHECKING:
+    import anndata as ad
 
 # Genes that define the outcome: never part of a predictor (SCIENCE 0.4 and 1.4: stock CollecTRI
 # has AHR -> CXCL13 = +1, the opposite of Law et al. 2024, doi:10.1038/s41586-024-07627-2).
@@ -64,7 +67,7 @@ def weighted_mean(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def score(
-    bulk: ad.AnnData,
+    bulk: "ad.AnnData",
     donors: pd.DataFrame,
     signatures: pd.DataFrame,
     subsets: Iterable[str],

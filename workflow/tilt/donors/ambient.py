@@ -6,14 +6,17 @@ already summed per donor, so they cost no pass over cells.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from anndata import AnnData
 
 from tilt.core.contracts import AMBIENT
 from tilt.core.terms import UNIT_KEY
 from tilt.genes import tables as gene_tables
+
+if TYPE_CHECKING:
+    from anndata import AnnData
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ SENTINELS = (
 )
 
 
-def sentinels(bulk: AnnData, subset: str = "t") -> pd.DataFrame:
+def sentinels(bulk: "AnnData", subset: str = "t") -> pd.DataFrame:
     """Counts of each sentinel in the T cells of each donor.
 
     Parameters

@@ -11,8 +11,8 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -23,6 +23,9 @@ from tilt.core.text import count
 from tilt.donors import imbalance, pseudobulk
 from tilt.donors.activity import CIRCULAR
 from tilt.genes import tables as gene_tables
+
+if TYPE_CHECKING:
+    import anndata as ad
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +124,7 @@ def of_statistic(
 
 
 def of_donors(
-    bulk: ad.AnnData,
+    bulk: "ad.AnnData",
     donors: pd.DataFrame,
     regulon: Regulon,
     factors: Iterable[str],

@@ -15,8 +15,8 @@ were found (SCIENCE 1.4): neither the condition nor the effect decides.
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 
@@ -26,6 +26,9 @@ from tilt.core.text import count
 from tilt.donors import pseudobulk, sampling
 from tilt.donors.activity import weighted_mean, weights
 from tilt.genes import tables as gene_tables
+
+if TYPE_CHECKING:
+    import anndata as ad
 
 log = logging.getLogger(__name__)
 
@@ -235,7 +238,7 @@ class Standardized:
     mean: np.ndarray
 
 
-def standardized(rows: ad.AnnData, strata: pd.DataFrame | None) -> Standardized:
+def standardized(rows: "ad.AnnData", strata: pd.DataFrame | None) -> Standardized:
     """Standardized log2 CPM of the units of ``rows`` (pseudobulk of one subset), as in the axis.
 
     ``strata``: strata of each unit, indexed by (donor, condition), or None.
@@ -249,7 +252,7 @@ def standardized(rows: ad.AnnData, strata: pd.DataFrame | None) -> Standardized:
 
 
 def axis(
-    bulk: ad.AnnData,
+    bulk: "ad.AnnData",
     signatures: pd.DataFrame,
     sets: tuple[str, ...],
     strata: pd.DataFrame | None,
@@ -340,7 +343,7 @@ def leading(table: pd.DataFrame) -> tuple[str, str]:
 
 def estimate(
     composition: pd.DataFrame,
-    bulk: ad.AnnData | None,
+    bulk: "ad.AnnData | None",
     donors: pd.DataFrame,
     signatures: pd.DataFrame,
     settings: Settings,

@@ -1,14 +1,17 @@
 """Counts summed per donor and group of cells, in bounded memory, and their log2 CPM."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from tilt.cells import groups as cell_groups
 from tilt.core.terms import GROUPS, UNIT_KEY
+
+if TYPE_CHECKING:
+    import anndata as ad
 
 
 def sums(
@@ -80,7 +83,7 @@ def groups(
     return obs, codes
 
 
-def assemble(counts: np.ndarray, obs: pd.DataFrame, var: pd.DataFrame) -> ad.AnnData:
+def assemble(counts: np.ndarray, obs: pd.DataFrame, var: pd.DataFrame) -> "ad.AnnData":
     """Pseudobulk AnnData: X CSR sums (groups x genes); obs donor, condition, subset, n_cells."""
     obs = obs.reset_index(drop=True)
     obs.index = (obs["donor"] + "|" + obs["condition"] + "|" + obs["subset"]).astype(str)
@@ -88,10 +91,12 @@ def assemble(counts: np.ndarray, obs: pd.DataFrame, var: pd.DataFrame) -> ad.Ann
     # Row by row: all at once scipy holds two coordinates for every non-zero.
     rows = [sparse.csr_matrix(row[None, :]) for row in counts]
     sums = sparse.vstack(rows, format="csr") if rows else sparse.csr_matrix(counts)
+    import anndata as ad
+
     return ad.AnnData(sums, obs=obs, var=var[[]].assign(**var))
 
 
-def of_subset(bulk: ad.AnnData, subset: str, min_cells: int) -> ad.AnnData:
+def of_subset(bulk: "ad.AnnData", subset: str, min_cells: int) -> "ad.AnnData":
     """Rows of one subset with at least ``min_cells`` cells and a count, ordered by unit."""
     rows = bulk[(bulk.obs["subset"] == subset) & (bulk.obs["n_cells"] >= min_cells)]
     rows = rows[np.asarray(rows.X.sum(axis=1)).ravel() > 0]
@@ -99,7 +104,7 @@ def of_subset(bulk: ad.AnnData, subset: str, min_cells: int) -> ad.AnnData:
     return rows[order].copy()
 
 
-def dense(bulk: ad.AnnData) -> np.ndarray:
+def dense(bulk: "ad.AnnData") -> np.ndarray:
     """Counts of a pseudobulk as a dense float array (units x genes)."""
     return np.asarray(bulk.X.todense() if sparse.issparse(bulk.X) else bulk.X, float)
 

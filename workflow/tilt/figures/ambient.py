@@ -1,8 +1,9 @@
 """Ambient RNA: genes of other blood cells in the T cells of each donor, by condition."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
-from anndata import AnnData
 from matplotlib.figure import Figure
 
 from tilt.core.terms import UNIT_KEY
@@ -10,6 +11,9 @@ from tilt.donors import ambient
 from tilt.figures import strips, style
 from tilt.figures.names import DARK, CohortLabel
 from tilt.figures.registry import title
+
+if TYPE_CHECKING:
+    from anndata import AnnData
 
 TITLE = title("ambient")
 
@@ -77,6 +81,6 @@ def draw(table: pd.DataFrame, cohort: CohortLabel) -> tuple[Figure, pd.DataFrame
     return fig, pd.concat(plotted, ignore_index=True)
 
 
-def draw_cohort(pseudobulk: AnnData, cohort: CohortLabel) -> tuple[Figure, pd.DataFrame]:
+def draw_cohort(pseudobulk: "AnnData", cohort: CohortLabel) -> tuple[Figure, pd.DataFrame]:
     """:func:`draw` from the summed counts of a cohort, donors and subsets x genes."""
     return draw(ambient.sentinels(pseudobulk), cohort)

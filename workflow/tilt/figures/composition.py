@@ -17,7 +17,7 @@ from tilt.figures.names import (
     subset_order,
 )
 from tilt.figures.registry import title
-from tilt.stats.readable import SCALES
+from tilt.stats.readable import POINTS, SCALES
 
 NARROW_FIRST = (*DENOMINATORS, TABLE_DENOMINATOR)
 TITLES = {"subset": title("composition"), "group": title("lineages")}
@@ -58,6 +58,21 @@ def matching_tests(tests: pd.DataFrame, layout: pd.DataFrame) -> pd.DataFrame:
     return rows.merge(forest.main(tests), on=["quantity", "denominator"], how="inner")
 
 
+def in_points(found: pd.DataFrame) -> pd.DataFrame:
+    """Tests with effect and interval in percentage points, as they are where one has none.
+
+    Points are those of the typical donor; their interval leaves out 0 where that of the test does.
+    """
+    good = forest.estimable(found)
+    if (
+        not {"points", "points_low", "points_high"} <= set(found)
+        or found["points"][good].isna().any()
+    ):
+        return found
+    effects = {"effect": "points", "ci_low": "points_low", "ci_high": "points_high"}
+    return found.assign(**{name: found[of] for name, of in effects.items()}, unit=POINTS)
+
+
 def draw(
     composition: pd.DataFrame, tests: pd.DataFrame, cohort: CohortLabel, kind: str = "subset"
 ) -> tuple[Figure, pd.DataFrame]:
@@ -84,9 +99,12 @@ def draw(
     size = 6.5 if rows <= 45 else 5.5
     if forest.estimable(found).any():
         left, middle, side = fig.subplots(1, 3, width_ratios=(1.5, 1, 1), sharey=True)
-        forest.draw(middle, side, found, size=size)
-        units = ", ".join(sorted(set(found.loc[forest.estimable(found), "unit"].astype(str))))
-        middle.set_xlabel(f"effect ({units})")
+        shown = in_points(found)
+        forest.draw(middle, side, shown, size=size)
+        units = sorted(set(shown.loc[forest.estimable(shown), "unit"].astype(str)))
+        if units == [POINTS]:
+            style.scale(middle, "both")
+        middle.set_xlabel(f"effect ({', '.join(units)})")
         style.mark(middle, "b", f"{cohort.case} − {cohort.control}, 95% CI")
         middle.tick_params(labelleft=False)
         style.mark(left, "a", "each dot a donor, bar the median")

@@ -16,6 +16,8 @@ from tilt.stats.readable import RATIO
 
 QUANTITIES = (*MEASURED, "CD4_Tph_like", "CD4_Tfh_circ", "CD4_Th22_like")
 TITLE = title("across/meta")
+MANY = 12  # cohorts, above which each has one line, and subsets are left to the table
+ROW, LINE = 9.5, 2.6  # mm of a row with several lines of text, and with one
 
 
 def pick(table: pd.DataFrame) -> pd.DataFrame:
@@ -43,44 +45,61 @@ def draw(table: pd.DataFrame, labels: dict[str, str]) -> tuple[Figure, pd.DataFr
     if not forest.estimable(table).any():
         reason = "No quantity of the imbalance was estimated in any cohort."
         return style.sentence(None, TITLE, reason)
+    many, heading = table["cohort"].nunique() - 1 > MANY, TITLE
+    if many:
+        known = table.loc[forest.estimable(table), "quantity"]
+        quantities = [q for q in MEASURED if q in set(known)] or quantities[:1]
+        heading = f"{TITLE}; subsets and what was not estimated: meta.tsv"
+        table = table[table["quantity"].isin(quantities)]
     groups = [table[table["quantity"] == q] for q in quantities]
     rows = [len(g) + 0.6 for g in groups]
     columns = 1 if len(groups) == 1 else 2
     lines = -(-len(groups) // columns)
-    height = max(rows) * 9.5 * lines + 15 * lines + 12
-    fig = style.figure(None, TITLE, "double", height)
+    height = max(rows) * (LINE if many else ROW) * lines + 15 * lines + 12
+    fig = style.figure(None, heading, "double", height)
     parts = np.ravel(fig.subfigures(lines, columns, squeeze=False))
     for part, letter, quantity, group in zip(parts, "abcdefgh", quantities, groups, strict=False):
         ax, side = part.subplots(1, 2, width_ratios=(1.35, 1), sharey=True)
-        panel(ax, side, group.reset_index(drop=True), labels)
+        panel(ax, side, group.reset_index(drop=True), labels, many)
         what = f"{pretty(quantity)} of {pretty(WORKING_SET)}" if quantity[0] == "C" else ""
         style.mark(ax, letter, what or pretty(quantity))
     return fig, table
 
 
-def panel(ax: Axes, side: Axes, group: pd.DataFrame, labels: dict[str, str]) -> None:
-    """One quantity: a row a cohort, then their average and the mean; numbers in ``side``."""
+def panel(
+    ax: Axes, side: Axes, group: pd.DataFrame, labels: dict[str, str], many: bool = False
+) -> None:
+    """One quantity: a row a cohort, then their average and the mean; numbers in ``side``.
+
+    ``many``: one line of text a row.
+    """
     total = group["cohort"] == "all"
     last = group["leads"].astype(bool)
     rows = pd.concat([group[~total], group[total & ~last], group[last]], ignore_index=True)
     rows["y"] = np.arange(len(rows)) + (rows["cohort"] == "all") * 0.3
     single = rows[rows["cohort"] != "all"]
     forest.draw(ax, None, single[forest.estimable(single)])
-    names = []
+    names: list[str] = []
+    step = 3 if many else 1  # lines of text of the means
+    rows.loc[rows["cohort"] == "all", "y"] += (step - 1) * np.arange(
+        (rows["cohort"] == "all").sum()
+    )
     for row, good in zip(rows.itertuples(), forest.estimable(rows), strict=True):
         mean = row.cohort == "all"
-        names.append(mean_name(row) if mean else cohort_name(row, labels))
+        names.append(mean_name(row) if mean else cohort_name(row, labels, many))
         if mean and good:
             draw_mean(ax, row)
         text = row_text(row) if good else forest.missing_text(row.reason, 30)
+        if many and not mean:
+            text = forest.effect_text(row) if good else "not estimable"
         side.text(
-            0.0, row.y, text, va="center", fontsize=5.5, color=DARK if good else style.GRAY,
-            transform=side.get_yaxis_transform(), style="normal" if good else "italic",
-            linespacing=1.15,
+            0.0, row.y, text, va="center", fontsize=5 if many else 5.5,
+            color=DARK if good else style.GRAY, style="normal" if good else "italic",
+            transform=side.get_yaxis_transform(), linespacing=1.15,
         )  # fmt: skip
     side.set_axis_off()
-    ax.set_yticks(rows["y"], names, fontsize=6)
-    ax.set_ylim(rows["y"].max() + 0.45, -0.75)
+    ax.set_yticks(rows["y"], names, fontsize=5 if many else 6)
+    ax.set_ylim(rows["y"].max() + (1.6 if many else 0.45), -0.75)
     scale = [text for text in group["scale"].dropna().astype(str) if text]
     ax.set_xlabel(f"case − control ({scale[0]})" if scale else "case − control")
     ends = rows[["ci_low", "ci_high", "pi_low", "pi_high"]].to_numpy(dtype=float)
@@ -92,12 +111,14 @@ def panel(ax: Axes, side: Axes, group: pd.DataFrame, labels: dict[str, str]) -> 
         ax.spines["bottom"].set_visible(False)
 
 
-def cohort_name(row: Any, labels: dict[str, str]) -> str:
-    """Title of a cohort with its n, wrapped."""
-    name = style.textwrap.fill(labels.get(row.cohort, row.cohort), 24)
-    if not row.n_case > 0:
-        return name
-    return f"{name}\nn = {int(row.n_case)} + {int(row.n_control)}"
+def cohort_name(row: Any, labels: dict[str, str], many: bool = False) -> str:
+    """Title of a cohort with its n, wrapped, or of ``many`` cut to one line."""
+    whole = labels.get(row.cohort, row.cohort)
+    if many:
+        name, n = style.textwrap.shorten(whole, 26, placeholder="…"), "{} ({} + {})"
+    else:
+        name, n = style.textwrap.fill(whole, 24), "{}\nn = {} + {}"
+    return n.format(name, int(row.n_case), int(row.n_control)) if row.n_case > 0 else name
 
 
 def mean_name(row: Any) -> str:

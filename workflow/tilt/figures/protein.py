@@ -17,6 +17,7 @@ from tilt.figures.registry import title
 TITLE = title("protein")
 APART = 2.0  # Ashman's D, drawn as a line: the limit of tilt.cells.proteins
 MOST_SHOWN = 30  # proteins in a panel
+FEWEST = 10  # cells of a subset of which a percentage is drawn
 
 
 def draw(
@@ -113,6 +114,9 @@ def _separations(ax: Axes, fits: pd.DataFrame) -> None:
 def _shown(ax: Axes, evidence: pd.DataFrame, proteins: list[str]) -> pd.DataFrame:
     """Share of the cells of each subset that have each protein, beside what is expected."""
     rows = evidence[evidence["protein"].isin(proteins) & evidence["share_positive"].notna()]
+    sizes = rows.groupby("label")["n_cells"].max()
+    small = sizes.index[sizes < FEWEST]
+    rows = rows[~rows["label"].isin(small)]
     style.mark(ax, "d", "cells likelier to have the protein; + and −: expected of the subset")
     if rows.empty:
         style.say(ax, "signal and background are told apart for no protein")
@@ -130,7 +134,8 @@ def _shown(ax: Axes, evidence: pd.DataFrame, proteins: list[str]) -> pd.DataFram
             color = DARK if percent.iat[row, column] > 55 else "white"
             text = sign.replace("-", "−")
             ax.text(column, row, text, ha="center", va="center", fontsize=7, color=color)
-    sizes = rows.groupby("label")["n_cells"].max()
+    if len(small):
+        ax.set_xlabel(f"not drawn: {count(len(small), 'subset')} of fewer than {FEWEST} cells")
     names = [f"{pretty(name)} ({sizes[name]:,})" for name in subsets]
     ax.set_xticks(range(len(subsets)), names, rotation=40, ha="right", rotation_mode="anchor")
     ax.set_yticks(range(len(proteins)), proteins)

@@ -1,5 +1,7 @@
 """T-cell receptors: expansion of clones by subset and condition, sharing, and what was read."""
 
+import textwrap
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -7,11 +9,12 @@ from matplotlib.figure import Figure
 from tilt.core.terms import CLONE_EXPANDED, GROUPS, SHARED_CLONES, UNIT_KEY
 from tilt.core.text import count
 from tilt.figures import composition, forest, strips, style
-from tilt.figures.names import DARK, CohortLabel, pretty, subset_order
+from tilt.figures.names import DARK, GRAY, CohortLabel, pretty, subset_order
 from tilt.figures.registry import title
 from tilt.stats.readable import SCALES
 
 TITLE = title("receptors")
+TOLD = 1.6  # width of the panel in words, in those of the others
 FEWEST = 3  # donors of each arm in a subset that is drawn
 READ = {  # column of receptor_samples.tsv: what its share of the T cells is called
     "n_t_alpha": "α",
@@ -47,8 +50,10 @@ def draw(
     order = [*(g for g in GROUPS[::-1] if g in have), *subset_order(have - set(GROUPS))]
     at = pd.Series(range(len(order)), order)
     above = 4.6 * len(order) + 20
-    fig = style.figure(cohort, TITLE, "double", above + 72)
-    top, bottom = style.stacked(fig, above, 58)
+    pairs, told = _pairs(clones)
+    below = 58 if pairs else 44
+    fig = style.figure(cohort, TITLE, "double", above + below + 14)
+    top, bottom = style.stacked(fig, above, below)
     found = forest.main(tests[tests["quantity"] == CLONE_EXPANDED])
     found = found[found["denominator"].isin(order)]
     found = found.assign(y=found["denominator"].map(at))
@@ -68,48 +73,65 @@ def draw(
     middle.set_xlabel("effect (percentage points)")
     middle.tick_params(labelleft=False)
     style.mark(middle, "b", f"{cohort.case} − {cohort.control}, 95% CI")
-    shared = _shared(bottom, clones, tests, cohort, samples)
+    shared = _shared(bottom, pairs, told, tests, cohort, samples)
     fig.legend(handles=style.arm_handles(cohort, donors), loc="outside lower left", ncols=2)
     parts = [rows.assign(panel="a"), found[EFFECTS].assign(panel="b"), shared]
     table = pd.concat([part for part in parts if len(part)], ignore_index=True)
     return fig, table[["panel", *[c for c in table if c != "panel"]]]
 
 
+def _pairs(clones: pd.DataFrame) -> tuple[dict[tuple[str, str], pd.DataFrame], list[str]]:
+    """Rows of shared clones by subset and measure, and a sentence for every pair without any."""
+    rows = clones[clones["measure"].str.startswith(SHARED_CLONES)]
+    found, told = {}, []
+    for (subset, measure), mine in rows.groupby(["subset", "measure"], sort=False):
+        names = subset, measure.removeprefix(SHARED_CLONES)
+        one, other = map(pretty, names)
+        if not mine["estimable"].any():
+            why = mine["reason"].mode().iloc[0]
+            for label in names:
+                why = why.replace(label, pretty(label))
+            told.append(f"{one} in {other}. Not estimable: {why}.")
+        elif not mine["value"].max() > 0:
+            n = count(int(mine["estimable"].sum()), "donor")
+            told.append(f"{one} and {other} share no clone in {n}.")
+        else:
+            found[subset, measure] = mine
+    return found, told
+
+
 def _shared(
     fig: Figure,
-    clones: pd.DataFrame,
+    pairs: dict[tuple[str, str], pd.DataFrame],
+    told: list[str],
     tests: pd.DataFrame,
     cohort: CohortLabel,
     samples: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Panels of shared clones, one a pair of subsets, and of the chains of samples; their table."""
-    rows = clones[clones["measure"].str.startswith(SHARED_CLONES)]
-    pairs = list(rows[["subset", "measure"]].drop_duplicates().itertuples(index=False, name=None))
-    axes = fig.subplots(1, len(pairs) + 1, squeeze=False)[0]
-    for letter, ax, (subset, measure) in zip("cdefg", axes, pairs, strict=False):
-        mine = rows[(rows["subset"] == subset) & (rows["measure"] == measure)]
-        other = measure.removeprefix(SHARED_CLONES)
-        style.mark(ax, letter, f"in {pretty(other)}")
-        if not mine["estimable"].any():
-            why = mine["reason"].mode().iloc[0]
-            for label in (subset, other):
-                why = why.replace(label, pretty(label))
-            strips.not_estimable(ax, why, 22)
-            continue
-        if not mine["value"].max() > 0:
-            n = count(int(mine["estimable"].sum()), "donor")
-            style.say(ax, f"{pretty(subset)} and {pretty(other)} share no clone in {n}", 24)
-            continue
+    """A panel a pair of subsets, one in words for pairs without clones, chains; their table."""
+    widths = [*[1.0] * len(pairs), *([TOLD] if told else []), 1.0]
+    axes = iter(fig.subplots(1, len(widths), squeeze=False, width_ratios=widths)[0])
+    letters = iter("cdefgh")
+    for (subset, measure), mine in pairs.items():
+        ax, other = next(axes), measure.removeprefix(SHARED_CLONES)
+        style.mark(ax, next(letters), f"in {pretty(other)}")
         strips.two_arms(ax, mine, cohort)
         depth = mine["depth"].iloc[0]
         words = f"{pretty(subset)} cells whose clone\nis among {depth} {pretty(other)} (%)"
         ax.set_ylabel(words)
         _above(ax, strips.test_text(_tests(tests, measure, subset)))
-    last = axes[-1]
-    style.mark(last, "cdefg"[len(pairs)], f"chains, {count(len(samples), 'sample')}")
+    if told:
+        ax = next(axes)
+        style.mark(ax, next(letters), "clones shared by two subsets")
+        ax.set_axis_off()
+        words = "\n\n".join(textwrap.fill(sentence, 52 if pairs else 84) for sentence in told)
+        ax.text(0, 0.95, words, va="top", color=GRAY, fontsize=6.5, transform=ax.transAxes)
+    last = next(axes)
+    style.mark(last, next(letters), f"chains, {count(len(samples), 'sample')}")
     _chains(last, samples)
     read = samples[["sample", "donor", "condition", "n_t", *READ]]
-    return pd.concat([rows.assign(panel="shared"), read.assign(panel="chains")], ignore_index=True)
+    rows = [part.assign(panel="shared") for part in pairs.values()]
+    return pd.concat([*rows, read.assign(panel="chains")], ignore_index=True)
 
 
 def _tests(tests: pd.DataFrame, quantity: str, denominator: str) -> pd.DataFrame:

@@ -67,9 +67,10 @@ ENTRIES = (
         category="2 Donors",
         alt="Dots per donor of the share of each subset by condition, with a forest of effects",
         words="(a) Share of each subset among the denominator named in bold, each dot a donor, "
-        "bar the median. (b) Difference on the arcsine-root scale by OLS with HC2, 95% CI; q "
-        "within the declared secondary family by Benjamini-Hochberg, other p values not "
-        "adjusted. n stands in the figure.",
+        "bar the median. (b) Difference in percentage points of the typical donor, root axis; "
+        "tested on the arcsine-root scale by OLS with HC2, 95% CI; q within the declared "
+        "secondary family by Benjamini-Hochberg, other p values not adjusted. n stands in the "
+        "figure.",
         caption="report.captions.composition",
         draw="figures.composition.draw",
         needs={"composition": "composition.tsv", "tests": "tests.tsv"},
@@ -83,8 +84,8 @@ ENTRIES = (
         category="2 Donors",
         alt="Dots per donor of the share of each lineage by condition, with a forest of effects",
         words="(a) Share of each lineage and group of T cells among the denominator named in "
-        "bold, each dot a donor. (b) Difference on the arcsine-root scale by OLS with HC2, 95% "
-        "CI. n stands in the figure.",
+        "bold, each dot a donor. (b) Difference in percentage points, tested on the "
+        "arcsine-root scale by OLS with HC2, 95% CI. n stands in the figure.",
         caption="report.captions.lineages",
         draw="figures.composition.draw",
         needs={"composition": "composition.tsv", "tests": "tests.tsv"},

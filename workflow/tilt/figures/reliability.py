@@ -1,5 +1,7 @@
 """Are probabilities of labels true? Said against right, in bins and by label."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -15,6 +17,7 @@ from tilt.labels.reliability import error
 TITLE = title("reliability")
 COLUMNS = 3  # panels beside each other where there are none of labels
 ROW, BINNED = 3.8, 46.0  # mm of a label, and of a panel of bins
+FEWEST = 10  # cells of a label of which a share is drawn
 
 
 def draw(table: pd.DataFrame, cohort: CohortLabel | None) -> tuple[Figure, pd.DataFrame]:
@@ -25,13 +28,14 @@ def draw(table: pd.DataFrame, cohort: CohortLabel | None) -> tuple[Figure, pd.Da
     bins = table[table["label"] == ""]
     if bins.empty:
         return style.sentence(cohort, TITLE, "No cell has a label from elsewhere.")
-    named = table[table["label"] != ""]
+    named = table[(table["label"] != "") & (table["n"] >= FEWEST)]
     most = int(named.groupby(["whose", "level"]).size().max()) if len(named) else 0
     columns = len(LEVELS) if most else COLUMNS
-    rows: list[tuple[float, list]] = []  # height, and what is drawn there
-    for draw_panel, part, height in shelves(bins, named, most):
-        panels = [(draw_panel, *panel) for panel in part.groupby(["whose", "level"], sort=False)]
-        rows += [(height, panels[k : k + columns]) for k in range(0, len(panels), columns)]
+    rows = [
+        (height, panels[k : k + columns])
+        for height, panels in shelves(bins, named, most)
+        for k in range(0, len(panels), columns)
+    ]
     heights = [height for height, _ in rows]
     fig = style.figure(cohort, TITLE, "double", sum(heights) + 16)
     axes = fig.subplots(len(rows), columns, squeeze=False, height_ratios=heights)
@@ -45,18 +49,27 @@ def draw(table: pd.DataFrame, cohort: CohortLabel | None) -> tuple[Figure, pd.Da
     return fig, table
 
 
-def shelves(bins: pd.DataFrame, named: pd.DataFrame, most: int) -> list[tuple]:
-    """Rows of the figure: function, rows of the table, height (mm)."""
+def shelves(bins: pd.DataFrame, named: pd.DataFrame, most: int) -> list[tuple[float, list]]:
+    """Rows of the figure: height (mm), and the panels as function, (whose, level), rows.
+
+    Bins stand above the labels of the same level; beside them, where there is but one level.
+    """
     if not most:
-        return [(binned, bins, BINNED)]
-    return [
-        shelf
-        for whose in bins["whose"].unique()
-        for shelf in (
-            (binned, bins[bins["whose"] == whose], BINNED),
-            (by_label, named[named["whose"] == whose], ROW * most + 16),
-        )
-    ]
+        return [(BINNED, _panels(binned, bins))]
+    found: list[tuple[float, list]] = []
+    for whose, part in bins.groupby("whose", sort=False):
+        upper = _panels(binned, part)
+        lower = _panels(by_label, named[named["whose"] == whose])
+        labels = ROW * most + 16
+        if len(upper) == 1:
+            found.append((max(BINNED, labels), upper + lower))
+        else:
+            found += [(BINNED, upper), (labels, lower)]
+    return found
+
+
+def _panels(draw_panel: Callable, rows: pd.DataFrame) -> list[tuple]:
+    return [(draw_panel, *one) for one in rows.groupby(["whose", "level"], sort=False)]
 
 
 def binned(ax: Axes, letter: str, text: str, part: pd.DataFrame, most: int) -> None:

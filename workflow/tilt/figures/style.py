@@ -214,7 +214,10 @@ def plain_ticks(axis: Axis) -> None:
 
 
 def scale(ax: Axes, kind: str) -> None:
-    """Scale of the x axis: linear, log, or sqrt (which keeps zero and spreads small shares)."""
+    """Scale of the x axis: linear, log, or sqrt (which keeps zero and spreads small shares).
+
+    ``both``: the root on either side of zero, for differences of shares.
+    """
     if kind == "log":
         ax.set_xscale("log")
         ax.xaxis.set_major_locator(fixed_ticks(log_ticks(*ax.get_xlim())))
@@ -226,6 +229,14 @@ def scale(ax: Axes, kind: str) -> None:
         ax.xaxis.set_major_locator(fixed_ticks(sqrt_ticks(high)))
         ax.set_xlim(0, high)
         plain_ticks(ax.xaxis)
+    elif kind == "both":
+        low, high = ax.get_xlim()
+        ax.set_xscale("function", functions=(_root_of_size, _square_of_size))
+        ticks = sqrt_ticks(max(-low, high), gap=0.3)
+        both = [*(-tick for tick in reversed(ticks) if tick), *ticks]
+        ax.xaxis.set_major_locator(fixed_ticks([tick for tick in both if low <= tick <= high]))
+        ax.set_xlim(low, high)
+        ax.xaxis.set_major_formatter(lambda x, _: f"{x:+g}".replace("-", "−") if x else "0")
     else:
         ax.xaxis.set_major_locator(few_ticks(4))
 
@@ -253,6 +264,14 @@ def sqrt_ticks(high: float, gap: float = 0.17) -> list[float]:
 
 def _root(x: float | np.ndarray) -> float | np.ndarray:
     return np.sqrt(np.clip(x, 0, None))
+
+
+def _root_of_size(x: float | np.ndarray) -> float | np.ndarray:
+    return np.sign(x) * np.sqrt(np.abs(x))
+
+
+def _square_of_size(x: float | np.ndarray) -> float | np.ndarray:
+    return np.sign(x) * np.square(x)
 
 
 def row_limits(ax: Axes, n: int, least: int = 5) -> None:
@@ -283,7 +302,8 @@ def save(fig: Figure, table: pd.DataFrame, stem: str | os.PathLike) -> None:
     The same figure and table give the same bytes: no dates, fixed ids.
     """
     for _ in range(2):  # ticks change with the size of a panel, so a second pass is needed
-        fig.draw_without_rendering()
+        if engine := fig.get_layout_engine():
+            engine.execute(fig)
     _settle(fig)
     nothing = {"pdf": {"CreationDate": None, "Producer": None, "Creator": None}}
     nothing |= {"svg": {"Date": None}, "png": {"Software": None}}

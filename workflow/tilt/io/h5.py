@@ -268,7 +268,7 @@ class _Writer:
             columns = {"gene_symbol": symbols} | ({"feature_types": kinds} if kinds else {})
             write_elem(file, "var", pd.DataFrame(columns, index=genes))
             if apart is not None:
-                write_elem(file, f"obsm/{tags.SLOT}", apart.iloc[self.rows])
+                write_elem(file, "obsm", {tags.SLOT: apart.iloc[self.rows]})
         self.part.replace(self.path)
 
 

@@ -144,7 +144,7 @@ def root(file: "h5py.File", counts: str) -> "tuple[h5py.Group, str]":
 def names(file: "h5py.File", counts: str) -> tuple[list[str], list[str], list[str]]:
     """Barcodes, gene ids and gene symbols that go with the counts."""
     obs, var = file["obs"], file["raw/var" if counts == "raw/X" else "var"]
-    index = texts(var[_index_name(var)])
+    index = _index(var)
     columns = {name: _values(var[name]) for name in var if name in SYMBOL_COLUMNS + ID_COLUMNS}
     if _mostly_ids(index):
         ids = index
@@ -154,7 +154,7 @@ def names(file: "h5py.File", counts: str) -> tuple[list[str], list[str], list[st
         ids = next((columns[n] for n in ID_COLUMNS if _mostly_ids(columns.get(n, []))), index)
     ids = [i or s for i, s in zip(ids, symbols, strict=True)]
     symbols = [s or i for i, s in zip(ids, symbols, strict=True)]
-    return texts(obs[_index_name(obs)]), ids, symbols
+    return _index(obs), ids, symbols
 
 
 def kinds(file: "h5py.File", counts: str) -> list[str] | None:
@@ -164,9 +164,13 @@ def kinds(file: "h5py.File", counts: str) -> list[str] | None:
     return _values(var[column]) if column else None
 
 
-def _index_name(frame: "h5py.Group") -> str:
+def _index(frame: "h5py.Group") -> list[str]:
+    """Names of the rows of obs or var; since anndata 0.13 they may be a group with a mask."""
+    import h5py
+
     name = frame.attrs.get("_index", "_index")
-    return name if name in frame else "index"
+    element = frame[name if name in frame else "index"]
+    return _values(element) if isinstance(element, h5py.Group) else texts(element)
 
 
 def _mostly_ids(names: list[str]) -> bool:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from tilt.core.terms import RECEPTORS_COLUMN
+from tilt.core.terms import DROPLETS_COLUMN, RECEPTORS_COLUMN
 
 FORMATS = ("10x_dir", "triplets", "10x_h5", "h5ad", "h5ad_per_sample", "table")
 WHOLE_COHORT = {"h5ad": "h5ad", "composition_table": "composition"}
@@ -77,14 +77,23 @@ def _tag_files(cohort: Mapping, row: Mapping) -> dict[str, str]:
 
 def receptor_file(cohort: Mapping, row: Mapping) -> str:
     """The table of receptors of a row of the sheet (column ``vdj``), "" if it has none."""
-    named = row.get(RECEPTORS_COLUMN)
+    return _beside(cohort, row, RECEPTORS_COLUMN)
+
+
+def droplet_file(cohort: Mapping, row: Mapping) -> str:
+    """The unfiltered matrix of a row of the sheet (column ``raw``), "" if it has none."""
+    return _beside(cohort, row, DROPLETS_COLUMN)
+
+
+def _beside(cohort: Mapping, row: Mapping, column: str) -> str:
+    named = row.get(column)
     return str(Path(cohort.get("folder") or ".") / named) if named not in (None, "", "NA") else ""
 
 
 def all_files(cohort: Mapping, row: Mapping) -> list[str]:
-    """Raw files of a row of the sheet, with that of its receptors; raises LayoutError."""
-    receptors = receptor_file(cohort, row)
-    return [*sample_files(cohort, row).values(), *([receptors] if receptors else [])]
+    """Raw files of a row of the sheet, with those beside its counts; raises LayoutError."""
+    beside = [receptor_file(cohort, row), droplet_file(cohort, row)]
+    return [*sample_files(cohort, row).values(), *filter(None, beside)]
 
 
 def raw_files(cohort: dict) -> list[str]:

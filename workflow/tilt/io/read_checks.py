@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from tilt.io import read_other
+from tilt.io import places, read_other
 from tilt.io.errors import ENSEMBL, BadSample
 
 MOUSE_ID = re.compile(r"^(mm10_+|mm9_+|GRCm3[89]_+)|^ENSMUSG")
@@ -55,14 +55,9 @@ def names(
 
 def file(path: Path, sample: str) -> None:
     """Raise BadSample for a file that is not there, not readable, or not what its name says."""
-    read_other.check_kind(path, sample)
-    if not path.is_file():
-        raise BadSample(
-            sample,
-            path,
-            "the file does not exist",
-            "correct the sample sheet or the folder of the cohort file",
-        )
+    wrong, fix = places.instead(path)
+    if wrong:
+        raise BadSample(sample, path, wrong, fix)
     if path.stat().st_size == 0:
         raise BadSample(sample, path, "the file is empty", "fetch it again")
     try:

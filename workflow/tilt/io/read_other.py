@@ -13,6 +13,7 @@ import scipy.sparse as sp
 
 from tilt.io import tags as antibody_tags
 from tilt.io.errors import BadSample, tags
+from tilt.io.places import FROM_R
 
 if TYPE_CHECKING:
     import h5py
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
 # Matrices with a row a cell, where 10x has a row a gene.
 ROW_A_CELL = ("quants_mat.mtx", "cells_x_genes.mtx", "DGE.mtx", "count_matrix.mtx")
 SPLICING = re.compile(r"^(ENS\w+\d(?:\.\d+)?|\S+?)-([UA])$")  # alevin-fry's USA mode
-R_FILES = (".rds", ".rda", ".rdata", ".qs", ".robj")
-FROM_R = (
-    "export the counts from R: Matrix::writeMM(counts, 'matrix.mtx'), and with writeLines "
-    "colnames(counts) as barcodes.tsv and rownames(counts) as features.tsv; then format: 10x_dir"
-)
 # Groups that show what an HDF5 file is -> what it is, how to get an h5ad of it.
 NOT_H5AD = {
     "mod": (
@@ -107,24 +103,6 @@ def genes_only(
         ids = [name for name, out in zip(ids, tag, strict=True) if not out]
         symbols = [name for name, out in zip(symbols, tag, strict=True) if not out]
     return matrix, ids, symbols, notes
-
-
-def check_kind(path: Path, sample: str) -> None:
-    """Raise BadSample for a folder, a zarr store or an object of R, with what to export."""
-    if path.is_dir():
-        store = any((path / name).exists() for name in (".zgroup", "zarr.json", ".zattrs"))
-        if store or path.suffix == ".zarr":
-            fix = f"write it as h5ad once: anndata.read_zarr('{path}').write_h5ad('counts.h5ad')"
-            raise BadSample(sample, path, "the path is a zarr store", fix)
-        inside = sorted(p.name for p in path.iterdir())[:8]
-        raise BadSample(
-            sample,
-            path,
-            f"the path is a folder ({', '.join(inside) or 'empty'})",
-            "name a file; a folder with matrix, barcodes and features is read by format: 10x_dir",
-        )
-    if path.is_file() and path.name.lower().removesuffix(".gz").endswith(R_FILES):
-        raise BadSample(sample, path, "the file is an object of R", FROM_R)
 
 
 def check_h5ad(file: "h5py.File", path: Path, sample: str) -> None:

@@ -29,6 +29,7 @@ H5_CHUNK = 200_000  # the same in an h5ad; its own default of a thousand makes l
 # gzip is in every HDF5 library, R's too (lzf and zstd are not); bytes of one place side by side
 # (shuffle) make it smaller.
 PACKED_H5 = {"compression": "gzip", "compression_opts": 2, "shuffle": True}
+PACKED_TEXT = PACKED_H5 | {"shuffle": False}
 T = TypeVar("T")
 NO_MORE: Any = object()
 ROOT_ATTRIBUTES = {"encoding-type": "anndata", "encoding-version": "0.1.0"}
@@ -198,10 +199,16 @@ def write_h5ad(
             counts.append(block)
             shown.append(normalize(block, np.arange(start, start + block.shape[0])))
         for name, value in slots.items():
-            options = dict(PACKED_H5)
-            if name in ("obs", "var", "uns"):  # anndata cannot shuffle single values
-                del options["shuffle"]
+            # anndata cannot shuffle single values
+            options = PACKED_TEXT if name in ("obs", "var", "uns") else PACKED_H5
+            value = _plain(value) if name in ("obs", "var") else value
             ad.io.write_elem(root, name, value, dataset_kwargs=options)
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table whose text is written as arrays, which R reads, and not as groups with a mask."""
+    text = [name for name in frame if isinstance(frame[name].dtype, pd.StringDtype)]
+    return frame.astype(dict.fromkeys(text, object)).set_axis(frame.index.astype(object))
 
 
 def write_sample(path: str | Path, sample: ad.AnnData) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import h5py
 
 SLOT = "protein"  # of obsm, in every file that tilt writes
+COUNTS = "layers/counts"  # of a modality whose X is normalized
 TYPES = re.compile(r"^(?:antibody|protein|prot$|adt)", re.IGNORECASE)
 NAMELESS = re.compile(
     r"^(?:\d*|nan|none|[ACGTN]{8,}|(?:feature|tag|protein|adt|v)[-_ ]?\d+)$", re.I
@@ -53,6 +54,8 @@ def _distinct(pairs: list[tuple[str, str]]) -> list[str]:
 def in_h5(root: "h5py.Group", place: str, sample: str, path: Path) -> pd.DataFrame:
     """Tags of an h5ad (``obsm/<name>``) or an h5mu (``mod/<name>``), all cells, values as found.
 
+    Of a modality whose X holds no counts (as in tilt's own ``tcells.h5mu``) the layer of them.
+
     Raises BadSample where there is no such place, or its tags have no names.
     """
     from anndata.io import read_elem
@@ -64,10 +67,11 @@ def in_h5(root: "h5py.Group", place: str, sample: str, path: Path) -> pd.DataFra
         raise BadSample(sample, path, f"has no {place}", fix)
     group = root[place]
     if kind == "mod":
-        var, values = read_elem(group["var"]), read_elem(group["X"])
-        return table(
-            values, list(map(str, read_elem(group["obs"]).index)), list(map(str, var.index))
-        )
+        values = read_elem(group["X"])
+        if not_counts(values.data if sp.issparse(values) else np.asarray(values).ravel()):
+            values = read_elem(group[COUNTS]) if COUNTS in group else values
+        cells, names = (list(map(str, read_elem(group[x]).index)) for x in ("obs", "var"))
+        return table(values, cells, names)
     values = read_elem(group)
     cells = list(map(str, read_elem(root["obs"]).index))
     if isinstance(values, pd.DataFrame):

@@ -77,10 +77,11 @@ def composition(results: CohortResults) -> str:
     return (
         f"{donors_text(results)}. (a) Share of each subset among the denominator named in bold, "
         "each "
-        "dot a donor, bar the median, square-root axis. (b) Difference on the arcsine-root scale, "
-        "beside it as fold (×) and percentage points (pp) of the typical donor, "
-        f"OLS with HC2, 95% CI, {adjustment(results)}; q is Benjamini-Hochberg over the secondary "
-        f"family ({count(family, 'test')}), the other p values are exploratory and not adjusted."
+        "dot a donor, bar the median, square-root axis. (b) Difference in percentage points "
+        "(pp) of the typical donor, square-root axis, beside it as fold (×); tested on the "
+        f"arcsine-root scale, OLS with HC2, 95% CI, {adjustment(results)}; q is "
+        f"Benjamini-Hochberg over the secondary family ({count(family, 'test')}), "
+        "the other p values are exploratory and not adjusted."
     )
 
 
@@ -196,8 +197,9 @@ def reliability(results: CohortResults) -> str:
         )
     return (
         f"Probability said of a label against the share that is right ({'; '.join(found)}). A dot "
-        "is a bin of probability, its area the cells in it; then each label with n. No interval: "
-        "cells of a donor are not independent. A label that the others never give counts as wrong. "
+        "is a bin of probability, its area the cells in it; then each label of ten cells or more, "
+        "with n. No interval: cells of a donor are not independent. A label that the others never "
+        "give counts as wrong. "
         "Labels held against tags are made without them; labels of authors can be wrong, too."
     )
 

@@ -20,7 +20,9 @@ STAGES: dict[str, dict[str, float]] = {
     "labels": {"annotate_cells": 10, "celltypist_cells": 15, "assemble_tcells": 3},
     "donors": {
         "list_donors": 1,
+        "read_droplets": 2,
         "normalize_proteins": 2,
+        "write_modalities": 2,
         "count_composition": 1.5,
         "count_proteins": 1,
         "read_receptors": 2,

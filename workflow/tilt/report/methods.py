@@ -180,6 +180,7 @@ def cells_text(config: dict) -> str:
     """How the T cells of a cohort were embedded, clustered and named."""
     embed = config["embed"]
     harmony = "corrected for batch by Harmony, " if embed["harmony"] else ""
+    card = ", with rapids-singlecell on a graphics card" if embed["device"] == "gpu" else ""
     return (
         "T cells of a cohort were gathered; counts were scaled to "
         f"{config['normalize']['target_sum']:,} per cell and log1p-transformed; "
@@ -189,9 +190,9 @@ def cells_text(config: dict) -> str:
         "heat-shock, "
         f"sex-linked and cell-cycle genes; {embed['n_pcs']} principal components were {harmony}"
         f"joined in a graph of {embed['n_neighbors']} neighbors and clustered by Leiden at "
-        f"resolution {several(embed['resolutions'])}. Lineages, subsets and states were named from "
-        "tables of positive and negative markers, without sight of the condition; interferon-high "
-        "and proliferating are states laid over subsets."
+        f"resolution {several(embed['resolutions'])}{card}. Lineages, subsets and states were "
+        "named from tables of positive and negative markers, without sight of the condition; "
+        "interferon-high and proliferating are states laid over subsets."
     )
 
 
@@ -201,10 +202,16 @@ def beside_text(cohorts: list[CohortResults]) -> list[str]:
     sequenced = [c for c in cohorts if len(c.table("receptor_samples"))]
     told = []
     if tagged:
+        level = "log counts over the geometric mean of the cell's tags"
+        if over := [c for c in tagged if jobs.with_droplets(c.settings)]:
+            dsb = "log counts less their mean in the empty droplets of the sample, over their SD "
+            dsb += "there (Mulè 2022, doi:10.1038/s41467-022-29356-8)"
+            names = several(c.cohort.name for c in over)
+            level = dsb if len(over) == len(tagged) else f"{level}, of {names} {dsb}"
         told.append(
-            f"Antibody tags{of_those(cohorts, tagged)}: log counts over the geometric mean of the "
-            "cell's tags; signal and background told apart by a mixture of two normal "
-            "distributions for each protein in each batch, as evidence of its own in the labels; "
+            f"Antibody tags{of_those(cohorts, tagged)}: {level}; signal and background told apart "
+            "by a mixture of two normal distributions for each protein in each batch, as evidence "
+            "of its own in the labels; "
             "E4, the log-ratio of PD-1hi ICOS+ to CD96hi memory CD4 cells, by quantiles of all "
             "donors without sight of the condition."
         )

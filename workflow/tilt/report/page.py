@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 MOST_SVG = 160_000  # bytes; a larger SVG is embedded as a palette PNG instead
 PNG_WIDTH = 1_400
+MOST_PICTURES = 9_000_000  # characters of all figures of a page; beyond, all are lighter pictures
+LIGHT_WIDTH = 900
 MOST_TABLE = 60_000  # bytes of the table of a figure that is kept in the page
 TEMPLATE = "report.html.j2"
 PARTS = (TEMPLATE, "page.css", "page.js")
@@ -52,20 +54,40 @@ def load_cohort(folder: Path, results: CohortResults) -> CohortResults:
 
 
 def data_uri(stem: Path) -> str:
-    """Figure as a data URI: the SVG where it is small, else a PNG of fewer pixels and colors.
+    """Figure as a data URI: the SVG where it is small, else a PNG of fewer pixels and colors."""
+    svg = stem.with_suffix(".svg")
+    if svg.stat().st_size <= MOST_SVG:
+        return "data:image/svg+xml;base64," + base64.b64encode(svg.read_bytes()).decode()
+    return picture(stem, PNG_WIDTH)
+
+
+def lighten(figures: list[dict], folder: Path) -> int:
+    """Make pictures of all figures of a page that would be too large; gives how many (in place).
+
+    ``figures`` of :func:`figure_block`, whose files lie in ``folder``. Forty cohorts of published
+    tables are 18 MB as SVG and 7 MB as pictures.
+    """
+    shown = [one for one in figures if one["image"]]
+    if sum(len(one["image"]) for one in shown) <= MOST_PICTURES:
+        return 0
+    for one in shown:
+        stem = folder / Path(dict(one["links"])["png"]).with_suffix("")
+        one["image"] = picture(stem, LIGHT_WIDTH)
+    return len(shown)
+
+
+def picture(stem: Path, width: int) -> str:
+    """A PNG of at most so many pixels across, with a palette, as a data URI.
 
     The palette covers the range of colors, so that a rare subset keeps its own, and is then moved
     to the middle of what it stands for, so that pale grays stay gray.
     """
-    svg = stem.with_suffix(".svg")
-    if svg.stat().st_size <= MOST_SVG:
-        return "data:image/svg+xml;base64," + base64.b64encode(svg.read_bytes()).decode()
     from PIL import Image
 
     image = Image.open(stem.with_suffix(".png")).convert("RGB")
-    if image.width > PNG_WIDTH:
-        height = round(image.height * PNG_WIDTH / image.width)
-        image = image.resize((PNG_WIDTH, height), Image.Resampling.LANCZOS)
+    if image.width > width:
+        height = round(image.height * width / image.width)
+        image = image.resize((width, height), Image.Resampling.LANCZOS)
     flat = image.quantize(255, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     place, color = np.asarray(flat).ravel(), np.asarray(image).reshape(-1, 3)
     sums = [np.bincount(place, color[:, n], 256) for n in range(3)]
@@ -258,6 +280,7 @@ def build(
         if one.across and (stem := folder / "figures" / one.name).with_suffix(".png").exists()
     ]
     sections = [cohort_section(r, cells.get(r.cohort.name)) for r in results]
+    every = [*across_figures, *(one for section in sections for one in section["figures"])]
     settings = {r.cohort.name: r.settings for r in results}
     cost = made.costs(Path(benchmarks))
     page = {
@@ -266,6 +289,7 @@ def build(
         "across": report_text.across(meta, results) if len(results) > 1 else [],
         "across_figures": [figure for figure in across_figures if not figure["reason"]],
         "across_not_shown": [figure for figure in across_figures if figure["reason"]],
+        "lighter": lighten(every, folder),
         "glossary": glossary.TERMS,
         "cohorts": sections,
         "meta_table": html_table(meta_shown(meta), "Effects combined over cohorts"),

@@ -1,12 +1,16 @@
 """What is done with the donors of one cohort: the arms compared, in the main and in other ways."""
 
-import anndata as ad
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
 from tilt.cells import groups
 from tilt.core.terms import POLE_FLAGS, PROTEIN_AXIS, UNIT_KEY, WORKING_SET
 from tilt.donors import composition, imbalance, units
 from tilt.stats import contrast, corrected, plan, specifications
+
+if TYPE_CHECKING:
+    import anndata as ad
 
 
 def compare(
@@ -42,7 +46,7 @@ def study(
     settings: imbalance.Settings,
     counted: pd.DataFrame,
     signatures: pd.DataFrame,
-    bulk: ad.AnnData | None = None,
+    bulk: "ad.AnnData | None" = None,
     detectability: pd.DataFrame | None = None,
     cells: pd.DataFrame | None = None,
     scores: pd.DataFrame | None = None,

@@ -6,7 +6,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import anndata as ad
 import pandas as pd
 
 from tilt.core import tables
@@ -14,7 +13,6 @@ from tilt.figures import jobs, style
 from tilt.figures.entry import Figure, load
 from tilt.figures.names import CohortLabel
 from tilt.figures.registry import FIGURES
-from tilt.io import store
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +54,13 @@ def read(path: str, columns: tuple[str, ...] = ()) -> Any:
     empty where it does not; all without any.
     """
     if path.endswith(".zarr"):
+        from tilt.io import store
+
         obs = store.open_store(path).obs
         return obs.reindex(columns=list(columns)) if columns else obs
     if path.endswith(".h5ad"):
+        import anndata as ad
+
         return ad.read_h5ad(path)
     return tables.read(path, columns=list(columns) or None)
 

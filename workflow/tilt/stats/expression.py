@@ -4,8 +4,8 @@ import contextlib
 import io
 import logging
 import warnings
+from typing import TYPE_CHECKING
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 
@@ -13,6 +13,9 @@ from tilt.core.contracts import EXPRESSION
 from tilt.core.terms import UNIT_KEY
 from tilt.donors import pseudobulk
 from tilt.stats import design
+
+if TYPE_CHECKING:
+    import anndata as ad
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +27,7 @@ def _blank(reason: str, covariates: str = "none") -> pd.DataFrame:
 
 
 def test(
-    bulk: ad.AnnData,
+    bulk: "ad.AnnData",
     subset: str,
     donors: pd.DataFrame,
     contrast: design.Contrast,

@@ -18,8 +18,8 @@ for expression, with the same weights? ``p_random`` is the share of them with a 
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 
@@ -31,12 +31,15 @@ from tilt.genes import tables as gene_tables
 from tilt.stats import contrast, inference, matched, null_effects, precision
 from tilt.stats.mediators import LEAST_DF, within
 
+if TYPE_CHECKING:
+    import anndata as ad
+
 LEAST_GENES = 3  # measured ones of a response, as for a pole of E3
 UNIT = "SD per SD"  # genes' mean, in SD of donors, per SD of the imbalance within the arms
 
 
 def compare(
-    bulk: ad.AnnData,
+    bulk: "ad.AnnData",
     donors: pd.DataFrame,
     plan: contrast.Plan,
     imbalances: pd.DataFrame,

@@ -8,8 +8,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 
@@ -38,6 +38,9 @@ from tilt.stats import (
     readable,
 )
 from tilt.stats.protein_specifications import Proteins
+
+if TYPE_CHECKING:
+    import anndata as ad
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +72,7 @@ class CohortInputs:
     settings: imbalance.Settings
     composition: pd.DataFrame
     signatures: pd.DataFrame
-    bulk: ad.AnnData | None = None
+    bulk: "ad.AnnData | None" = None
     cells: pd.DataFrame | None = None
     detectability: pd.DataFrame | None = None
     strata: pd.DataFrame | None = None
