@@ -33,7 +33,7 @@ def quiet(tmp_path_factory):
 def test_ten_random_kills(tmp_path, quiet, seed):
     rough = Workflow(tmp_path)
     small_cohorts(rough)
-    kills = killing.disturbed(rough, [], n_kills=10, seed=seed, longest=1.5 * quiet.seconds / 10)
+    kills = killing.disturbed(rough, [], n_kills=10, seed=seed, longest=quiet.seconds / 10)
     assert len(kills) == 10, kills
     found, wanted = (killing.contents(w.folder / "results") for w in (rough, quiet))
     assert set(found) == set(wanted)
