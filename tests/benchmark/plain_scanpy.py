@@ -7,39 +7,22 @@ workflow that scanpy has: quality control, doublets of each sample, normalizatio
 PCA, Harmony, neighbors, Leiden at one resolution (the workflow: at three), UMAP, markers.
 """
 
-import resource
 import sys
-import time
 import warnings
+from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent / "rivals"))
+from record import Record
+
+step = Record(sys.argv[2])
 warnings.simplefilter("ignore")
-began = time.time()
-import anndata as ad  # noqa: E402
-import h5py  # noqa: E402
+import cohort  # noqa: E402
 import harmonypy  # noqa: E402
 import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
 import scanpy as sc  # noqa: E402
 
-rows = []
-
-
-def step(name: str) -> None:
-    global began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    rows.append({"step": name, "seconds": time.time() - began, "max_rss_mb": peak})
-    print(f"{name}\t{rows[-1]['seconds']:.1f} s\t{peak:.0f} MB", flush=True)
-    pd.DataFrame(rows).to_csv(sys.argv[2], sep="\t", index=False)
-    began = time.time()
-
-
 step("import")
-with h5py.File(sys.argv[1]) as file:
-    adata = ad.AnnData(
-        ad.io.read_elem(file["raw/X"]),
-        obs=ad.io.read_elem(file["obs"]),
-        var=ad.io.read_elem(file["raw/var"]),
-    )
+adata = cohort.read(sys.argv[1])
 step("read")
 adata.var["mito"] = adata.var["gene_symbol"].str.startswith("MT-")
 sc.pp.calculate_qc_metrics(adata, qc_vars=["mito"], inplace=True, percent_top=None)

@@ -10,18 +10,12 @@ import sys
 from record import Record
 
 step = Record(sys.argv[2])
-import anndata as ad  # noqa: E402
-import h5py  # noqa: E402
+import cohort  # noqa: E402
 import pegasus as pg  # noqa: E402
 import pegasusio  # noqa: E402
 
 step("import")
-with h5py.File(sys.argv[1]) as file:
-    cells = ad.AnnData(
-        ad.io.read_elem(file["raw/X"]),
-        obs=ad.io.read_elem(file["obs"]),
-        var=ad.io.read_elem(file["raw/var"]),
-    )
+cells = cohort.read(sys.argv[1])
 cells.var_names = cells.var["gene_symbol"].astype(str).to_numpy()
 cells.var_names_make_unique()
 cells.obs["Channel"] = cells.obs["sample"].astype(str).astype("category")

@@ -2,9 +2,8 @@
 
 ``embed: device: gpu``. rapids-singlecell keeps scanpy's interface for these three, so each function
 here takes and gives what the one of the same name in :mod:`tilt.cells.embed` does; PCA and Harmony
-stay on the processor. Labels, statistics and all that rests on them are the same to the last bits
-of the neighbors' distances, but a card does not promise the same bytes twice. Not measured: no card
-was at hand when this was written.
+stay on the processor, so that labels and statistics, which use none of the three, are the same. A
+card does not promise the same bytes twice. Not measured: no card was at hand when this was written.
 """
 
 from typing import Any

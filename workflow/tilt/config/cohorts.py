@@ -248,9 +248,10 @@ def _raw_files(cohort: dict, path: Path, rows: list) -> list[str]:
                 return [problem(cohort["path"], "file", str(error))]
             found.append(problem(path, f"line {number} (sample {row.get('sample')})", str(error)))
             continue
-        gone = [file for file in files if places.instead(Path(file))[0]]
-        if gone:
-            lost.append((number, row, gone, *places.instead(Path(gone[0]))))
+        looked = [(file, *places.instead(Path(file))) for file in files]
+        wanting = [one for one in looked if one[1]]
+        if wanting:
+            lost.append((number, row, [file for file, *_ in wanting], *wanting[0][1:]))
     if lost and cohort["format"] in layouts.WHOLE_COHORT:
         fix = "correct `folder` or `file`"
         wrong = "the file does not exist"

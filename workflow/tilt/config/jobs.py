@@ -85,17 +85,12 @@ def with_receptors(cohort: Mapping) -> bool:
 
 def receptor_files(cohort: Mapping) -> dict[str, str]:
     """Tables of receptors by sample, of those that have one."""
-    named = {row["sample"]: layouts.receptor_file(cohort, row) for row in cohort["samples"]}
-    return {sample: path for sample, path in named.items() if path}
+    return _beside(cohort, layouts.receptor_file)
 
 
 def receptor_inputs(cohort: Mapping) -> list[str]:
     """Tables of receptors, or what stands for files that the run itself brings."""
-    if "simulated" in cohort:
-        return [cohort["folder"]]
-    if "retrieve" in cohort:
-        return [f"results/{cohort['name']}/retrieved.tsv"]
-    return sorted(set(receptor_files(cohort).values()))
+    return [cohort["folder"]] if "simulated" in cohort else _brought(cohort, receptor_files(cohort))
 
 
 def with_droplets(cohort: Mapping) -> bool:
@@ -105,16 +100,24 @@ def with_droplets(cohort: Mapping) -> bool:
 
 def droplet_files(cohort: Mapping) -> dict[str, str]:
     """Unfiltered matrices by sample, of those that have one."""
-    rows = cohort.get("samples", [])
-    named = {row["sample"]: layouts.droplet_file(cohort, row) for row in rows}
-    return {sample: path for sample, path in named.items() if path}
+    return _beside(cohort, layouts.droplet_file)
 
 
 def droplet_inputs(cohort: Mapping) -> list[str]:
     """Unfiltered matrices, or what stands for files that the run itself brings."""
+    return _brought(cohort, droplet_files(cohort))
+
+
+def _beside(cohort: Mapping, named: Callable[[Mapping, Mapping], str]) -> dict[str, str]:
+    """Files beside the counts by sample, of those that have one; ``named`` finds that of a row."""
+    files = {row["sample"]: named(cohort, row) for row in cohort.get("samples", [])}
+    return {sample: path for sample, path in files.items() if path}
+
+
+def _brought(cohort: Mapping, files: Mapping[str, str]) -> list[str]:
     if "retrieve" in cohort:
         return [f"results/{cohort['name']}/retrieved.tsv"]
-    return sorted(set(droplet_files(cohort).values()))
+    return sorted(set(files.values()))
 
 
 def present_files(cohort: Mapping, sample: str) -> list[str]:

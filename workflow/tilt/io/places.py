@@ -27,6 +27,10 @@ def instead(path: Path) -> tuple[str, str]:
     below in which they are. What is in a file is not looked at.
     Asked by ``os.path``, for which a path longer than file systems have is just not there.
     """
+    if os.path.isfile(path):
+        if path.name.lower().removesuffix(".gz").endswith(R_FILES):
+            return "the file is an object of R", FROM_R
+        return "", ""
     if _is_store(path) or (not os.path.exists(path) and _is_store(path.parent)):
         fix = "write it as h5ad once: anndata.read_zarr(path).write_h5ad('counts.h5ad')"
         return "the path is a zarr store", f"{fix}; then format: h5ad_per_sample"
@@ -36,10 +40,6 @@ def instead(path: Path) -> tuple[str, str]:
             f"the path is a folder ({', '.join(inside) or 'empty'})",
             "name a file; a folder with matrix, barcodes and features is read by format: 10x_dir",
         )
-    if os.path.isfile(path):
-        if path.name.lower().removesuffix(".gz").endswith(R_FILES):
-            return "the file is an object of R", FROM_R
-        return "", ""
     if path.name.endswith((*MATRIX, *BARCODES)) and os.path.isdir(path.parent):
         below = sorted(_matrices(path.parent))
         if below:
