@@ -101,9 +101,13 @@ def works(workflow: Workflow, name: str) -> bool:
     return any(path.startswith(str(workflow.folder)) and name in path for path in found)
 
 
-def running(name: str) -> int:
-    """Number of the running Slurm job whose rules include ``name``; 0 if none."""
-    jobs = slurm_jobs().items()
+def running(name: str, after: int = 0) -> int:
+    """Number of the running Slurm job whose rules include ``name``; 0 if none.
+
+    ``after`` is the last job that does not count: one of a node that died may be called running
+    until the controller hears from the node again.
+    """
+    jobs = ((i, j) for i, j in slurm_jobs().items() if i > after)
     return next((i for i, j in jobs if j["state"] == "RUNNING" and name in j["what"]), 0)
 
 
@@ -138,8 +142,9 @@ def story(cluster, tmp_path_factory):
         time.sleep(1)
 
         # Started again; somebody cancels the job.
+        last = max(slurm_jobs())
         run = batch.Run(workflow, "slurm", *QUICK, "--retries", "0", "--", report, python=python)
-        canceled = run.until(lambda: running("gather_cohort"))
+        canceled = run.until(lambda: running("gather_cohort", after=last))
         subprocess.run(["scancel", str(canceled)], check=True)
         said["canceled"] = run.ended(180), run.output
 
