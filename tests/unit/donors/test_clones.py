@@ -106,12 +106,14 @@ def test_shared_clones_and_cells_without_a_clone():
     names = [*["a"] * 10, *(f"p{i}" for i in range(10)), *[""] * 10, *["a"] * 25]
     cells = pd.DataFrame({"subset": kinds, "donor": "D", "condition": "x", "look_alike": ""})
     cells = cells.assign(level1="CD4", compartment="memory")
-    receptors = pd.DataFrame({"clone": names, "n_tra": 1, "invariant": ["MAIT"] * 11 + [""] * 44})
+    receptors = pd.DataFrame({"clone": names, "invariant": ["MAIT"] * 11 + [""] * 44})
+    receptors["n_tra"] = [1] * 50 + [0] * 5  # of five cells the alpha chain was missed
     units = pd.DataFrame({"cohort": ["demo"], "donor": "D", "condition": "x"})
     subsets = ["CD4_Tph_like", "CD4_Tfh_circ"]
     table = clones.measure(cells, receptors, units, subsets, seed=1)
     row = value(table, "D", "clones_in_CD4_Tfh_circ", "CD4_Tph_like")
     assert row["value"] == pytest.approx(50) and row["n_cells"] == 20 and row["n_clones"] == 1
-    assert value(table, "D", "MAIT_chain", "t")["value"] == pytest.approx(20)
+    chain = value(table, "D", "MAIT_chain", "t")
+    assert chain["value"] == pytest.approx(22) and (chain["n_cells"], chain["n_clones"]) == (50, 11)
     assert value(table, "D", "iNKT_chain", "t")["value"] == 0
     assert "clones_in_CD4_CTL" not in set(table["measure"]), "no such label in this cohort"

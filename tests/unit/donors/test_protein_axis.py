@@ -65,6 +65,7 @@ def test_counts_by_hand():
 def test_a_donor_with_tags_and_without_memory_cells_lacks_no_antibody():
     aligned, cells, units = cohort(n=40, donors=("D1", "D2"))
     cells.loc[cells["donor"] == "D2", "compartment"] = "naive"
+    aligned.iloc[-10:] = np.nan  # those of another sample, without tags
     found = protein_axis.counts(aligned, cells, units)
     assert found["n_cells"].tolist() == [40, 0] and found["reason"].tolist() == ["", ""]
     assert rows(found, 1).loc["D2", "reason"] == "fewer than 1 memory CD4 cell", "no antibody lacks"
