@@ -28,6 +28,7 @@ WIDTHS = {"single": 89 * MM, "double": 183 * MM}  # column widths of the journal
 MAX_HEIGHT = 240  # mm, a journal page
 FORMATS = ("pdf", "svg", "png")
 DPI = 300
+FEW = 10  # cells below which a share, a mean or a curve is chance: muted, or not drawn
 
 # Text as outlines in SVG (looks the same in every browser), as text in PDF (can be edited).
 HOUSE: dict[Any, Any] = {
