@@ -33,6 +33,7 @@ PNG_WIDTH = 1_400
 MOST_PICTURES = 9_000_000  # characters of all figures of a page; beyond, all are lighter pictures
 LIGHT_WIDTH = 900
 MOST_TABLE = 60_000  # bytes of the table of a figure that is kept in the page
+MANY = 5  # cohorts beyond which the report opens with what they say together
 TEMPLATE = "report.html.j2"
 PARTS = (TEMPLATE, "page.css", "page.js")
 TABLES = (
@@ -292,6 +293,7 @@ def build(
         "lighter": lighten(every, folder),
         "glossary": glossary.TERMS,
         "cohorts": sections,
+        "many": len(sections) > MANY,
         "meta_table": html_table(meta_shown(meta), "Effects combined over cohorts"),
         "methods": methods(config, results),
         "citations": citations(config, results),
