@@ -296,7 +296,9 @@ def detectability(
     inside = groups.working_set(labels)
     symbols = cells.var["gene_symbol"].to_numpy()
     donor = cells.obs["donor"].astype(str).to_numpy()[inside]
-    counts = sparse.csc_matrix(sparse.csr_matrix(cells.X)[np.flatnonzero(inside)])
+    chosen = np.flatnonzero(np.isin(symbols, genes))  # before the cells: no copy of the panel
+    counts = sparse.csc_matrix(sparse.csr_matrix(cells.X)[:, chosen][np.flatnonzero(inside)])
+    symbols = symbols[chosen]
     all_donors = len(np.unique(donor))
     rows = []
     for gene in genes:

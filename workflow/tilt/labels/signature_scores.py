@@ -50,7 +50,10 @@ def score(
     Returns the score of each cell (zeros when no gene was found) and the number of genes found.
     """
     column = {symbol: i for i, symbol in enumerate(symbols)}
-    mean = np.asarray(counts.sum(0), dtype=float).ravel() / depth.sum()
+    sums = np.zeros(counts.shape[1])
+    for start in range(0, len(depth), BLOCK):  # a sum over all cells at once copies all counts
+        sums += np.asarray(counts[start : start + BLOCK].sum(0), dtype=float).ravel()
+    mean = sums / depth.sum()
     free = np.flatnonzero(~np.isin(symbols, list(listed)) & (mean > 0))
     weight = np.zeros(counts.shape[1])
     found = [(column[gene], w) for gene, w in genes.items() if gene in column]
