@@ -23,7 +23,7 @@ DAMAGED: tuple[type[Exception], ...]
 DAMAGED = (LookupError, ValueError, TypeError, AttributeError, MemoryError, RuntimeError)
 DAMAGED += (SystemError,)  # of h5py, when HDF5 fails inside a callback
 JOIN = "copy its parts into one file (h5repack)"
-BLOCK_ROWS = 20_000
+BLOCK_ROWS = 8_000
 FIRST_VALUES = 100_000
 # Whole numbers in as few bits as a piece needs, lossless: beside lzf a third of the time and two
 # thirds of the bytes (tests/benchmark/README.md). Any HDF5 library reads it.

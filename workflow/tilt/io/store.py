@@ -23,7 +23,7 @@ from scipy import sparse
 
 from tilt.io import h5_parts
 
-BLOCK_ROWS = 5_000  # rows in memory at a time: about 80 MB at 2,000 genes per cell
+BLOCK_ROWS = 4_000  # rows in memory at a time: about 64 MB at 2,000 genes per cell
 CHUNK = 1_000_000  # numbers in one compressed piece on disk
 H5_CHUNK = 200_000  # the same in an h5ad; its own default of a thousand makes larger files
 # gzip is in every HDF5 library, R's too (lzf and zstd are not); bytes of one place side by side
