@@ -25,7 +25,7 @@ __all__ = ["Annotation", "detectability", "label", "lineages", "marker_expressio
 
 log = logging.getLogger(__name__)
 
-BLOCK = 50_000  # cells a pass
+BLOCK = 20_000  # cells a pass
 MIN_SCORE = 0.5  # probability below which a branch is not named: as likely wrong as right
 # A cell whose best group is no likelier than that is named only if more is known of its group than
 # the shares in blood: what is called "unassigned" has next to no evidence.

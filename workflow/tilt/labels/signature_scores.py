@@ -8,7 +8,7 @@ from scipy import sparse
 
 from tilt.labels import mixture
 
-BLOCK = 50_000  # cells a pass
+BLOCK = 20_000  # cells a pass
 BACKGROUND = 50  # background genes for each signature gene
 QUANTILE = 0.95  # of the working set with each donor weighted alike
 STATE_GENES = 2  # distinct genes of a state a cell must show
