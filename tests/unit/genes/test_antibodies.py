@@ -19,7 +19,10 @@ SPELLINGS = {
     "CCR6": ["CD196"],
     "CCR4": ["CD194"],
     "CCR10": ["ADT_CCR10"],
-    "CD4": ["CD4_TotalSeqB", "adt_CD4", "Hu.CD4", "CD4(SK3)", "A0072-CD4"],
+    "CD4": [
+        *("CD4_TotalSeqB", "adt_CD4", "Hu.CD4", "CD4(SK3)", "A0072-CD4", "C0072 anti-human CD4"),
+        *("TotalSeq-C0072 anti-human CD4", "TotalSeq™-A0072_CD4"),
+    ],
     "CD5": ["CD5:L17F12|CD5|AHS0047|pAbO"],
     "CD8": ["CD8a", "CD8A_TotalSeqB", "Hu.CD8"],
     "TCR-ab": ["TCRα/β"],

@@ -28,13 +28,13 @@ NO_TAG = re.compile(r"^(?:unmapped|no_?match|bad_struct|total_reads|ambiguous)$"
 # What is put around the name by 10x, BioLegend (TotalSeq), BD, Seurat and CITE-seq-Count.
 BEFORE = re.compile(
     r"^(?:adt|prot(?:ein)?|ab|anti|antibody|human|hu|hums|humsrt|ms|rat|b\d{4})[-_. :]+"
-    r"|^[ab]?\d{4}[-_. ]+|^ADT\d*_",
+    r"|^total[-_ ]?seq[^a-z0-9]*[a-d]?\d*[-_. ]+|^[a-d]?\d{4}[-_. ]+|^ADT\d*_",
     re.IGNORECASE,
 )
 AFTER = re.compile(
     r"[-_. ]*\([^()]*\)$|[-_. ]+[ACGT]{10,}$|[-_. ]*total[-_ ]?seq[-_ ]?[a-d]?\d*$"
     r"|[-_. ]+total[a-d]$|[-_. ]+(?:adt|prot|protein|ab|tag|antibody|human|hu|pAbO)$"
-    r"|\|pAbO$|[-_. ]+[ab]\d{4}$",
+    r"|\|pAbO$|[-_. ]+[a-d]\d{4}$",
     re.IGNORECASE,
 )
 GREEK = str.maketrans("αβγδ", "abgd")

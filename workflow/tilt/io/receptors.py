@@ -12,6 +12,7 @@ from tilt.io.errors import BadSample
 from tilt.io.receptor_columns import ALPHA, BETA, CHAINS, GIVE, columns, head, lacking
 
 CALLED = ("is_cell", "high_confidence")  # of all_contig_annotations.csv: both must be true
+NO_VALUE = ("None", "NA", "nan", "NaN")  # of programs that leave no cell of a table empty
 TRUE = {"true", "t", "1", "yes"}
 CORE = re.compile(r"[ACGTN]{10,}")  # the barcode in a name that was joined to others
 LEAST = 0.1  # of the barcodes of the smaller side; by chance 10x barcodes of two samples share 1 %
@@ -39,6 +40,7 @@ def read(path: str | Path, sample: str) -> tuple[pd.DataFrame, dict[str, int], l
         table = pd.read_csv(path, sep=separator, usecols=wanted, **how)
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise _broken(sample, path, error) from error
+    table = table.replace(list(NO_VALUE), "")
     called = table.loc[:, [name for name in CALLED if name in table]]
     table = table[called.apply(lambda c: c.str.lower().isin(TRUE)).all(axis=1)]
     n_contigs = len(table)
