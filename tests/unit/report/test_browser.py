@@ -21,6 +21,18 @@ window.addEventListener("load", function () {
   document.querySelectorAll("main > *, p, figure, h1, h2, h3, .zoom, .table").forEach(function (e) {
     if (e.getBoundingClientRect().right > innerWidth + 1) told.wide.push(e.tagName + e.className);
   });
+  told.stacked = Array.prototype.map.call(document.querySelectorAll("figure"), function (f) {
+    var lines = Array.prototype.slice.call(f.querySelectorAll(".line"));
+    return {
+      whole: f.querySelector(".wide").offsetHeight, words: f.querySelector(".panels").innerText,
+      slides: lines.filter(function (l) { return l.scrollWidth > l.clientWidth + 1; }).length,
+      scales: Array.prototype.map.call(f.querySelectorAll(".cut"), function (cut) {
+        var page = JSON.parse(f.querySelector(".panels").dataset.panels).width;
+        return cut.firstChild.getBoundingClientRect().width / page;
+      })
+    };
+  });
+  document.querySelectorAll(".panels").forEach(function (p) { p.remove(); });
   told.images = Array.prototype.map.call(document.images, function (i) { return i.naturalWidth; });
   var table = document.querySelector("section:not(#across) .table table");
   var heads = table.querySelectorAll("th"), column = -1;
@@ -167,6 +179,18 @@ def test_nothing_overflows(visit, size, width):
     assert frame["width"] == width
     assert frame["scroll"] <= width
     assert frame["wide"] == []
+
+
+def test_panels_stand_one_below_the_other_on_a_phone(visit):
+    """Letters of 6.5 pt are at least 8 CSS pixels, and nothing has to be slid sideways."""
+    drawn = visit["narrow"]["stacked"]
+    assert len(drawn) == 2
+    for figure in drawn:
+        assert figure["whole"] == 0 and figure["slides"] == 0
+        assert len(figure["scales"]) >= 5 and min(figure["scales"]) * 6.5 * 25.4 / 72 >= 8
+    assert "b SLE − control" in drawn[0]["words"] and "Hedges g" in drawn[0]["words"]
+    for figure in visit["wide"]["stacked"]:
+        assert figure["whole"] > 300 and figure["words"] == ""
 
 
 def test_images_are_drawn(visit):
