@@ -9,7 +9,7 @@ import subprocess
 import made_up
 import pytest
 from chromium import BROWSER, QUIET
-from made_up_report import build_page
+from made_up_report import TEMPLATE, build_page
 from tilt.report import glossary
 
 # Runs inside the page, uses it as a reader would, and tells the frame around it what happened.
@@ -294,3 +294,12 @@ def test_print_has_every_figure_whole_and_nothing_to_click(tmp_path):
     subprocess.run(command, check=True, capture_output=True, timeout=180)
     pages = len(re.findall(rb"/Type /Page\b", target.read_bytes()))
     assert 4 <= pages <= 10  # two more with the maps
+
+
+def test_print_leaves_out_controls_alone():
+    css = TEMPLATE["page.css"]
+    rules = re.findall(r"([^{}]+)\{([^{}]*)\}", css[css.index("@media print {") + 14 :])
+    hiding = [names for names, rule in rules if "display: none" in rule]
+    hidden = {name.strip() for names in hiding for name in names.split(",")}
+    controls = {"nav", ".filter", ".skip", ".closer", ".files", "#tip", "#top", "#theme"}
+    assert hidden == controls | {"details:not([open])", ".panels"}
