@@ -28,7 +28,10 @@ TOOLS = (
 
 
 def file_sha256(path: str | Path) -> str:
-    """SHA-256 of a file, read in blocks."""
+    """SHA-256 of a file, read in blocks; of a folder, that of its files' names and digests."""
+    if Path(path).is_dir():
+        lines = [f"{file_sha256(part)}  {name}\n" for name, part in _files(Path(path))]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
@@ -36,9 +39,13 @@ def file_sha256(path: str | Path) -> str:
 def fingerprint(path: str | Path) -> str:
     """What tells one content of a file from another: all of a small one, size and end of others.
 
-    A file that is not there has none. The end of a gzipped file holds a checksum of the whole.
+    A file that is not there has none. The end of a gzipped file holds a checksum of the whole. Of
+    a folder the names and sizes of its files count.
     """
     path = Path(path)
+    if path.is_dir():
+        sizes = [f"{name} {part.stat().st_size}" for name, part in _files(path)]
+        return f"{len(sizes)}-{hashlib.sha256(' '.join(sizes).encode()).hexdigest()[:16]}"
     try:
         size = path.stat().st_size
         with open(path, "rb") as handle:
@@ -49,9 +56,17 @@ def fingerprint(path: str | Path) -> str:
 
 
 def file_record(path: str | Path) -> dict:
-    """Path, size and SHA-256 of an input file."""
+    """Path, size and SHA-256 of an input file or folder."""
     path = Path(path)
-    return {"file": str(path), "bytes": path.stat().st_size, "sha256": file_sha256(path)}
+    parts = [part for _, part in _files(path)] if path.is_dir() else [path]
+    size = sum(part.stat().st_size for part in parts)
+    return {"file": str(path), "bytes": size, "sha256": file_sha256(path)}
+
+
+def _files(folder: Path) -> list[tuple[str, Path]]:
+    """Files of a folder and of those in it, by their names from it."""
+    found = ((part.relative_to(folder).as_posix(), part) for part in folder.rglob("*"))
+    return sorted((name, part) for name, part in found if part.is_file())
 
 
 def tool_versions() -> dict[str, str]:
