@@ -104,7 +104,9 @@ def test_h5ad_of_a_cohort(tmp_path):
 
 
 def test_nothing_to_be_found(tmp_path):
-    with pytest.raises(discover.NothingFound, match=r"holds no matrix.mtx, .h5 or .h5ad file"):
+    with pytest.raises(
+        discover.NothingFound, match=r"holds no matrix.mtx, .h5, .h5ad, .loom or .zarr"
+    ):
         discover.discover(tmp_path, "mine")
     with pytest.raises(discover.NothingFound, match=r"neither a folder nor an .h5ad or .loom file"):
         discover.discover(tmp_path / "none", "mine")
@@ -156,7 +158,7 @@ def test_stores_and_loom_files_are_seen(tmp_path):
 
     obs = pd.DataFrame({"donor_id": ["a", "b"], "disease": ["SLE", "normal"]}, ["c1", "c2"])
     ad.AnnData(np.ones((2, 3)), obs=obs).write_zarr(tmp_path / "all.zarr")
-    cohort, rows, guesses = discover.discover(tmp_path / "all.zarr", "mine")
+    cohort, rows, _ = discover.discover(tmp_path / "all.zarr", "mine")
     assert cohort["format"] == "h5ad" and cohort["file"] == "all.zarr"
     assert cohort["h5ad"] == {"counts": "X", "sample_column": "donor_id"}
     assert [row["condition"] for row in rows] == ["SLE", "normal"]

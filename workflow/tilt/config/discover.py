@@ -100,8 +100,8 @@ def _folder(folder: Path) -> Found:
             rows = [_row(_stem(name), path=name) for name in found]
             return {"format": layout}, rows, [f"format {layout}: {len(found)} files *{suffix}"]
     raise NothingFound(
-        f"{folder} holds no matrix.mtx, .h5, .h5ad, .loom or .zarr. Fix: point at the folder that holds "
-        "the samples; dense tables need a cohort file written by hand (format table)"
+        f"{folder} holds no matrix.mtx, .h5, .h5ad, .loom or .zarr. Fix: point at the folder that "
+        "holds the samples; dense tables need a cohort file written by hand (format table)"
     )
 
 
