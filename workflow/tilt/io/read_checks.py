@@ -58,6 +58,8 @@ def file(path: Path, sample: str) -> None:
     wrong, fix = places.instead(path)
     if wrong:
         raise BadSample(sample, path, wrong, fix)
+    if path.is_dir():
+        return  # a zarr store, whose parts are looked at when it is opened
     if path.stat().st_size == 0:
         raise BadSample(sample, path, "the file is empty", "fetch it again")
     try:
@@ -81,6 +83,6 @@ def file(path: Path, sample: str) -> None:
             "the file is named .gz but is not compressed by gzip",
             f"rename it to {path.name[:-3]} if it is plain text, else fetch it again",
         )
-    if path.suffix in (".h5", ".h5ad", ".hdf5") and head[:8] != b"\x89HDF\r\n\x1a\n":
+    if path.suffix in (".h5", ".h5ad", ".hdf5", ".loom") and head[:8] != b"\x89HDF\r\n\x1a\n":
         fix = "unpack it with gunzip" if packed else "fetch it again"
         raise BadSample(sample, path, "the file is not HDF5", fix)
