@@ -13,6 +13,7 @@ from scipy import stats
 LEVEL = 0.95
 ALPHA = 1 - LEVEL  # in floats a hair above 0.05, so that a p of 0.05 is below it: rejected
 TINY = 1e-9  # what is left of a column, or of one minus leverage, that is nothing but rounding
+ROUNDING = 1e-9  # share of the largest difference below which two are one
 EXACT_SHIFTS = 400  # differences up to which the interval of the rank test is exact
 
 
@@ -183,14 +184,21 @@ def _shifts(outcome: np.ndarray, case: np.ndarray, strata: np.ndarray) -> np.nda
 
 
 def _upper(outcome: np.ndarray, case: np.ndarray, strata: np.ndarray) -> float:
-    """Largest shift that the (stratified) rank test does not reject."""
+    """Largest shift that the (stratified) rank test does not reject; NaN where it rejects none.
+
+    Ranks change at the differences alone. The test is asked between them, where no two values are
+    tied: at a difference itself rounding would decide.
+    """
     gaps, limit = _shifts(outcome, case, strata), stats.norm.ppf(0.5 + LEVEL / 2)
-    low, high = 0, len(gaps) - 1
+    apart = np.diff(gaps) > ROUNDING * np.abs(gaps).max()
+    gaps = gaps[np.append(apart, True)]
+    between = np.append((gaps[:-1] + gaps[1:]) / 2, gaps[-1] + 1)
+    low, high = 0, len(gaps)
     while low < high:  # the statistic falls as the shift grows
         middle = (low + high) // 2
-        z = _van_elteren(outcome - gaps[middle] * case, case, strata)
+        z = _van_elteren(outcome - between[middle] * case, case, strata)
         low, high = (middle + 1, high) if z > -limit else (low, middle)
-    return float(gaps[low])
+    return float(gaps[low]) if low < len(gaps) else np.nan
 
 
 def _agreeing(shifts: np.ndarray, low: float, high: float, p: float) -> tuple[float, float]:
