@@ -13,6 +13,7 @@ from scipy import stats
 LEVEL = 0.95
 ALPHA = 1 - LEVEL  # in floats a hair above 0.05, so that a p of 0.05 is below it: rejected
 TINY = 1e-9  # what is left of a column, or of one minus leverage, that is nothing but rounding
+TICK = 1e-9  # of the range of values, below which they are alike
 EXACT_SHIFTS = 400  # differences up to which the interval of the rank test is exact
 
 
@@ -185,10 +186,11 @@ def _shifts(outcome: np.ndarray, case: np.ndarray, strata: np.ndarray) -> np.nda
 def _upper(outcome: np.ndarray, case: np.ndarray, strata: np.ndarray) -> float:
     """Largest shift that the (stratified) rank test does not reject."""
     gaps, limit = _shifts(outcome, case, strata), stats.norm.ppf(0.5 + LEVEL / 2)
+    tick = TICK * (float(np.ptp(outcome)) or 1.0)  # a shift makes ties, but for the last digits
     low, high = 0, len(gaps) - 1
     while low < high:  # the statistic falls as the shift grows
         middle = (low + high) // 2
-        z = _van_elteren(outcome - gaps[middle] * case, case, strata)
+        z = _van_elteren(np.rint((outcome - gaps[middle] * case) / tick), case, strata)
         low, high = (middle + 1, high) if z > -limit else (low, middle)
     return float(gaps[low])
 
