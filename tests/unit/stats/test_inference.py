@@ -184,6 +184,16 @@ def test_bootstrap_interval_holds_the_effect_and_is_near_the_t_interval():
     assert found.ci_low == again.ci_low and found.p == again.p
 
 
+def test_the_interval_by_ranks_does_not_hang_on_the_last_digits():
+    """Each bound makes a tie, which the same values a little further on would break."""
+    case, strata = np.tile([1.0, 0.0], 9), np.repeat([0, 1], 9)
+    for seed in range(60):
+        y = np.random.default_rng(seed).normal(size=18)
+        one, other = (inference.hodges_lehmann(y + far, case, strata) for far in (0.0, 1 / 3))
+        bounds = (other.ci_low, other.ci_high)
+        assert bounds == pytest.approx((one.ci_low, one.ci_high), abs=1e-9)
+
+
 def test_hodges_lehmann_and_rank_p():
     rng = np.random.default_rng(2)
     y = rng.normal(size=21)
