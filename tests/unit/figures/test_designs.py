@@ -110,6 +110,7 @@ def test_visits_are_a_line_a_donor_and_a_forest_of_changes():
         made_up_designs.changes(), pd.concat([first, later]), COHORT, ["flare", "after"]
     )
     text = words(fig)
+    assert "control (n = 8 donors)" in text and "SLE (n = 10 donors)" in text, "what colors mean"
     assert "n = 18 with two visits" in text and "after\n8 control\n10 SLE" in text
     assert "flare to after\nSLE, n = 10" in text and "×0.45 [0.30, 0.67]  p = 0.002" in text
     assert "not estimable: 2 pairs" in text.replace("\n", " ")

@@ -95,7 +95,7 @@ def test_a_panel_without_names_of_its_rows_comes_with_them():
 def test_a_wide_panel_is_cut_between_its_columns():
     fig = laid_out(DRAWINGS["markers"]())
     parts = [piece for piece in panels.pieces(fig) if len(piece.boxes) == 2]
-    assert len(parts) == 5 and len({tuple(piece.boxes[0][::2]) for piece in parts}) <= 2
+    assert len(parts) == 4 and len({tuple(piece.boxes[0][::2]) for piece in parts}) <= 2
     ax = fig.axes[0]
     centers = [ax.transData.transform((x, 0))[0] * 25.4 / fig.dpi for x in ax.get_xticks()]
     first = [piece.boxes[1] for piece in parts if abs(piece.boxes[1][1] - parts[0].boxes[1][1]) < 1]

@@ -83,3 +83,11 @@ def test_what_cannot_be_shown_is_said():
     found = found.assign(value=np.nan, estimable=False, reason="3 cells of t with both chains")
     _, table = receptors.draw(found, tests, samples, COHORT)
     assert table["reason"].tolist() == ["No clones can be measured: 3 cells of t with both chains."]
+
+
+def test_donors_on_the_axis_are_not_cut_in_half():
+    found, tests, samples = tables()
+    found.loc[found["measure"] == "clone_expanded", "value"] = 0.0
+    fig, _ = receptors.draw(found, tests, samples, COHORT)
+    dots = [c for c in fig.axes[0].collections if len(c.get_offsets()) == 8]
+    assert len(dots) == 6 and not any(c.get_clip_on() for c in dots)

@@ -6,7 +6,15 @@ from tilt.genes import tables as gene_tables
 
 ROOT = antibodies.SHIPPED.parent
 SPELLINGS = {
-    "PD-1": ["CD279", "PDCD1", "PD-1_TotalSeqC", "CD279_PD-1", "Hu.CD279", "CD279_EH12.2H7"],
+    "PD-1": [
+        "CD279",
+        "CD279\u2011PD\u20111",
+        "PDCD1",
+        "PD-1_TotalSeqC",
+        "CD279_PD-1",
+        "Hu.CD279",
+        "CD279_EH12.2H7",
+    ],
     "ICOS": ["CD278", "CD278-CGCGCACCCATTAAA", "HuMsRt.CD278", "CD278_(ICOS)", "icos"],
     "CD96": ["TACTILE", "CD96_TACTILE", "ADT-CD96", "CD96 (NK92.39)"],
     "CXCR5": ["CD185", "CD185_(CXCR5)"],
@@ -20,12 +28,23 @@ SPELLINGS = {
     "CCR4": ["CD194"],
     "CCR10": ["ADT_CCR10"],
     "CD4": [
-        *("CD4_TotalSeqB", "adt_CD4", "Hu.CD4", "CD4(SK3)", "A0072-CD4", "C0072 anti-human CD4"),
-        *("TotalSeq-C0072 anti-human CD4", "TotalSeq™-A0072_CD4"),
+        "CD4_TotalSeqB",
+        "adt_CD4",
+        "Hu.CD4",
+        "CD4(SK3)",
+        "A0072-CD4",
+        "TotalSeqC_CD4",
+        "TotalSeq-C0072 CD4",
+        "C0072_CD4_RPA-T4",
+        "GRCh38_CD4",
+        "anti-human CD4_TotalSeqC",
+        "C0072 anti-human CD4",
+        "TotalSeq-C0072 anti-human CD4",
+        "TotalSeq™-A0072_CD4",
     ],
     "CD5": ["CD5:L17F12|CD5|AHS0047|pAbO"],
     "CD8": ["CD8a", "CD8A_TotalSeqB", "Hu.CD8"],
-    "TCR-ab": ["TCRα/β"],
+    "TCR-ab": ["TCRα/β", "TCR.AB", "adt_TCR_ab"],
 }
 
 
@@ -42,7 +61,14 @@ def test_spellings_of_a_protein(protein, names):
     [
         (
             "hashtag",
-            ["Hashtag_1", "HTO_3", "HTO1-ACCCACCAGTAAGAC", "CMO301", "human_Hashtag2"],
+            [
+                "Hashtag_1",
+                "HTO_3",
+                "HTO1-ACCCACCAGTAAGAC",
+                "CMO301",
+                "human_Hashtag2",
+                "MULTIseq_1",
+            ],
         ),
         (
             "isotype",

@@ -156,3 +156,42 @@ def test_receptors_of_another_sample_are_told_with_its_name(tmp_path):
     text = str(told.value)
     assert "1 of 31 barcodes with a receptor are among the 30 of the sample" in text
     assert "30 are among those of sample S2" in text and "correct `vdj`" in text
+
+
+@pytest.mark.parametrize("missing", ["", "None", "NA", "NaN", "nan"])
+@pytest.mark.parametrize("what", ["v", "j", "nt"])
+def test_what_is_not_known_of_a_chain_is_no_sequence(tmp_path, what, missing):
+    """Cells without a CDR3 would be one clone, called NAN."""
+    known = {"v": "TRBV5-1", "j": "TRBJ1-1", "nt": "TGTGCTTTT"}
+    lines = [
+        contig(C, "TRB", **known),
+        *(contig(c, "TRB", **known | {what: missing}) for c in (A, B)),
+    ]
+    chains, _, notes = receptors.read(saved(tmp_path / "a.csv", [HEAD, *lines]), "S1")
+    assert list(chains["cell"]) == [C]
+    assert notes == ["2 chains without V, J or CDR3 left out"]
+
+
+def test_a_locus_that_is_not_given_is_that_of_the_gene(tmp_path):
+    lines = [contig(A, "", "TRAV1-2", "TRAJ33"), contig(B, "None", "None", "None")]
+    chains, _, notes = receptors.read(saved(tmp_path / "a.csv", [HEAD, *lines]), "S1")
+    assert rows(chains[["cell", "locus"]]) == [(A, "TRA")]
+    assert notes == ["chains that are no TRA or TRB left out: unknown 1"]
+
+
+def test_genes_as_imgt_writes_them(tmp_path):
+    lines = [line.replace("TRAV1-2*01", "Homsap TRAV1-2*01 F") for line in airr()]
+    assert lines != airr()
+    assert rows(receptors.read(saved(tmp_path / "a.tsv", lines), "S1")[0]) == CHAINS
+
+
+def test_productive_by_another_word_is_told_and_not_taken_as_false(tmp_path):
+    lines = [HEAD, contig(A, "TRA", "TRAV1-2", "TRAJ33", productive="productive")]
+    with pytest.raises(BadSample, match=r"productive is productive in 1 contig.*True or False"):
+        receptors.read(saved(tmp_path / "a.csv", lines), "S1")
+
+
+def test_gamma_delta_chains_alone_are_told_for_what_they_are(tmp_path):
+    lines = [HEAD, contig(A, "TRG", "TRGV9", "TRGJP"), contig(A, "TRD", "TRDV2", "TRDJ1")]
+    with pytest.raises(BadSample, match="leave `vdj` of this sample empty"):
+        receptors.read(saved(tmp_path / "a.csv", lines), "S1")

@@ -299,3 +299,15 @@ def test_counts_go_to_the_cell_of_their_barcode(barcodes, cells, counts):
 def test_barcodes_that_fit_no_cell_or_two_are_refused(barcodes, cells, n):
     with pytest.raises(BadSample, match=f"{n} of {len(barcodes)} barcodes of the antibody tags"):
         of_cells(barcodes, cells)
+
+
+def test_a_protein_without_a_count_was_not_stained():
+    """A panel lists the antibodies of every tube; levels of zeros alone would be those of depth."""
+    cells = [f"C{i}" for i in range(100)]
+    values = np.random.default_rng(1).poisson(3, (100, 3))
+    values[:, 1] = 0
+    made, notes = tags.proteins(pd.DataFrame(values, cells, ["CD4", "PD-1", "ICOS"]), {}, "S1", "x")
+    assert list(made) == ["CD4", "ICOS"]
+    assert "1 protein without a count in any cell taken as not stained: PD-1" in notes
+    few = pd.DataFrame(values[:99], cells[:99], ["CD4", "PD-1", "ICOS"])
+    assert list(tags.proteins(few, {}, "S1", "x")[0]) == ["CD4", "ICOS", "PD-1"]

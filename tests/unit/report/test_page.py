@@ -265,6 +265,11 @@ def test_cells_are_drawn_in_proportion():
     ("change", "text"),
     [
         (
+            {"effect": 0.01, "ci_low": 0.005, "ci_high": 0.015},
+            "About as many Tph/Tfh cells per Th22-like cell in SLE as in control (95% CI 1 to 1; "
+            "10 + 8 donors).",
+        ),
+        (
             {"effect": np.log(2.9), "ci_low": np.log(1.2), "ci_high": np.log(6.7)},
             "About 2.9 times as many Tph/Tfh cells per Th22-like cell in SLE as in control (95% CI "
             "1.2 to 6.7; 10 + 8 donors).",

@@ -273,13 +273,10 @@ def stratified_z(y, case, strata):
 
 
 def assert_inverted(found, gaps, z):
-    """The limits are the first differences, going outwards, that the test rejects as shifts."""
-    low, high = (int(np.flatnonzero(gaps == limit)[0]) for limit in (found.ci_low, found.ci_high))
-    distinct = np.unique(gaps)
-    inner = distinct[np.searchsorted(distinct, gaps[low]) + 1]
-    assert abs(z(gaps[low])) >= 1.959964 > abs(z(inner))
-    inner = distinct[np.searchsorted(distinct, gaps[high]) - 1]
-    assert abs(z(gaps[high])) >= 1.959964 > abs(z(inner))
+    """The limits are differences; the test rejects shifts just beyond them and none just inside."""
+    for limit, out in ((found.ci_low, -1e-7), (found.ci_high, 1e-7)):
+        assert limit in gaps
+        assert abs(z(limit + out)) >= 1.959964 > abs(z(limit - out))
 
 
 def test_the_stratified_rank_test_adds_up_strata_of_unequal_size():

@@ -134,7 +134,8 @@ def points(
         values = rows["percent"].to_numpy()
         y = lane + style.swarm(np.sqrt(values), 0.17)
         color = cohort.color(arm)
-        ax.scatter(values, y, s=size, c=color, lw=0, alpha=0.75, rasterized=rasterise)
+        dots = ax.scatter(values, y, s=size, c=color, lw=0, alpha=0.75, rasterized=rasterise)
+        dots.set_clip_on(rasterise)  # donors without such a cell lie on the axis: not cut in half
         ax.plot([np.median(values)] * 2, [lane - 0.2, lane + 0.2], color=DARK, lw=0.9)
 
 

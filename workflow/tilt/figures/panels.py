@@ -25,6 +25,7 @@ from matplotlib.transforms import Bbox
 READABLE = 109.0  # mm
 EDGE = 0.4  # mm around a cut-out
 ALIGNED = 0.4  # mm by which rows of two panels may differ
+NUMBER, UNDER_TITLE = 1.4, 0.45  # mm above an axes: half a number, and what is free of the title
 FEWEST = 4  # columns of a panel that is cut between them
 
 Box = tuple[float, float, float, float]  # left, top, width, height (mm from the upper left corner)
@@ -53,7 +54,7 @@ def pieces(fig: Figure) -> list[Piece]:
     for scale in [panel for panel in panels if panel.is_scale]:
         panels.remove(scale)
         nearest = min((p for p in panels if not p.is_scale), key=scale.distance)
-        nearest.whole = Bbox.union([nearest.whole, scale.whole])
+        nearest.scale = scale.whole
     for panel in panels:
         found += panel.pieces(panels, page)
     return [] if len(found) == 1 and page.width <= READABLE else found
@@ -93,6 +94,8 @@ class _Panel:
         with _without_words(ax):
             self.whole = page.box(ax.get_tightbbox(renderer) or ax.get_window_extent(renderer))
         self.core = page.box(ax.get_window_extent(renderer))
+        self.whole.y0 = self._top(self.whole.y0)
+        self.scale: Bbox | None = None  # of its colors
         names = [
             label.get_window_extent(renderer)
             for label in ax.get_yticklabels()
@@ -110,14 +113,14 @@ class _Panel:
         """The cut-outs of this panel: one, or several beside the names of its rows."""
         title, axis = plain(self.title), self.axis.replace("\n", " ")
         strip = self._own_strip() if self.names else self._strip_of(panels)
-        if (self.names or not strip) and self.whole.width <= READABLE:
-            yield Piece([page.cut(self.whole)], title, axis)
+        whole = Bbox.union([self.whole, self.scale]) if self.scale else self.whole
+        if (self.names or not strip) and whole.width <= READABLE:
+            yield Piece([page.cut(whole)], title, axis)
             return
         start = self.core.x0 if self.names else self.whole.x0
-        room = READABLE - (strip.width if strip else 0) - 3 * EDGE
-        edges = [start, self.whole.x1]
-        if edges[1] - edges[0] > room:
-            edges = _cuts(edges, self.columns, room - self.slant)
+        edges, room = [start, whole.x1], READABLE - (strip.width if strip else 0) - 3 * EDGE
+        if whole.x1 - start > room:
+            edges = _cuts([start, self.whole.x1], self.columns, room - self.slant) or edges
         for left, right in pairwise(edges):
             # Names that slant into columns before need these once more.
             before = [one for one in self.columns if one <= left - self.slant]
@@ -125,12 +128,20 @@ class _Panel:
             parts = [Bbox.from_extents(first, self.whole.y0, right, self.whole.y1)]
             parts = [strip, *parts] if strip else parts
             top, low = min(part.y0 for part in parts), max(part.y1 for part in parts)
+            top = self._top(top)
             rows = [Bbox.from_extents(part.x0, top, part.x1, low) for part in parts]
             after = EDGE if right == edges[-1] else 0
             boxes = [page.cut(rows[-1], 0 if self.names else EDGE, after)]
             boxes = [page.cut(rows[0], after=0), *boxes] if strip else boxes
             yield Piece(boxes, title, axis if right == edges[-1] else "")
             title = ""
+        if self.scale and len(edges) > 2:
+            yield Piece([page.cut(self.scale)])
+
+    def _top(self, top: float) -> float:
+        """A top that leaves the title out where only half a number reaches above the axes."""
+        near = self.core.y0 - top < NUMBER
+        return max(top, self.core.y0 - UNDER_TITLE) if self.title and near else top
 
     def _own_strip(self) -> Bbox:
         return Bbox.from_extents(*self.whole.p0, self.core.x0, self.whole.y1)
@@ -206,11 +217,11 @@ def _columns(ax: Axes, renderer: RendererBase) -> tuple[np.ndarray, float]:
 
 
 def _cuts(edges: list[float], between: np.ndarray, room: float) -> list[float]:
-    """Edges of parts of equal number of columns, each at most ``room`` wide where that can be."""
+    """Edges of parts of equal number of columns, at most ``room`` wide; empty if that can't be."""
     left, right = edges
     for n in range(2, len(between) + 2):
         chosen = between[np.round(np.linspace(-1, len(between), n + 1)[1:-1]).astype(int)]
         made = [left, *chosen.tolist(), right]
         if np.diff(made).max() <= room:
             return made
-    return edges
+    return []

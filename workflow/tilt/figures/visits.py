@@ -25,7 +25,7 @@ def draw(
     rows = rows[rows["estimator"] == rows["estimator"].iloc[0]] if len(rows) else rows
     rows = rows.reset_index(drop=True).assign(y=np.arange(len(rows)) * 1.0)
     values = by_visit(imbalance, cohort, order)
-    fig = style.figure(cohort, TITLE, "double", 84 + 9 * len(rows))
+    fig = style.figure(cohort, TITLE, "double", 90 + 9 * len(rows))
     top, bottom = style.stacked(fig, 60, 18 + 9 * len(rows))
     shown = []
     for ax, letter, estimator in zip(top.subplots(1, 3), "abc", ESTIMATORS, strict=True):
@@ -49,6 +49,9 @@ def draw(
     ax.set_xlabel(f"change ({ESTIMATORS[estimator].unit})")
     for one in (ax, side):
         one.set_ylim(len(rows) - 0.4, -0.6)
+    people = values.drop_duplicates(["donor", "condition"])["condition"].value_counts()
+    counts = {arm: int(people.get(arm, 0)) for arm in cohort.arms}
+    fig.legend(handles=style.arm_handles(cohort, counts), loc="outside lower left", ncols=2)
     style.mark(ax, "d", f"{estimator}, change within donors, p by Holm over visits")
     drawn = pd.concat([*shown, rows.assign(panel="d")], ignore_index=True)
     return fig, drawn[["panel", *(c for c in drawn if c != "panel")]]

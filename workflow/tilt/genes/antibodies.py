@@ -14,7 +14,7 @@ import pandas as pd
 SHIPPED = Path(__file__).resolve().parents[3] / "resources" / "antibodies.tsv"
 PROTEIN, HASHTAG, ISOTYPE, OTHER = "protein", "hashtag", "isotype", "other"
 HASH = re.compile(
-    r"hash|(?<![a-z])HTO(?![a-z])|^CMO\d+|(?<![a-z])LMO\d+|multiplex"
+    r"hash|^multi[-_ ]?seq|(?<![a-z])HTO(?![a-z])|^CMO\d+|(?<![a-z])LMO\d+|multiplex"
     r"|sample[-_ .]?tag",
     re.IGNORECASE,
 )
@@ -27,8 +27,8 @@ CONTROL = re.compile(
 NO_TAG = re.compile(r"^(?:unmapped|no_?match|bad_struct|total_reads|ambiguous)$", re.IGNORECASE)
 # What is put around the name by 10x, BioLegend (TotalSeq), BD, Seurat and CITE-seq-Count.
 BEFORE = re.compile(
-    r"^(?:adt|prot(?:ein)?|ab|anti|antibody|human|hu|hums|humsrt|ms|rat|b\d{4})[-_. :]+"
-    r"|^total[-_ ]?seq[^a-z0-9]*[a-d]?\d*[-_. ]+|^[a-d]?\d{4}[-_. ]+|^ADT\d*_",
+    r"^(?:adt|prot(?:ein)?|ab|anti|antibody|human|hu|hums|humsrt|ms|rat|b\d{4}|GRCh38)[-_. :]+"
+    r"|^[a-d]?\d{4}[-_. ]+|^ADT\d*_|^total[-_ ]?seq™?[-_ ]?(?:[a-d]\d*)?[-_. ]+",
     re.IGNORECASE,
 )
 AFTER = re.compile(
@@ -38,6 +38,8 @@ AFTER = re.compile(
     re.IGNORECASE,
 )
 GREEK = str.maketrans("αβγδ", "abgd")
+# Hyphens and blanks that word processors and web pages put in place of the plain ones.
+PLAIN = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-") | {"\xa0": " "})
 PARTS = re.compile(r"[-_.:| /]+(?=[^-_.:| /]+$)")  # before the last part of a name
 
 
@@ -76,11 +78,14 @@ def kind(name: str) -> str:
 
 def bare(name: str) -> str:
     """The name without what vendors and programs put before and after it."""
-    while True:
-        shorter = AFTER.sub("", BEFORE.sub("", name.strip()))
+    name = name.translate(PLAIN).strip()
+    while _key(name) not in _known():
+        before = BEFORE.sub("", name)
+        shorter = before if before != name else AFTER.sub("", name).strip()
         if shorter in (name, ""):
-            return name
+            break
         name = shorter
+    return name
 
 
 def protein(name: str, names: Mapping[str, str] | None = None) -> tuple[str, bool]:

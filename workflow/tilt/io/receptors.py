@@ -12,8 +12,10 @@ from tilt.io.errors import BadSample
 from tilt.io.receptor_columns import ALPHA, BETA, CHAINS, GIVE, columns, head, lacking
 
 CALLED = ("is_cell", "high_confidence")  # of all_contig_annotations.csv: both must be true
-NO_VALUE = ("None", "NA", "nan", "NaN")  # of programs that leave no cell of a table empty
-TRUE = {"true", "t", "1", "yes"}
+TRUE = {"true", "t", "1", "1.0", "yes"}
+FALSE = {"false", "f", "0", "0.0", "no"}
+NONE = {"", "none", "na", "nan", "null"}  # as Cell Ranger, R and pandas write what is not known
+GAMMA_DELTA = {"TRG", "TRD"}
 CORE = re.compile(r"[ACGTN]{10,}")  # the barcode in a name that was joined to others
 LEAST = 0.1  # of the barcodes of the smaller side; by chance 10x barcodes of two samples share 1 %
 
@@ -40,18 +42,22 @@ def read(path: str | Path, sample: str) -> tuple[pd.DataFrame, dict[str, int], l
         table = pd.read_csv(path, sep=separator, usecols=wanted, **how)
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise _broken(sample, path, error) from error
-    table = table.replace(list(NO_VALUE), "")
     called = table.loc[:, [name for name in CALLED if name in table]]
     table = table[called.apply(lambda c: c.str.lower().isin(TRUE)).all(axis=1)]
     n_contigs = len(table)
-    good = table[meant["productive"]].str.lower().isin(TRUE)
-    table = table.rename(columns={old: new for new, old in meant.items()})[
-        good.reindex(table.index)
-    ]
-    for gene in ("v", "j"):  # AIRR lists alleles, the likeliest first
-        table[gene] = table[gene].str.split(",").str[0].str.split("*").str[0].str.strip()
-    if "locus" not in table:
-        table["locus"] = table["v"].str[:3]
+    said = table[meant["productive"]].str.strip().str.lower()
+    odd = table.loc[~said.isin(TRUE | FALSE | NONE), meant["productive"]]
+    if len(odd):
+        wrong = f"{meant['productive']} is {few(sorted(set(odd)))} in {count(len(odd), 'contig')}"
+        raise BadSample(sample, path, wrong, "write True or False, or T or F")
+    good = said.isin(TRUE)
+    table = table.rename(columns={old: new for new, old in meant.items()})[good]
+    table = table.where(~table.apply(lambda c: c.str.strip().str.lower()).isin(NONE), "")
+    for gene in ("v", "j"):  # AIRR lists alleles, the likeliest first; IMGT puts the species before
+        table[gene] = table[gene].str.split(",").str[0].str.split("*").str[0].str.split().str[-1]
+        table[gene] = table[gene].fillna("")
+    locus = table.get("locus", pd.Series("", index=table.index))
+    table["locus"] = locus.where(locus != "", table["v"].str[:3])
     if len(table) and (table["cell"] == "").all():
         wrong, fix = "no contig has the barcode of a cell", "give receptors of single cells"
         raise BadSample(sample, path, wrong, fix)
@@ -63,12 +69,14 @@ def read(path: str | Path, sample: str) -> tuple[pd.DataFrame, dict[str, int], l
         kinds = few(sorted(set(table["locus"])))
         wrong = f"no productive TRA or TRB chain among {len(table)} ({kinds})"
         fix = "give the contigs of T cells (vdj_t), not those of B cells (vdj_b)"
+        if set(table["locus"]) <= GAMMA_DELTA:
+            fix = "gamma-delta chains make no clones here: leave `vdj` of this sample empty"
         raise BadSample(sample, path, wrong, fix)
     unsequenced = (chains["cdr3_nt"] == "") | (chains["v"] == "") | (chains["j"] == "")
     notes = []
     if len(table) > len(chains):
         others = table.loc[~table["locus"].isin((ALPHA, BETA)), "locus"]
-        told = few([f"{name} {n}" for name, n in others.value_counts().items()])
+        told = few([f"{name or 'unknown'} {n}" for name, n in others.value_counts().items()])
         notes.append(f"chains that are no TRA or TRB left out: {told}")
     if unsequenced.any():
         notes.append(f"{count(int(unsequenced.sum()), 'chain')} without V, J or CDR3 left out")

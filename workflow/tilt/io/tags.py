@@ -26,6 +26,9 @@ TYPES = re.compile(r"^(?:antibody|protein|prot$|adt)", re.IGNORECASE)
 NAMELESS = re.compile(
     r"^(?:\d*|nan|none|[ACGTN]{8,}|(?:feature|tag|protein|adt|v)[-_ ]?\d+)$", re.I
 )
+# Cells from which on a tag without a count in any was not in the tube: a panel file lists those of
+# other tubes, too, and background alone would have shown in some of so many cells.
+LEAST_CELLS = 100
 MIN_SHARED = 0.5  # of the barcodes of the smaller table: below it they are of other cells
 RAW = "give the raw counts of the tags, or take `protein` out of the cohort file"
 
@@ -131,9 +134,10 @@ def proteins(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Counts of proteins (cells x proteins, int32) from tags by any name, and notes on them.
 
-    ``names``: tag -> protein, from the cohort file. Hashtags and isotype controls are left out,
-    clones of one protein summed; each is told. Raises BadSample for tags without names, twice the
-    same tag, and values that are no counts.
+    ``names``: tag -> protein, from the cohort file. Hashtags, isotype controls, and proteins
+    without a count in any of 100 cells or more are left out, clones of one protein summed; each is
+    told. Raises BadSample for tags without names, twice the same tag, and values that are no
+    counts.
     """
     tags = [str(name).strip() for name in found.columns]
     nameless = [name for name in tags if NAMELESS.match(name)]
@@ -172,6 +176,12 @@ def proteins(
         )
     values = found.to_numpy()
     summed = {name: values[:, places].sum(axis=1) for name, places in sorted(meant.items())}
+    if len(found) >= LEAST_CELLS:
+        absent = [name for name, column in summed.items() if not column.any()]
+        if absent:
+            told = count(len(absent), "protein")
+            notes.append(f"{told} without a count in any cell taken as not stained: {few(absent)}")
+        summed = {name: column for name, column in summed.items() if name not in absent}
     made = pd.DataFrame(summed, index=found.index).astype(np.int32)
     notes.append(
         f"{count(made.shape[1], 'protein')} measured by antibody tags"

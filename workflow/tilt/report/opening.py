@@ -36,8 +36,9 @@ def sentence(results: CohortResults) -> str:
     if row.quantity in RATIOS and str(row.unit).startswith("ln"):
         many, one = WHAT[row.quantity]
         times, low, high = (math.exp(x) for x in (row.effect, row.ci_low, row.ci_high))
+        as_many = "as many" if figures(times) == "1" else f"{figures(times)} times as many"
         text = (
-            f"About {figures(times)} times as many {many} per {one} in {cohort.case} as in "
+            f"About {as_many} {many} per {one} in {cohort.case} as in "
             f"{cohort.control} (95% CI {figures(low)} to {figures(high)}; {people})"
         )
         return text + decided(low > 1 or high < 1)

@@ -6,6 +6,8 @@ effect is always the coefficient of the last column of the design matrix (case m
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations
+from math import comb, prod
 
 import numpy as np
 from scipy import stats
@@ -13,8 +15,11 @@ from scipy import stats
 LEVEL = 0.95
 ALPHA = 1 - LEVEL  # in floats a hair above 0.05, so that a p of 0.05 is below it: rejected
 TINY = 1e-9  # what is left of a column, or of one minus leverage, that is nothing but rounding
-TICK = 1e-9  # of the range of values, below which they are alike
+ROUNDING = 1e-9  # share of the largest difference below which two are one
 EXACT_SHIFTS = 400  # differences up to which the interval of the rank test is exact
+# Ways to give out labels within strata up to which the stratified rank test is exact. By the normal
+# approximation 9 to 14 % of p are below 0.05 with 4 against 3 donors in two strata.
+EXACT_WAYS = 5_000
 
 
 @dataclass(frozen=True)
@@ -140,20 +145,44 @@ def standardized(effect: float, se: float, residual_sd: float, df: float) -> tup
 # --- ranks ------------------------------------------------------------------------------------
 
 
-def _van_elteren(outcome: np.ndarray, case: np.ndarray, strata: np.ndarray) -> float:
-    """Standard normal statistic of the stratified Wilcoxon test with tie correction."""
+def _van_elteren(outcome: np.ndarray, case: np.ndarray, strata: np.ndarray) -> tuple[float, float]:
+    """Score of the stratified Wilcoxon test (above 0: cases higher), and its two-sided p.
+
+    Exact over all ways to give out the labels within strata where these are few, else by the
+    normal approximation with tie correction.
+    """
     score = variance = 0.0
+    parts, exact = [], _ways(case, strata) <= EXACT_WAYS
     for s in np.unique(strata):
         inside = strata == s
         y, g = outcome[inside], case[inside]
         n, m = len(y), int(g.sum())
         if m == 0 or m == n:
             continue
-        ranks = stats.rankdata(y)
-        spread = np.sum(np.square(ranks - (n + 1) / 2))
-        score += (ranks[g == 1].sum() - m * (n + 1) / 2) / (n + 1)
-        variance += m * (n - m) / (n * (n - 1)) * spread / (n + 1) ** 2
-    return score / np.sqrt(variance) if variance > 0 else 0.0
+        ranks = (stats.rankdata(y) - (n + 1) / 2) / (n + 1)
+        score += ranks[g == 1].sum()
+        variance += m * (n - m) / (n * (n - 1)) * np.sum(np.square(ranks))
+        parts.append((ranks, m))
+    if not variance > 0:
+        return 0.0, 1.0
+    if not exact:
+        return score, float(2 * stats.norm.sf(abs(score) / np.sqrt(variance)))
+    null = np.zeros(1)
+    for ranks, m in parts:
+        null = np.add.outer(null, ranks[_chosen(len(ranks), m)].sum(axis=1)).ravel()
+    return score, float(np.mean(np.abs(null) >= abs(score) - TINY))
+
+
+def _ways(case: np.ndarray, strata: np.ndarray) -> int:
+    """How many ways there are to give out the labels within strata."""
+    alike = [case[strata == s] for s in np.unique(strata)]
+    return prod(comb(len(g), int(g.sum())) for g in alike)
+
+
+@lru_cache(maxsize=256)
+def _chosen(n: int, m: int) -> np.ndarray:
+    """All choices of ``m`` of ``n`` places, a row each."""
+    return np.array(list(combinations(range(n), m)))
 
 
 @lru_cache(maxsize=256)
@@ -184,15 +213,21 @@ def _shifts(outcome: np.ndarray, case: np.ndarray, strata: np.ndarray) -> np.nda
 
 
 def _upper(outcome: np.ndarray, case: np.ndarray, strata: np.ndarray) -> float:
-    """Largest shift that the (stratified) rank test does not reject."""
-    gaps, limit = _shifts(outcome, case, strata), stats.norm.ppf(0.5 + LEVEL / 2)
-    tick = TICK * (float(np.ptp(outcome)) or 1.0)  # a shift makes ties, but for the last digits
-    low, high = 0, len(gaps) - 1
-    while low < high:  # the statistic falls as the shift grows
+    """Largest shift that the (stratified) rank test does not reject; NaN where it rejects none.
+
+    Ranks change at the differences alone. The test is asked between them, where no two values are
+    tied: at a difference itself rounding would decide.
+    """
+    gaps = _shifts(outcome, case, strata)
+    apart = np.diff(gaps) > ROUNDING * np.abs(gaps).max()
+    gaps = gaps[np.append(apart, True)]
+    between = np.append((gaps[:-1] + gaps[1:]) / 2, gaps[-1] + 1)
+    low, high = 0, len(gaps)
+    while low < high:  # the score falls as the shift grows
         middle = (low + high) // 2
-        z = _van_elteren(np.rint((outcome - gaps[middle] * case) / tick), case, strata)
-        low, high = (middle + 1, high) if z > -limit else (low, middle)
-    return float(gaps[low])
+        score, p = _van_elteren(outcome - between[middle] * case, case, strata)
+        low, high = (low, middle) if score < 0 and p < ALPHA else (middle + 1, high)
+    return float(gaps[low]) if low < len(gaps) else np.nan
 
 
 def _agreeing(shifts: np.ndarray, low: float, high: float, p: float) -> tuple[float, float]:
@@ -223,9 +258,10 @@ def hodges_lehmann(
     One stratum: p is ``scipy.stats.mannwhitneyu`` (exact for small samples without ties).
     Several strata: differences are taken and ranked within strata (van Elteren 1960), so a
     batch effect cannot make a difference; donors of strata of one arm tell nothing, and one stratum
-    that is left is tested as one. The interval inverts the rank test: exactly for one
-    stratum of up to 400 differences (missing where so few donors allow no 95 % interval, as
-    three against three), else by the normal approximation.
+    that is left is tested as one. The interval inverts the rank test: exactly for one stratum of
+    up to 400 differences and for several with up to ``EXACT_WAYS`` ways to give out the labels
+    (missing where so few donors allow no 95 % interval, as three against three), else by the
+    normal approximation.
     """
     outcome = np.asarray(outcome, float)
     strata = np.zeros(len(outcome), int) if strata is None else strata
@@ -238,7 +274,7 @@ def hodges_lehmann(
     if alone:
         p = stats.mannwhitneyu(outcome[case == 1], outcome[case == 0]).pvalue
     else:
-        p = 2 * stats.norm.sf(abs(_van_elteren(outcome, case, strata)))
+        p = _van_elteren(outcome, case, strata)[1]
     if alone and len(gaps) <= EXACT_SHIFTS:
         arms = int(np.sum(case == 1)), int(np.sum(case == 0))
         k = _rank_limit(min(arms), max(arms))
