@@ -77,6 +77,10 @@ def test_missed_alpha_chains_split_no_clone(tmp_path):
     row = {"sample": "S", "donor": "D"}
     codes = [f"c{i}" for i in range(60)]
     made = receptors.contigs(settings, clone, kinds, codes, row, 3)
+    # What scirpy asks of Cell Ranger's table, which tilt itself does not read.
+    assert {"reads", "d_gene", "c_gene", "full_length", "length"} <= set(made.columns)
+    assert (made["reads"] == 25 * made["umis"]).all()
+    assert set(made["c_gene"].str[:3]) == set(made["chain"])
     made.to_csv(tmp_path / "c.csv", index=False)
     chains, _, _ = clone_cohorts.reader.read(tmp_path / "c.csv", "S")
     found = clone_cohorts.cells_of.of_cells(chains, pd.Series("D", index=codes))

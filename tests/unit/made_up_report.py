@@ -83,10 +83,10 @@ def results(n_control=8, n_case=10, simulated=True) -> CohortResults:
     return one
 
 
-def build_page(folder: Path, two: bool = False) -> Path:
+def build_page(folder: Path, more: int = 0) -> Path:
     """Write ``report.html``, two figures and one sentence in ``folder``, as the workflow would.
 
-    ``two``: with a second cohort that has no results.
+    ``more``: number of further cohorts, which have no results.
     """
     one = results()
     get, cohort = one.table, one.cohort
@@ -112,9 +112,9 @@ def build_page(folder: Path, two: bool = False) -> Path:
     one = page.load_cohort(folder / "demo", CohortResults(cohort, SETTINGS))
     cells = {"demo": cells_of(people)}
     target = folder / "report.html"
-    second = CohortResults(CohortLabel("second", "Second", "SLE", "control"), SETTINGS)
-    others = [one, second] if two else [one]
-    given = (others, cells, made_up.meta(), folder, CONFIG, folder / "benchmarks", TEMPLATE)
+    labels = [CohortLabel(f"more_{n}", f"More {n}", "SLE", "control") for n in range(more)]
+    every = [one, *(CohortResults(label, SETTINGS) for label in labels)]
+    given = (every, cells, made_up.meta(), folder, CONFIG, folder / "benchmarks", TEMPLATE)
     target.write_text(page.build(*given))
     return target
 

@@ -23,7 +23,7 @@ rule estimate_imbalance:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(800, per_mb=1.5),
+        mem_mb=jobs.memory(800, per_mb=3.4),
         runtime=20,
     params:
         samples=of_cohort(jobs.stratified),

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import anndata
 import pandas as pd
-import yaml
 
 TILT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TILT))
 
+from tilt.config import check, messages, user_files
+from tilt.core import tables
 from tilt.stages import cellxgene
 
 
@@ -25,7 +26,10 @@ def main() -> None:
     parser.add_argument("cohort", type=Path, help="the cohort file (config/cohorts/NAME.yaml)")
     parser.add_argument("--results", type=Path, default=Path("results"), help="results folder")
     given = parser.parse_args()
-    cohort = yaml.safe_load(given.cohort.read_text())
+    cohort, problems = user_files.read_yaml(given.cohort)
+    problems = problems or messages.violations(cohort, messages.schema("cohort"), given.cohort)
+    if problems:
+        sys.exit(check.report(problems))
     folder = given.results / cohort["name"]
     source = folder / "tcells.h5ad"
     if not source.is_file():
@@ -38,7 +42,10 @@ def main() -> None:
         )
     except cellxgene.NoTerms as error:
         sys.exit(str(error))
-    made.write_h5ad(folder / "cellxgene.h5ad", compression="gzip")
+    except OSError as error:
+        sys.exit(f"{source} cannot be read ({error}). Fix: delete it and run the cohort again")
+    with tables.atomic(folder / "cellxgene.h5ad") as part:
+        made.write_h5ad(part, compression="gzip")
     for note in notes:
         print(f"note: {note}")
     print(f"{made.n_obs} cells x {made.n_vars} genes: {folder / 'cellxgene.h5ad'}")

@@ -21,7 +21,10 @@ def main(snakemake: Any) -> None:
 
     rows = pd.DataFrame(snakemake.params.rows)
     samples = list(zip(rows["sample"], snakemake.input.samples, strict=True))
-    variables = {sample: store.read_part(path, "var") for sample, path in samples}
+    variables: dict[str, pd.DataFrame] = {}
+    for sample, path in samples:
+        own, last = store.read_part(path, "var"), next(reversed(variables.values()), None)
+        variables[sample] = last if last is not None and last.equals(own) else own
     var = gather.shared_genes(variables)
     read = (
         (

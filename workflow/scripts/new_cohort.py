@@ -62,7 +62,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("data", type=Path, help="a folder, or an .h5ad file")
+    parser.add_argument("data", type=Path, help="a folder, or an .h5ad or .loom file")
     parser.add_argument("name", help="short name of the cohort")
     parser.add_argument("--sheet", type=Path, help="table of the samples in the folder")
     options = parser.parse_args()

@@ -26,7 +26,7 @@ def cells(n=600, seed=0, batches=("A", "B")):
 
 def test_clr_by_hand():
     counts = pd.DataFrame({"a": [0.0, 3, 0], "b": [7.0, 3, 0], "c": [np.e - 1, 3, 0]})
-    found = proteins.levels(counts, np.repeat("b", len(counts)), "demo", 1).clr.to_numpy()
+    found = proteins.levels(counts, np.repeat("b", len(counts)), "demo", 1).level.to_numpy()
     first = np.array([0, np.log(8), 1])
     np.testing.assert_allclose(found[0], first - first.mean())
     np.testing.assert_allclose(found[1], 0, atol=1e-12)
@@ -35,7 +35,7 @@ def test_clr_by_hand():
 
 def test_cells_of_differing_panels_are_centered_over_what_all_have():
     counts = pd.DataFrame({n: [5.0, 5] for n in "abc"} | {"d": [500.0, np.nan]})
-    found = proteins.levels(counts, np.repeat("b", len(counts)), "demo", 1).clr
+    found = proteins.levels(counts, np.repeat("b", len(counts)), "demo", 1).level
     np.testing.assert_allclose(found[["a", "b", "c"]], 0, atol=1e-12)
     assert found.loc[0, "d"] == pytest.approx(np.log(501 / 6)) and np.isnan(found.loc[1, "d"])
 
@@ -67,14 +67,14 @@ def test_the_background_of_each_batch_is_taken_off():
     for protein in ("CD4", "X"):
         raw, shifted = (
             table.loc[~cd4, protein].groupby(batch[~cd4]).median()
-            for table in (found.clr, found.aligned)
+            for table in (found.level, found.aligned)
         )
         assert raw["B"] - raw["A"] > 0.15, "the batches differ"
         assert abs(shifted["B"] - shifted["A"]) < 0.08
     fit = found.fits.set_index(["protein", "batch"]).loc[("CD4", "A")]
     assert fit["background"] == fit["low_mean"]
     here = batch == "A"
-    expected = found.clr.loc[here, "CD4"] - fit["low_mean"]
+    expected = found.level.loc[here, "CD4"] - fit["low_mean"]
     np.testing.assert_allclose(found.aligned.loc[here, "CD4"], expected, atol=1e-6)
 
 
@@ -157,14 +157,14 @@ def test_over_empty_droplets_batches_meet_and_background_lies_at_zero():
     found = proteins.levels(counts, batch, "demo", 1, over)
     mean, sd = empty.query("sample == 'B' and protein == 'X'")[["mean", "sd"]].iloc[0]
     last = np.log(counts["X"].iloc[-1] + 10) - mean
-    assert found.clr["X"].iloc[-1] == pytest.approx(last / sd, rel=1e-5)
+    assert found.level["X"].iloc[-1] == pytest.approx(last / sd, rel=1e-5)
     for name in "AB":
-        rest = found.clr.loc[batch == name, "X"]
+        rest = found.level.loc[batch == name, "X"]
         assert rest.mean() == pytest.approx(0, abs=0.1) and rest.std() == pytest.approx(1, abs=0.1)
-        assert abs(found.clr.loc[(batch == name) & ~cd4, "CD4"].mean()) < 0.1
+        assert abs(found.level.loc[(batch == name) & ~cd4, "CD4"].mean()) < 0.1
     assert ((found.log_odds["CD4"] > 0) == cd4).mean() > 0.99
     apart = []
-    for table in (proteins.levels(counts, batch, "demo", 1).clr, found.clr):
+    for table in (proteins.levels(counts, batch, "demo", 1).level, found.level):
         a, b = (table.loc[batch == name, "X"] for name in "AB")
         apart.append(abs(a.mean() - b.mean()) / a.std())
     assert apart[0] > 0.3 and apart[1] < 0.1, "CLR leaves the batches apart"

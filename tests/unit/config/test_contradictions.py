@@ -136,10 +136,25 @@ def test_yaml_that_grows_or_nests_without_end(project):
     ]
     project.write("bomb.yaml", "\n".join(lines) + "\n")
     project.write("deep.yaml", "a: " + "[" * 5000 + "]" * 5000 + "\n")
-    project.config["cohorts"] = ["bomb.yaml", "deep.yaml"]
+    project.write("deeper.yaml", "a: " + "[" * 200_000)  # beyond the stack of the reader in C
+    project.config["cohorts"] = ["bomb.yaml", "deep.yaml", "deeper.yaml"]
     from tilt.config import check
 
     _, found = check.check(project.config, [project.folder, REPO])
     text = "\n".join(found)
     assert "bomb.yaml: more than 100,000 values" in text
     assert "deep.yaml: values are nested too deeply" in text
+    assert "deeper.yaml: values are nested too deeply" in text
+
+
+@pytest.mark.parametrize("value", ["2020-13-45", "9" * 5000])
+def test_yaml_that_its_reader_cannot_turn_into_a_value(project, value):
+    project.written = f"name: mine\ntitle: {value}\n".encode()
+    assert "mine.yaml: not valid YAML: " in first(project)
+
+
+def test_characters_of_a_terminal_in_a_cohort_file(project):
+    project.cohort["title"] = "My \x1b[31mcohort"
+    assert "title: holds characters that control a terminal or are no text" in first(project)
+    project.cohort |= {"title": "My cohort", "label_map": {"a": "b\u202e"}, "author_labels": "x"}
+    assert "label_map: a: holds characters that control" in "\n".join(project.problems())

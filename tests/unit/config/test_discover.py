@@ -104,9 +104,11 @@ def test_h5ad_of_a_cohort(tmp_path):
 
 
 def test_nothing_to_be_found(tmp_path):
-    with pytest.raises(discover.NothingFound, match=r"holds no matrix.mtx, .h5 or .h5ad file"):
+    with pytest.raises(
+        discover.NothingFound, match=r"holds no matrix.mtx, .h5, .h5ad, .loom or .zarr"
+    ):
         discover.discover(tmp_path, "mine")
-    with pytest.raises(discover.NothingFound, match=r"neither a folder nor an .h5ad file"):
+    with pytest.raises(discover.NothingFound, match=r"neither a folder nor an .h5ad or .loom file"):
         discover.discover(tmp_path / "none", "mine")
 
 
@@ -146,3 +148,26 @@ def new_cohort_module():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_stores_and_loom_files_are_seen(tmp_path):
+    import anndata as ad
+    import h5py
+    import numpy as np
+    import pandas as pd
+
+    obs = pd.DataFrame({"donor_id": ["a", "b"], "disease": ["SLE", "normal"]}, ["c1", "c2"])
+    ad.AnnData(np.ones((2, 3)), obs=obs).write_zarr(tmp_path / "all.zarr")
+    cohort, rows, _ = discover.discover(tmp_path / "all.zarr", "mine")
+    assert cohort["format"] == "h5ad" and cohort["file"] == "all.zarr"
+    assert cohort["h5ad"] == {"counts": "X", "sample_column": "donor_id"}
+    assert [row["condition"] for row in rows] == ["SLE", "normal"]
+    cohort, rows, _ = discover.discover(tmp_path, "mine")
+    assert cohort["format"] == "h5ad_per_sample" and rows[0]["path"] == "all.zarr"
+    (tmp_path / "more").mkdir()
+    for name in ("HC1", "SLE2"):
+        with h5py.File(tmp_path / f"more/{name}.loom", "w") as file:
+            file["matrix"] = np.ones((3, 2))
+    cohort, rows, _ = discover.discover(tmp_path / "more", "mine")
+    assert cohort["format"] == "h5ad_per_sample"
+    assert [row["path"] for row in rows] == ["HC1.loom", "SLE2.loom"]

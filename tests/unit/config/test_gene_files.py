@@ -12,7 +12,12 @@ from projects import MARKERS, SIGNATURES
         ("gene_aliases", "old\tcurrent\nA\t\n", "line 2, column `current`: empty"),
         ("gene_aliases", 'old\tcurrent\n"A\tB\n', "line 2: a quote"),
         ("excluded_genes", "list\tkind\tvalue\na\tword\tX\n", "must be one of gene, regex"),
+        ("gene_aliases", "old\tcurrent\nA\tB\nA\tC\n", "A stands twice, first in line 2"),
+        ("gene_aliases", "old\tcurrent\nA\tB\tC\n", "line 2: 3 cells for 2 columns"),
+        ("gene_aliases", "old\tcurrent\told\nA\tB\tC\n", "column `old` occurs 2 times"),
+        ("gene_aliases", "old\tcurrent\nA\tB\x1b[31m\n", "line 2: holds characters that control"),
         ("excluded_genes", "list\tkind\tvalue\na\tregex\t[X\n", "not a regular expression"),
+        ("excluded_genes", "list\tkind\tvalue\na\tregex\t.*\n", "expression fits every gene"),
     ],
 )
 def test_plain_tables(project, kind, text, said):
@@ -28,6 +33,7 @@ def test_plain_tables(project, kind, text, said):
         ("source\ttarget\tweight\n", "header but no rows"),
         ("source\ttarget\tweight\nAHR\tTIPARP\thigh\n", "line 2, column `weight`: not a number"),
         ("source\ttarget\tweight\nAHR\tTIPARP\tinf\n", "line 2, column `weight`: not a weight"),
+        ("source\ttarget\tweight\nAHR\tTIPARP\t1_0\n", "line 2, column `weight`: not a weight"),
     ],
 )
 def test_regulon(project, text, said):

@@ -107,3 +107,16 @@ def test_long_names_are_told_and_cut(project):
 
 def test_markup_is_shown_as_it_is_written():
     assert names.shown("<b>\x1b") == "<b>\\x1b"
+
+
+def test_names_of_digits_keep_their_zeros(project):
+    """Samples 001 and 1 are two; neither becomes a number."""
+    project.sheet = SHEET.replace("S1\tD1", "001\t01").replace("S2\tD2", "1\t2")
+    settings, found = project.check()
+    assert found == []
+    rows = settings["cohorts"]["mine"]["samples"]
+    assert [(row["sample"], row["donor"]) for row in rows] == [
+        ("001", "01"),
+        ("1", "2"),
+        ("S3", "D3"),
+    ]

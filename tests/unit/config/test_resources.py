@@ -190,14 +190,14 @@ def test_what_is_there_in_place_of_a_file_is_told_before_work(project):
         "fix:     its matrix lies further down: add /outs/filtered_feature_bc_matrix to the path "
         "in the sheet"
     )
-    project.cohort["format"] = "h5ad_per_sample"
     (project.folder / "raw/S1/.zgroup").touch()
+    store = project.problems()[0]
+    assert "the path is a zarr store" in store and "set format: h5ad_per_sample" in store
+    project.cohort["format"] = "h5ad_per_sample"
     project.sheet = project.sheet.replace("S2\n", "S2.rds\n").replace("S3\n", "S3.h5ad\n")
     (project.folder / "raw/S2.rds").touch()
     (project.folder / "raw/S3.h5ad").touch()
-    store, r = project.problems()
-    assert "line 2 (sample S1): the path is a zarr store" in store
-    assert "anndata.read_zarr(path).write_h5ad('counts.h5ad')" in store
+    (r,) = project.problems()  # a store may stand for an h5ad
     assert "line 3 (sample S2): the file is an object of R" in r
     assert "Matrix::writeMM" in r
 

@@ -20,16 +20,18 @@ def test_fingerprints_hang_on_content_alone(tmp_path):
     assert provenance.fingerprint(tmp_path / "nowhere") == ""
 
 
-def test_large_files_are_told_by_size_and_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(provenance, "SMALL", 10)
-    monkeypatch.setattr(provenance, "END", 4)
+def test_large_files_are_told_by_size_end_and_places_between(tmp_path, monkeypatch):
+    for name, value in {"SMALL": 10, "END": 4, "PIECES": 2, "PIECE": 3}.items():
+        monkeypatch.setattr(provenance, name, value)
     path = tmp_path / "a"
-    found = []
-    for text in ("x" * 20, "y" * 16 + "x" * 4, "x" * 19 + "y", "x" * 21):
-        path.write_text(text)
-        found.append(provenance.fingerprint(path))
-    assert found[0] == found[1], "only the end is read"
-    assert len(set(found)) == 3
+
+    def changed(place: int, n: int = 20) -> str:
+        path.write_text("".join("y" if k == place else "x" for k in range(n)))
+        return provenance.fingerprint(path)
+
+    whole = changed(-1)
+    assert [k for k in range(20) if changed(k) != whole] == [0, 1, 2, 10, 11, 12, *range(16, 20)]
+    assert changed(-1, 21) != whole
 
 
 def test_results_are_no_files_of_the_user(tmp_path, monkeypatch):

@@ -47,6 +47,28 @@ def other():
         process.communicate()
 
 
+def test_who_holds_the_folder_is_on_the_disk_before_anything_else(folder, monkeypatch):
+    """On a shared disk others see what was synced; they must know whom they wait for."""
+    synced = []
+    monkeypatch.setattr(turns.os, "fsync", synced.append)
+    turns.begin(pytest.fail, folder)
+    turns.enlist("rule", folder)
+    assert synced == turns._held and len(synced) == 2
+
+
+def test_a_slow_writer_is_not_taken_for_dead(folder, other):
+    """A job that has its lock and not yet said who it is stops by itself: another run began."""
+    turns.begin(pytest.fail, folder)
+    slow = (
+        f"os.environ['{turns.VARIABLE}'] = 'before'; write = turns._write; turns._write = "
+        "lambda *a: (print('locked', flush=True), input(), write(*a)); turns.enlist('script')"
+    )
+    job = other(f"os; import os; from tilt.core import turns; {slow}", folder)
+    assert job.first == "locked" and turns.jobs(folder) == []  # nobody yet to wait for
+    _, said = job.communicate("\n\n")
+    assert job.returncode == 1 and "the run that this job belongs to is over" in said
+
+
 def test_a_second_run_is_refused_while_the_first_lives(folder, other):
     first = other("begin(print)", folder)
     assert first.first == "on"

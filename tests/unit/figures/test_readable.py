@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.text import Text
-from tilt.figures import composition, embedding, markers, meta, names
+from tilt.figures import composition, embedding, markers, meta, names, qc
 
 COHORT = made_up.cohort()
 
@@ -120,3 +120,20 @@ def test_labels_are_parted():
     moved = embedding.part(np.zeros((6, 2)), gap=1.0)
     apart = np.hypot(*(moved[:, None] - moved[None]).transpose(2, 0, 1))
     assert apart[np.triu_indices(6, 1)].min() > 0.9
+
+
+def test_samples_too_many_to_name_are_one_outline_by_what_they_lost():
+    people = made_up.donors(qc.MOST_NAMED, 20)
+    waterfall = made_up.waterfall(people)
+    fig, table = qc.draw_waterfall(waterfall, COHORT)
+    right = fig.axes[1]
+    kept = table[table["step"] == "kept"].set_index("sample")
+    arms = [kept.loc[kept["condition"] == arm, "percent"] for arm in COHORT.arms]
+    expected = np.concatenate([np.sort(shares) for shares in arms])
+    drawn = right.collections[0].get_paths()[0].vertices
+    middles = [drawn[np.isclose(drawn[:, 1], n - 0.5), 0].max() for n in range(len(expected))]
+    # At the edge between two samples lie the ends of both.
+    edges = np.maximum(expected, np.append(0, expected[:-1]))
+    np.testing.assert_allclose(middles, edges)
+    # A bar for each arm and none for each sample.
+    assert [bar.get_height() for bar in right.patches] == [len(shares) for shares in arms]

@@ -72,5 +72,7 @@ def test_the_container_has_the_lock_and_a_python_that_the_lock_is_for():
     copied = re.search(r"^COPY (\S+) (\S+)$", text, re.MULTILINE)
     assert (ENVS.parent / copied[1]) == ENVS / "requirements.lock"
     assert f"pip install --no-cache-dir --no-deps --require-hashes -r {copied[2]}" in text
+    # A user without an entry, as `docker run --user` makes one: Snakemake asks for its name.
+    assert re.search(r"^ENV HOME=/tmp \\\n +USER=\w+ \\$", text, re.MULTILINE)
     kept = (ENVS.parent / ".dockerignore").read_text().split()
     assert kept == ["*", f"!{copied[1]}"]

@@ -10,7 +10,7 @@ from tilt.io.errors import MAX_COUNT, BadSample, not_counts, split_features, tag
     [
         (np.array([0, 3, 7]), ""),
         (np.array([0.0, 3.0, 7.0]), ""),
-        (np.array([True, False]), ""),
+        (np.array([True, False]), "holds true and false, no numbers of molecules"),
         (np.array([], float), ""),
         (np.array([MAX_COUNT]), ""),
         (np.array([MAX_COUNT + 1]), "holds a count of 2.147e+09, more than a cell can have"),

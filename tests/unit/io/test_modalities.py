@@ -32,7 +32,11 @@ def made(tmp_path):
         sparse.csr_matrix(rng.poisson(1, (6, 3)).astype(np.float32)),
         obs=pd.DataFrame({"donor": pd.Categorical(["D1"] * 6), "subset": subset}, CELLS),
         var=pd.DataFrame({"gene_ids": ["E1", "E2", "E3"]}, ["CD4", "IL2", "MAF"]),
-        obsm={"X_umap": rng.normal(size=(6, 2)), "protein": counts, "protein_clr": levels.to_df()},
+        obsm={
+            "X_umap": rng.normal(size=(6, 2)),
+            "protein": counts,
+            "protein_level": levels.to_df(),
+        },
         obsp={"connectivities": sparse.eye(6, format="csr")},
         uns={"subset_colors": np.array(["#000000", "#ffffff"])},
     )

@@ -66,6 +66,15 @@ def test_dense_table_either_way_round(tmp_path, matrix, cells_in_rows, separator
     assert list(adata.var_names) == raw.GENES and list(adata.obs_names) == names
 
 
+def test_names_of_a_table_are_taken_as_they_stand(tmp_path):
+    rows = ["cell\tTBCE\tTBCE\tB2M\tNA", "001\t1\t2\t3\t4", " 1e5 \t4\t5\t6\t7", "NA\t1\t1\t1\t1"]
+    raw.save(tmp_path / "S1.tsv", "\n".join(rows).encode())
+    adata = read(cohort(tmp_path, "table"), ROW | {"path": "S1.tsv"})
+    assert list(adata.obs_names) == ["001", "1e5", "NA"]
+    assert list(adata.var_names) == ["TBCE", "TBCE", "B2M", "NA"]
+    assert adata.X.toarray().tolist() == [[1, 2, 3, 4], [4, 5, 6, 7], [1, 1, 1, 1]]
+
+
 def test_headers_quotes_windows_ends_and_bom_are_tolerated(tmp_path, matrix):
     folder = raw.write_10x(tmp_path / "S1", matrix)
     names = "".join(f'"{name}"\r\n' for name in ["x", *raw.barcodes()])
@@ -179,6 +188,19 @@ def test_lane_whose_table_does_not_fit(tmp_path):
     series["cell_table"]["match"] = {"individual": "donor"}
     with pytest.raises(BadSample, match=r"no column 'individual'. Fix: name one of its"):
         read(series, row)
+
+
+def test_a_matrix_of_several_lanes_keeps_their_numbers(tmp_path):
+    """The same letters in two lanes are two cells."""
+    letters = [name[:-2] for name in raw.barcodes()[:6]]
+    names = [f"{name}-{lane}" for lane in (1, 2) for name in letters]
+    raw.write_10x(tmp_path, names=names, prefix="GSM1_")
+    rows = [[name, "a" if name in names[:3] + names[9:] else "b"] for name in names]
+    raw.save(tmp_path / "cells.tsv", raw.lines([["cell", "who"], *rows]))
+    table = {"file": "cells.tsv", "match": {"who": "donor"}}
+    series = cohort(tmp_path, "triplets", cell_table=table)
+    found = read(series, {"sample": "S1", "donor": "a", "condition": "x", "prefix": "GSM1"})
+    assert list(found.obs_names) == names[:3] + names[9:]
 
 
 @pytest.mark.parametrize(("there", "fits"), [(2, False), (3, True)])

@@ -183,6 +183,62 @@ def test_matrix_without_numbers_of_molecules(tmp_path, kind):
     )
 
 
+ENTRY = b"1 1 3"  # of the matrix, as it is written
+
+
+@pytest.mark.parametrize(
+    ("kind", "instead", "said"),
+    [
+        (b"integer", b"1 1 1,003", "something that is no count stands among the numbers ('1 1 1,0"),
+        (
+            b"real",
+            b"1 1 3,7",
+            "among the numbers ('1 1 3,7'). Fix: write raw counts, as 3: no",
+        ),
+        (b"integer", b"1 1 3.5", "stands among the numbers ('1 1 3.5')"),
+        (b"integer", b"1 1 0x3", "stands among the numbers ('1 1 0x3')"),
+        (b"integer", b"1 1 3e1", "stands among the numbers ('1 1 3e1')"),
+        (b"integer", b"1 1 3 7", "its entries have 4 parts, not row, column and count"),
+        (b"real", b"1 1 3.5", "holds values that are not whole numbers (for instance 3.5"),
+    ],
+)
+def test_entries_that_the_reader_in_c_would_read_in_part(tmp_path, kind, instead, said):
+    text = raw.mtx(raw.counts()).replace(b"integer", kind)
+    assert text.count(b"\n" + ENTRY + b"\n") == 1
+    assert said in failure(tmp_path, matrix=zipped(text.replace(ENTRY + b"\n", instead + b"\n")))
+
+
+@pytest.mark.parametrize(("kind", "three"), [(b"integer", b"3.0"), (b"real", b"3e0")])
+def test_whole_numbers_in_other_words_are_read(tmp_path, kind, three):
+    text = raw.mtx(raw.counts()).replace(b"integer", kind)
+    raw.write_10x(tmp_path / "S1")
+    text = text.replace(ENTRY + b"\n", ENTRY[:-1] + three + b"\n")
+    (tmp_path / "S1/matrix.mtx.gz").write_bytes(zipped(text))
+    np.testing.assert_array_equal(read(cohort(tmp_path), ROW).X.toarray(), raw.counts())
+
+
+@pytest.mark.parametrize("name", [" ", "AC\x1bGT", "ACGT\u200b"])
+def test_barcodes_that_cannot_be_seen(tmp_path, name):
+    data = zipped(raw.lines([n] for n in [name, *raw.barcodes()[1:]]))
+    assert "1 barcodes are empty or hold characters that are not seen (first '" in failure(
+        tmp_path, barcodes=data
+    )
+
+
+def test_genes_parted_by_commas(tmp_path):
+    rows = [[",".join(row)] for row in raw.features()]
+    assert failure(tmp_path, features=zipped(raw.lines(rows))) == (
+        "sample S1: matrix.mtx.gz: the columns of the genes are parted by commas, not by tabs "
+        "(ENSG00000000001,CD3D,Gene Expression). Fix: write the features file with tabs."
+    )
+
+
+def test_genes_of_another_species(tmp_path):
+    rows = [[i.replace("ENSG", "ENSMMUG"), g] for i, g in raw.features(2)]  # of macaques
+    wrong = failure(tmp_path, features=zipped(raw.lines(rows)))
+    assert "8 of 8 genes are of another species (ENSMMUG00000000001). Fix: tilt knows hum" in wrong
+
+
 def test_file_that_may_not_be_read(tmp_path, monkeypatch):
     def refuse(*args, **options):
         raise PermissionError(13, "Permission denied")
@@ -197,6 +253,14 @@ def test_file_that_may_not_be_read(tmp_path, monkeypatch):
     [
         (b"gene\tA\tB\nCD4\t1\ttwo\n", "not a table of numbers with names in its first row and"),
         (b"gene\nCD4\nMAF\n", "names in its first row or column only. Fix: fetch it again; col"),
+        (
+            b"#gene\tA\tB\nCD4\t1\t2\nMAF\t1\t2\n",
+            "its header begins with #, as comments do: take the # out",
+        ),
+        (b"gene\tA\tB\tC\nCD4\t1\t2\n", "4 names above 2 columns"),
+        (b"gene\tA\tB\nCD4\tTRUE\tFALSE\n", "true and false are no counts"),
+        (b"gene\tLength\tB\nCD4\t900\t2\n", "Length is neither a cell nor a gene. Fix: take i"),
+        (b"gene\tA\tA\nCD4\t1\t2\n", "1 barcodes occur more than once .first A"),
         (
             "gene\tA\nCD4\t1\n".encode("utf-16"),
             "the file is not text .UTF-8.. Fix: fetch it again",

@@ -100,6 +100,14 @@ def test_what_cannot_be_read_is_told(tmp_path, lines, said):
     assert "sample S1" in str(told.value) and "c.csv" in str(told.value)
 
 
+@pytest.mark.parametrize("empty", ["", "None", "NA", "nan"])
+def test_a_chain_without_its_genes_or_bases_is_left_out_with_its_number(tmp_path, empty):
+    lines = [contig(C, "TRB", empty, "TRBJ1-1"), contig(C, "TRA", "TRAV10", "TRAJ18", nt=empty)]
+    chains, _, notes = receptors.read(saved(tmp_path / "c.csv", [HEAD, *CONTIGS, *lines]), "S1")
+    assert rows(chains) == CHAINS
+    assert notes[1:] == ["2 chains without V, J or CDR3 left out"]
+
+
 def test_a_torn_archive_is_told(tmp_path):
     path = saved(tmp_path / "c.csv.gz", [HEAD, *CONTIGS * 300])
     path.write_bytes(path.read_bytes()[:-40])

@@ -9,7 +9,7 @@ import subprocess
 import made_up
 import pytest
 from chromium import BROWSER, QUIET
-from made_up_report import build_page
+from made_up_report import TEMPLATE, build_page
 from tilt.report import glossary
 
 # Runs inside the page, uses it as a reader would, and tells the frame around it what happened.
@@ -21,6 +21,18 @@ window.addEventListener("load", function () {
   document.querySelectorAll("main > *, p, figure, h1, h2, h3, .zoom, .table").forEach(function (e) {
     if (e.getBoundingClientRect().right > innerWidth + 1) told.wide.push(e.tagName + e.className);
   });
+  told.stacked = Array.prototype.map.call(document.querySelectorAll("figure"), function (f) {
+    var lines = Array.prototype.slice.call(f.querySelectorAll(".line"));
+    return {
+      whole: f.querySelector(".wide").offsetHeight, words: f.querySelector(".panels").innerText,
+      slides: lines.filter(function (l) { return l.scrollWidth > l.clientWidth + 1; }).length,
+      scales: Array.prototype.map.call(f.querySelectorAll(".cut"), function (cut) {
+        var page = JSON.parse(f.querySelector(".panels").dataset.panels).width;
+        return cut.firstChild.getBoundingClientRect().width / page;
+      })
+    };
+  });
+  document.querySelectorAll(".panels").forEach(function (p) { p.remove(); });
   told.images = Array.prototype.map.call(document.images, function (i) { return i.naturalWidth; });
   var table = document.querySelector("section:not(#across) .table table");
   var heads = table.querySelectorAll("th"), column = -1;
@@ -169,6 +181,18 @@ def test_nothing_overflows(visit, size, width):
     assert frame["wide"] == []
 
 
+def test_panels_stand_one_below_the_other_on_a_phone(visit):
+    """Letters of 6.5 pt are at least 8 CSS pixels, and nothing has to be slid sideways."""
+    drawn = visit["narrow"]["stacked"]
+    assert len(drawn) == 2
+    for figure in drawn:
+        assert figure["whole"] == 0 and figure["slides"] == 0
+        assert len(figure["scales"]) >= 5 and min(figure["scales"]) * 6.5 * 25.4 / 72 >= 8
+    assert "b SLE − control" in drawn[0]["words"] and "Hedges g" in drawn[0]["words"]
+    for figure in visit["wide"]["stacked"]:
+        assert figure["whole"] > 300 and figure["words"] == ""
+
+
 def test_images_are_drawn(visit):
     assert len(visit["wide"]["images"]) == 2 and min(visit["wide"]["images"]) > 100
 
@@ -270,3 +294,12 @@ def test_print_has_every_figure_whole_and_nothing_to_click(tmp_path):
     subprocess.run(command, check=True, capture_output=True, timeout=180)
     pages = len(re.findall(rb"/Type /Page\b", target.read_bytes()))
     assert 4 <= pages <= 10  # two more with the maps
+
+
+def test_print_leaves_out_controls_alone():
+    css = TEMPLATE["page.css"]
+    rules = re.findall(r"([^{}]+)\{([^{}]*)\}", css[css.index("@media print {") + 14 :])
+    hiding = [names for names, rule in rules if "display: none" in rule]
+    hidden = {name.strip() for names in hiding for name in names.split(",")}
+    controls = {"nav", ".filter", ".skip", ".closer", ".files", "#tip", "#top", "#theme"}
+    assert hidden == controls | {"details:not([open])", ".panels"}

@@ -265,6 +265,11 @@ def test_cells_are_drawn_in_proportion():
     ("change", "text"),
     [
         (
+            {"effect": 0.01, "ci_low": 0.005, "ci_high": 0.015},
+            "About as many Tph/Tfh cells per Th22-like cell in SLE as in control (95% CI 1 to 1; "
+            "10 + 8 donors).",
+        ),
+        (
             {"effect": np.log(2.9), "ci_low": np.log(1.2), "ci_high": np.log(6.7)},
             "About 2.9 times as many Tph/Tfh cells per Th22-like cell in SLE as in control (95% CI "
             "1.2 to 6.7; 10 + 8 donors).",
@@ -285,6 +290,19 @@ def test_cells_are_drawn_in_proportion():
             "The balance of SLE lies 0.5 SD further to the Tph side than that of control (95% CI "
             "−0.3 to 1.3; 10 + 8 donors): too wide to say which way, so this cohort alone leaves "
             "it open.",
+        ),
+        (
+            {"quantity": "CD4_Treg_eff", "denominator": "cd4", "unit": "arcsine root"}
+            | {"effect": -0.2, "ci_low": -0.3, "ci_high": -0.1}
+            | {"points": -6.1, "points_low": -9.2, "points_high": -3.0},
+            "The share of CD4 Treg effector among CD4 T cells is 6.1 percentage points lower in "
+            "SLE than in control (95% CI 3 to 9.2; 10 + 8 donors).",
+        ),
+        (
+            {"quantity": "IFN1_T_CORE", "denominator": "cd4", "unit": "SD"}
+            | {"effect": 0.5, "ci_low": -0.1, "ci_high": 1.1},
+            "Type I interferon is 0.5 SD higher in SLE than in control (95% CI −0.1 to 1.1; 10 + 8 "
+            "donors): too wide to say which way, so this cohort alone leaves it open.",
         ),
         ({"estimable": False, "reason": "too few."}, "The balance could not be compared: too few."),
     ],
@@ -325,8 +343,20 @@ def test_genes_that_are_not_measured_are_named_and_never_nan():
 
 def test_cross_cohort_part_only_with_cohorts_to_combine(tmp_path, page):
     assert 'id="across"' not in page[0] and "Across cohorts" not in page[0]
-    two = build_page(tmp_path, two=True).read_text()
+    two = build_page(tmp_path, more=1).read_text()
     assert 'id="across"' in two and "<h3>Across cohorts</h3>" in two
+    assert two.index('<p class="plain">') < two.index("<h3>Across cohorts</h3>")
+
+
+def test_of_many_cohorts_what_they_say_together_comes_first(tmp_path):
+    many = build_page(tmp_path, more=report.MANY).read_text()
+    answer = many[many.index('id="answer"') : many.index('id="across"')]
+    folded = answer.index(f"<summary>Each of the {report.MANY + 1} cohorts</summary>")
+    assert answer.index("<h3>Across cohorts</h3>") < folded < answer.index('<p class="plain">')
+    assert answer.count('<div class="opening">') == report.MANY + 1
+    outline = Outline()
+    outline.feed(many)
+    assert not outline.open
 
 
 def test_methods_follow_the_config():

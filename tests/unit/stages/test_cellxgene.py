@@ -1,5 +1,7 @@
 """What CELLxGENE's schema wants of an object, from tilt's own and the terms of the cohort file."""
 
+import runpy
+import sys
 from pathlib import Path
 
 import anndata as ad
@@ -90,3 +92,29 @@ def test_every_label_of_t_cells_has_a_term():
     t_cells = markers[markers["level"].isin([1, 2]) | (markers["label"] == "T")]
     assert set(t_cells["label"]) <= set(NAMES)
     assert TABLE["term"].str.fullmatch(r"CL:\d{7}").all()
+
+
+def stopped(folder, monkeypatch) -> str:
+    """What the script says when it ends in ``folder``, where the cohort file is mine.yaml."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["export_cellxgene.py", "mine.yaml"])
+    script = RESOURCES.parent / "workflow/scripts/export_cellxgene.py"
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(script), run_name="__main__")
+    assert not list(folder.rglob("cellxgene.h5ad*"))
+    return str(end.value)
+
+
+def test_the_script_tells_what_is_wrong(tmp_path, monkeypatch):
+    assert "mine.yaml: cannot be read (No such file" in stopped(tmp_path, monkeypatch)
+    lines = (RESOURCES.parent / "config/cohorts/demo_cd4.yaml").read_text()
+    file = tmp_path / "mine.yaml"
+    file.write_text(lines.replace("title: ", "titel: "))
+    told = stopped(tmp_path, monkeypatch)
+    assert "the key `title` is missing" in told and "unknown key `titel`" in told
+    file.write_text(lines)
+    cells = Path("results/demo_cd4/tcells.h5ad")
+    assert stopped(tmp_path, monkeypatch).startswith(f"{cells} is not there. Fix: run the cohort")
+    (tmp_path / cells).parent.mkdir(parents=True)
+    (tmp_path / cells).write_bytes(b"no HDF5")
+    assert stopped(tmp_path, monkeypatch).startswith(f"{cells} cannot be read")

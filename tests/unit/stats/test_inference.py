@@ -184,6 +184,16 @@ def test_bootstrap_interval_holds_the_effect_and_is_near_the_t_interval():
     assert found.ci_low == again.ci_low and found.p == again.p
 
 
+def test_the_interval_by_ranks_does_not_hang_on_the_last_digits():
+    """Each bound makes a tie, which the same values a little further on would break."""
+    case, strata = np.tile([1.0, 0.0], 9), np.repeat([0, 1], 9)
+    for seed in range(60):
+        y = np.random.default_rng(seed).normal(size=18)
+        one, other = (inference.hodges_lehmann(y + far, case, strata) for far in (0.0, 1 / 3))
+        bounds = (other.ci_low, other.ci_high)
+        assert bounds == pytest.approx((one.ci_low, one.ci_high), abs=1e-9)
+
+
 def test_hodges_lehmann_and_rank_p():
     rng = np.random.default_rng(2)
     y = rng.normal(size=21)
@@ -271,3 +281,23 @@ def test_no_spread_gives_no_p():
     found = inference.ols(0.3 * case, np.column_stack([np.ones(10), case]))
     assert found.effect == pytest.approx(0.3)
     assert np.isnan(found.p)
+
+
+def test_rank_intervals_do_not_hang_on_the_last_bit():
+    """At a difference itself two values are tied or not by rounding, which other machines do
+    otherwise."""
+    rng = np.random.default_rng(3)
+    strata, case = np.repeat([0, 1], 9), np.tile([1, 0, 1], 6)
+    for _ in range(40):
+        y = rng.normal(size=18).round(2)
+        found = inference.hodges_lehmann(y, case, strata)
+        again = inference.hodges_lehmann(y + rng.choice([0, 3e-16], 18), case, strata)
+        assert found.ci_low == pytest.approx(again.ci_low, abs=1e-9)
+        assert found.ci_high == pytest.approx(again.ci_high, abs=1e-9)
+
+
+def test_strata_too_small_to_reject_anything_have_no_interval():
+    y, case, strata = np.array([1.0, 0, 3, 0, 9, 0]), np.tile([1, 0], 3), np.repeat([0, 1, 2], 2)
+    found = inference.hodges_lehmann(y, case, strata)
+    assert found.p > 0.05 and found.effect == 3
+    assert np.isnan([found.ci_low, found.ci_high]).all()

@@ -39,14 +39,14 @@ MOST = 7.0  # natural log odds; one cell in a thousand is a doublet of what it s
 class Levels:
     """Proteins of the cells of a cohort (cells x proteins; NaN where a cell has no such tag).
 
-    ``clr``: natural log over the geometric mean of the cell's tags, or SDs above empty droplets.
-    ``aligned``: the same less the
-    background of the batch. ``log_odds``: natural log of how much likelier the value is among cells
-    that have the protein than in the background (even odds beforehand; 0 where nothing is known).
+    ``level``: natural log over the geometric mean of the cell's tags, or SDs above empty droplets.
+    ``aligned``: the same less the background of the batch. ``log_odds``: natural log of how much
+    likelier the value is among cells that have the protein than in the background (even odds
+    beforehand; 0 where nothing is known).
     ``fits``: a row a batch and protein (:data:`tilt.core.contracts.PROTEINS`).
     """
 
-    clr: pd.DataFrame
+    level: pd.DataFrame
     aligned: pd.DataFrame
     log_odds: pd.DataFrame
     fits: pd.DataFrame
@@ -74,12 +74,12 @@ def require(counts: pd.DataFrame | None, sample: pd.Series, cohort: str) -> pd.D
 
 
 def as_anndata(levels: Levels, obs: pd.DataFrame) -> ad.AnnData:
-    """The levels as an AnnData, cells x proteins: X the CLR, layers aligned and log_odds."""
+    """The levels as an AnnData, cells x proteins: X the level, layers aligned and log_odds."""
     layers = {name: getattr(levels, name).to_numpy(np.float32) for name in ("aligned", "log_odds")}
     return ad.AnnData(
-        levels.clr.to_numpy(np.float32),
+        levels.level.to_numpy(np.float32),
         obs=obs[["sample", "donor", "batch"]],
-        var=pd.DataFrame(index=levels.clr.columns.astype(str)),
+        var=pd.DataFrame(index=levels.level.columns.astype(str)),
         layers=layers,
     )
 

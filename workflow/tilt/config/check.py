@@ -13,7 +13,7 @@ from typing import Any
 from tilt.config import alike, command_line, contradictions, disk, gene_files, resources, unused
 from tilt.config import cohorts as checks
 from tilt.config.messages import problem, schema, violations
-from tilt.config.names import shown
+from tilt.config.names import control_characters, shown
 from tilt.config.user_files import read_yaml
 
 LONGEST = 1000  # characters of a path
@@ -108,7 +108,7 @@ def load_cohort(path: Path, roots: list[Path], settings: dict) -> tuple[dict, li
         key: schema("config")["properties"]["qc"][key]
         for key in ("additionalProperties", "properties")
     }
-    problems += violations(content, rules, path)
+    problems += violations(content, rules, path) + control_characters(path, content)
     content = whole(content, rules)
     sound = not problems
     refusal = checks.refused(str(content))

@@ -10,6 +10,7 @@ from tilt.config import beside_rna
 from tilt.config.discover_sheet import KNOWN, NOBODY, NoSheet, columns, joined, tidy
 from tilt.core.text import count, few, safe_name
 from tilt.io.layouts import BARCODES, FEATURES, MATRIX
+from tilt.io.places import is_store
 
 CONTROL = re.compile(
     r"(^|[^a-z])(hc|hd|hv|healthy|control|ctrl|normal|nc|unstim|unstimulated)(?![a-z])", re.I
@@ -43,7 +44,7 @@ def discover(path: Path, name: str, sheet: Path | None = None) -> Found:
     NothingFound.
     """
     path = Path(path)
-    if path.is_file() and path.suffix == ".h5ad":
+    if is_store(path) or (path.is_file() and path.suffix in (".h5ad", ".loom")):
         layout, rows, guesses = _h5ad(path)
         where = {"folder": str(path.parent)}
         where |= {"file": path.name} if layout["format"] == "h5ad" else {}
@@ -51,7 +52,7 @@ def discover(path: Path, name: str, sheet: Path | None = None) -> Found:
         layout, rows, guesses = _folder(path)
         where = {"folder": str(path)}
     else:
-        raise NothingFound(f"{path} is neither a folder nor an .h5ad file")
+        raise NothingFound(f"{path} is neither a folder nor an .h5ad or .loom file")
     beside, seen = beside_rna.look(path, layout | where, rows)
     guesses += seen
     if sheet is not None:
@@ -91,14 +92,16 @@ def _folder(folder: Path) -> Found:
     matrices = sorted(name for name in names if name.endswith(MATRIX))
     if matrices:
         return _matrices(folder, matrices, names)
-    for suffix, layout in ((".h5", "10x_h5"), (".h5ad", "h5ad_per_sample")):
-        found = sorted(name for name in names if name.endswith(suffix))
+    stores = {str(p.relative_to(folder)) for p in folder.rglob("*.zarr") if is_store(p)}
+    layouts = {".h5": "10x_h5", **dict.fromkeys((".h5ad", ".loom", ".zarr"), "h5ad_per_sample")}
+    for suffix, layout in layouts.items():
+        found = sorted(name for name in names | stores if name.endswith(suffix))
         if found:
             rows = [_row(_stem(name), path=name) for name in found]
             return {"format": layout}, rows, [f"format {layout}: {len(found)} files *{suffix}"]
     raise NothingFound(
-        f"{folder} holds no matrix.mtx, .h5 or .h5ad file. Fix: point at the folder that holds "
-        "the samples; dense tables need a cohort file written by hand (format table)"
+        f"{folder} holds no matrix.mtx, .h5, .h5ad, .loom or .zarr. Fix: point at the folder that "
+        "holds the samples; dense tables need a cohort file written by hand (format table)"
     )
 
 

@@ -53,6 +53,26 @@ def unprintable(path: Path, rows: Iterable[tuple[int, dict]]) -> list[str]:
     return found
 
 
+def control_characters(path: Path, content: object, where: str = "") -> list[str]:
+    """Problems of texts of a YAML file, at any depth, that control a terminal or are no text."""
+    if isinstance(content, str):
+        if not FORBIDDEN.search(content):
+            return []
+        wrong = "holds characters that control a terminal or are no text"
+        fix = f"write `{shown(FORBIDDEN.sub('', content))}`"
+        return [problem(path, where, wrong, shown(content), fix=fix)]
+    inner: Iterable[tuple] = ()
+    if isinstance(content, dict):
+        inner = content.items()
+    elif isinstance(content, list):
+        inner = ((i, part) for i, part in enumerate(content, start=1))
+    return [
+        told
+        for key, part in inner
+        for told in control_characters(path, part, ": ".join(filter(None, [where, str(key)])))
+    ]
+
+
 def likeness(name: str) -> str:
     """What names have in common that a reader would take for one."""
     text = unicodedata.normalize("NFKC", name).translate(LOOK_ALIKE).casefold()

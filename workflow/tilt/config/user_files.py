@@ -9,6 +9,8 @@ from tilt.config.messages import nearest, problem, schema
 from tilt.core.text import cells_of, few
 
 MOST_VALUES = 100_000  # of a YAML file, with every reference followed
+DEEPEST = 100  # values within values of one; the reader in C ends the process at some ten thousand
+TOO_DEEP = "values are nested too deeply to be read"
 
 
 def _size(value: object, known: dict[int, int]) -> int:
@@ -20,6 +22,18 @@ def _size(value: object, known: dict[int, int]) -> int:
         inner = value.values() if isinstance(value, dict) else value
         known[id(value)] = 1 + sum(_size(one, known) for one in inner)
     return known[id(value)]
+
+
+def _depth(text: str) -> int:
+    """How deeply values are nested in a YAML text; it is not looked at beyond what is too deep."""
+    depth = deepest = 0
+    for event in yaml.parse(text, _SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        deepest = max(depth, deepest)
+        if deepest > DEEPEST:
+            break
+    return deepest
 
 
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, where it is built
@@ -47,17 +61,19 @@ def read_yaml(path: Path) -> tuple[dict, list[str]]:
     if found:
         return {}, found
     try:
+        if _depth(text) > DEEPEST:
+            return {}, [problem(path, "", TOO_DEEP)]
         content = yaml.load(text, _Loader)
         if _size(content, {}) > MOST_VALUES:
             wrong = f"more than {MOST_VALUES:,} values: references to references"
             return {}, [problem(path, "", wrong, fix="write the values out")]
     except RecursionError:
-        return {}, [problem(path, "", "values are nested too deeply to be read")]
+        return {}, [problem(path, "", TOO_DEEP)]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}" if mark else ""
         return {}, [problem(path, where, f"not valid YAML: {error.problem}")]
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # of a date that is none, of endless numbers
         return {}, [problem(path, "", f"not valid YAML: {error}")]
     if not isinstance(content, dict):
         return {}, [problem(path, "", "must be keys with values, such as `name: my_cohort`")]

@@ -1,8 +1,8 @@
 """Reading and writing tables: TSV by contract, atomic, the same bytes for the same content."""
 
 import contextlib
-import gzip
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +10,8 @@ import pandas as pd
 
 from tilt.core import contracts
 from tilt.core.columns import ANY, COUNT, COUNT_OR_NA, FLAG, NUMBER, TEXT, Table
+
+GZIP = 31  # wbits of zlib for gzip; the gzip module writes other headers in Python 3.13
 
 
 @contextlib.contextmanager
@@ -60,7 +62,7 @@ def write(
     text = table.to_csv(sep="\t", index=False, na_rep="NA", float_format=float_format)
     data = text.encode()
     if str(path).endswith(".gz"):
-        data = gzip.compress(data, compresslevel=4, mtime=0)
+        data = zlib.compress(data, 4, wbits=GZIP)
     with atomic(path) as part:
         part.write_bytes(data)
 

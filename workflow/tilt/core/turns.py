@@ -128,6 +128,8 @@ def _lock(number: int) -> bool | None:
 def _write(number: int, about: dict) -> None:
     os.ftruncate(number, 0)
     os.pwrite(number, json.dumps(about).encode(), 0)
+    with contextlib.suppress(OSError):
+        os.fsync(number)  # so that other machines see it on a shared disk
 
 
 def _about(path: Path) -> dict:

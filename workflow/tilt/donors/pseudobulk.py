@@ -88,9 +88,13 @@ def assemble(counts: np.ndarray, obs: pd.DataFrame, var: pd.DataFrame) -> "ad.An
     obs = obs.reset_index(drop=True)
     obs.index = (obs["donor"] + "|" + obs["condition"] + "|" + obs["subset"]).astype(str)
     obs["n_cells"] = obs["n_cells"].astype(int)
-    # Row by row: all at once scipy holds two coordinates for every non-zero.
-    rows = [sparse.csr_matrix(row[None, :]) for row in counts]
-    sums = sparse.vstack(rows, format="csr") if rows else sparse.csr_matrix(counts)
+    # Row by row into arrays of the size they will have: scipy holds further copies.
+    indptr = np.cumsum([0, *(np.count_nonzero(row) for row in counts)])
+    indices, data = np.empty(indptr[-1], np.int32), np.empty(indptr[-1], counts.dtype)
+    for row, first, last in zip(counts, indptr, indptr[1:], strict=False):
+        indices[first:last] = np.flatnonzero(row)
+        data[first:last] = row[indices[first:last]]
+    sums = sparse.csr_matrix((data, indices, indptr), shape=counts.shape)
     import anndata as ad
 
     return ad.AnnData(sums, obs=obs, var=var[[]].assign(**var))

@@ -27,7 +27,6 @@ QUALITY = {"accuracy": "-", "macro_f1": (0, (3, 1.2))}
 QUALITY_NAMES = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
 NOT_CALLED = "#4D4D4D"
 DEFAULT: dict[str, Any] = {"ls": "", "marker": "D", "ms": 3.2, "mec": DARK, "mew": 0.5}
-FEW = 10  # cells below which the course of a curve is chance: not drawn
 
 
 def draw_scores(table: pd.DataFrame, cohort: CohortLabel) -> tuple[Figure, pd.DataFrame]:
@@ -121,7 +120,7 @@ def draw_coverage(
     """
     if table.empty:
         return style.sentence(cohort, COVERAGE_TITLE, "There are no two labels to tell apart.")
-    known = table[table["n_truth_called"] >= FEW]
+    known = table[table["n_truth_called"] >= style.FEW]
     fig = style.figure(cohort, COVERAGE_TITLE, "double", 74)
     axes = fig.subplots(1, 2, width_ratios=(1, 1) if len(known) else (1.6, 1))
     style.mark(axes[0], "a", f"T cells called, n = {number(table['n_cells'].max())}")

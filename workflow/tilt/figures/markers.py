@@ -17,7 +17,6 @@ from tilt.figures.registry import title
 DOTS_TITLE, DETECTED_TITLE = title("markers"), title("detectability")
 ACROSS_TITLE = title("across/detectability")
 GENES_A_ROW = 46  # gene names that stay readable side by side on a double column
-FEW = 10  # cells of a subset below which shares and means say nothing and are muted
 MEANS = LinearSegmentedColormap.from_list("means", ["#EEF2F6", "#6BAED6", "#08306B"])
 SHARES = LinearSegmentedColormap.from_list("shares", ["#FFFFFF", "#A1C9B8", "#00686F"])
 
@@ -27,7 +26,7 @@ def draw_dots(expression: pd.DataFrame, cohort: CohortLabel) -> tuple[Figure, pd
 
     ``expression``: columns subset, n_cells, gene, sign (``+`` or ``-`` where the gene is a
     marker of that subset), fraction, mean. A ring marks a subset's own positive marker, a cross
-    its negative marker. Subsets of fewer than ``FEW`` cells are light gray.
+    its negative marker. Subsets of fewer than ``style.FEW`` cells are light gray.
     """
     if expression.empty:
         reason = "No T cells were labeled, so there is no marker to show."
@@ -48,7 +47,7 @@ def draw_dots(expression: pd.DataFrame, cohort: CohortLabel) -> tuple[Figure, pd
         x = rows["gene"].map({gene: n for n, gene in enumerate(block)})
         y = rows["subset"].map({subset: n for n, subset in enumerate(order)})
         area = 26 * short * rows["fraction"].clip(0, 1)
-        few = rows["n_cells"] < FEW
+        few = rows["n_cells"] < style.FEW
         dots = ax.scatter(
             x[~few], y[~few], s=area[~few], c=rows["mean"][~few], cmap=MEANS, vmin=0, vmax=top, lw=0
         )
@@ -66,7 +65,7 @@ def draw_dots(expression: pd.DataFrame, cohort: CohortLabel) -> tuple[Figure, pd
         names = [f"{pretty(s)} ({number(sizes[s])})" for s in order]
         ax.set_yticks(range(len(order)), names, fontsize=6 if short > 0.95 else 5)
         for name, subset in zip(ax.get_yticklabels(), order, strict=True):
-            name.set_color(GRAY if sizes[subset] < FEW else DARK)
+            name.set_color(GRAY if sizes[subset] < style.FEW else DARK)
         ax.tick_params(length=0)
         ax.grid(color="#F0F0F0", lw=0.4)
         ax.set_axisbelow(True)
@@ -107,7 +106,7 @@ def draw_dots(expression: pd.DataFrame, cohort: CohortLabel) -> tuple[Figure, pd
         loc="outside lower left",
         ncols=5,
         title=f"n of cells in brackets, {total} T cells in all; area: cells with at least one UMI"
-        + (f"; gray: fewer than {FEW} cells" if (sizes < FEW).any() else ""),
+        + (f"; gray: fewer than {style.FEW} cells" if (sizes < style.FEW).any() else ""),
         title_fontsize=6.5,
         alignment="left",
     )

@@ -17,7 +17,8 @@ from tilt.stats.readable import RATIO
 QUANTITIES = (*MEASURED, "CD4_Tph_like", "CD4_Tfh_circ", "CD4_Th22_like")
 TITLE = title("across/meta")
 MANY = 12  # cohorts, above which each has one line, and subsets are left to the table
-ROW, LINE = 9.5, 2.6  # mm of a row with several lines of text, and with one
+ROW, LINE = 9.5, 2.6  # mm of a row with up to three lines of text, and of a further line
+WRAP = 30  # letters of a line of a cohort's title
 
 
 def pick(table: pd.DataFrame) -> pd.DataFrame:
@@ -55,13 +56,16 @@ def draw(table: pd.DataFrame, labels: dict[str, str]) -> tuple[Figure, pd.DataFr
     rows = [len(g) + 0.6 for g in groups]
     columns = 1 if len(groups) == 1 else 2
     lines = -(-len(groups) // columns)
-    height = max(rows) * (LINE if many else ROW) * lines + 15 * lines + 12
+    long = max(len(style.textwrap.wrap(name, WRAP)) for name in labels.values()) - 2
+    row = LINE if many else ROW + LINE * max(long, 0)
+    height = max(rows) * row * lines + 15 * lines + 12
     fig = style.figure(None, heading, "double", height)
     parts = np.ravel(fig.subfigures(lines, columns, squeeze=False))
     for part, letter, quantity, group in zip(parts, "abcdefgh", quantities, groups, strict=False):
         ax, side = part.subplots(1, 2, width_ratios=(1.35, 1), sharey=True)
         panel(ax, side, group.reset_index(drop=True), labels, many)
-        what = f"{pretty(quantity)} of {pretty(WORKING_SET)}" if quantity[0] == "C" else ""
+        working = pretty(WORKING_SET).removesuffix(" cells")
+        what = f"{pretty(quantity)} of {working}" if quantity[0] == "C" else ""
         style.mark(ax, letter, what or pretty(quantity))
     return fig, table
 
@@ -117,7 +121,7 @@ def cohort_name(row: Any, labels: dict[str, str], many: bool = False) -> str:
     if many:
         name, n = style.textwrap.shorten(whole, 26, placeholder="…"), "{} ({} + {})"
     else:
-        name, n = style.textwrap.fill(whole, 24), "{}\nn = {} + {}"
+        name, n = style.textwrap.fill(whole, WRAP), "{}\nn = {} + {}"
     return n.format(name, int(row.n_case), int(row.n_control)) if row.n_case > 0 else name
 
 

@@ -17,7 +17,6 @@ from tilt.figures.registry import title
 TITLE = title("protein")
 APART = 2.0  # Ashman's D, drawn as a line: the limit of tilt.cells.proteins
 MOST_SHOWN = 30  # proteins in a panel
-FEWEST = 10  # cells of a subset of which a percentage is drawn
 
 
 def draw(
@@ -115,7 +114,7 @@ def _shown(ax: Axes, evidence: pd.DataFrame, proteins: list[str]) -> pd.DataFram
     """Share of the cells of each subset that have each protein, beside what is expected."""
     rows = evidence[evidence["protein"].isin(proteins) & evidence["share_positive"].notna()]
     sizes = rows.groupby("label")["n_cells"].max()
-    small = sizes.index[sizes < FEWEST]
+    small = sizes.index[sizes < style.FEW]
     rows = rows[~rows["label"].isin(small)]
     style.mark(ax, "d", "cells likelier to have the protein; + and −: expected of the subset")
     if rows.empty:
@@ -135,7 +134,7 @@ def _shown(ax: Axes, evidence: pd.DataFrame, proteins: list[str]) -> pd.DataFram
             text = sign.replace("-", "−")
             ax.text(column, row, text, ha="center", va="center", fontsize=7, color=color)
     if len(small):
-        ax.set_xlabel(f"not drawn: {count(len(small), 'subset')} of fewer than {FEWEST} cells")
+        ax.set_xlabel(f"not drawn: {count(len(small), 'subset')} of fewer than {style.FEW} cells")
     names = [f"{pretty(name)} ({sizes[name]:,})" for name in subsets]
     ax.set_xticks(range(len(subsets)), names, rotation=40, ha="right", rotation_mode="anchor")
     ax.set_yticks(range(len(proteins)), proteins)

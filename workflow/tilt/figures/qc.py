@@ -1,5 +1,7 @@
 """Quality control: why barcodes left, and the distributions before and after."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -92,25 +94,34 @@ def draw_waterfall(waterfall: pd.DataFrame, cohort: CohortLabel) -> tuple[Figure
         left, "a", f"{count(len(samples), 'sample')}, n = {number(total.iloc[0])} barcodes read"
     )
 
-    start = np.zeros(len(samples))
-    for step in ["kept", *(step for step in steps[1:] if lost[step])]:
+    arm = waterfall.drop_duplicates("sample").set_index("sample")["condition"]
+    runs = [[sample] for sample in samples]
+    if not named:  # nothing tells them apart but what they lost
+        kept = table[table["step"] == "kept"].set_index("sample")["percent"]
+        runs = [sorted(run, key=kept.get) for _, run in itertools.groupby(samples, arm.get)]
+        samples = [sample for run in runs for sample in run]
+    end = np.zeros(len(samples))
+    for order, step in enumerate(["kept", *(step for step in steps[1:] if lost[step])]):
         rows = table[table["step"] == step].set_index("sample")["percent"]
         widths = rows.reindex(samples).fillna(0).to_numpy()
         color = KEPT_COLOR if step == "kept" else colors[step]
-        label = step_name(step)
-        right.barh(range(len(samples)), widths, left=start, color=color, height=0.8, label=label)
-        start += widths
-    rows = waterfall.drop_duplicates("sample").set_index("sample")
-    for place, sample in enumerate(samples):
-        color = cohort.color(rows.loc[sample, "condition"])
-        right.barh(place, 2, left=-3, color=color, height=0.8 if named else 1.0)
+        look = {"color": color, "label": step_name(step), "zorder": 1 - order / 100}
+        if named:
+            right.barh(range(len(samples)), widths, left=end, height=0.8, **look)
+        end += widths
+        if not named:  # one outline over those that follow: thin bars would flicker
+            edges = np.arange(-0.5, len(end))
+            right.fill_betweenx(edges, [*end, end[-1]], step="post", lw=0, **look)
+    for run in runs:
+        high, color = len(run) - (0.2 if named else 0), cohort.color(arm[run[0]])
+        middle = samples.index(run[0]) + (len(run) - 1) / 2
+        right.barh(middle, 2, left=-3, color=color, height=high)
     right.set_xlim(-3.2, 100)
     style.row_limits(right, len(samples))
     style.name_rows(right, samples if named else [], count(len(samples), "sample"))
     right.set_xlabel("barcodes read (%)")
-    arms = rows["condition"].value_counts()
-    style.mark(right, "b", "share of each sample")
-    handles = style.arm_handles(cohort, arms.to_dict(), "sample")
+    style.mark(right, "b", "share of each sample" + ("" if named else ", most lost first"))
+    handles = style.arm_handles(cohort, arm.value_counts().to_dict(), "sample")
     fig.legend(
         handles=handles + right.get_legend_handles_labels()[0], loc="outside lower left", ncols=5
     )

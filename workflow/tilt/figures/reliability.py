@@ -17,7 +17,6 @@ from tilt.labels.reliability import error
 TITLE = title("reliability")
 COLUMNS = 3  # panels beside each other where there are none of labels
 ROW, BINNED = 3.8, 46.0  # mm of a label, and of a panel of bins
-FEWEST = 10  # cells of a label of which a share is drawn
 
 
 def draw(table: pd.DataFrame, cohort: CohortLabel | None) -> tuple[Figure, pd.DataFrame]:
@@ -28,7 +27,7 @@ def draw(table: pd.DataFrame, cohort: CohortLabel | None) -> tuple[Figure, pd.Da
     bins = table[table["label"] == ""]
     if bins.empty:
         return style.sentence(cohort, TITLE, "No cell has a label from elsewhere.")
-    named = table[(table["label"] != "") & (table["n"] >= FEWEST)]
+    named = table[(table["label"] != "") & (table["n"] >= style.FEW)]
     most = int(named.groupby(["whose", "level"]).size().max()) if len(named) else 0
     columns = len(LEVELS) if most else COLUMNS
     rows = [

@@ -17,6 +17,7 @@ from matplotlib.transforms import Bbox
 
 from tilt.core import contracts, tables
 from tilt.core.text import count
+from tilt.figures import panels
 from tilt.figures.names import DARK, GRAY, CohortLabel
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ WIDTHS = {"single": 89 * MM, "double": 183 * MM}  # column widths of the journal
 MAX_HEIGHT = 240  # mm, a journal page
 FORMATS = ("pdf", "svg", "png")
 DPI = 300
+FEW = 10  # cells below which a share, a mean or a curve is chance: muted, or not drawn
 
 # Text as outlines in SVG (looks the same in every browser), as text in PDF (can be edited).
 HOUSE: dict[Any, Any] = {
@@ -299,14 +301,17 @@ def zero_line(ax: Axes, vertical: bool = True) -> None:
 def save(fig: Figure, table: pd.DataFrame, stem: str | os.PathLike) -> None:
     """Write ``stem``.pdf, .svg, .png (300 dpi) and .tsv, each whole or not at all.
 
-    The same figure and table give the same bytes: no dates, fixed ids.
+    The same figure and table give the same bytes: no dates, fixed ids. The description in the SVG
+    says where its panels lie (:mod:`tilt.figures.panels`).
     """
     for _ in range(2):  # ticks change with the size of a panel, so a second pass is needed
         if engine := fig.get_layout_engine():
             engine.execute(fig)
     _settle(fig)
+    nothing: dict[str, dict]
     nothing = {"pdf": {"CreationDate": None, "Producer": None, "Creator": None}}
-    nothing |= {"svg": {"Date": None}, "png": {"Software": None}}
+    nothing |= {"svg": {"Date": None, "Description": panels.written(fig) or None}}
+    nothing |= {"png": {"Software": None}}
     for kind in FORMATS:
         with tables.atomic(f"{stem}.{kind}") as part:
             fig.savefig(part, format=kind, dpi=DPI, metadata=nothing[kind])

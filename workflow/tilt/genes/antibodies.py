@@ -34,7 +34,7 @@ BEFORE = re.compile(
 AFTER = re.compile(
     r"[-_. ]*\([^()]*\)$|[-_. ]+[ACGT]{10,}$|[-_. ]*total[-_ ]?seq[-_ ]?[a-d]?\d*$"
     r"|[-_. ]+total[a-d]$|[-_. ]+(?:adt|prot|protein|ab|tag|antibody|human|hu|pAbO)$"
-    r"|\|pAbO$|[-_. ]+[ab]\d{4}$",
+    r"|\|pAbO$|[-_. ]+[a-d]\d{4}$",
     re.IGNORECASE,
 )
 GREEK = str.maketrans("αβγδ", "abgd")

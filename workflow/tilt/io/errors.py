@@ -33,7 +33,9 @@ def not_counts(values: np.ndarray) -> str:
     """Why these matrix values are not counts, in words; empty when they are."""
     if values.size == 0:
         return ""
-    if values.dtype.kind in "iub":
+    if values.dtype.kind == "b":
+        return "holds true and false, no numbers of molecules"
+    if values.dtype.kind in "iu":
         low, high = float(values.min()), float(values.max())
     else:
         if not np.isfinite(values).all():

@@ -1,6 +1,7 @@
 """The parts of HDF5 count files: opened, named, and read by blocks of rows.
 
-Only h5py is used, so that a file far larger than the memory costs one block of rows.
+Only h5py is used, so that a file far larger than the memory costs one block of rows. A zarr store
+has the same parts, and a loom file is read as if it had (:mod:`tilt.io.loom`).
 """
 
 import contextlib
@@ -12,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from tilt.core.text import safe_name
-from tilt.io import limits, read_other
+from tilt.io import limits, loom, read_other, zarr_parts
 from tilt.io.errors import ENSEMBL, BadSample, not_counts
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ DAMAGED: tuple[type[Exception], ...]
 DAMAGED = (LookupError, ValueError, TypeError, AttributeError, MemoryError, RuntimeError)
 DAMAGED += (SystemError,)  # of h5py, when HDF5 fails inside a callback
 JOIN = "copy its parts into one file (h5repack)"
-BLOCK_ROWS = 20_000
+BLOCK_ROWS = 8_000
+DENSE_ROWS = 2_000  # of a matrix with its zeros: 0.5 GB of 36,000 genes
 FIRST_VALUES = 100_000
 # Whole numbers in as few bits as a piece needs, lossless: beside lzf a third of the time and two
 # thirds of the bytes (tests/benchmark/README.md). Any HDF5 library reads it.
@@ -37,8 +39,11 @@ SYMBOL_COLUMNS = (
     "symbol",
     "features",
     "name",
+    "Gene",  # of a loom file
 )
+ID_COLUMNS: tuple[str, ...]
 ID_COLUMNS = ("gene_ids", "gene_id", "ensembl", "ensembl_id", "feature_id", "ensembl_ids")
+ID_COLUMNS += ("Accession",)  # of a loom file
 
 TYPE_COLUMNS = ("feature_types", "feature_type")  # feature_type of CELLxGENE is a biotype
 
@@ -48,15 +53,17 @@ def opened(path: Path, sample: str) -> "Iterator[h5py.File]":
     """The file, open for reading; raises BadSample if it or a part of it cannot be read."""
     import h5py
 
+    store = path.is_dir()
     try:
-        file = h5py.File(path, "r")
+        file = zarr_parts.opened(path, sample) if store else h5py.File(path, "r")
     except OSError as error:
-        wrong = f"the file cannot be opened as HDF5 ({error})"
+        wrong = f"the file cannot be opened as {'zarr' if store else 'HDF5'} ({error})"
         raise BadSample(sample, path, wrong, "delete it and fetch it again") from error
-    with file:
+    with contextlib.nullcontext() if store else file:
         try:
-            _check_parts(file, sample, path)
-            yield file
+            if not store:
+                _check_parts(file, sample, path)
+            yield loom.Loom(file) if loom.is_loom(file) else file
         except BadSample:
             raise
         except DAMAGED + (OSError,) as error:  # noqa: RUF005
@@ -105,6 +112,11 @@ def sound_matrix(
     matrix = kind(parts, shape=shape)
     matrix.check_format(full_check=True)
     return matrix
+
+
+def is_group(part: object) -> bool:
+    """Whether a part of an HDF5 file or a zarr store has parts of its own."""
+    return hasattr(part, "keys")
 
 
 def texts(dataset: "h5py.Dataset") -> list[str]:
@@ -166,11 +178,9 @@ def kinds(file: "h5py.File", counts: str) -> list[str] | None:
 
 def _index(frame: "h5py.Group") -> list[str]:
     """Names of the rows of obs or var; since anndata 0.13 they may be a group with a mask."""
-    import h5py
-
     name = frame.attrs.get("_index", "_index")
     element = frame[name if name in frame else "index"]
-    return _values(element) if isinstance(element, h5py.Group) else texts(element)
+    return _values(element) if is_group(element) else texts(element)
 
 
 def _mostly_ids(names: list[str]) -> bool:
@@ -231,12 +241,10 @@ def of_samples(values: Iterable[str], samples: Iterable[str], path: Path) -> dic
 
 def _values(element: "h5py.Group | h5py.Dataset") -> list[str]:
     """A column of obs or var as text; missing values are empty. Old and new categoricals."""
-    import h5py
-
-    if isinstance(element, h5py.Group) and "codes" in element:
+    if is_group(element) and "codes" in element:
         categories = np.array([*_values(element["categories"]), ""], dtype=object)
         return categories[element["codes"][:]].tolist()
-    if isinstance(element, h5py.Group):
+    if is_group(element):
         values, mask = element["values"], element["mask"][:]
         return ["" if gone else text for text, gone in zip(texts(values), mask, strict=True)]
     if "categories" in element.attrs:
@@ -262,24 +270,22 @@ def check_counts(
 def places_of_counts(file: "h5py.File") -> list[str]:
     """Where an h5ad holds whole numbers, by a look at the first values: raw/X, X, layers."""
     places = {"raw/X": file.get("raw/X"), "X": file.get("X")}
-    places |= {f"layers/{name}": layer for name, layer in file.get("layers", {}).items()}
+    layers = file.get("layers", {})
+    places |= {f"layers/{name}": layers[name] for name in layers}
     present = {name: place for name, place in places.items() if place is not None}
     return [name for name, place in present.items() if not not_counts(_first_values(place))]
 
 
 def _first_values(group: "h5py.Group | h5py.Dataset") -> np.ndarray:
-    import h5py
 
-    return group["data"][:FIRST_VALUES] if isinstance(group, h5py.Group) else group[:100].ravel()
+    return group["data"][:FIRST_VALUES] if is_group(group) else group[:100].ravel()
 
 
 def blocks(
     group: "h5py.Group | h5py.Dataset", n_genes: int, rows: np.ndarray, block_rows: int = BLOCK_ROWS
 ) -> Iterator[tuple[np.ndarray, sp.csr_matrix]]:
     """Blocks of the wanted rows (sorted), reading ``block_rows`` rows of the file at a time."""
-    import h5py
-
-    sparse = isinstance(group, h5py.Group)
+    sparse = is_group(group)
     if sparse and group.attrs.get("encoding-type", group.attrs.get("h5sparse_format")) in (
         "csc_matrix",
         "csc",
@@ -288,6 +294,7 @@ def blocks(
         return
     indptr = group["indptr"][:] if sparse else np.zeros(0, int)
     n_rows = len(indptr) - 1 if sparse else group.shape[0]
+    block_rows = block_rows if sparse else min(block_rows, DENSE_ROWS)
     for start in range(0, n_rows, block_rows):
         stop = min(start + block_rows, n_rows)
         wanted = rows[np.searchsorted(rows, start) : np.searchsorted(rows, stop)]

@@ -1,12 +1,16 @@
 """How large a file may claim to be inside, so that a few bytes do not fill memory or disk."""
 
 import io
+import re
 from pathlib import Path
 from typing import IO, Any
 
 # Deflate can make a thousand bytes of one; tables and matrices of counts stay below a hundred.
 MOST_GROWTH = 300
 FREE = 1 << 24  # bytes that are never asked about
+# What may stand among the entries of a matrix: the reader in C passes over the rest of a number.
+WHOLE = b"0123456789 \t\r\n+-."
+NUMBERS = WHOLE + b"eEnNaAiIfF"
 
 
 class Bomb(EOFError):
@@ -71,12 +75,37 @@ class Bounded(io.RawIOBase):
         super().close()
 
 
+class NotNumbers(EOFError):
+    """A matrix with something else among its numbers; says the line."""
+
+
 class Text(Bounded):
-    """The stream of a file of text, which raises NotText where it is none."""
+    """The stream of a file of text, which raises NotText where it is none.
+
+    ``numbers``: the place from which on only numbers may stand, and the characters of these; where
+    a whole number ends in digits after the point, or anything else stands, it raises NotNumbers.
+    """
+
+    numbers: tuple[int, bytes] | None = None
 
     def readinto(self, buffer: Any) -> int:
-        """Fill ``buffer`` from here; the number of bytes. Raises Bomb and NotText."""
+        """Fill ``buffer`` from here; the number of bytes. Raises Bomb, NotText and NotNumbers."""
         read = super().readinto(buffer)
-        if b"\0" in bytes(buffer[:read]):
+        data = bytes(buffer[:read])
+        if b"\0" in data:
             raise NotText("a NUL")
+        if self.numbers:
+            start, allowed = self.numbers
+            _check_numbers(data[max(start - (self.done - read), 0) :], allowed)
         return read
+
+
+def _check_numbers(data: bytes, allowed: bytes) -> None:
+    broken = None
+    if data.translate(None, allowed):
+        broken = re.search(b"[^" + re.escape(allowed) + b"]", data)
+    elif allowed == WHOLE and b"." in data:
+        broken = re.search(rb"\.0*[1-9]", data)
+    if broken:
+        line = data[data.rfind(b"\n", 0, broken.start()) + 1 :][:80].split(b"\n")[0]
+        raise NotNumbers(line.decode(errors="replace").strip())

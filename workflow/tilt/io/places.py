@@ -23,17 +23,18 @@ MOST = 2_000  # entries that are looked at
 def instead(path: Path) -> tuple[str, str]:
     """What is wrong with a path as a file of counts, and the fix; ("", "") where nothing is.
 
-    Told are zarr stores, folders, objects of R, and files that are not there, with the folder
-    below in which they are. What is in a file is not looked at.
+    Told are folders, objects of R, and files that are not there, with the folder below in which
+    they are. What is in a file or a zarr store is not looked at.
     Asked by ``os.path``, for which a path longer than file systems have is just not there.
     """
     if os.path.isfile(path):
         if path.name.lower().removesuffix(".gz").endswith(R_FILES):
             return "the file is an object of R", FROM_R
         return "", ""
-    if _is_store(path) or (not os.path.exists(path) and _is_store(path.parent)):
-        fix = "write it as h5ad once: anndata.read_zarr(path).write_h5ad('counts.h5ad')"
-        return "the path is a zarr store", f"{fix}; then format: h5ad_per_sample"
+    if is_store(path):
+        return "", ""
+    if not os.path.exists(path) and is_store(path.parent):
+        return "the path is a zarr store", "set format: h5ad_per_sample in the cohort file"
     if os.path.isdir(path):
         inside = sorted(p.name for p in path.iterdir())[:8]
         return (
@@ -48,7 +49,7 @@ def instead(path: Path) -> tuple[str, str]:
     return ABSENT, CORRECT
 
 
-def _is_store(path: Path) -> bool:
+def is_store(path: Path) -> bool:
     """Whether a folder is a zarr store."""
     marks = (".zgroup", "zarr.json", ".zattrs")
     return os.path.isdir(path) and (

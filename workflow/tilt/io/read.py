@@ -32,6 +32,7 @@ HOUSEKEEPING = {"ACTB", "B2M", "GAPDH", "MALAT1", "RPL13", "TMSB4X", "EEF1A1", "
 # Counts (cells x genes), barcodes, gene ids, gene symbols of one file.
 Found = tuple[sp.csr_matrix, list[str], list[str], list[str]]
 LINE = 1 << 16  # bytes of a line of a matrix that are looked at
+RENUMBERED = re.compile(r"(-\d+)+$")
 TRUNCATED = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
@@ -195,6 +196,9 @@ def _not_text(sample: str, path: Path) -> BadSample:
 def _truncated(sample: str, path: Path, error: Exception) -> BadSample:
     if isinstance(error, limits.NotText):
         return _not_text(sample, path)
+    if isinstance(error, limits.NotNumbers):
+        wrong = f"something that is no count stands among the numbers ({str(error)!r})"
+        return BadSample(sample, path, wrong, "write raw counts, as 3: no commas, no text")
     wrong = "the compressed file is cut short or damaged"
     if isinstance(error, limits.Bomb):
         wrong = f"the compressed file is a bomb ({error})"
@@ -266,9 +270,11 @@ def _read_matrix(path: Path, sample: str) -> sp.coo_matrix:
             if b"pattern" in head or b"complex" in head:
                 wrong = "the matrix holds no numbers of molecules (pattern or complex entries)"
                 raise BadSample(sample, path, wrong, "give the matrix of raw counts (UMIs)")
-            _check_claim(handle, b"array" in head, path, sample)
-            handle.seek(0)
-            return sp.coo_matrix(mmread(handle))
+            start = _check_claim(handle, b"array" in head, path, sample)
+            stream = cast("limits.Text", handle.raw)
+            stream.numbers = (start, limits.WHOLE if b"integer" in head else limits.NUMBERS)
+            stream.seek(0)
+            return sp.coo_matrix(mmread(io.BufferedReader(stream, 1 << 20)))
     except TRUNCATED as error:
         raise _truncated(sample, path, error) from error
     except BadSample:
@@ -282,14 +288,21 @@ def _read_matrix(path: Path, sample: str) -> sp.coo_matrix:
         ) from error
 
 
-def _check_claim(handle: io.BufferedReader, dense: bool, path: Path, sample: str) -> None:
-    """Raise BadSample for a matrix that is said to have more entries than its file can hold."""
+def _check_claim(handle: io.BufferedReader, dense: bool, path: Path, sample: str) -> int:
+    """Where the entries begin; raises BadSample if these are no triplets or too many to be there.
+
+    More entries than a file of its size can hold are told before memory is asked for.
+    """
     line = b"%"
     while line.startswith(b"%"):
         line = handle.readline(LINE)
-    sizes = line.split()
+    sizes, start = line.split(), handle.tell()
     if not all(size.isdigit() and len(size) < 20 for size in sizes):
-        return  # told by the reader
+        return start  # told by the reader
+    parts = len(handle.readline(LINE).split())
+    if not dense and parts > 3:
+        wrong = f"its entries have {parts} parts, not row, column and count"
+        raise BadSample(sample, path, wrong, "write a MatrixMarket file of one number an entry")
     numbers = [int(size) for size in sizes]
     entries = math.prod(numbers[:2]) if dense else (numbers[2] if len(numbers) > 2 else 0)
     size = path.stat().st_size
@@ -297,6 +310,7 @@ def _check_claim(handle: io.BufferedReader, dense: bool, path: Path, sample: str
     if entries * (2 if dense else 6) > most:
         wrong = f"the matrix is said to have {entries:,} entries, more than its file can hold"
         raise BadSample(sample, path, wrong, "delete it and fetch it again")
+    return start
 
 
 def _of_lane(
@@ -304,8 +318,8 @@ def _of_lane(
 ) -> tuple[sp.csr_matrix, list[str], list[str], list[str], dict[str, list[str]]]:
     """Cells of one sample of a lane that several samples share, by a table of its barcodes.
 
-    The table's first column is the barcode; what follows its last dash is passed over, as
-    authors renumber it when they join lanes.
+    The table's first column is the barcode; the numbers at its end (``-1``, ``-1-0``) are passed
+    over, as authors renumber them when they join lanes, unless the matrix needs them.
     """
     matrix, barcodes, ids, symbols = found
     head, *lines = read_lines(path, sample)
@@ -318,18 +332,20 @@ def _of_lane(
             raise BadSample(sample, path, f"the table of cells has no column {name!r}", fix)
     at = {name: i for i, name in enumerate(head)}
     wanted = {name: {str(value) for value in values} for name, values in where.items()}
-    chosen = {
-        line[0].split("-")[0]: line
-        for line in lines
-        if all(line[at[name]] in values for name, values in wanted.items())
-    }
-    rows = [i for i, name in enumerate(barcodes) if name.split("-")[0] in chosen]
+    taken = [line for line in lines if all(line[at[name]] in wanted[name] for name in wanted)]
+    keys = [RENUMBERED.sub("", name) for name in barcodes]
+    if len(set(keys)) == len(keys):
+        taken = [[RENUMBERED.sub("", line[0]), *line[1:]] for line in taken]
+    else:  # several lanes in one matrix: the numbers tell their cells apart
+        keys = barcodes
+    chosen = {line[0]: line for line in taken}
+    rows = [i for i, name in enumerate(keys) if name in chosen]
     if len(rows) < 0.5 * len(chosen):
         wrong = f"only {len(rows)} of {len(chosen)} barcodes of the sample are in the matrix"
         fix = "the table and the matrix are not of the same lane: correct the row of the sheet"
         raise BadSample(sample, path, wrong, fix)
     names = [barcodes[i] for i in rows]
-    obs = {name: [chosen[cell.split("-")[0]][at[name]] for cell in names] for name in keep}
+    obs = {name: [chosen[keys[i]][at[name]] for i in rows] for name in keep}
     return matrix.tocsr()[rows], names, ids, symbols, obs
 
 
@@ -343,13 +359,19 @@ def _read_table(path: Path, sample: str, block: int = 2000) -> Found:
             while (head := handle.readline().decode("utf-8-sig")).startswith("#"):
                 skipped += 1  # comments before the table, as of BD Rhapsody
             handle.seek(0)
+            head = re.split("[\r\n]", head)[0]
             separator = next((mark for mark in "\t,;" if mark in head), " ")
-            for part in pd.read_csv(
-                handle, sep=separator, index_col=0, chunksize=block, skiprows=skipped
-            ):
-                columns = [str(name) for name in part.columns]
-                rows.extend(map(str, part.index))
-                blocks.append(sp.csr_matrix(part.to_numpy(dtype=np.float64)))
+            # Names are taken as they stand: pandas would make 1 of 01, and A.1 of a second A.
+            options: dict = {"sep": separator, "header": None, "converters": {0: str.strip}}
+            options |= {"chunksize": block, "skiprows": skipped + 1}
+            for part in pd.read_csv(handle, **options):
+                values = part.iloc[:, 1:]
+                if not columns:
+                    columns = read_checks.header(head, separator, values.shape[1], bool(skipped))
+                if any(kind.kind == "b" for kind in values.dtypes):
+                    raise ValueError("true and false are no counts")
+                rows.extend(part[0])
+                blocks.append(sp.csr_matrix(values.to_numpy(dtype=np.float64)))
     except TRUNCATED as error:
         raise _truncated(sample, path, error) from error
     except UnicodeDecodeError as error:
@@ -364,6 +386,7 @@ def _read_table(path: Path, sample: str, block: int = 2000) -> Found:
     matrix = sp.vstack(blocks).tocsr()
     genes_in_columns = _n_genes(columns) > _n_genes(rows)
     cells, genes = (rows, columns) if genes_in_columns else (columns, rows)
+    read_checks.table_names(cells, genes, sample, path)
     if not genes_in_columns:
         matrix = matrix.T
     return matrix, cells, genes, genes

@@ -27,11 +27,6 @@ NOT_H5AD = {
         "a MuData file of several modalities",
         "name the counts of its RNA in the cohort file, as h5ad: {counts: mod/rna/X}",
     ),
-    "row_attrs": (
-        "a loom file",
-        "write it as h5ad: anndata.io.read_loom(path, sparse=True).write_h5ad('counts.h5ad'), "
-        "with its barcodes as obs_names",
-    ),
     "assays": ("an h5Seurat file", FROM_R),
     "matrix": ("a 10x HDF5 file", "set format: 10x_h5 in the cohort file"),
 }

@@ -25,7 +25,7 @@ __all__ = ["Annotation", "detectability", "label", "lineages", "marker_expressio
 
 log = logging.getLogger(__name__)
 
-BLOCK = 50_000  # cells a pass
+BLOCK = 20_000  # cells a pass
 MIN_SCORE = 0.5  # probability below which a branch is not named: as likely wrong as right
 # A cell whose best group is no likelier than that is named only if more is known of its group than
 # the shares in blood: what is called "unassigned" has next to no evidence.
@@ -296,7 +296,9 @@ def detectability(
     inside = groups.working_set(labels)
     symbols = cells.var["gene_symbol"].to_numpy()
     donor = cells.obs["donor"].astype(str).to_numpy()[inside]
-    counts = sparse.csc_matrix(sparse.csr_matrix(cells.X)[np.flatnonzero(inside)])
+    chosen = np.flatnonzero(np.isin(symbols, genes))  # before the cells: no copy of the panel
+    counts = sparse.csc_matrix(sparse.csr_matrix(cells.X)[:, chosen][np.flatnonzero(inside)])
+    symbols = symbols[chosen]
     all_donors = len(np.unique(donor))
     rows = []
     for gene in genes:

@@ -13,7 +13,7 @@ from tilt.labels import mixture, reference
 
 log = logging.getLogger(__name__)
 
-BLOCK = 50_000  # cells a pass
+BLOCK = 20_000  # cells a pass
 TINY = 1e-300  # least chance of a label whose logarithm is taken
 FIT_CELLS = 20_000  # cells from which the mixture is learned, shared evenly by donors
 FLOOR = 0.3e-4  # a subset marker that is on has at least 0.3 counts in 10,000

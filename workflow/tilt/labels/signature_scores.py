@@ -8,7 +8,7 @@ from scipy import sparse
 
 from tilt.labels import mixture
 
-BLOCK = 50_000  # cells a pass
+BLOCK = 20_000  # cells a pass
 BACKGROUND = 50  # background genes for each signature gene
 QUANTILE = 0.95  # of the working set with each donor weighted alike
 STATE_GENES = 2  # distinct genes of a state a cell must show
@@ -50,7 +50,10 @@ def score(
     Returns the score of each cell (zeros when no gene was found) and the number of genes found.
     """
     column = {symbol: i for i, symbol in enumerate(symbols)}
-    mean = np.asarray(counts.sum(0), dtype=float).ravel() / depth.sum()
+    sums = np.zeros(counts.shape[1])
+    for start in range(0, len(depth), BLOCK):  # a sum over all cells at once copies all counts
+        sums += np.asarray(counts[start : start + BLOCK].sum(0), dtype=float).ravel()
+    mean = sums / depth.sum()
     free = np.flatnonzero(~np.isin(symbols, list(listed)) & (mean > 0))
     weight = np.zeros(counts.shape[1])
     found = [(column[gene], w) for gene, w in genes.items() if gene in column]

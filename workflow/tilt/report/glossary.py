@@ -16,10 +16,24 @@ TERMS = {
     "cells, in standard deviations.",
     PROTEIN_AXIS: "Estimator 4, where there are antibody tags: logarithm of the number of memory "
     "CD4 T cells with much PD-1 and ICOS over that of cells with much CD96, by their proteins.",
+    "Tph/Tfh": "T cells that help B cells and make CXCL13: peripheral (Tph) and follicular helper "
+    "T cells (Tfh), here those in blood.",
     "Tph": "Peripheral helper T cells: help B cells outside follicles; high PDCD1 and CXCL13.",
     "Tfh": "Follicular helper T cells: help B cells in follicles; here their relatives in blood.",
     "Th22-like": "Helper T cells that make IL-22; at rest told by CCR10, AHR and others.",
     "ln ratio": "Natural logarithm of a ratio: 0 is equal, 0.69 twice as many, −0.69 half as many.",
+    "log2 CPM": "Logarithm to base 2 of counts per million: one more is twice as much.",
+    "corrected for mislabeled cells": "What the ratio is once the cells that are likely under a "
+    "wrong label are taken into account.",
+    "joint with the other estimators": "The p value that remains when one has looked at all "
+    "estimators and picked the best.",
+    "Holm": "A correction for several comparisons: the chance of any false alarm stays below 5%.",
+    "mixed model": "A regression that knows which visits are of one donor.",
+    "SLEDAI": "Systemic Lupus Erythematosus Disease Activity Index: higher is more active.",
+    "random effects": "A mean over cohorts whose true effects may differ from each other.",
+    "half-normal": "What is expected beforehand of how far cohorts differ, where few can show it.",
+    "credible interval": "Where the true value lies with this probability, given the data and what "
+    "was expected beforehand.",
     "CI": "Confidence interval: values that the data do not speak against.",
     "Hedges g": "Difference of two means in standard deviations, corrected for few donors.",
     "I²": "Share of the spread between cohorts that is more than chance within them would give.",

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tilt.core.terms import RATIOS, UNIT_KEY
+from tilt.core.terms import MEASURED, RATIOS, TABLE_DENOMINATOR, UNIT_KEY
 from tilt.core.text import figures
+from tilt.figures.names import pretty
 from tilt.report import answer
 from tilt.report.answer import CohortResults
 
@@ -15,14 +16,15 @@ WHAT = {
     "E1": ("Tph/Tfh cells", "Th22-like cell"),
     "E2": ("cells with a high Tph score", "cell with a high Th22 score"),
 }
+POINTS = ("points", "points_low", "points_high")
 WIDTH, LANE, EDGE = 300, 34, 10
 
 
 def sentence(results: CohortResults) -> str:
     """What the cohort says, without a term of statistics but the interval.
 
-    Log-ratios are told as times as many; the pseudobulk axis in its unit; what is not estimable
-    with its reason.
+    Log-ratios are told as times as many; shares in percentage points; the pseudobulk axis and
+    scores in their unit; what is not estimable with its reason.
     """
     cohort = results.cohort
     row = answer.primary_row(results.table("tests"))
@@ -34,20 +36,30 @@ def sentence(results: CohortResults) -> str:
     if row.quantity in RATIOS and str(row.unit).startswith("ln"):
         many, one = WHAT[row.quantity]
         times, low, high = (math.exp(x) for x in (row.effect, row.ci_low, row.ci_high))
+        as_many = "as many" if figures(times) == "1" else f"{figures(times)} times as many"
         text = (
-            f"About {figures(times)} times as many {many} per {one} in {cohort.case} as in "
+            f"About {as_many} {many} per {one} in {cohort.case} as in "
             f"{cohort.control} (95% CI {figures(low)} to {figures(high)}; {people})"
         )
         return text + decided(low > 1 or high < 1)
-    side = "Tph" if row.effect > 0 else "Th22"
+    points = getattr(row, "points", math.nan)
+    names = ("effect", "ci_low", "ci_high") if points != points else POINTS
+    effect, *ends = (getattr(row, name) * np.sign(row.effect) for name in names)
+    moved, pole = ("higher", "Tph") if row.effect > 0 else ("lower", "Th22")
     unit = f" {row.unit}" if isinstance(row.unit, str) and row.unit else ""
-    same = row.ci_low * row.ci_high > 0
-    low, high = sorted(end * np.sign(row.effect) for end in (row.ci_low, row.ci_high))
-    text = (
-        f"The balance of {cohort.case} lies {figures(abs(row.effect))}{unit} further to the {side} "
-        f"side than that of {cohort.control} (95% CI {figures(low)} to {figures(high)}; {people})"
-    )
-    return text + decided(same)
+    if points == points:
+        whole = "all cells" if row.denominator == TABLE_DENOMINATOR else pretty(row.denominator)
+        start = f"The share of {pretty(row.quantity)} among {whole} is {figures(effect)} "
+        start += f"percentage points {moved} in {cohort.case} than in {cohort.control}"
+    elif row.quantity in MEASURED:
+        start = f"The balance of {cohort.case} lies {figures(effect)}{unit} further to the "
+        start += f"{pole} side than that of {cohort.control}"
+    else:
+        start = f"{pretty(row.quantity)} is {figures(effect)}{unit} {moved} "
+        start += f"in {cohort.case} than in {cohort.control}"
+    low, high = sorted(ends)
+    text = f"{start} (95% CI {figures(low)} to {figures(high)}; {people})"
+    return text + decided(row.ci_low * row.ci_high > 0)
 
 
 def decided(known: bool) -> str:

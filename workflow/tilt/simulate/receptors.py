@@ -24,8 +24,11 @@ CODONS |= {"Q": "CAG", "R": "CGG", "S": "AGC", "T": "ACC", "V": "GTG", "Y": "TAC
 LETTERS = list(CODONS)
 BROKEN = 0.1  # share of chains beside which one is found that is not productive
 INSIDE = 10  # amino acids between the anchors
-WRITTEN = ["barcode", "is_cell", "contig_id", "high_confidence", "chain", "v_gene", "j_gene"]
-WRITTEN += ["productive", "cdr3", "cdr3_nt", "umis"]
+CONSTANT = {ALPHA: "TRAC", BETA: "TRBC1"}
+READS, LENGTH = 25, 500  # reads a molecule and bases of a contig, typical of Cell Ranger's tables
+WRITTEN = ["barcode", "is_cell", "contig_id", "high_confidence", "length", "chain", "v_gene"]
+WRITTEN += ["d_gene", "j_gene", "c_gene", "full_length", "productive", "cdr3", "cdr3_nt", "reads"]
+WRITTEN += ["umis"]  # in the order of Cell Ranger
 
 
 def check(settings: Mapping[str, Any]) -> None:
@@ -151,4 +154,6 @@ def contigs(
     table = pd.DataFrame(rows, columns=[*names, "umis"])
     number = (table.groupby("barcode").cumcount() + 1).astype(str)
     table["contig_id"] = table["barcode"] + "_contig_" + number
-    return table.assign(high_confidence="true")[WRITTEN]
+    table["c_gene"], table["reads"] = table["chain"].map(CONSTANT), READS * table["umis"]
+    same = {"high_confidence": "true", "full_length": "true", "length": LENGTH, "d_gene": ""}
+    return table.assign(**same)[WRITTEN]

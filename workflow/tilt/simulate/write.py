@@ -1,7 +1,7 @@
 """Write simulated samples in the raw layouts that real data come in, and the truth beside them."""
 
-import gzip
 import io
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -118,4 +118,4 @@ def _text(table: pd.DataFrame) -> bytes:
 
 def _gzip(data: bytes, path: str | Path) -> None:
     with tables.atomic(path) as part:
-        part.write_bytes(gzip.compress(data, compresslevel=LEVEL, mtime=0))
+        part.write_bytes(zlib.compress(data, LEVEL, wbits=tables.GZIP))

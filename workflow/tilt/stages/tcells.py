@@ -79,11 +79,12 @@ def genes(var: pd.DataFrame, highly_variable: np.ndarray) -> pd.DataFrame:
 def proteins(counts: pd.DataFrame, levels: ad.AnnData) -> dict[str, pd.DataFrame]:
     """``obsm`` of antibody tags (cells x proteins, float32; NaN where a sample has no such tag).
 
-    protein: raw counts; protein_clr: centered log ratios; protein_log_odds: of having the protein.
+    protein: raw counts; protein_level: over the cell's other tags, or over empty droplets;
+    protein_log_odds: of having the protein.
     """
     return {
         SLOT: counts.astype(np.float32),
-        f"{SLOT}_clr": levels.to_df(),
+        f"{SLOT}_level": levels.to_df(),
         f"{SLOT}_log_odds": levels.to_df("log_odds"),
     }
 
