@@ -244,12 +244,23 @@ def test_the_interval_of_a_share_is_fiellers_by_hand():
         drawn.append(both(np.concatenate(parts)))
     part, whole = both(np.arange(21))
     assert found["effect"] == pytest.approx(part / whole) and found["df"] == 18
-    spread = np.cov(np.array(drawn).T)
+    spread = np.cov(np.array(drawn).T) * 21 / (21 - 2)  # two means are drawn around
     for limit in (found["ci_low"], found["ci_high"]):
         gap = part - limit * whole
         variance = spread[0, 0] - 2 * limit * spread[0, 1] + limit**2 * spread[1, 1]
         assert gap**2 == pytest.approx(stats.t.ppf(0.975, 18) ** 2 * variance)
     assert found["ci_low"] < found["effect"] < found["ci_high"]
+
+
+def test_donors_alone_in_arm_and_stratum_leave_a_share_its_interval():
+    """Drawn within arm and stratum they never change, as if nothing were uncertain."""
+    donors, _, _, scores, _, y = made(np.random.default_rng(10), 10, 10, own=2.0)
+    donors["set"] = [f"S{i}" for i in range(10)] * 2
+    built = design.build(donors, design.Contrast("SLE", "control", strata=("set",)))
+    assert built.used == ("set",)
+    score = scores["IFN"].to_numpy()
+    found = mediators.share(y, score, np.ones(20), built, 200, np.random.default_rng(0))
+    assert found["ci_high"] - found["ci_low"] > 0.1
 
 
 @pytest.mark.parametrize(("n", "reason"), [(7, None), (6, "6 donors for 3 columns")])
