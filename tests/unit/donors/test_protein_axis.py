@@ -62,6 +62,14 @@ def test_counts_by_hand():
     ]
 
 
+def test_a_donor_with_tags_and_without_memory_cells_lacks_no_antibody():
+    aligned, cells, units = cohort(n=40, donors=("D1", "D2"))
+    cells.loc[cells["donor"] == "D2", "compartment"] = "naive"
+    found = protein_axis.counts(aligned, cells, units)
+    assert found["n_cells"].tolist() == [40, 0] and found["reason"].tolist() == ["", ""]
+    assert rows(found, 1).loc["D2", "reason"] == "fewer than 1 memory CD4 cell", "no antibody lacks"
+
+
 @pytest.mark.parametrize("absent", [["ICOS"], ["PD-1", "ICOS", "CD96"]])
 def test_without_an_antibody_nothing_is_estimable_and_the_reason_says_which(absent):
     aligned, cells, units = cohort()

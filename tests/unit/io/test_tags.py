@@ -311,3 +311,16 @@ def test_a_protein_without_a_count_was_not_stained():
     assert "1 protein without a count in any cell taken as not stained: PD-1" in notes
     few = pd.DataFrame(values[:99], cells[:99], ["CD4", "PD-1", "ICOS"])
     assert list(tags.proteins(few, {}, "S1", "x")[0]) == ["CD4", "ICOS", "PD-1"]
+
+
+def test_two_clones_of_one_name_are_told_apart_by_their_ids_and_summed():
+    kind = "Antibody Capture"
+    features = [["A0072", "CD4", kind], ["G1", "CD4", "Gene Expression"], ["A0088", "CD279", kind]]
+    values = sp.csr_matrix([[1, 9, 2]])
+    assert tags.of_features(values, ["C1"], features).to_dict("list") == {"CD4": [1], "CD279": [2]}
+    twice = [*features, ["A0922", "CD4", kind]]
+    values = sp.csr_matrix([[1, 9, 2, 3]])
+    found = tags.of_features(values, ["C1"], twice)
+    assert list(found) == ["CD4-A0072", "CD279", "CD4-A0922"]
+    made, _ = tags.proteins(found, {}, "S1", "x")
+    assert made.to_dict("list") == {"CD4": [4], "PD-1": [2]}

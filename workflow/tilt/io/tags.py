@@ -49,9 +49,12 @@ def table(matrix: sp.spmatrix, barcodes: Sequence[str], names: Sequence[str]) ->
 
 
 def _distinct(pairs: list[tuple[str, str]]) -> list[str]:
-    """Names of tags, the id where a name is that of several ids (two clones of one protein)."""
+    """Names of tags, with the id where a name is that of several ids (two clones of a protein).
+
+    The name comes first, as an id alone (``A0072``) says no protein.
+    """
     names = [name for _, name in pairs]
-    return [i if names.count(name) > 1 else name for i, name in pairs]
+    return [f"{name}-{i}" if names.count(name) > 1 and i != name else name for i, name in pairs]
 
 
 def in_h5(root: "h5py.Group", place: str, sample: str, path: Path) -> pd.DataFrame:
