@@ -185,6 +185,25 @@ def test_genes_as_imgt_writes_them(tmp_path):
     assert rows(receptors.read(saved(tmp_path / "a.tsv", lines), "S1")[0]) == CHAINS
 
 
+@pytest.mark.parametrize("umis", ["1.5e", '"1,500"', "-1", "inf", "9" * 30])
+def test_molecules_that_are_no_number_are_told_and_not_taken_as_none(tmp_path, umis):
+    lines = [HEAD, contig(A, "TRA", "TRAV1-2", "TRAJ33", umis=umis)]
+    with pytest.raises(BadSample, match=r"the molecules are '.*' in 1 contig. Fix: write whole"):
+        receptors.read(saved(tmp_path / "a.csv", lines), "S1")
+
+
+def test_rows_longer_than_the_header_are_read_by_their_columns(tmp_path):
+    lines = [HEAD, *(line + ",more,and more" for line in CONTIGS)]
+    assert rows(receptors.read(saved(tmp_path / "a.csv", lines), "S1")[0]) == CHAINS
+
+
+def test_a_cdr3_that_is_no_sequence_is_left_out_and_told(tmp_path):
+    lines = [HEAD, *CONTIGS, contig(B, "TRA", "TRAV1-2", "TRAJ33", cdr3="CA*\x1bF")]
+    chains, _, notes = receptors.read(saved(tmp_path / "a.csv", lines), "S1")
+    assert rows(chains) == CHAINS
+    assert "1 chain whose CDR3 is no sequence left out (first 'CA*\\x1bF')" in notes
+
+
 def test_productive_by_another_word_is_told_and_not_taken_as_false(tmp_path):
     lines = [HEAD, contig(A, "TRA", "TRAV1-2", "TRAJ33", productive="productive")]
     with pytest.raises(BadSample, match=r"productive is productive in 1 contig.*True or False"):

@@ -32,6 +32,7 @@ HOUSEKEEPING = {"ACTB", "B2M", "GAPDH", "MALAT1", "RPL13", "TMSB4X", "EEF1A1", "
 # Counts (cells x genes), barcodes, gene ids, gene symbols of one file.
 Found = tuple[sp.csr_matrix, list[str], list[str], list[str]]
 LINE = 1 << 16  # bytes of a line of a matrix that are looked at
+NOT_THERE = ["", "NA", "NaN", "nan", "None", "null"]
 RENUMBERED = re.compile(r"(-\d+)+$")
 TRUNCATED = (EOFError, zlib.error, gzip.BadGzipFile)
 
@@ -362,15 +363,16 @@ def _read_table(path: Path, sample: str, block: int = 2000) -> Found:
             head = re.split("[\r\n]", head)[0]
             separator = next((mark for mark in "\t,;" if mark in head), " ")
             # Names are taken as they stand: pandas would make 1 of 01, and A.1 of a second A.
-            options: dict = {"sep": separator, "header": None, "converters": {0: str.strip}}
-            options |= {"chunksize": block, "skiprows": skipped + 1}
+            options: dict = {"sep": separator, "header": None, "dtype": {0: str}}
+            options |= {"chunksize": block, "skiprows": skipped + 1, "keep_default_na": False}
+            options["na_values"] = dict.fromkeys(range(1, head.count(separator) + 3), NOT_THERE)
             for part in pd.read_csv(handle, **options):
                 values = part.iloc[:, 1:]
                 if not columns:
                     columns = read_checks.header(head, separator, values.shape[1], bool(skipped))
                 if any(kind.kind == "b" for kind in values.dtypes):
                     raise ValueError("true and false are no counts")
-                rows.extend(part[0])
+                rows.extend(part[0].str.strip())
                 blocks.append(sp.csr_matrix(values.to_numpy(dtype=np.float64)))
     except TRUNCATED as error:
         raise _truncated(sample, path, error) from error
@@ -381,15 +383,13 @@ def _read_table(path: Path, sample: str, block: int = 2000) -> Found:
         fix = "give genes as rows, barcodes as columns, parted by tabs"
         raise BadSample(sample, path, f"{wrong} ({str(error).strip()})", fix) from error
     if not blocks or not columns:
-        wrong = "the table holds names in its first row or column only"
-        raise BadSample(sample, path, wrong, "fetch it again; columns must be parted by tabs")
+        wrong, fix = "the table holds names in its first row or column only", "fetch it again; "
+        raise BadSample(sample, path, wrong, fix + "columns must be parted by tabs")
     matrix = sp.vstack(blocks).tocsr()
-    genes_in_columns = _n_genes(columns) > _n_genes(rows)
-    cells, genes = (rows, columns) if genes_in_columns else (columns, rows)
-    read_checks.table_names(cells, genes, sample, path)
-    if not genes_in_columns:
-        matrix = matrix.T
-    return matrix, cells, genes, genes
+    read_checks.table_names((*columns, *rows), sample, path)
+    if _n_genes(columns) > _n_genes(rows):
+        return matrix, rows, columns, columns
+    return matrix.T, columns, rows, rows
 
 
 def _n_genes(names: list[str]) -> int:

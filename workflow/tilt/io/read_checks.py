@@ -84,9 +84,9 @@ def header(line: str, separator: str, n_columns: int, after_comment: bool) -> li
     return found
 
 
-def table_names(cells: Sequence[str], genes: Sequence[str], sample: str, file: str | Path) -> None:
+def table_names(names: Sequence[str], sample: str, file: str | Path) -> None:
     """Raise BadSample for a column or row of a table that is neither a cell nor a gene."""
-    odd = [name for name in (*cells, *genes) if name.lower() in NO_NAMES]
+    odd = [name for name in names if name.lower() in NO_NAMES]
     if odd:
         wrong = f"{odd[0]} is neither a cell nor a gene"
         raise BadSample(sample, file, wrong, "take its row or column out of the table")

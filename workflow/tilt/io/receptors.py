@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from tilt.core import numerals
 from tilt.core.text import count, few
-from tilt.io.errors import BadSample
+from tilt.io.errors import MAX_COUNT, BadSample
 from tilt.io.receptor_columns import ALPHA, BETA, CHAINS, GIVE, columns, head, lacking
 
 CALLED = ("is_cell", "high_confidence")  # of all_contig_annotations.csv: both must be true
@@ -17,6 +18,7 @@ FALSE = {"false", "f", "0", "0.0", "no"}
 NONE = {"", "none", "na", "nan", "null"}  # as Cell Ranger, R and pandas write what is not known
 GAMMA_DELTA = {"TRG", "TRD"}
 CORE = re.compile(r"[ACGTN]{10,}")  # the barcode in a name that was joined to others
+LONGEST = 40  # characters of a CDR3 that are shown
 LEAST = 0.1  # of the barcodes of the smaller side; by chance 10x barcodes of two samples share 1 %
 
 
@@ -38,7 +40,8 @@ def read(path: str | Path, sample: str) -> tuple[pd.DataFrame, dict[str, int], l
         raise BadSample(sample, path, lacking(names, lost), GIVE)
     try:
         wanted = [*meant.values(), *(name for name in CALLED if name in names)]
-        how = {"dtype": str, "keep_default_na": False, "encoding": "utf-8-sig"}
+        how: dict = {"dtype": str, "keep_default_na": False, "encoding": "utf-8-sig"}
+        how["index_col"] = False  # rows longer than the header would be read one column aside
         table = pd.read_csv(path, sep=separator, usecols=wanted, **how)
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise _broken(sample, path, error) from error
@@ -63,7 +66,7 @@ def read(path: str | Path, sample: str) -> tuple[pd.DataFrame, dict[str, int], l
         raise BadSample(sample, path, wrong, fix)
     table["cdr3"] = table["cdr3"].str.upper()
     table["cdr3_nt"] = table["cdr3_nt"].str.upper()
-    table["umis"] = pd.to_numeric(table.get("umis", 0), errors="coerce").fillna(0).astype(int)
+    table["umis"] = _molecules(table.get("umis", pd.Series("", table.index)), sample, path)
     chains = table[table["locus"].isin((ALPHA, BETA)) & (table["cell"] != "")]
     if len(table) and chains.empty:
         kinds = few(sorted(set(table["locus"])))
@@ -72,14 +75,20 @@ def read(path: str | Path, sample: str) -> tuple[pd.DataFrame, dict[str, int], l
         if set(table["locus"]) <= GAMMA_DELTA:
             fix = "gamma-delta chains make no clones here: leave `vdj` of this sample empty"
         raise BadSample(sample, path, wrong, fix)
-    unsequenced = (chains["cdr3_nt"] == "") | (chains["v"] == "") | (chains["j"] == "")
+    empty = (chains["cdr3_nt"] == "") | (chains["v"] == "") | (chains["j"] == "")
+    odd = ~chains["cdr3"].str.fullmatch("[A-Z0-9]*") | ~chains["cdr3_nt"].str.fullmatch("[A-Z0-9]*")
+    unsequenced = empty | odd
     notes = []
     if len(table) > len(chains):
         others = table.loc[~table["locus"].isin((ALPHA, BETA)), "locus"]
         told = few([f"{name or 'unknown'} {n}" for name, n in others.value_counts().items()])
         notes.append(f"chains that are no TRA or TRB left out: {told}")
-    if unsequenced.any():
-        notes.append(f"{count(int(unsequenced.sum()), 'chain')} without V, J or CDR3 left out")
+    if empty.any():
+        notes.append(f"{count(int(empty.sum()), 'chain')} without V, J or CDR3 left out")
+    if (odd & ~empty).any():
+        first = ascii(chains.loc[odd & ~empty, "cdr3"].iloc[0][:LONGEST])
+        many = count(int((odd & ~empty).sum()), "chain")
+        notes.append(f"{many} whose CDR3 is no sequence left out (first {first})")
     chains = chains[~unsequenced]
     key = ["cell", "locus", "v", "j", "cdr3", "cdr3_nt"]
     chains = chains.groupby(key, sort=True, as_index=False)["umis"].sum()
@@ -87,6 +96,18 @@ def read(path: str | Path, sample: str) -> tuple[pd.DataFrame, dict[str, int], l
     chains = chains.sort_values(order, ascending=[True, True, False, True], kind="stable")
     numbers = {"n_contigs": n_contigs, "n_productive": int(good.sum())}
     return chains[list(CHAINS)].reset_index(drop=True), numbers, notes
+
+
+def _molecules(values: pd.Series, sample: str, path: Path) -> pd.Series:
+    """Molecules of contigs as whole numbers, 0 where they are not told; raises BadSample."""
+    known = values[values != ""]
+    found = known.map(numerals.number)
+    odd = known[[n is None or not 0 <= n <= MAX_COUNT for n in found]]
+    if len(odd):
+        wrong = f"the molecules are {few(sorted(map(ascii, set(odd))))} in "
+        fix = "write whole numbers, without commas"
+        raise BadSample(sample, path, wrong + count(len(odd), "contig"), fix)
+    return found.reindex(values.index).astype(float).fillna(0).astype(int)
 
 
 def _broken(sample: str, path: Path, error: Exception) -> BadSample:
