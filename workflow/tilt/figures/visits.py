@@ -49,9 +49,8 @@ def draw(
     ax.set_xlabel(f"change ({ESTIMATORS[estimator].unit})")
     for one in (ax, side):
         one.set_ylim(len(rows) - 0.4, -0.6)
-    people = values.drop_duplicates([*UNIT_KEY])["condition"].value_counts()
-    counts = {arm: int(people.get(arm, 0)) for arm in cohort.arms}
-    fig.legend(handles=style.arm_handles(cohort, counts), loc="outside lower left", ncols=2)
+    donors = values.drop_duplicates(UNIT_KEY)["condition"].value_counts().to_dict()
+    fig.legend(handles=style.arm_handles(cohort, donors), loc="outside lower left", ncols=2)
     style.mark(ax, "d", f"{estimator}, change within donors, p by Holm over visits")
     drawn = pd.concat([*shown, rows.assign(panel="d")], ignore_index=True)
     return fig, drawn[["panel", *(c for c in drawn if c != "panel")]]

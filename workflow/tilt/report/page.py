@@ -29,6 +29,7 @@ from tilt.stats.readable import FOLDS, SCALES
 
 log = logging.getLogger(__name__)
 
+SVG_HEAD = 20_000  # bytes within which an SVG tells its size and description
 MOST_SVG = 160_000  # bytes; a larger SVG is embedded as a palette PNG instead
 PLACES = re.compile(rb' (?:d|x|y|width|height)="[^"]*"|translate\([^)]*\)')
 PNG_WIDTH = 1_400
@@ -113,16 +114,21 @@ def picture(stem: Path, width: int) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
+def svg_head(stem: Path) -> bytes:
+    """The first bytes of the SVG of a figure: its size and description, not the drawing."""
+    with stem.with_suffix(".svg").open("rb") as handle:
+        return handle.read(SVG_HEAD)
+
+
 def panels(stem: Path) -> str:
     """Where the panels of a figure lie, as its SVG says it (JSON); "" where it does not."""
-    head = stem.with_suffix(".svg").read_bytes()[:20_000]
-    found = re.search(rb"<dc:description>(.*?)</dc:description>", head, re.S)
+    found = re.search(rb"<dc:description>(.*?)</dc:description>", svg_head(stem), re.S)
     return html.unescape(found[1].decode()) if found else ""
 
 
 def is_narrow(stem: Path) -> bool:
     """Whether a figure is one journal column wide."""
-    width = re.search(rb'width="([0-9.]+)pt"', stem.with_suffix(".svg").read_bytes()[:2000])
+    width = re.search(rb'width="([0-9.]+)pt"', svg_head(stem))
     return width is not None and float(width[1]) < 300
 
 
