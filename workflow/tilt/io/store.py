@@ -1,6 +1,6 @@
 """The cohort's count matrix on disk, written once and read by blocks of rows.
 
-The store is an AnnData in zarr format 3 with zstd (1.7 bytes per non-zero against 8 uncompressed),
+The store is an AnnData in zarr format 3 with blosc (1.7 bytes per non-zero against 8 uncompressed),
 so ``anndata.read_zarr`` opens it as well. Everything here holds two blocks in memory: one in use,
 one on its way in.
 """
@@ -29,6 +29,9 @@ H5_CHUNK = 200_000  # the same in an h5ad; its own default of a thousand makes l
 # gzip is in every HDF5 library, R's too (lzf and zstd are not); bytes of one place side by side
 # (shuffle) make it smaller.
 PACKED_H5 = {"compression": "gzip", "compression_opts": 2, "shuffle": True}
+# Beside zstd the same bytes, a sixth of the time to write and a quarter to read; one of the codecs
+# that every reader of zarr has.
+PACKED_ZARR = zarr.codecs.BloscCodec(cname="lz4", clevel=5, shuffle="shuffle")
 PACKED_TEXT = PACKED_H5 | {"shuffle": False}
 T = TypeVar("T")
 NO_MORE: Any = object()
@@ -130,7 +133,8 @@ class _GrowingCsr:
     def __init__(self, root: zarr.Group, n_genes: int):
         empty = sparse.csr_matrix((0, n_genes), dtype=np.int32)
         with ad.settings.override(auto_shard_zarr_v3=False):
-            ad.io.write_elem(root, "X", empty, dataset_kwargs={"chunks": (CHUNK,)})
+            options = {"chunks": (CHUNK,), "compressors": PACKED_ZARR}
+            ad.io.write_elem(root, "X", empty, dataset_kwargs=options)
         self.group: Any = root["X"]
         self.n_genes = n_genes
         self.kept = {name: [np.zeros(0, np.int32)] for name in ("data", "indices")}
