@@ -17,7 +17,7 @@ from tilt.simulate import cohort as simulate
 from tilt.simulate.world import build
 
 ROOT = Path(__file__).parents[2]
-MIXED = 4  # donors whose cells are packed together, as in a multiplexed run
+MIXED = 4  # donors whose cells are shuffled together, as in a multiplexed run
 # PBMC at the depth of 10x v2: about 1,300 genes a cell of 20,090.
 CHANGES = {"n_genes": 20_090, "n_silent": 500, "depth": {"median": 2_600}}
 

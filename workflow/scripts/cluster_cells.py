@@ -9,23 +9,25 @@ snakemake: Any  # set by Snakemake
 
 def main(snakemake: Any) -> None:
     log = logs.begin(snakemake.log[0])  # before numpy is imported
-    import anndata as ad
+    import pandas as pd
 
     from tilt.cells import embed, embed_gpu
     from tilt.core import tables
+    from tilt.io import store
 
-    cells = ad.read_h5ad(snakemake.input[0])
-    log.info("%d cells at resolutions %s", cells.n_obs, snakemake.params.resolutions)
+    weights = store.read_part(snakemake.input[0], "obsp/connectivities")
+    log.info("%d cells at resolutions %s", weights.shape[0], snakemake.params.resolutions)
     leiden = embed_gpu.leiden if snakemake.params.device == "gpu" else embed.leiden
     found = leiden(
-        cells.obsp["connectivities"],
-        cells.obs_names,
+        weights,
+        pd.RangeIndex(weights.shape[0]),
         snakemake.params.resolutions,
         snakemake.params.seed,
         snakemake.params.package,
     )
     log.info("clusters: %s", found.nunique().to_dict())
-    found.insert(0, "cell", cells.obs_names)
+    names = store.read_part(snakemake.input[0], "obs").index  # now: large
+    found.insert(0, "cell", names)
     tables.write(found, snakemake.output[0])
 
 

@@ -126,7 +126,7 @@ def leiden(
 ) -> pd.DataFrame:
     """Leiden clusters (Traag 2019, PMID 30914743) of a graph at several resolutions.
 
-    Parameters: ``weights`` symmetric links between cells; ``names`` of the cells; ``package``
+    Parameters: ``weights`` symmetric links between cells; ``names`` of the rows; ``package``
     igraph or leidenalg, two implementations of the same search; scanpy announces igraph's as its
     own default, and it is some seven times as fast (README of tests/benchmark).
     With leidenalg a graph of more than ``WHOLE_GRAPH`` cells is first reduced to small communities
@@ -196,10 +196,15 @@ def _links(weights: sparse.csr_matrix) -> "tuple[igraph.Graph, np.ndarray]":
     """Graph of the upper triangle, and the weights of its links; loops count half, as links do."""
     import igraph
 
-    upper = sparse.triu(weights).tocoo()
-    strength = upper.data.astype(float)
-    strength[upper.row == upper.col] /= 2
-    return igraph.Graph(n=weights.shape[0], edges=np.column_stack([upper.row, upper.col])), strength
+    row = np.repeat(np.arange(weights.shape[0], dtype=np.int32), np.diff(weights.indptr))
+    upper = weights.indices >= row
+    edges = np.empty((np.count_nonzero(upper), 2), np.int64)  # as igraph takes them
+    edges[:, 0], edges[:, 1] = row[upper], weights.indices[upper]
+    del row
+    graph = igraph.Graph(n=weights.shape[0], edges=edges)
+    strength = weights.data[upper].astype(float)
+    strength[edges[:, 0] == edges[:, 1]] /= 2
+    return graph, strength
 
 
 def _joined(weights: sparse.csr_matrix, part: np.ndarray) -> sparse.csr_matrix:

@@ -43,7 +43,7 @@ def leiden(
 
     Parameters as of :func:`tilt.cells.embed.leiden`; ``package`` is not used.
     """
-    nodes = AnnData(obs=pd.DataFrame(index=names))
+    nodes = AnnData(obs=pd.DataFrame(index=names.astype(str)))
     table = pd.DataFrame(index=names)
     for resolution in resolutions:
         library().tl.leiden(nodes, resolution, adjacency=weights, random_state=seed)

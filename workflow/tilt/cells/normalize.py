@@ -36,12 +36,13 @@ def depth_normalized(
 ) -> sparse.csr_matrix:
     """Counts scaled so that every cell sums to ``target`` over all genes (cells x genes, CSR).
 
-    ``n_counts`` is the sum over *all* genes of a cell, so ``counts`` may hold some genes only.
+    ``n_counts`` is the sum over *all* genes of a cell, so ``counts`` may hold some genes only. The
+    result shares the places of ``counts``: only its values are new.
     """
     scale = (target / np.maximum(n_counts, 1)).astype(np.float32)
-    scaled = counts.astype(np.float32)
-    scaled.data *= np.repeat(scale, np.diff(counts.indptr))
-    return scaled
+    values = counts.data.astype(np.float32)
+    values *= np.repeat(scale, np.diff(counts.indptr))
+    return sparse.csr_matrix((values, counts.indices, counts.indptr), counts.shape)
 
 
 def log_normalized(

@@ -248,7 +248,7 @@ def read_slot(path: str | Path, slot: str) -> pd.DataFrame | None:
 
 
 def read_part(path: str | Path, part: str) -> pd.DataFrame | sparse.csr_matrix:
-    """One part (obs, var or X) of a sample object, without the others."""
+    """One part (obs, X, obsp/connectivities) of an h5ad, without the others."""
     with h5py.File(path) as file:
         return ad.io.read_elem(file[part])
 
