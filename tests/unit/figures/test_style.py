@@ -156,11 +156,12 @@ def test_png_is_opaque_and_as_drawn_by_matplotlib(tmp_path):
     assert np.array_equal(one, other.convert("RGB")) and len(np.unique(one)) > 50
 
 
-def test_figures_do_not_import_scanpy():
+def test_figures_and_report_do_not_import_what_is_slow_to_load():
     code = (
         "import sys, tilt.report.page;"
-        "import tilt.figures.qc, tilt.figures.imbalance, tilt.figures.embedding;"
-        "print([m for m in ('scanpy', 'numba', 'seaborn', 'anndata') if m in sys.modules])"
+        "import tilt.figures.qc, tilt.figures.imbalance, tilt.figures.embedding, tilt.figures.meta;"
+        "slow = ('scanpy', 'numba', 'seaborn', 'anndata', 'scipy.stats');"
+        "print([m for m in slow if m in sys.modules])"
     )
     path = str(style.__file__).rsplit("/tilt/", 1)[0]
     done = subprocess.run(
