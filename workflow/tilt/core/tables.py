@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from tilt.core import contracts
@@ -59,12 +60,22 @@ def write(
     wrong = problems(table, contract)
     if wrong:
         raise ValueError(f"{path}: " + "; ".join(wrong))
+    if float_format is not None:
+        table = table.assign(
+            **{name: _texts(table[name], float_format) for name in table.select_dtypes("floating")}
+        )
     text = table.to_csv(sep="\t", index=False, na_rep="NA", float_format=float_format)
     data = text.encode()
     if str(path).endswith(".gz"):
         data = zlib.compress(data, 4, wbits=GZIP)
     with atomic(path) as part:
         part.write_bytes(data)
+
+
+def _texts(values: pd.Series, float_format: str) -> np.ndarray:
+    """Numbers as text, by one call for all: half of the time of ``to_csv``, the same bytes."""
+    texts = "\t".join([float_format] * len(values)) % tuple(values.tolist())
+    return np.where(values.isna(), "NA", np.array(texts.split("\t"), dtype=object))
 
 
 def read(
