@@ -136,10 +136,13 @@ def is_narrow(stem: Path) -> bool:
 def not_shown(stem: Path) -> str:
     """Reason why a figure is a sentence, "" when it shows something."""
     plotted = stem.with_suffix(".tsv")
-    head = tables.read(plotted, contracts.FREE, nrows=1) if plotted.exists() else pd.DataFrame()
-    if list(head.columns) == ["not_shown", "reason"] and len(head):
-        return str(head["reason"].iloc[0])
-    return ""
+    if not plotted.exists():
+        return ""
+    with plotted.open(encoding="utf-8") as handle:
+        if handle.readline().rstrip("\n") != "not_shown\treason":
+            return ""
+    told = tables.read(plotted, contracts.FREE, nrows=1)["reason"]
+    return str(told.iloc[0]) if len(told) else ""
 
 
 def figure_block(figure: Figure, stem: Path, text: str) -> dict:
