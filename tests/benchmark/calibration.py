@@ -34,6 +34,7 @@ from tilt.config import check  # noqa: E402
 from tilt.donors import activity, composition, factors, imbalance, pseudobulk  # noqa: E402
 from tilt.simulate import cohort as simulate  # noqa: E402
 from tilt.stats import (  # noqa: E402
+    combined,
     contrast,
     design,
     expression,
@@ -311,7 +312,7 @@ def across(table: Table) -> None:
     for k in (2, 3, 5):
         for tau in (0.0, 0.2, 0.3, 0.5, None):
             rng = np.random.default_rng((table.seed, k, int(10 * (9 if tau is None else tau))))
-            front = meta.KNAPP_HARTUNG if k >= meta.MANY else f"{meta.HALF_NORMAL} 0.5"
+            front = combined.KNAPP_HARTUNG if k >= meta.MANY else f"{combined.HALF_NORMAL} 0.5"
             random_effects = meta.knapp_hartung if k >= meta.MANY else meta.half_normal
             holds, widths = defaultdict(list), defaultdict(list)
             for _ in range(table.n):
@@ -323,7 +324,7 @@ def across(table: Table) -> None:
                 se = true_se * np.sqrt(rng.chisquare(df) / df)
                 common = meta.common_effect(estimate, se, df)
                 aims = {
-                    meta.COMMON: (common, float(common.weights @ true)),
+                    combined.COMMON: (common, float(common.weights @ true)),
                     front: (random_effects(estimate, se), 0.8),
                 }
                 for name, (found, aim) in aims.items():
@@ -332,7 +333,7 @@ def across(table: Table) -> None:
             for name, held in holds.items():
                 how = "tau as the prior expects" if tau is None else f"tau {tau}"
                 said = f"{name}, {k} cohorts, {how}"
-                exact = name == meta.COMMON or (tau is None and name != meta.KNAPP_HARTUNG)
+                exact = name == combined.COMMON or (tau is None and name != combined.KNAPP_HARTUNG)
                 target = COVER if exact else (0.93, 0.99)
                 table.add("meta-analysis, coverage", said, np.mean(held), target, table.n)
                 width = float(np.median(widths[name]))

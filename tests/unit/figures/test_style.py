@@ -1,14 +1,21 @@
 """House style: colors, ticks, swarms, the bytes of saved files, and what is imported to draw."""
 
+import io
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+import zlib
 
 import made_up
 import numpy as np
 import pandas as pd
 import pytest
+from fontTools import subset
+from fontTools.ttLib import TTFont
 from matplotlib.figure import Figure
+from PIL import Image
+from scipy import stats
 from tilt.core import contracts, tables
 from tilt.figures import (
     composition,
@@ -42,6 +49,17 @@ def test_spearman_matches_fisher_by_hand():
     assert (low, high) == pytest.approx(
         (np.tanh(np.arctanh(rho) - half), np.tanh(np.arctanh(rho) + half))
     )
+
+
+def test_spearman_gives_ties_their_middle_rank():
+    x, y = np.array([1.0, 1, 2, 3, 3, 3, 4, 9]), np.array([2.0, 1, 1, 5, 4, 4, 8, 8])
+    assert strips.spearman(x, y)[0] == pytest.approx(stats.spearmanr(x, y)[0], abs=1e-14)
+
+
+def test_interval_of_a_mean_is_that_of_student():
+    values = np.array([1.0, 2.5, np.nan, 4.0, 4.5])
+    found = stats.ttest_1samp([1.0, 2.5, 4.0, 4.5], 0).confidence_interval(0.95)
+    assert style.mean_interval(values) == pytest.approx((3.0, found.low, found.high), abs=1e-12)
 
 
 def test_swarm_spreads_equal_values_within_its_width():
@@ -102,14 +120,52 @@ def test_saved_files_are_the_same_twice_and_text_is_vector(tmp_path):
     assert (back["panel"] == "a").sum() == 24
 
 
-def test_figures_do_not_import_scanpy():
+def _labeled(words: str) -> Figure:
+    fig = style.figure(None, words, "single", 40)
+    fig.add_subplot().plot([1, 2], [1, 2])
+    return fig
+
+
+def test_fonts_of_a_pdf_are_embedded_with_names_and_without_tables_of_layout(tmp_path):
+    style.save(_labeled("shares of cells"), pd.DataFrame({"x": [1]}), tmp_path / "one")
+    streams = re.findall(rb"stream\n(.*?)\nendstream", (tmp_path / "one.pdf").read_bytes(), re.S)
+    plain = [zlib.decompress(part) for part in streams if part[:1] == b"x"]
+    (font,) = (TTFont(io.BytesIO(part)) for part in plain if part[:4] == b"\0\1\0\0")
+    assert set(font.keys()) & {"GSUB", "GPOS", "GDEF", "MATH"} == set()
+    names = font.getGlyphOrder()
+    assert {"f", "e", "one", "period"} <= set(names) and "fi" not in names
+    assert font["glyf"]["f"].numberOfContours == 1
+    assert subset.load_font.__module__ == "fontTools.subset"  # whole again for others
+
+
+def test_a_figure_is_drawn_once_for_each_file(tmp_path, monkeypatch):
+    drawn, draw = [], Figure.draw
+    monkeypatch.setattr(
+        Figure, "draw", lambda fig, r: drawn.append(type(r).__name__) or draw(fig, r)
+    )
+    style.save(_labeled("once"), pd.DataFrame({"x": [1]}), tmp_path / "one")
+    assert drawn == ["MixedModeRenderer", "MixedModeRenderer", "RendererAgg"]
+
+
+def test_png_is_opaque_and_as_drawn_by_matplotlib(tmp_path):
+    fig = _labeled("as it is")
+    style.save(fig, pd.DataFrame({"x": [1]}), tmp_path / "one")
+    fig.savefig(tmp_path / "other.png", dpi=300)
+    one, other = Image.open(tmp_path / "one.png"), Image.open(tmp_path / "other.png")
+    assert one.mode == "RGB" and one.info["dpi"] == pytest.approx((300, 300), abs=0.01)
+    assert np.array_equal(one, other.convert("RGB")) and len(np.unique(one)) > 50
+
+
+def test_figures_and_report_do_not_import_what_is_slow_to_load():
     code = (
         "import sys, tilt.report.page;"
-        "import tilt.figures.qc, tilt.figures.imbalance, tilt.figures.embedding;"
-        "print([m for m in ('scanpy', 'numba', 'seaborn', 'anndata') if m in sys.modules])"
+        "print([m for m in ('matplotlib', 'scipy') if m in sys.modules]);"
+        "import tilt.figures.qc, tilt.figures.imbalance, tilt.figures.embedding, tilt.figures.meta;"
+        "slow = ('scanpy', 'numba', 'seaborn', 'anndata', 'scipy.stats');"
+        "print([m for m in slow if m in sys.modules])"
     )
     path = str(style.__file__).rsplit("/tilt/", 1)[0]
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": path}
     )
-    assert done.stdout.strip() == "[]", done.stderr
+    assert done.stdout.split() == ["[]", "[]"], done.stderr

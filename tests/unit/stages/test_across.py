@@ -6,7 +6,7 @@ import pytest
 from tilt.config import check
 from tilt.donors import imbalance
 from tilt.stages import across
-from tilt.stats import contrast, meta, methods, plan, precision
+from tilt.stats import combined, contrast, meta, methods, plan, precision
 
 DEFAULTS = check.defaults()
 SETTINGS = DEFAULTS["stats"] | {"permutations": 1000, "bootstraps": 200, "secondary": []}
@@ -61,14 +61,14 @@ def test_the_ratio_is_combined_where_it_does_not_lead():
     people = across.units.donors_table(studies[1].about["samples"], "b")
     bench = contrast.DesignCache(people, plan.plan_of(SETTINGS, studies[1].about, people, 1))
     assert low["effect"] == pytest.approx(methods.ratio(bench, poles)["effect"])
-    front = across.meta_table.front(table).set_index("quantity").loc["E1"]
+    front = across.combined.front(table).set_index("quantity").loc["E1"]
     assert (front["method"], front["n_cohorts"]) == ("logit_normal", 2)
 
 
 def test_one_stage_has_the_donors_of_both_cohorts():
     studies = [study("a", 1), study("b", 2, arm=5)]
     table = across.combine(studies, SETTINGS, 1)
-    row = table[(table["quantity"] == "E1") & (table["model"] == meta.ONE_STAGE)].iloc[0]
+    row = table[(table["quantity"] == "E1") & (table["model"] == combined.ONE_STAGE)].iloc[0]
     parts = []
     for one in studies:
         y, spread = (one.imbalance[c].to_numpy() for c in ("value", "variance"))

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from tilt.stats import inference, meta, meta_table
+from tilt.stats import combined, inference, meta, meta_table
 
 EFFECT = np.array([0.61, 0.10, 0.95, 0.35, -0.20])
 SE = np.array([0.15, 0.20, 0.30, 0.12, 0.25])
@@ -64,7 +64,7 @@ def test_quantities_are_combined_with_their_cohorts_in_every_model_and_leave_one
 
 
 def test_from_five_cohorts_on_no_prior_is_in_front():
-    for k, front in ((2, "half-normal 0.5"), (4, "half-normal 0.5"), (5, meta.KNAPP_HARTUNG)):
+    for k, front in ((2, "half-normal 0.5"), (4, "half-normal 0.5"), (5, combined.KNAPP_HARTUNG)):
         rows = models_of(meta_table.across(made_table(k)), "E1")
         assert rows.index[rows["leads"].astype(bool)].tolist() == [front]
         assert len(rows) == 5
@@ -183,7 +183,7 @@ def test_a_cohort_without_a_model_of_the_ratio_is_listed():
 
 def test_the_model_without_pseudocount_is_in_front_where_more_cohorts_have_it():
     for cohorts, method, n in ((2, "ols_hc2", 2), (3, "logit_normal", 3)):
-        ahead = meta_table.front(with_model(cohorts)).set_index("quantity")
+        ahead = combined.front(with_model(cohorts)).set_index("quantity")
         assert ahead.loc["E1", "method"] == method
         assert ahead.loc["E1", "n_cohorts"] == n
         assert ahead.loc["E3", "method"] == "ols_hc2"

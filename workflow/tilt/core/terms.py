@@ -105,3 +105,7 @@ MAIN_METHODS = (
     *("arcsine_ols_hc2", "wls_hc2", "ols_hc2", "paired_t"),
     *(f"{method}{MODERATED}" for method in ("arcsine_ols_hc2", "paired_t")),
 )
+
+# Counts that a gene needs in as many donors as the smaller arm has, the filter that DESeq2's
+# vignette advises (doi:10.1186/s13059-014-0550-8); rarer genes cost time and cannot be told apart.
+MIN_COUNT = 10

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from tilt.core.terms import MAIN_METHODS, PRIMARY, SECONDARY
 from tilt.figures import style
 from tilt.figures.names import DARK, GRAY, p_text, times
+from tilt.stats.readable import estimable
 
 # One row of the tests table a quantity is the main one; the others add a p or an interval to it.
 FILLED = {PRIMARY: "D", SECONDARY: "o"}
@@ -51,11 +52,6 @@ def missing_text(reason: str, width: int = 42) -> str:
     """Reason of a missing estimate, cut to two lines."""
     lines = textwrap.wrap(f"not estimable: {reason}", width, max_lines=2, placeholder=" …")
     return "\n".join(lines)
-
-
-def estimable(table: pd.DataFrame) -> pd.Series:
-    """Rows with an effect to show (bool)."""
-    return table["estimable"] & table["effect"].notna()
 
 
 def draw(

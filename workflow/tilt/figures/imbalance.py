@@ -14,9 +14,9 @@ from tilt.core.terms import (
     POLE_FLAGS,
     PRIMARY,
     UNIT_KEY,
-    WORKING_SET,
 )
 from tilt.core.text import count
+from tilt.donors.composition import count_poles
 from tilt.figures import activity as activities
 from tilt.figures import forest, strips, style
 from tilt.figures.names import DARK, GRAY, LIGHT, CohortLabel, pretty
@@ -24,24 +24,6 @@ from tilt.figures.registry import title
 
 TITLE = title("imbalance")
 RATIOS = (0.1, 0.25, 0.5, 1, 2, 4, 10)
-
-
-def count_poles(composition: pd.DataFrame, poles: dict) -> pd.DataFrame:
-    """Percent of memory CD4 T cells at each pole, one row a donor.
-
-    ``poles``: the subsets of ``tph`` and of ``th22`` (labels for E1, score flags for E2).
-    Zeros are moved to half a cell, as in the log-ratio (0.5 added to every count).
-    """
-    rows = composition[composition["denominator"] == WORKING_SET]
-    key = UNIT_KEY
-    total = rows.groupby(key)["n_denominator"].max()
-    table = total[total > 0].rename("n_memory_cd4").reset_index()
-    for name, subsets in poles.items():
-        part = rows[rows["subset"].isin(subsets)].groupby(key)["n"].sum()
-        n = part.reindex(pd.MultiIndex.from_frame(table[key])).fillna(0).to_numpy()
-        table[f"n_{name}"] = n.astype(int)
-        table[f"pct_{name}"] = 100 * (n + 0.5) / (table["n_memory_cd4"] + 1)
-    return table
 
 
 def roomy(values: np.ndarray, least: float = 6.0) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from tilt.core.terms import MEASURED, WORKING_SET
 from tilt.figures import forest, style
 from tilt.figures.names import CASE_COLOR, DARK, p_text, pretty, times
 from tilt.figures.registry import title
-from tilt.stats import meta, meta_table
+from tilt.stats import combined
 from tilt.stats.readable import RATIO
 
 QUANTITIES = (*MEASURED, "CD4_Tph_like", "CD4_Tfh_circ", "CD4_Th22_like")
@@ -24,14 +24,14 @@ WRAP = 30  # letters of a line of a cohort's title
 def pick(table: pd.DataFrame) -> pd.DataFrame:
     """Rows to draw of the quantities of the question: cohorts, their average, and the mean.
 
-    The method and the model of the mean are those in front (``meta_table.front``).
+    The method and the model of the mean are those in front (``combined.front``).
     """
-    ahead = meta_table.front(table)
+    ahead = combined.front(table)
     ahead = ahead[ahead["quantity"].isin(QUANTITIES) & (ahead["denominator"] == WORKING_SET)]
     key = ["quantity", "denominator", "method"]
     rows = table.merge(ahead[[*key, "model"]].rename(columns={"model": "front"}), on=key)
     single = ~rows["cohort"].astype(str).str.startswith("without ") & (rows["cohort"] != "all")
-    mean = rows["model"].eq(meta.COMMON) | rows["leads"]
+    mean = rows["model"].eq(combined.COMMON) | rows["leads"]
     return rows[single | ((rows["cohort"] == "all") & mean)].drop(columns="front")
 
 
@@ -129,7 +129,7 @@ def mean_name(row: Any) -> str:
     """What the mean is a mean of, in which model."""
     if row.effect != row.effect:
         return "mean of cohorts"
-    if row.model == meta.COMMON:
+    if row.model == combined.COMMON:
         return f"average of these {int(row.n_cohorts)} cohorts\n(common effect)"
     text = f"mean of such cohorts\n({row.model})"
     if row.tau2 == row.tau2 and row.i2 == row.i2:
@@ -145,7 +145,7 @@ def tau2_text(value: float) -> str:
 def row_text(row: Any) -> str:
     """Effect, interval, p (of a posterior: the other sign) and the prediction interval."""
     text = forest.effect_text(row).replace("  ", "\n")
-    if str(row.model).startswith(meta.HALF_NORMAL):
+    if str(row.model).startswith(combined.HALF_NORMAL):
         text = f"{forest.effect_text(row._replace(p=np.nan))}\nP(other sign) {p_text(row.p / 2)}"
     if row.cohort == "all" and row.pi_low == row.pi_low:
         text += f"\nprediction {prediction(row)}".replace("-", "−")
@@ -168,5 +168,5 @@ def draw_mean(ax: Axes, row: Any) -> None:
         ax.plot([row.pi_low, row.pi_high], [row.y] * 2, color=CASE_COLOR, lw=0.8)
         ax.plot([row.pi_low, row.pi_high], [row.y] * 2, "|", color=CASE_COLOR, ms=4, mew=0.8)
     x = [row.ci_low, row.effect, row.ci_high, row.effect]
-    face = "white" if row.model == meta.COMMON else DARK
+    face = "white" if row.model == combined.COMMON else DARK
     ax.fill(x, [row.y, row.y - 0.13, row.y, row.y + 0.13], fc=face, ec=DARK, lw=0.8, zorder=3)

@@ -47,7 +47,8 @@ def pieces(fig: Figure) -> list[Piece]:
     Titles of panels and of x axes are words, not part of a cut-out: they may be wider than their
     panel. Empty for a figure that is one narrow panel.
     """
-    renderer = FigureCanvasAgg(fig).get_renderer()
+    canvas = fig.canvas if isinstance(fig.canvas, FigureCanvasAgg) else FigureCanvasAgg(fig)
+    renderer = canvas.get_renderer()
     page = _Page(fig)
     found = [_entries(legend, page, renderer) for legend in _legends(fig)]
     panels = [_Panel(ax, page, renderer) for ax in fig.axes if _shown(ax)]

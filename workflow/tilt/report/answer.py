@@ -22,8 +22,7 @@ from tilt.core.terms import (
 from tilt.core.text import count, number
 from tilt.figures import names
 from tilt.figures.names import CohortLabel, p_text, pretty
-from tilt.stats import calibration, meta_table
-from tilt.stats import meta as models
+from tilt.stats import calibration, combined
 from tilt.stats.readable import RATIO
 
 SILENT = ("CXCL13", "IL22")
@@ -272,7 +271,7 @@ def answer(results: CohortResults) -> list[str]:
 def across(meta: pd.DataFrame, cohorts: list[CohortResults]) -> list[str]:
     """The answer across cohorts in three sentences."""
     simulated = [c.cohort.name for c in cohorts if c.cohort.simulated]
-    rows = meta_table.front(meta) if len(meta) else meta
+    rows = combined.front(meta) if len(meta) else meta
     if len(rows):
         rows = rows[rows["quantity"].isin(ESTIMATORS)]
         rows = rows[rows["estimable"] & rows["effect"].notna()]
@@ -289,7 +288,7 @@ def across(meta: pd.DataFrame, cohorts: list[CohortResults]) -> list[str]:
             rows.itertuples(), key=lambda r: (-r.n_cohorts, -leads.count(r.quantity), r.quantity)
         )
         best = order[0]
-        kind = ", model without a pseudocount" if best.method == meta_table.RATIO_MODEL else ""
+        kind = ", model without a pseudocount" if best.method == combined.RATIO_MODEL else ""
         first = (
             f"Across {count(int(best.n_cohorts), 'cohort')} ({number(best.n_case)} cases, "
             f"{number(best.n_control)} controls), {phrase(best.quantity)}{kind} was "
@@ -317,7 +316,7 @@ def two_places(value: float) -> str:
 
 def average(meta: pd.DataFrame, best: Any) -> str:
     """The common effect beside a combination: what these cohorts show, and no others."""
-    rows = meta[(meta["cohort"] == "all") & (meta["model"] == models.COMMON)]
+    rows = meta[(meta["cohort"] == "all") & (meta["model"] == combined.COMMON)]
     for key in ("quantity", "denominator", "method"):
         rows = rows[rows[key] == getattr(best, key)]
     if rows.empty:
@@ -335,7 +334,7 @@ def pooled(row: Any) -> str:
 
     Of a ratio the intervals are folds.
     """
-    bayes = str(row.model).startswith(models.HALF_NORMAL)
+    bayes = str(row.model).startswith(combined.HALF_NORMAL)
     name, p = ("credible interval", row.p / 2) if bayes else ("CI", row.p)
     own, ends = f"{row.effect:+.2f} {row.scale}", [row.ci_low, row.ci_high]
     around = [row.pi_low, row.pi_high]

@@ -8,7 +8,6 @@ import pandas as pd
 from tilt.config import jobs
 from tilt.core.terms import MEASURED
 from tilt.core.text import count, listed
-from tilt.figures import forest
 from tilt.figures.names import exposure, p_text
 from tilt.report.answer import LEVEL, CohortResults, clean, minus, smaller, times
 from tilt.report.html_tables import html_table
@@ -72,7 +71,7 @@ def exposures(results: CohortResults) -> str:
     rows = lead(declared(results))
     if rows.empty:
         return ""
-    good = forest.estimable(rows)
+    good = readable.estimable(rows)
     clear = good & (rows["p_holm"] < LEVEL)
     found = [
         f"{'rose' if row.effect > 0 else 'fell'} with {exposure(row.exposure)} in "

@@ -6,9 +6,9 @@ import pandas as pd
 
 from tilt.core.terms import ESTIMATORS
 from tilt.core.text import listed
-from tilt.figures import forest
 from tilt.figures.names import pretty
 from tilt.report.answer import CohortResults, clean, interval, minus
+from tilt.stats import readable
 
 LEVEL = 0.05  # of q, over the mediators
 DIRECTION = "This is an association: blood taken at one time cannot show what drives what."
@@ -31,7 +31,7 @@ def sentence(results: CohortResults) -> str:
         return ""
     slopes = rows[rows["question"] == "slope"]
     last = slopes.drop_duplicates("mediator", keep="last")
-    good = forest.estimable(last)
+    good = readable.estimable(last)
     if not good.any():
         return f"Mediators were not compared: {clean(last['reason'].iloc[0])}."
     shown = set(last.loc[_clear(last), "mediator"])
@@ -66,7 +66,7 @@ def sentence(results: CohortResults) -> str:
 def _clear(rows: pd.DataFrame) -> pd.Series:
     """Rows whose interval leaves out zero and whose q is below ``LEVEL``."""
     away = (rows["ci_low"] > 0) | (rows["ci_high"] < 0)
-    return forest.estimable(rows) & away & (rows["q"] < LEVEL)
+    return readable.estimable(rows) & away & (rows["q"] < LEVEL)
 
 
 def _moved(row: Any) -> str:
@@ -76,7 +76,7 @@ def _moved(row: Any) -> str:
 def _share(rows: pd.DataFrame, mediator: str) -> str:
     """Share of the difference between the arms that goes with a mediator, "" where it has none."""
     mine = rows[(rows["question"] == "share") & (rows["mediator"] == mediator)]
-    mine = mine[forest.estimable(mine)]
+    mine = mine[readable.estimable(mine)]
     if mine.empty:
         return ""
     row = next(mine.itertuples())
@@ -89,7 +89,7 @@ def responses(results: CohortResults) -> str:
     rows = results.table("perturbations")
     if rows.empty:
         return ""
-    good = forest.estimable(rows)
+    good = readable.estimable(rows)
     if not good.any():
         return f"Responses to perturbations were not compared: {clean(rows['reason'].iloc[0])}."
     clear = good & (rows["q"] < LEVEL) & (rows["q_random"] < LEVEL)

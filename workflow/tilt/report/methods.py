@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable
 
 from tilt.config import jobs
+from tilt.core.terms import MIN_COUNT
 from tilt.figures.names import exposure, pretty
 from tilt.report.answer import CohortResults
-from tilt.stats import design
 
 CITATIONS = {
     "snakemake": "Mölder F et al. Sustainable data analysis with Snakemake. F1000Research "
@@ -302,7 +302,7 @@ def statistics_text(config: dict, cohorts: list[CohortResults]) -> str:
         )
         genes = (
             "Differential expression: PyDESeq2 on pseudobulk, genes with "
-            f"{design.MIN_COUNT} counts in as many donors as the smaller arm has. {factors}"
+            f"{MIN_COUNT} counts in as many donors as the smaller arm has. {factors}"
             "Responses to perturbations (log fold changes, without genes that define the "
             "imbalance) were projected on the slopes of all genes on the leading estimator within "
             "the arms, each gene beside genes of like expression, tested by donors and against "

@@ -1,5 +1,6 @@
 """What the run was made with and what it cost: versions, hashes, time and memory by rule."""
 
+import csv
 from pathlib import Path
 
 import pandas as pd
@@ -20,9 +21,10 @@ def costs(folder: Path) -> pd.DataFrame:
         inside = path.relative_to(folder).parts
         rule = inside[1] if len(inside) > 2 else path.stem
         try:
-            one = pd.read_csv(path, sep="\t", na_values=["-", "NA"])
-            rows.append((rule, float(one["s"].iloc[0]), one["max_rss"].iloc[0]))
-        except (ValueError, KeyError, IndexError):
+            with path.open(newline="") as handle:
+                one = next(csv.DictReader(handle, delimiter="\t"))
+            rows.append((rule, float(one["s"]), one["max_rss"]))
+        except (ValueError, KeyError, TypeError, StopIteration, csv.Error):
             continue
     table = pd.DataFrame(rows, columns=["rule", "s", "mb"])
     table["mb"] = pd.to_numeric(table["mb"], errors="coerce")

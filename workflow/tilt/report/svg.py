@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tilt.core.terms import POLE_FLAGS, UNIT_KEY
-from tilt.figures.imbalance import count_poles
+from tilt.donors.composition import count_poles
 from tilt.figures.names import CohortLabel
 
 SIZE = 460

@@ -10,7 +10,7 @@ from tilt.core.terms import MAIN_METHODS, POLE_FLAGS, WORKING_SET
 from tilt.core.text import count
 from tilt.donors import composition, units
 from tilt.donors.imbalance import pole_counts
-from tilt.stats import contrast, meta, meta_table, methods, plan
+from tilt.stats import combined, contrast, meta, meta_table, methods, plan
 
 
 @dataclass
@@ -93,7 +93,7 @@ def _with_ratios(
     It needs no pseudocount, so donors of few cells do not bias it: all donors enter.
     """
     main = tests[tests["method"].isin(MAIN_METHODS)]
-    there = set(tests.loc[tests["method"] == meta_table.RATIO_MODEL, "quantity"])
+    there = set(tests.loc[tests["method"] == combined.RATIO_MODEL, "quantity"])
     rows = []
     for row in main.itertuples():
         if row.quantity not in counts or row.quantity in there or row.estimable:

@@ -19,9 +19,6 @@ from tilt.stats import inference, resampling
 
 log = logging.getLogger(__name__)
 
-# Counts that a gene needs in as many donors as the smaller arm has, the filter that DESeq2's
-# vignette advises (doi:10.1186/s13059-014-0550-8); rarer genes cost time and cannot be told apart.
-MIN_COUNT = 10
 MAX_MISSING = 0.2  # a covariate unknown in a larger share of donors is left out
 
 

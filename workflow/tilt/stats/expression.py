@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tilt.core.contracts import EXPRESSION
-from tilt.core.terms import UNIT_KEY
+from tilt.core.terms import MIN_COUNT, UNIT_KEY
 from tilt.donors import pseudobulk
 from tilt.stats import design
 
@@ -70,8 +70,8 @@ def test(
     counts = pseudobulk.dense(rows[at])
     case = int((units["condition"] == contrast.case).sum())
     fewest = min(case, len(units) - case)
-    kept = (counts >= design.MIN_COUNT).sum(axis=0) >= fewest
-    enough = f"{design.MIN_COUNT} counts in {fewest} donors"
+    kept = (counts >= MIN_COUNT).sum(axis=0) >= fewest
+    enough = f"{MIN_COUNT} counts in {fewest} donors"
     if kept.sum() < 10:
         return _blank(f"{int(kept.sum())} genes with {enough}", label)
     names = [f"x{i}" for i in range(matrix.shape[1] - 1)] + ["condition"]

@@ -21,10 +21,6 @@ from tilt.stats import inference
 
 log = logging.getLogger(__name__)
 
-COMMON = "common effect"
-HALF_NORMAL = "half-normal"
-KNAPP_HARTUNG = "modified Knapp-Hartung"
-ONE_STAGE = "one stage"
 MANY = 5  # cohorts from which on Knapp-Hartung is in front
 TAU_SCALE = 0.5
 

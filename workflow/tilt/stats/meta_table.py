@@ -9,10 +9,9 @@ from scipy import stats
 from tilt.core.contracts import META
 from tilt.core.terms import MAIN_METHODS, MODERATED, RATIOS
 from tilt.core.text import count
-from tilt.stats import meta, methods, readable
+from tilt.stats import combined, meta, methods, readable
 
 COLUMNS = list(META.columns)
-RATIO_MODEL = "logit_normal"
 STANDARDIZED = ("E3",)  # its unit differs between cohorts: Hedges' g is combined
 NATURAL = ("Hedges g", "ln ratio", "ln odds ratio")  # scales on which tau_scale stands as it is
 CHECKED = 3  # cohorts up to which a one-stage model is a check
@@ -29,12 +28,12 @@ def _with_absent(tests: pd.DataFrame) -> pd.DataFrame:
     """
     main = tests[tests["method"].isin(MAIN_METHODS) & tests["quantity"].isin(RATIOS)]
     key = ["cohort", "quantity", "denominator"]
-    there = tests.loc[tests["method"] == RATIO_MODEL, key]
+    there = tests.loc[tests["method"] == combined.RATIO_MODEL, key]
     lost = main[~pd.MultiIndex.from_frame(main[key]).isin(pd.MultiIndex.from_frame(there))]
     keep = [c for c in (*key, "contrast", "unit", "n_case", "n_control", "reason") if c in lost]
     if there.empty or lost.empty:
         return tests
-    rows = lost[keep].assign(method=RATIO_MODEL, estimable=False)
+    rows = lost[keep].assign(method=combined.RATIO_MODEL, estimable=False)
     return pd.concat([tests, rows.astype(object)], ignore_index=True)
 
 
@@ -129,22 +128,22 @@ def _combined(
     effect, se = studies["effect"].to_numpy(float), studies["se"].to_numpy(float)
     unit = 1.0 if scale in NATURAL else float(np.nanmedian(studies["sd"].astype(float)))
     said = "" if scale in NATURAL else f"prior on tau in donors' SDs of {unit:.3g}"
-    models = {meta.COMMON: meta.common_effect(effect, se, _df(studies))}
+    models = {combined.COMMON: meta.common_effect(effect, se, _df(studies))}
     for times in (1.0, 0.5, 2.0):
         width = times * tau_scale
-        models[f"{meta.HALF_NORMAL} {width:g}"] = meta.half_normal(effect, se, width * unit)
-    models[meta.KNAPP_HARTUNG] = meta.knapp_hartung(effect, se)
-    front = meta.KNAPP_HARTUNG if k >= meta.MANY else f"{meta.HALF_NORMAL} {tau_scale:g}"
+        models[f"{combined.HALF_NORMAL} {width:g}"] = meta.half_normal(effect, se, width * unit)
+    models[combined.KNAPP_HARTUNG] = meta.knapp_hartung(effect, se)
+    front = combined.KNAPP_HARTUNG if k >= meta.MANY else f"{combined.HALF_NORMAL} {tau_scale:g}"
     rows = []
     for model, pooled in models.items():
-        notes = [said] if model.startswith(meta.HALF_NORMAL) and said else []
+        notes = [said] if model.startswith(combined.HALF_NORMAL) and said else []
         rows.append(_total("all", model, pooled, studies, notes) | {"leads": model == front})
     if k <= CHECKED and set(studies["cohort"]) <= set(donors):
         rows.append(_one_stage(studies, donors))
     if k >= 3:
         for i, name in enumerate(studies["cohort"]):
             left = np.arange(k) != i
-            if front == meta.KNAPP_HARTUNG:
+            if front == combined.KNAPP_HARTUNG:
                 one = meta.knapp_hartung(effect[left], se[left])
             else:
                 one = meta.half_normal(effect[left], se[left], tau_scale * unit)
@@ -164,7 +163,7 @@ def _one_stage(studies: pd.DataFrame, donors: Mapping) -> dict:
     ]
     found = meta.one_stage(parts)
     pooled = meta.Pooled(found.effect, found.se, found.ci_low, found.ci_high, found.p)
-    return _total("all", meta.ONE_STAGE, pooled, studies, ["a check of the common effect"])
+    return _total("all", combined.ONE_STAGE, pooled, studies, ["a check of the common effect"])
 
 
 def _total(
@@ -176,7 +175,7 @@ def _total(
         notes.append(f"contrasts of different names: {', '.join(map(str, contrasts))}")
     if pooled.pi_low < 0 < pooled.pi_high and not pooled.ci_low < 0 < pooled.ci_high:
         notes.append("the prediction interval includes zero: a new cohort may show nothing")
-    elif model == meta.KNAPP_HARTUNG and len(studies) < 3:
+    elif model == combined.KNAPP_HARTUNG and len(studies) < 3:
         notes.append("no prediction interval with two cohorts")
     figures = ("effect", "se", "ci_low", "ci_high", "p", "tau2", "i2", "pi_low", "pi_high")
     return {
@@ -192,18 +191,3 @@ def _total(
         "estimable": True,
         "reason": "; ".join(notes),
     }
-
-
-def front(table: pd.DataFrame) -> pd.DataFrame:
-    """The combination in front of each quantity and denominator, an index a quantity.
-
-    Of the methods of a quantity the main one; for a ratio its model without pseudocount where
-    that can be had in more cohorts. Combinations of pairs only where there is nothing else.
-    """
-    rows = table[(table["cohort"] == "all") & table["leads"].astype(str).str.lower().eq("true")]
-    base = rows["method"].astype(str)
-    wanted = base.isin(MAIN_METHODS) | ((base == RATIO_MODEL) & rows["quantity"].isin(RATIOS))
-    rows = rows[wanted].assign(model_rank=(base == RATIO_MODEL)[wanted])
-    rows = rows.assign(few=-rows["n_cohorts"].fillna(0).astype(float))
-    rows = rows.sort_values(["few", "model_rank"], kind="stable")
-    return rows.drop_duplicates(["quantity", "denominator"]).drop(columns=["few", "model_rank"])

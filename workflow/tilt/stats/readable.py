@@ -8,6 +8,7 @@ donor, not of the mean percentage, which few donors with many cells can pull.
 """
 
 import numpy as np
+import pandas as pd
 
 from tilt.donors.composition import ANGLE, share_of_angle
 
@@ -15,6 +16,11 @@ RATIO, LOG2 = "ln ratio", "log2 CPM"  # units of effects that are logarithms of 
 POINTS = "percentage points"
 FOLDS = ("fold", "fold_low", "fold_high")
 SCALES = (*FOLDS, "points", "points_low", "points_high")
+
+
+def estimable(table: pd.DataFrame) -> pd.Series:
+    """Rows with an effect to show (bool)."""
+    return table["estimable"] & table["effect"].notna()
 
 
 def columns(row: dict) -> dict[str, float]:
