@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from tilt.core import distributions
 from tilt.core.contracts import FACTOR_ACTIVITY, FACTORS
 from tilt.core.terms import UNIT, UNIT_KEY, WORKING_SET
 from tilt.core.text import count
@@ -116,7 +116,7 @@ def of_statistic(
     rows = []
     for factor, n in targets.items():
         t = float(scores[factor].iloc[0]) if factor in scores else np.nan
-        p = float(2 * stats.t.sf(abs(t), len(known) - 2))
+        p = float(2 * distributions.t_above(abs(t), len(known) - 2))
         reason = "" if factor in scores else too_few(n, min_targets)
         removed = regulon.removed.get(factor, 0)
         rows.append((factor, n, removed, t, p, factor in scores, reason))

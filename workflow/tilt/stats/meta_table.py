@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from tilt.core import distributions
 from tilt.core.contracts import META
 from tilt.core.terms import MAIN_METHODS, MODERATED, RATIOS
 from tilt.core.text import count
@@ -111,7 +111,7 @@ def _studies(rows: pd.DataFrame, standardized: bool) -> tuple[pd.DataFrame, str]
     unit = rows["unit"].dropna().astype(str)
     if not standardized:
         return rows, unit.iloc[0] if len(unit) else ""
-    half = stats.t.ppf(0.975, rows["df"].astype(float)) * rows["smd_se"]
+    half = distributions.t_quantile(0.975, rows["df"].astype(float)) * rows["smd_se"]
     limits = {"ci_low": rows["smd"] - half, "ci_high": rows["smd"] + half}
     rows = rows.assign(factor=1 / rows["sd"], effect=rows["smd"], se=rows["smd_se"], **limits)
     return rows, "Hedges g"
