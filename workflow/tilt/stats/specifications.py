@@ -7,7 +7,7 @@ curve); :func:`random_sets` the effects of random gene-set pairs in place of the
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -79,6 +79,11 @@ class CohortInputs:
     shares: pd.Series | None = None
     proteins: Proteins | None = None
 
+    @cached_property
+    def measured(self) -> tuple[imbalance.Measured | None, str]:
+        """Expression that the axis of any sets of genes is made from."""
+        return imbalance.measure(self.bulk, self.strata, self.settings)
+
 
 Maker = Callable[[CohortInputs], pd.DataFrame]
 
@@ -145,13 +150,15 @@ def axis_table(
     """E3 of every unit with another set, without some genes, or at a common depth."""
     settings = replace(cohort.settings, th22_set=th22_set or cohort.settings.th22_set)
     signatures = cohort.signatures[~cohort.signatures["gene"].isin(without)]
-    counts = None
+    measured, reason = cohort.measured
     if depth:
         rows = pseudobulk.of_subset(cohort.bulk, WORKING_SET, settings.min_pseudobulk_cells)
         rng = np.random.default_rng(cohort.plan.seed)
         counts = pseudobulk.thin(pseudobulk.dense(rows), depth, rng).astype(float)
-    sets = (settings.tph_set, settings.th22_set)
-    made, reason = imbalance.axis(cohort.bulk, signatures, sets, cohort.strata, settings, counts)
+        measured, reason = imbalance.measure(cohort.bulk, cohort.strata, settings, counts)
+    made, sets = None, (settings.tph_set, settings.th22_set)
+    if measured:
+        made, reason = imbalance.axis_of(measured, signatures, sets, settings)
     return imbalance.axis_rows(cohort.donors, made, reason, settings)
 
 
@@ -357,7 +364,8 @@ def random_sets(cohort: CohortInputs, n: int) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     settings = cohort.settings
     sets = (settings.tph_set, settings.th22_set)
-    made, _ = imbalance.axis(cohort.bulk, cohort.signatures, sets, cohort.strata, settings)
+    measured, _ = cohort.measured
+    made = imbalance.axis_of(measured, cohort.signatures, sets, settings)[0] if measured else None
     if made is None:
         return pd.DataFrame(columns=columns)
     units = made.units.assign(cohort=str(cohort.donors["cohort"].iloc[0]))
