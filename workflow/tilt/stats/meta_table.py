@@ -80,20 +80,20 @@ def across(
         totals, weights = _combined(usable, scale, tau_scale, mine)
         studies.loc[good, "weight"] = weights
         name = f"{method} (pairs)" if pairs and method not in MAIN_METHODS else method
-        both = [told(part, scale) for part in (studies.assign(leads=False, model=""), totals)]
+        both = (studies.assign(leads=False, model=""), totals)
         named = {"quantity": quantity, "denominator": home, "scale": scale, "method": name}
         tables += [part.assign(**named) for part in both]
     if not tables:
         return pd.DataFrame(columns=COLUMNS)
-    filled = [t.reindex(columns=COLUMNS).astype(object) for t in tables]
-    return pd.concat(filled, ignore_index=True).infer_objects()
+    filled = [t.reindex(columns=[*COLUMNS, "middle"]).astype(object) for t in tables]
+    return told(pd.concat(filled, ignore_index=True))[COLUMNS].infer_objects()
 
 
-def told(rows: pd.DataFrame, scale: str) -> pd.DataFrame:
+def told(rows: pd.DataFrame) -> pd.DataFrame:
     """``rows`` with fold and points of their effect, carried over as in tests.tsv."""
-    given = rows.assign(unit=scale).to_dict("records")
+    given = rows.rename(columns={"scale": "unit"}).to_dict("records")
     found = pd.DataFrame([readable.columns(row) for row in given], index=rows.index)
-    return rows.drop(columns=list(readable.SCALES), errors="ignore").join(found)
+    return rows.assign(**found)
 
 
 def _studies(rows: pd.DataFrame, standardized: bool) -> tuple[pd.DataFrame, str]:
