@@ -2,6 +2,7 @@
 
 import atexit
 import errno
+import gc
 import logging
 import os
 import resource
@@ -18,6 +19,10 @@ THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
 )
+
+# New objects after which Python looks for circles of unused ones. Its own 700 has it look through all
+# that libraries made while they load, again and again: a tenth of the time of small jobs.
+NEW_OBJECTS = 5_000
 
 CACHES = {"NUMBA_CACHE_DIR": "numba", "MPLCONFIGDIR": "matplotlib"}
 
@@ -41,6 +46,7 @@ def begin(path: str | Path) -> logging.Logger:
     """
     for name in THREAD_VARIABLES:
         os.environ[name] = "1"
+    gc.set_threshold(NEW_OBJECTS)
     keep_caches()
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     log = logging.getLogger("tilt")
