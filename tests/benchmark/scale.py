@@ -116,6 +116,9 @@ def main() -> None:
         help="also other packages, installed by pip (needs the net)",
     )
     parser.add_argument("--compare", type=Path, help="--out of a run with other cells")
+    parser.add_argument(
+        "--packed", action="store_true", help="a cohort file of a third of the bytes"
+    )
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, help="working folder, kept (default: beside --out)")
@@ -124,7 +127,7 @@ def main() -> None:
     folder = (options.folder or options.out.with_suffix(".run")).resolve()
     shutil.rmtree(folder, ignore_errors=True)
     began = time.time()
-    about = scale_cohort.write(folder, options.cells, options.donors, options.seed)
+    about = scale_cohort.write(folder, options.cells, options.donors, options.seed, options.packed)
     size = f"{about['cells']} cells"
     rows = [
         (size, "donors", about["donors"], ""),

@@ -17,15 +17,16 @@ from tilt.simulate import cohort as simulate
 from tilt.simulate.world import build
 
 ROOT = Path(__file__).parents[2]
-MIXED = 4  # donors whose cells are shuffled together, as in a multiplexed run
+MIXED = 4  # donors whose cells are packed together, as in a multiplexed run
 # PBMC at the depth of 10x v2: about 1,300 genes a cell of 20,090.
 CHANGES = {"n_genes": 20_090, "n_silent": 500, "depth": {"median": 2_600}}
 
 
-def write(folder: Path, n_cells: int, n_donors: int, seed: int) -> dict:
+def write(folder: Path, n_cells: int, n_donors: int, seed: int, packed: bool = False) -> dict:
     """Write cohort.h5ad, its sheet, cohort file and config to ``folder``; gives what is in it.
 
-    ``n_cells`` barcodes of ``n_donors`` donors, half of them cases, in two batches.
+    ``n_cells`` barcodes of ``n_donors`` donors, half of them cases, in two batches. ``packed``:
+    by gzip instead of lzf, which takes a third of the disk and as long to read.
     """
     folder.mkdir(parents=True, exist_ok=True)
     params = simulate.read_parameters(ROOT / "resources/demo/demo_pbmc.yaml")
@@ -33,7 +34,7 @@ def write(folder: Path, n_cells: int, n_donors: int, seed: int) -> dict:
     sheet = simulate.sheet(n_donors // 2, n_donors - n_donors // 2, seed=seed)
     markers = gene_tables.read_markers(ROOT / "resources/markers.tsv")
     signatures = gene_tables.read_signatures(ROOT / "resources/signatures.tsv")
-    about = _write_h5ad(folder / "cohort.h5ad", params, sheet, markers, signatures, seed)
+    about = _write_h5ad(folder / "cohort.h5ad", params, sheet, markers, signatures, seed, packed)
     sheet.to_csv(folder / "sheet.tsv", sep="\t", index=False)
     cohort = {
         "name": "scale",
@@ -54,7 +55,7 @@ def write(folder: Path, n_cells: int, n_donors: int, seed: int) -> dict:
     return about
 
 
-def _write_h5ad(path: Path, params, sheet, markers, signatures, seed) -> dict:
+def _write_h5ad(path: Path, params, sheet, markers, signatures, seed, packed) -> dict:
     world = build(params, markers, signatures)
     rng = np.random.default_rng(seed)
     tables = []
@@ -68,7 +69,7 @@ def _write_h5ad(path: Path, params, sheet, markers, signatures, seed) -> dict:
             block = sparse.vstack([part.X for part in parts], format="csr")[order]
             tables.append(pd.concat([part.obs for part in parts]).iloc[order])
             if counts is None:
-                counts = _start(file, parts[0].var)
+                counts = _start(file, parts[0].var, packed)
             counts.append(block.astype(np.float32))
         obs = pd.concat(tables)
         for name in obs.select_dtypes(object):
@@ -78,11 +79,13 @@ def _write_h5ad(path: Path, params, sheet, markers, signatures, seed) -> dict:
     return {"cells": len(obs), "donors": len(sheet), "genes_per_cell": n_nonzero / len(obs)}
 
 
-def _start(file: h5py.File, var: pd.DataFrame):
+def _start(file: h5py.File, var: pd.DataFrame, packed: bool):
     ad.io.write_elem(file, "var", var)
     raw = file.create_group("raw")
     ad.io.write_elem(raw, "var", var)
     empty = sparse.csr_matrix((0, len(var)), dtype=np.float32)
-    options = {"compression": "lzf", "chunks": (100_000,)}
+    options: dict = {"compression": "lzf", "chunks": (100_000,)}
+    if packed:
+        options |= {"compression": "gzip", "compression_opts": 1, "shuffle": True}
     ad.io.write_elem(raw, "X", empty, dataset_kwargs=options)
     return ad.io.sparse_dataset(file["raw/X"])

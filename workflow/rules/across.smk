@@ -14,6 +14,7 @@ rule combine_cohorts:
         "logs/across/combine_cohorts.log",
     benchmark:
         "benchmarks/across/combine_cohorts.tsv"
+    priority: 1  # a figure waits for it
     conda:
         "../../envs/tilt.yaml"
     threads: 1

@@ -11,6 +11,7 @@ rule select_genes:
         "logs/{cohort}/select_genes.log",
     benchmark:
         "benchmarks/{cohort}/select_genes.tsv"
+    priority: 3  # all that follows waits for it
     conda:
         "../../envs/tilt.yaml"
     threads: 1
@@ -36,9 +37,10 @@ rule embed_cells:
         "logs/{cohort}/embed_cells.log",
     benchmark:
         "benchmarks/{cohort}/embed_cells.tsv"
+    priority: 3  # all that follows waits for it
     conda:
         "../../envs/tilt.yaml"
-    threads: 2
+    threads: jobs.threads(2, from_mb=200)
     resources:
         mem_mb=jobs.memory(1200, per_mb=1),
         runtime=240,
@@ -63,7 +65,7 @@ rule cluster_cells:
         "logs/{cohort}/cluster_cells.log",
     benchmark:
         "benchmarks/{cohort}/cluster_cells.tsv"
-    priority: 1  # long: not last
+    priority: 2  # several jobs wait for it
     conda:
         "../../envs/tilt.yaml"
     threads: 1
@@ -89,7 +91,7 @@ rule map_cells:
         "logs/{cohort}/map_cells.log",
     benchmark:
         "benchmarks/{cohort}/map_cells.tsv"
-    priority: 1  # long: not last
+    priority: 3  # all that follows waits for it
     conda:
         "../../envs/tilt.yaml"
     threads: 1
@@ -136,7 +138,7 @@ rule annotate_cells:
         "logs/{cohort}/annotate_cells.log",
     benchmark:
         "benchmarks/{cohort}/annotate_cells.tsv"
-    priority: 1  # long: not last
+    priority: 3  # all that follows waits for it
     conda:
         "../../envs/tilt.yaml"
     threads: 1
@@ -172,7 +174,7 @@ rule assemble_tcells:
         "logs/{cohort}/assemble_tcells.log",
     benchmark:
         "benchmarks/{cohort}/assemble_tcells.tsv"
-    priority: 1  # long: not last
+    priority: 2  # several jobs wait for it
     conda:
         "../../envs/tilt.yaml"
     threads: 1

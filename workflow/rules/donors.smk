@@ -18,6 +18,7 @@ rule count_composition:
         "benchmarks/{cohort}/count_composition.tsv"
     wildcard_constraints:
         cohort=one_of(CELLS),
+    priority: 2  # several jobs wait for it
     conda:
         "../../envs/tilt.yaml"
     threads: 1
@@ -70,6 +71,7 @@ rule sum_pseudobulk:
         "logs/{cohort}/sum_pseudobulk.log",
     benchmark:
         "benchmarks/{cohort}/sum_pseudobulk.tsv"
+    priority: 2  # several jobs wait for it
     conda:
         "../../envs/tilt.yaml"
     threads: 1
@@ -98,6 +100,7 @@ rule score_activity:
         "logs/{cohort}/score_activity.log",
     benchmark:
         "benchmarks/{cohort}/score_activity.tsv"
+    priority: 1  # a figure waits for it
     conda:
         "../../envs/tilt.yaml"
     threads: 1

@@ -19,6 +19,7 @@ rule estimate_imbalance:
         "logs/{cohort}/estimate_imbalance.log",
     benchmark:
         "benchmarks/{cohort}/estimate_imbalance.tsv"
+    priority: 2  # several jobs wait for it
     conda:
         "../../envs/tilt.yaml"
     threads: 1
@@ -56,6 +57,7 @@ rule compare_donors:
         "logs/{cohort}/compare_donors.log",
     benchmark:
         "benchmarks/{cohort}/compare_donors.tsv"
+    priority: 2  # several jobs wait for it
     conda:
         "../../envs/tilt.yaml"
     threads: 1
@@ -102,6 +104,7 @@ rule explore_specifications:
         "logs/{cohort}/explore_specifications.log",
     benchmark:
         "benchmarks/{cohort}/explore_specifications.tsv"
+    priority: 2  # several jobs wait for it
     conda:
         "../../envs/tilt.yaml"
     threads: 1
@@ -129,7 +132,7 @@ rule compare_expression:
         "logs/{cohort}/compare_expression/{subset}.log",
     benchmark:
         "benchmarks/{cohort}/compare_expression/{subset}.tsv"
-    priority: 1  # long: not last
+    priority: 1  # a figure waits for it
     conda:
         "../../envs/tilt.yaml"
     threads: 1

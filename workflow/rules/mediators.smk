@@ -21,6 +21,7 @@ rule compare_mediators:
         "logs/{cohort}/compare_mediators.log",
     benchmark:
         "benchmarks/{cohort}/compare_mediators.tsv"
+    priority: 1  # a figure waits for it
     conda:
         "../../envs/tilt.yaml"
     threads: 1

@@ -150,6 +150,7 @@ rule gather_cohort:
         "benchmarks/{cohort}/gather_cohort.tsv"
     wildcard_constraints:
         cohort=one_of(CELLS),
+    priority: 3  # all that follows waits for it
     conda:
         "../../envs/tilt.yaml"
     threads: 1

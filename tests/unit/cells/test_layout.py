@@ -19,6 +19,26 @@ def test_curve_is_that_of_umap_learn(min_dist, a, b):
     assert layout.curve(min_dist) == pytest.approx((a, b), rel=1e-4)
 
 
+def test_forces_are_the_slopes_of_the_curve():
+    """By differences of log(near) and of log(1 - near), as cross entropy has them."""
+    a, b = layout.curve(0.3)
+    together, apart = layout.forces(a, b)
+    assert len(together) == len(apart) == 32 * 256  # powers of two, and steps within each
+
+    def near(squared):
+        return 1 / (1 + a * squared**b)
+
+    for squared in (0.01, 0.8, 7.3, 400.0):
+        exponent = int(np.floor(np.log2(squared)))
+        step = int((squared / 2**exponent - 1) * 256)
+        place = (exponent + 20) * 256 + step
+        h = 1e-5 * squared
+        slopes = (np.log(near(squared + h)) - np.log(near(squared - h))) / (2 * h)
+        assert together[place] == pytest.approx(2 * slopes, rel=0.006)
+        slopes = (np.log(1 - near(squared + h)) - np.log(1 - near(squared - h))) / (2 * h)
+        assert apart[place] == pytest.approx(2 * slopes * squared / (0.001 + squared), rel=0.006)
+
+
 @pytest.fixture(scope="module")
 def cells():
     """500 cells in three groups of unlike sizes, two of which touch."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 from tilt.cells import neighbors
 
@@ -58,3 +59,24 @@ def test_connectivities_are_those_of_umap(points):
 def test_connectivities_of_identical_cells_are_one():
     near, distance = neighbors.nearest_cells(np.ones((6, 3)), 3)
     assert np.allclose(neighbors.connectivities(near, distance).data, 1)
+
+
+def test_marked_among_the_nearest_are_counted_as_by_hand():
+    """More points than are compared at a time; two of each hundred lie at one place."""
+    points = np.random.default_rng(3).normal(size=(neighbors.COMPARED + 300, 5))
+    points[50::100] = points[49::100]
+    marked = np.arange(len(points)) % 3 == 0
+    apart = cdist(points, points)
+    np.fill_diagonal(apart, np.inf)
+    nearest = np.argsort(apart, axis=1, kind="stable")[:, :7]
+    expected = marked[nearest].sum(axis=1)
+    found = neighbors.marked_among_nearest(points, 7, marked)
+    assert (found == expected).mean() > 0.97  # of equal points at the last place, one is counted
+    assert np.abs(found - expected).max() == 1
+    assert found[:40].tolist() == expected[:40].tolist()
+
+
+def test_unmarked_come_first_among_points_as_far_away():
+    points = np.array([[0.0], [1.0], [-1.0], [5.0]])
+    marked = np.array([False, True, False, True])
+    assert neighbors.marked_among_nearest(points, 1, marked).tolist() == [0, 0, 0, 1]

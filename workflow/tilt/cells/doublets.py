@@ -15,7 +15,8 @@ import logging
 import numpy as np
 from scipy import linalg, sparse
 
-from tilt.cells.neighbors import nearest_cells
+from tilt.cells.neighbors import marked_among_nearest
+from tilt.cells.normalize import means_and_squares
 
 log = logging.getLogger(__name__)
 
@@ -36,25 +37,27 @@ def expected_rate(n_cells: int, per_thousand: float) -> float:
 
 def variable_genes(counts: sparse.csr_matrix, n_genes: int = N_GENES) -> np.ndarray:
     """Columns of the genes with the highest variance over mean of depth-normalized counts."""
-    mean = np.asarray(counts.mean(axis=0)).ravel()
-    square = np.asarray(counts.power(2).mean(axis=0)).ravel()
-    seen = np.asarray((counts > 0).sum(axis=0)).ravel()
+    mean, square = means_and_squares(counts)
+    seen = np.bincount(counts.indices[counts.data > 0], minlength=counts.shape[1])
     dispersion = np.where(seen >= 3, (square - mean**2) / np.maximum(mean, 1e-12), -np.inf)
     order = np.argsort(-dispersion, kind="stable")[:n_genes]
     return np.sort(order[np.isfinite(dispersion[order])])
 
 
-def _depth_normalized(counts: sparse.csr_matrix, target: float) -> sparse.csr_matrix:
-    depth = np.maximum(np.asarray(counts.sum(axis=1)).ravel(), 1)
-    return sparse.diags(target / depth).dot(counts).tocsr()
+def _scaled(counts: sparse.csr_matrix, factor: np.ndarray) -> sparse.csr_matrix:
+    """Counts times the factor of their row."""
+    values = counts.data * np.repeat(factor, np.diff(counts.indptr))
+    return sparse.csr_matrix((values, counts.indices, counts.indptr), counts.shape)
 
 
 def _project(
     cells: np.ndarray, doublets: np.ndarray, n_components: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Principal components of the scaled cells; the doublets in the same space."""
+    """Principal components of the cells, scaled in place; the doublets in the same space."""
     center, scale = cells.mean(axis=0), cells.std(axis=0) + 1e-8
-    cells, doublets = (cells - center) / scale, (doublets - center) / scale
+    for values in (cells, doublets):
+        values -= center
+        values /= scale
     n_genes = cells.shape[1]
     largest = [n_genes - n_components, n_genes - 1]
     _, vectors = linalg.eigh(cells.T @ cells, subset_by_index=largest)
@@ -84,20 +87,23 @@ def scores(counts: sparse.csr_matrix, rate: float, seed: int) -> tuple[np.ndarra
     n_simulated = SIMULATED_PER_CELL * n_cells
     depth = np.asarray(counts.sum(axis=1)).ravel()
     target = float(np.median(depth))
-    genes = variable_genes(_depth_normalized(counts, target))
+    factor = target / np.maximum(depth, 1)
+    genes = variable_genes(_scaled(counts, factor))
     pairs = rng.integers(0, n_cells, (n_simulated, 2))
-    pair_depth = np.maximum(depth[pairs[:, 0]] + depth[pairs[:, 1]], 1)
-    chosen = counts[:, genes].astype(np.float32).tocsr()
-    cells = sparse.diags(target / np.maximum(depth, 1)).dot(chosen)
-    doublets = sparse.diags(target / pair_depth).dot(chosen[pairs[:, 0]] + chosen[pairs[:, 1]])
-    cells, doublets = (np.log1p(m.toarray()).astype(np.float32) for m in (cells, doublets))
+    cells = counts[:, genes].astype(np.float32).toarray()
+    doublets = cells[pairs[:, 0]] + cells[pairs[:, 1]]
+    pair_depth = np.maximum(depth[pairs].sum(axis=1), 1)
+    for values, scale in ((cells, factor), (doublets, target / pair_depth)):
+        values *= scale[:, None].astype(np.float32)
+        np.log1p(values, out=values)
     n_components = min(N_COMPONENTS, len(genes), n_cells - 1)
     cells, doublets = _project(cells, doublets, n_components)
 
     ratio = n_simulated / n_cells
     k = round(max(1, round(0.5 * np.sqrt(n_cells))) * (1 + ratio))
-    near, _ = nearest_cells(np.vstack([cells, doublets]), k)
-    share = ((near >= n_cells).sum(axis=1) + 1) / (k + 2)
+    simulated = np.arange(n_cells + n_simulated) >= n_cells
+    near = marked_among_nearest(np.vstack([cells, doublets]), k, simulated)
+    share = (near + 1) / (k + 2)
     score = share * rate / ratio / (1 - rate - share * (1 - rate - rate / ratio))
     return score[:n_cells], score[n_cells:]
 

@@ -16,6 +16,7 @@ HNSW_LINKS = 16  # links per cell of the approximate index: recall of 14 neighbo
 CHUNK = 4096  # cells that are looked up together
 BISECTIONS = 64  # steps in the search for a cell's kernel width, as in UMAP
 NARROWEST = 1e-3  # least kernel width, as a share of the mean distance, as in UMAP
+COMPARED = 512  # points whose distances to all others are in memory at a time
 
 
 def nearest_cells(points: np.ndarray, k: int, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -41,6 +42,29 @@ def nearest_cells(points: np.ndarray, k: int, threads: int = 1) -> tuple[np.ndar
     itself[~itself.any(axis=1), -1] = True
     square, near = square[~itself].reshape(n, k), near[~itself].reshape(n, k)
     return near, np.sqrt(np.maximum(square, 0))
+
+
+def marked_among_nearest(points: np.ndarray, k: int, marked: np.ndarray) -> np.ndarray:
+    """How many of the ``k`` nearest other points of each point are ``marked`` (points,), exact.
+
+    Of the neighbors only the distance of the last is looked for, by numpy's partition: a third of
+    the time of faiss's search for 66 neighbors of 6,000 points (0.09 against 0.30 s), half for
+    14,400 points, with the same numbers. Of points as far away as the last, unmarked come first.
+
+    Parameters: ``points`` points x dims; ``marked`` bool (points,).
+    """
+    points = np.ascontiguousarray(points, dtype=np.float32)
+    half = (points * points).sum(axis=1) / 2
+    found = np.empty(len(points), np.int64)
+    for start in range(0, len(points), COMPARED):
+        some = points[start : start + COMPARED]
+        apart = half - some @ points.T  # half the squared distance, less what a row shares
+        rows = np.arange(len(some))
+        apart[rows, start + rows] = np.inf  # a point is not its own neighbor
+        last = np.partition(apart, k - 1, axis=1)[:, k - 1 : k]
+        unmarked = np.count_nonzero(apart[:, ~marked] <= last, axis=1)
+        found[start : start + COMPARED] = k - unmarked
+    return found
 
 
 def nearest_of(points: np.ndarray, others: np.ndarray, k: int, threads: int = 1) -> np.ndarray:

@@ -53,6 +53,17 @@ def log_normalized(
     return scaled
 
 
+def means_and_squares(counts: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of each gene over the cells, and mean of the squares (two arrays, a number a gene)."""
+    each = np.full(counts.shape[0], 1 / counts.shape[0])
+    values = counts.data.astype(float)
+    first, second = (
+        sparse.csr_matrix((v, counts.indices, counts.indptr), counts.shape).T @ each
+        for v in (values, values**2)
+    )
+    return first, second
+
+
 def moments(
     blocks: Iterable[tuple[int, sparse.csr_matrix]],
     n_counts: np.ndarray,

@@ -311,6 +311,21 @@ def memory(base_mb: float, per_mb: float = 0.0, of: Callable | None = None) -> C
     return mem_mb
 
 
+def threads(most: int, from_mb: float) -> Callable:
+    """Threads of a job: one, ``most`` where its inputs are larger than ``from_mb``.
+
+    A small job is over before a second processor is free. Results do not depend on it. The function
+    that is returned takes the wildcards and inputs of a job.
+    """
+
+    def asked(wildcards: SimpleNamespace, input: Iterable[str]) -> int:
+        for path in input:
+            Path(path).stat()  # not made yet: Snakemake asks again when it is
+        return most if machine.size_mb(input) > from_mb else 1
+
+    return asked
+
+
 def largest(cohort: Mapping, samples: list[str]) -> list[str]:
     """Raw files of the largest of some samples, which say what memory their job needs."""
     return max((present_files(cohort, s) for s in samples), key=machine.size_mb)

@@ -1,6 +1,8 @@
 """One log per job: to the rule's log file and to the console, tracebacks included."""
 
 import atexit
+import contextlib
+import ctypes
 import errno
 import gc
 import logging
@@ -20,8 +22,10 @@ THREAD_VARIABLES = (
     "MKL_NUM_THREADS",
 )
 
-# New objects after which Python looks for circles of unused ones. Its own 700 has it look through all
-# that libraries made while they load, again and again: a tenth of the time of small jobs.
+ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
+
+# New objects after which Python looks for circles of unused ones. With its own 700 it goes, again
+# and again, through all that libraries make while they load: a tenth of the time of small jobs.
 NEW_OBJECTS = 5_000
 
 CACHES = {"NUMBA_CACHE_DIR": "numba", "MPLCONFIGDIR": "matplotlib"}
@@ -46,6 +50,7 @@ def begin(path: str | Path) -> logging.Logger:
     """
     for name in THREAD_VARIABLES:
         os.environ[name] = "1"
+    one_heap()
     gc.set_threshold(NEW_OBJECTS)
     keep_caches()
     Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -86,6 +91,16 @@ class _Words(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return record.getMessage()
+
+
+def one_heap() -> None:
+    """Let all threads of this process take memory from one heap, where the C library is GNU's.
+
+    Each thread that reads blocks would keep a heap of its own, with what it once held. At 30,000
+    cells that made the labels' job 533 MB instead of 425, and the graph's 497 instead of 389.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(ARENA_MAX, 1)
 
 
 def keep_caches(folder: Path = turns.FOLDER) -> None:

@@ -6,11 +6,13 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from tilt.core import contracts
 from tilt.core.columns import ANY, COUNT, COUNT_OR_NA, FLAG, NUMBER, TEXT, Table
 
+ROWS = 10_000  # of a table that are text at a time
 GZIP = 31  # wbits of zlib for gzip; the gzip module writes other headers in Python 3.13
 
 
@@ -59,12 +61,22 @@ def write(
     wrong = problems(table, contract)
     if wrong:
         raise ValueError(f"{path}: " + "; ".join(wrong))
-    text = table.to_csv(sep="\t", index=False, na_rep="NA", float_format=float_format)
-    data = text.encode()
+    parts = [table[i : i + ROWS] for i in range(0, max(len(table), 1), ROWS)]
+    data = b"".join(_text(part, float_format, part is parts[0]).encode() for part in parts)
     if str(path).endswith(".gz"):
         data = zlib.compress(data, 4, wbits=GZIP)
     with atomic(path) as part:
         part.write_bytes(data)
+
+
+def _text(rows: pd.DataFrame, float_format: str | None, header: bool) -> str:
+    """Rows as text. Numbers are formatted a column at a time: half of the time, the same bytes."""
+    if float_format is not None and len(rows):
+        rows = rows.copy(deep=False)
+        for name in rows.select_dtypes("floating"):
+            texts = "\t".join([float_format] * len(rows)) % tuple(rows[name].tolist())
+            rows[name] = np.where(rows[name].isna(), "NA", np.array(texts.split("\t"), object))
+    return rows.to_csv(sep="\t", index=False, na_rep="NA", float_format=float_format, header=header)
 
 
 def read(

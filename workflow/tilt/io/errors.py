@@ -1,5 +1,6 @@
 """Raw data that cannot be used, and what every reader of it knows: ids, counts, features."""
 
+import functools
 import logging
 import re
 from collections.abc import Sequence
@@ -81,6 +82,11 @@ def tags(ids: Sequence[str], symbols: Sequence[str]) -> np.ndarray:
     Where most features have an Ensembl id, one without it that is called like a surface protein
     (CD45RA, HLA-DR, IgG1) is a tag too: its gene has an id.
     """
+    return _tags(tuple(ids), tuple(symbols))
+
+
+@functools.lru_cache(maxsize=2)  # samples of a cohort have the same names
+def _tags(ids: tuple[str, ...], symbols: tuple[str, ...]) -> np.ndarray:
     names = list(zip(ids, symbols, strict=True))
     found = np.array([any(map(TAG.search, both)) for both in names], dtype=bool)
     has_id = np.array([bool(ENSEMBL.match(name)) for name in ids], dtype=bool)

@@ -8,6 +8,7 @@ import pandas as pd
 from scipy import sparse, special
 
 from tilt.cells.neighbors import nearest_cells
+from tilt.cells.normalize import means_and_squares
 from tilt.core.terms import UNASSIGNED
 from tilt.genes import taxonomy
 from tilt.labels import logistic
@@ -146,11 +147,13 @@ def look_alikes(
     owners = pd.Series([g for label in PARTNERS if label in row.index for g in _own(row, label)])
     shared = {g for genes in row.loc[row["level"] > 0, "positive"] for g in genes}
     alone = (set(owners[~owners.duplicated(keep=False)]) | foreign) - shared
+    some = np.flatnonzero(np.isin(symbols, list(alone)))
+    seen, names = counts[:, some], symbols[some]
     for label in (name for name in PARTNERS if name in row.index):
-        genes = np.flatnonzero(np.isin(symbols, [g for g in _own(row, label) if g in alone]))
+        genes = np.flatnonzero(np.isin(names, [g for g in _own(row, label) if g in alone]))
         if len(genes) < LOOK_ALIKE_GENES:
             continue
-        own = counts[:, genes]
+        own = seen[:, genes]
         total = np.asarray(own.sum(1), dtype=float).ravel()
         distinct = np.asarray((own > 0).sum(1)).ravel()
         rate = total / depth
@@ -173,21 +176,20 @@ def embed(counts: sparse.csr_matrix, depth: np.ndarray, seed: int) -> np.ndarray
 
     Genes are ranked by the variance of their counts over what a Poisson of the same mean gives.
     """
-    mean = np.asarray(counts.mean(0), dtype=float).ravel()
-    square = counts.astype(float)
-    square.data **= 2
-    variance = np.asarray(square.mean(0)).ravel() - mean**2
-    excess = np.where(mean > 0.005, variance / np.maximum(mean, 1e-12), 0)
+    n_cells = len(depth)
+    mean, square = means_and_squares(counts)
+    excess = np.where(mean > 0.005, (square - mean**2) / np.maximum(mean, 1e-12), 0)
     variable = np.sort(np.argsort(-excess, kind="stable")[: min(N_GENES, (mean > 0.005).sum())])
-    scaled = sparse.diags(1e4 / depth) @ counts[:, variable].astype(float)
-    scaled.data = np.log1p(scaled.data)
-    size = min(N_COMPONENTS, len(depth) // 10, scaled.shape[1] - 2)
+    size = min(N_COMPONENTS, n_cells // 10, len(variable) - 2)
     if size < 2:
-        return np.zeros((counts.shape[0], 1))
-    axes = np.random.default_rng(seed).normal(size=(scaled.shape[1], size + 1))
+        return np.zeros((n_cells, 1))
+    scaled = counts[:, variable].astype(np.float32).toarray()  # two of five are not 0
+    scaled *= (1e4 / depth)[:, None].astype(np.float32)
+    np.log1p(scaled, out=scaled)
+    axes = np.random.default_rng(seed).normal(size=(len(variable), size + 1)).astype(np.float32)
     for _ in range(POWER_STEPS):
         axes, _ = np.linalg.qr(scaled.T @ (scaled @ axes))
-    scores = np.asarray(scaled @ axes)
+    scores = (scaled @ axes).astype(float)
     scores -= scores.mean(0)
     left, singular, _ = np.linalg.svd(scores, full_matrices=False)
     return (left * singular)[:, :size]

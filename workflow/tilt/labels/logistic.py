@@ -61,11 +61,15 @@ def fit(
 
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
         slopes = flat.reshape(len(classes), -1)
-        chance = softmax(points @ slopes.T)
-        own = np.maximum(chance[rows, where], np.finfo(float).tiny)
+        chance = slopes @ points.T  # a row a class: largest and sum go over whole rows
+        chance -= chance.max(axis=0)
+        np.exp(chance, out=chance)
+        chance /= chance.sum(axis=0)
+        own = np.maximum(chance[where, rows], np.finfo(float).tiny)
         value = -weight @ np.log(own) + 0.5 * (ridge * slopes**2).sum()
-        chance[rows, where] -= 1
-        return value, ((chance * weight[:, None]).T @ points + ridge * slopes).ravel()
+        chance[where, rows] -= 1
+        chance *= weight
+        return value, (chance @ points + ridge * slopes).ravel()
 
     first = np.zeros((len(classes), points.shape[1]))
     if start is not None and np.array_equal(start.classes, classes):
