@@ -24,7 +24,7 @@ sys.path[:0] = [str(Path(__file__).parent)]
 import mislabeled  # noqa: E402  (first: it names the folders of the workflow)
 from mislabeled import POLES, TRUE  # noqa: E402
 from road import RESOURCES, tables  # noqa: E402
-from tilt.donors import imbalance, pseudobulk  # noqa: E402
+from tilt.donors import imbalance, pseudobulk, z_scores  # noqa: E402
 from tilt.simulate import cohort as simulate  # noqa: E402
 from tilt.simulate import world as worlds  # noqa: E402
 from tilt.stats import inference, precision  # noqa: E402
@@ -131,8 +131,8 @@ def draw(bank: Bank, how: Grid, effect: float, rng: np.random.Generator) -> dict
         level = number @ rate * np.exp(GENE_SD * rng.normal(size=(len(case), rate.shape[1])))
         counts = rng.poisson(level).astype(float)
         whole = np.column_stack([counts, np.maximum(total - counts.sum(axis=1), 1)])
-        z = imbalance.standardize(pseudobulk.log_cpm(whole)[:, :-1])
-        seen = imbalance.seen_genes(counts)
+        z = z_scores.standardize(pseudobulk.log_cpm(whole)[:, :-1])
+        seen = z_scores.seen_genes(counts)
         axis.append(z[:, seen] @ weight[seen] / np.abs(weight[seen]).sum())
     matrix = np.column_stack([np.ones(len(case)), case])
     found = by_labels(bank, cells.astype(float), poles[:, 2:], matrix)

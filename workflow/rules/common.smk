@@ -10,7 +10,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from tilt.config import check, jobs
 from tilt.core import accounting, machine, turns
-from tilt.core.code import digest as code
+from tilt.core.code import digest as code, keep as keep_code
 from tilt.figures import names
 from tilt.io import layouts
 

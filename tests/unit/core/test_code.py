@@ -87,7 +87,9 @@ def copy(tmp_path, monkeypatch, kept):
 
 
 def digests() -> dict[str, str]:
-    return {script: code.digest(script) for script in SCRIPTS}
+    found = {script: code.digest(script) for script in SCRIPTS}
+    code.keep()
+    return found
 
 
 @pytest.mark.parametrize("what", EDITS)
@@ -131,8 +133,17 @@ def test_what_is_kept_of_files_changes_no_digest(copy, kept, monkeypatch):
         code.forget()
         changed[text] = digests() != expected
     assert list(changed.values()) == [True, False, False]
-    monkeypatch.setattr(code, "KEPT", copy / "no folder" / "digests.json")
+    monkeypatch.setattr(code, "KEPT", kept / "in a file" / "digests.json")
     code.forget()
+    assert digests() == expected
+
+
+def test_a_second_start_parses_no_file(copy, monkeypatch):
+    """Also where Python writes no compiled files, so that their folder is not there."""
+    monkeypatch.setattr(code, "KEPT", copy / "no folder" / "digests.json")
+    expected = digests()
+    code.forget()
+    monkeypatch.setattr(code, "_parsed", None)
     assert digests() == expected
 
 

@@ -1,6 +1,7 @@
 """What a job says, and where; and what when the disk is in the way."""
 
 import errno
+import gc
 import io
 import logging
 import os
@@ -48,7 +49,9 @@ def as_before(monkeypatch):
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     log = logging.getLogger("tilt")
     kept = log.handlers[:], log.level, log.propagate
+    collected = gc.get_threshold()
     yield
+    gc.set_threshold(*collected)
     for handler in log.handlers:
         handler.close()
     log.handlers, log.level, log.propagate = kept
@@ -111,3 +114,9 @@ def test_caches_are_in_the_folder_of_the_run(tmp_path, monkeypatch):
     logs.keep_caches()
     assert os.environ["NUMBA_CACHE_DIR"] == "/elsewhere"
     assert os.environ["MPLCONFIGDIR"] == str(tmp_path / ".snakemake/tilt/cache/matplotlib")
+
+
+def test_loading_libraries_is_not_slowed_by_looking_for_circles(as_before, tmp_path):
+    gc.set_threshold(700)
+    logs.begin(tmp_path / "a.log")
+    assert gc.get_threshold()[0] == logs.NEW_OBJECTS > 700

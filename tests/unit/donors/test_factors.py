@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 from tilt.config import check
 from tilt.core import contracts
-from tilt.donors import factors, imbalance, pseudobulk
+from tilt.donors import factors, pseudobulk, z_scores
 
 ROOT = Path(__file__).parents[3]
 
@@ -178,7 +178,7 @@ def test_activity_of_donors_is_the_t_of_each_donors_own_line():
     weight = np.zeros(200)
     weight[:10], weight[10:15] = 1, -1
     kept = pseudobulk.of_subset(bulk, "memory_cd4", 20)
-    z = imbalance.standardize(pseudobulk.log_cpm(pseudobulk.dense(kept)))
+    z = z_scores.standardize(pseudobulk.log_cpm(pseudobulk.dense(kept)))
     for donor, own in zip(kept.obs["donor"], z, strict=True):
         line = stats.linregress(weight, own)
         assert mine.loc[donor, "value"] == pytest.approx(line.slope / line.stderr, rel=1e-9)

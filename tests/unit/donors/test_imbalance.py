@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from tilt.config import check
-from tilt.donors import imbalance, pseudobulk, sampling
+from tilt.donors import imbalance, pseudobulk, sampling, z_scores
 from tilt.stats import plan
 
 POLES = {"tph": ("Tph", "Tfh"), "th22": ("Th22",)}
@@ -160,7 +160,7 @@ def test_genes_are_scaled_by_their_spread_inside_batches_and_keep_the_batches():
     plain = rng.normal(size=(20, 4))
     batch = (strata["batch"] == "b").to_numpy()[:, None]
     values = plain + 100 * batch
-    z = imbalance.standardize(values, strata)
+    z = z_scores.standardize(values, strata)
     assert z.mean(axis=0) == pytest.approx(np.zeros(4), abs=1e-9)
     inside = sm.OLS(
         values[:, 0], sm.add_constant(pd.get_dummies(strata, drop_first=True, dtype=float))
@@ -168,13 +168,13 @@ def test_genes_are_scaled_by_their_spread_inside_batches_and_keep_the_batches():
     assert z[:, 0] == pytest.approx(
         (values[:, 0] - values[:, 0].mean()) / inside.fit().mse_resid ** 0.5
     )
-    assert (imbalance.standardize(np.ones((5, 2))) == 0).all()
+    assert (z_scores.standardize(np.ones((5, 2))) == 0).all()
 
 
 def test_strata_that_leave_nothing_are_not_taken_out_of_the_spread():
     values = np.random.default_rng(2).normal(size=(8, 3))
     alone = pd.DataFrame({"batch": list("abcdefgh")})
-    assert imbalance.standardize(values, alone) == pytest.approx(imbalance.standardize(values))
+    assert z_scores.standardize(values, alone) == pytest.approx(z_scores.standardize(values))
 
 
 @pytest.mark.parametrize(
@@ -197,4 +197,4 @@ def test_strata_do_not_shrink_the_effect_of_the_axis(columns):
 
 def test_genes_that_are_hardly_counted_stay_out():
     counts = np.array([[0, 1, 9], [0, 0, 9], [0, 0, 9], [30, 0, 9], [0, 0, 0]])
-    assert imbalance.seen_genes(counts).tolist() == [False, False, True]
+    assert z_scores.seen_genes(counts).tolist() == [False, False, True]

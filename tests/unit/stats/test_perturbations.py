@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from tilt.core import contracts
-from tilt.donors import imbalance, pseudobulk
+from tilt.donors import pseudobulk, z_scores
 from tilt.stats import contrast, design, perturbations
 
 N, GENES = 16, 300
@@ -54,7 +54,7 @@ def test_a_projection_is_the_slope_of_the_weighted_genes_beside_genes_alike():
     changes = {0: 2.0, 1: 1.0, 10: -1.0}
     found = by_name(compare(response(P=changes))[0]).loc["P"]
     kept = pseudobulk.of_subset(bulk, "memory_cd4", 20)
-    made = imbalance.standardized(kept, None)
+    made = z_scores.standardized(kept, None)
     bins = pd.qcut(pd.Series(made.mean).rank(method="first"), 20, labels=False).to_numpy()
     score = 0
     for gene, w in changes.items():

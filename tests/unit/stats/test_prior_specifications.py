@@ -75,7 +75,8 @@ def test_the_curve_shows_flat_and_doubled_shares():
     twice = curve.loc[[("priors", "poles twice as common beforehand")]].iloc[0]
     for row, odds in ((flat, SHARES.mean() / SHARES), (twice, {x: 2.0 for x in LABELS[1:4]})):
         table = specifications.prior_table(cohort, pd.Series(odds))
-        found = specifications._effect(cohort, table, ESTIMATORS["E1"].unit)
+        designs = specifications._designs(cohort)
+        found = contrast.main_effect(designs, table, ESTIMATORS["E1"].unit)
         assert row["estimator"] == "E1" and row["estimable"] and row["n_case"] == N // 2
         assert [row[x] for x in ("effect", "ci_low")] == [found[x] for x in ("effect", "ci_low")]
     main = curve.loc[[("main", "as declared")]].iloc[0]

@@ -68,7 +68,7 @@ def by_hand(pd1, icos, cd96):
     for name, mask in (("n_tph", tph & ~th22), ("n_th22", th22 & ~tph)):
         table[name] = [int(mask[donor == d].sum()) for d in table["donor"]]
     rows = protein_axis.axis_rows(table.assign(reason=""), SETTINGS.min_memory_cells)
-    return specifications._effect(made, rows, "ln ratio")["effect"]
+    return contrast.main_effect(specifications._designs(made), rows, "ln ratio")["effect"]
 
 
 def test_thresholds_and_gates_by_hand():

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import anndata as ad
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from tilt.core.contracts import PROTEINS
 from tilt.core.text import count, few
@@ -254,8 +254,8 @@ def _judged(fit: dict, better: bool) -> dict:
 def _has_valley(fit: dict) -> bool:
     grid = np.linspace(fit["low_mean"], fit["high_mean"], 101)
     share = fit["share_high"]
-    density = (1 - share) * stats.norm.pdf(grid, fit["low_mean"], fit["low_sd"])
-    density += share * stats.norm.pdf(grid, fit["high_mean"], fit["high_sd"])
+    density = (1 - share) * scipy.stats.norm.pdf(grid, fit["low_mean"], fit["low_sd"])
+    density += share * scipy.stats.norm.pdf(grid, fit["high_mean"], fit["high_sd"])
     return bool(density.min() < VALLEY * min(density[0], density[-1]))
 
 
@@ -266,6 +266,6 @@ def log_odds(values: np.ndarray, fit: dict) -> np.ndarray:
     ``MOST`` either way.
     """
     inside = np.clip(values, fit["low_mean"], fit["high_mean"])
-    ratio = stats.norm.logpdf(inside, fit["high_mean"], fit["high_sd"])
-    ratio -= stats.norm.logpdf(inside, fit["low_mean"], fit["low_sd"])
+    ratio = scipy.stats.norm.logpdf(inside, fit["high_mean"], fit["high_sd"])
+    ratio -= scipy.stats.norm.logpdf(inside, fit["low_mean"], fit["low_sd"])
     return np.clip(ratio, -MOST, MOST)

@@ -47,8 +47,6 @@ def digest(script: str, *modules: str, without: tuple[str, ...] = ()) -> str:
     for file, name in sorted(reached(f"scripts/{script}.py", *modules)):
         if file not in left_out:
             found.update(f"{file}:{name}:{_module(file).definitions[name][0]}\n".encode())
-    if _new:
-        _keep()
     return found.hexdigest()[:12]
 
 
@@ -94,9 +92,16 @@ def _kept() -> dict[str, list]:
     return {}
 
 
-def _keep() -> None:
+def keep() -> None:
+    """Keep what was found of files, if any is new; once, when all digests are made.
+
+    The folder may be absent: of a Python that was told to write no compiled files.
+    """
+    if not _new:
+        return
     part = KEPT.with_suffix(f".{os.getpid()}")
     with suppress(OSError):
+        KEPT.parent.mkdir(exist_ok=True)
         part.write_text(json.dumps([_version(), _kept()]))
         part.replace(KEPT)
     _new.clear()

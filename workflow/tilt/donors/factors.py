@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from tilt.core import distributions
 from tilt.core.contracts import FACTOR_ACTIVITY, FACTORS
 from tilt.core.terms import UNIT, UNIT_KEY, WORKING_SET
 from tilt.core.text import count
-from tilt.donors import imbalance, pseudobulk
+from tilt.donors import pseudobulk, z_scores
 from tilt.donors.activity import CIRCULAR
 from tilt.genes import tables as gene_tables
 
@@ -116,7 +116,7 @@ def of_statistic(
     rows = []
     for factor, n in targets.items():
         t = float(scores[factor].iloc[0]) if factor in scores else np.nan
-        p = float(2 * stats.t.sf(abs(t), len(known) - 2))
+        p = float(2 * distributions.t_above(abs(t), len(known) - 2))
         reason = "" if factor in scores else too_few(n, min_targets)
         removed = regulon.removed.get(factor, 0)
         rows.append((factor, n, removed, t, p, factor in scores, reason))
@@ -135,7 +135,7 @@ def of_donors(
     """Activity of transcription factors in each donor's working set.
 
     The genes' log2 CPM are standardized over the donors, as for the pseudobulk axis
-    (:func:`tilt.donors.imbalance.standardize`), so that a score tells how the targets of a factor
+    (:func:`tilt.donors.z_scores.standardize`), so that a score tells how the targets of a factor
     lie in this donor against others, beside all other genes.
 
     Returns
@@ -151,7 +151,7 @@ def of_donors(
     if rows.n_obs < MIN_UNITS:
         few = f"{count(rows.n_obs, 'donor')} with {min_cells} memory CD4 cells; {MIN_UNITS} needed"
     else:
-        made = imbalance.standardized(rows, strata)
+        made = z_scores.standardized(rows, strata)
         symbols = rows.var["gene_symbol"].to_numpy()[made.genes]
         values = pd.DataFrame(made.z, pd.MultiIndex.from_frame(rows.obs[UNIT_KEY]), symbols)
         values = values.loc[:, ~values.columns.duplicated() & made.z.any(axis=0)]

@@ -23,7 +23,7 @@ import pandas as pd
 from tilt.core.contracts import IMBALANCE
 from tilt.core.terms import POLE_FLAGS, RATIOS, UNIT, UNIT_KEY, WORKING_SET
 from tilt.core.text import count
-from tilt.donors import pseudobulk, sampling
+from tilt.donors import pseudobulk, sampling, z_scores
 from tilt.donors.activity import weighted_mean, weights
 from tilt.genes import tables as gene_tables
 
@@ -34,7 +34,6 @@ log = logging.getLogger(__name__)
 
 TH22_MARKERS = ("IL22", "CCR10")
 ORDER = ("E1", "E3", "E2")  # E3 is the headline where E1 can't be had; E2 where both can't
-MIN_FREE = 3  # degrees of freedom that strata must leave for the SD of a gene
 SHARE_ESTIMABLE = 0.5  # an estimator leads only when it exists for half of the donors
 LEAST_FOUND = 0.5  # Th22-like cells a donor on average: with fewer E1 is the half cell added to it
 
@@ -182,31 +181,6 @@ def e1_problem(counts: pd.DataFrame, detectability: pd.DataFrame | None, setting
     return ""
 
 
-def standardize(values: np.ndarray, strata: pd.DataFrame | None = None) -> np.ndarray:
-    """Center each gene over all units, divide by its SD between units of the same strata.
-
-    ``values`` units x genes; ``strata`` one row a unit, one column a stratum. Strata are taken
-    out of the SD (additively, as in the model of the test), so that a gene that moves with
-    batches does not count for less; they are not taken out of the values, which is left to that
-    model. They are passed over where fewer than three degrees of freedom would be left. A gene
-    without spread gives zeros.
-    """
-    n = len(values)
-    nuisance = np.ones((n, 1))
-    if strata is not None:
-        dummies = pd.get_dummies(strata.fillna("missing").astype(str)).to_numpy(float)
-        joint = np.column_stack([nuisance, dummies])
-        if n - np.linalg.matrix_rank(joint) >= MIN_FREE:
-            nuisance = joint
-        else:
-            log.info("%d strata columns of %d units: SD of genes over all", dummies.shape[1], n)
-    residual = values - nuisance @ (np.linalg.pinv(nuisance) @ values)
-    free = max(n - np.linalg.matrix_rank(nuisance), 1)
-    sd = np.sqrt(np.square(residual).sum(axis=0) / free)
-    centered = values - values.mean(axis=0)
-    return np.divide(centered, sd, out=np.zeros_like(centered), where=sd > 1e-9)
-
-
 @dataclass(frozen=True)
 class Axis:
     """What the pseudobulk axis is made of: z (units x genes) and the columns of both sets."""
@@ -224,47 +198,27 @@ class Axis:
         return parts[0] - parts[1]
 
 
-def seen_genes(counts: np.ndarray) -> np.ndarray:
-    """Genes with 10 counts in all and some in a quarter of the units (label-blind)."""
-    return (counts.sum(axis=0) >= 10) & ((counts > 0).mean(axis=0) >= 0.25)
-
-
 @dataclass(frozen=True)
-class Standardized:
-    """Genes that are seen (:func:`seen_genes`): positions, z (units x genes), mean log2 CPM."""
+class Measured:
+    """Pseudobulk of the working set, standardized: all of an axis but its sets of genes."""
 
-    genes: np.ndarray
+    units: pd.DataFrame
+    var: pd.DataFrame
+    seen: np.ndarray  # (genes,) see :func:`tilt.donors.z_scores.seen_genes`
     z: np.ndarray
     mean: np.ndarray
 
 
-def standardized(rows: "ad.AnnData", strata: pd.DataFrame | None) -> Standardized:
-    """Standardized log2 CPM of the units of ``rows`` (pseudobulk of one subset), as in the axis.
-
-    ``strata``: strata of each unit, indexed by (donor, condition), or None.
-    """
-    counts = pseudobulk.dense(rows)
-    seen = np.flatnonzero(seen_genes(counts))
-    if strata is not None:
-        strata = strata.reindex(pd.MultiIndex.from_frame(rows.obs[UNIT_KEY]))
-    values = pseudobulk.log_cpm(counts)[:, seen]
-    return Standardized(seen, standardize(values, strata), values.mean(axis=0))
-
-
-def axis(
+def measure(
     bulk: "ad.AnnData",
-    signatures: pd.DataFrame,
-    sets: tuple[str, ...],
     strata: pd.DataFrame | None,
     settings: Settings,
     counts: np.ndarray | None = None,
-) -> tuple[Axis | None, str]:
-    """Standardized pseudobulk of the working set and the sets that can be scored in it.
+) -> tuple[Measured | None, str]:
+    """The working set's units with enough cells, or None and why: fewer than four have them.
 
     ``strata``: strata of each unit, indexed by (donor, condition), or None. ``counts``
-    replaces the counts of the units (for down-sampling). Returns (axis, "") or (None, reason)
-    when one of the first two sets has too few genes or too few units have enough cells. Genes
-    that are hardly counted at all stay out of the axis (see :func:`seen_genes`).
+    replaces the counts of the units (for down-sampling).
     """
     rows = pseudobulk.of_subset(bulk, WORKING_SET, settings.min_pseudobulk_cells)
     if rows.n_obs < 4:
@@ -273,11 +227,38 @@ def axis(
             "4 are needed"
         )
     counts = pseudobulk.dense(rows) if counts is None else counts
-    seen = seen_genes(counts)
+    units = rows.obs[[*UNIT_KEY, "n_cells"]].reset_index(drop=True)
+    if strata is not None:
+        strata = strata.reindex(pd.MultiIndex.from_frame(units[UNIT_KEY]))
+    values = pseudobulk.log_cpm(counts)
+    seen, z = z_scores.seen_genes(counts), z_scores.standardize(values, strata)
+    return Measured(units, rows.var, seen, z, values.mean(axis=0)), ""
+
+
+def axis(
+    bulk: "ad.AnnData",
+    signatures: pd.DataFrame,
+    sets: tuple[str, ...],
+    strata: pd.DataFrame | None,
+    settings: Settings,
+) -> tuple[Axis | None, str]:
+    """Axis of :func:`measure` and :func:`axis_of`, or None and the reason of either."""
+    made, reason = measure(bulk, strata, settings)
+    return axis_of(made, signatures, sets, settings) if made else (None, reason)
+
+
+def axis_of(
+    made: Measured, signatures: pd.DataFrame, sets: tuple[str, ...], settings: Settings
+) -> tuple[Axis | None, str]:
+    """Standardized pseudobulk of the working set and the sets that can be scored in it.
+
+    Returns (axis, "") or (None, reason) when one of the first two sets has too few genes. Genes
+    that are hardly counted at all stay out of the axis (:func:`tilt.donors.z_scores.seen_genes`).
+    """
     members = {}
     for name in sets:
         weight = weights(signatures, name)
-        where = gene_tables.locate(rows.var, weight.index)
+        where = gene_tables.locate(made.var, weight.index)
         if len(where) < settings.min_genes * len(weight):
             if name in sets[:2]:
                 return (
@@ -286,8 +267,8 @@ def axis(
                     f"{settings.min_genes:.0%} are needed",
                 )
             continue
-        columns = rows.var.index.get_indexer(where)
-        kept = seen[columns]
+        columns = made.var.index.get_indexer(where)
+        kept = made.seen[columns]
         if kept.sum() < 3:
             if name in sets[:2]:
                 return (
@@ -297,11 +278,7 @@ def axis(
                 )
             continue
         members[name] = (columns[kept], weight[where.index].to_numpy()[kept])
-    units = rows.obs[[*UNIT_KEY, "n_cells"]].reset_index(drop=True)
-    if strata is not None:
-        strata = strata.reindex(pd.MultiIndex.from_frame(units[UNIT_KEY]))
-    values = pseudobulk.log_cpm(counts)
-    return Axis(units, standardize(values, strata), values.mean(axis=0), members), ""
+    return Axis(made.units, made.z, made.mean, members), ""
 
 
 def axis_rows(

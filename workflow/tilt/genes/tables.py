@@ -294,10 +294,12 @@ def locate(var: pd.DataFrame, symbols: Iterable[str]) -> pd.Series:
     An Ensembl id of the index is found, too. Symbols that are absent are left out; the order is
     that of ``symbols``, each once.
     """
-    where = dict(zip(var.index, var.index, strict=True))
-    if "gene_symbol" in var:
-        where |= dict(zip(var["gene_symbol"], var.index, strict=True))
     wanted = dict.fromkeys(symbols)
+    names = var.index.tolist()
+    where = {name: name for name in names if name in wanted}
+    if "gene_symbol" in var:
+        given = zip(var["gene_symbol"].tolist(), names, strict=True)
+        where |= {symbol: name for symbol, name in given if symbol in wanted}
     return pd.Series({s: where[s] for s in wanted if s in where}, dtype=object)
 
 

@@ -7,7 +7,7 @@ whose import takes longer than the whole work on one sample.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 RIDGE = 1.0  # scikit-learn's default (C = 1): weight of half the squared slopes
 MAX_ROUNDS = 300
@@ -74,7 +74,7 @@ def fit(
     first = np.zeros((len(classes), points.shape[1]))
     if start is not None and np.array_equal(start.classes, classes):
         first = start.weights
-    found = optimize.minimize(
+    found = scipy.optimize.minimize(
         loss,
         first.ravel(),
         jac=True,

@@ -1,6 +1,7 @@
 """One value per donor made ready for a comparison, and the row of the declared method."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,11 @@ class DesignCache:
     plan: Plan
     made: dict = field(default_factory=dict)
 
+    @cached_property
+    def keys(self) -> pd.MultiIndex:
+        """What tells each donor in tables."""
+        return pd.MultiIndex.from_frame(self.donors[UNIT_KEY].astype(str))
+
     def with_pair(self, table: pd.DataFrame) -> pd.DataFrame:
         """``table`` with the column that names its pairs."""
         pair = self.plan.contrast.pair
@@ -43,15 +49,14 @@ class DesignCache:
 
     def design(self, table: pd.DataFrame) -> tuple[design.Design, np.ndarray]:
         """Design of the units in ``table`` and the positions of its rows in ``table``."""
-        key = UNIT_KEY
-        have = pd.MultiIndex.from_frame(table[key].astype(str))
-        units = self.donors[pd.MultiIndex.from_frame(self.donors[key].astype(str)).isin(have)]
-        name = tuple(units.index)
+        have = pd.MultiIndex.from_frame(table[UNIT_KEY].astype(str))
+        there = self.keys.isin(have)
+        name = there.tobytes()
         if name not in self.made:
-            self.made[name] = design.build(units, self.plan.contrast)
-        built = self.made[name]
-        rows = have.get_indexer(pd.MultiIndex.from_frame(built.units[key].astype(str)))
-        return built, rows
+            built = design.build(self.donors[there], self.plan.contrast)
+            self.made[name] = built, pd.MultiIndex.from_frame(built.units[UNIT_KEY].astype(str))
+        built, order = self.made[name]
+        return built, have.get_indexer(order)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Equivalence: whether a difference as large as the smallest one of interest is ruled out."""
 
-from scipy import stats
+from tilt.core import distributions
 
 
 def tost(effect: float, se: float, df: float, margin: float) -> float:
@@ -9,8 +9,8 @@ def tost(effect: float, se: float, df: float, margin: float) -> float:
     Below 0.05 just where the 90% interval of the effect lies within +- ``margin``. nan without
     ``se``.
     """
-    above = stats.t.sf((effect + margin) / se, df) if se > 0 else float("nan")
-    below = stats.t.cdf((effect - margin) / se, df) if se > 0 else float("nan")
+    above = distributions.t_above((effect + margin) / se, df) if se > 0 else float("nan")
+    below = distributions.t_above((margin - effect) / se, df) if se > 0 else float("nan")
     return float(max(above, below))
 
 

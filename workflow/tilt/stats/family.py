@@ -9,8 +9,8 @@ one's p because their degrees of freedom can differ.
 from collections.abc import Mapping
 
 import numpy as np
-from scipy import stats
 
+from tilt.core import distributions
 from tilt.core.terms import UNIT_KEY
 from tilt.stats import resampling
 from tilt.stats.compared import Compared, DesignCache
@@ -57,4 +57,4 @@ def _permuted_p(one: Compared, keys: np.ndarray) -> np.ndarray:
         orders = resampling.reorder(keys, one.built.case, one.built.strata)
         drawn = (fit.nuisance @ one.scaled)[orders]
     t = resampling.studentized(drawn, fit)
-    return 2 * stats.t.sf(np.abs(t), fit.df_effect)
+    return 2 * distributions.t_above(np.abs(t), fit.df_effect)

@@ -10,7 +10,10 @@ from itertools import combinations
 from math import comb, prod
 
 import numpy as np
-from scipy import stats
+import pandas as pd
+import scipy
+
+from tilt.core import distributions
 
 LEVEL = 0.95
 ALPHA = 1 - LEVEL  # in floats a hair above 0.05, so that a p of 0.05 is below it: rejected
@@ -41,8 +44,8 @@ def from_t(effect: float, se: float, df: float) -> Estimate:
     """
     if not se > 1e-10 * abs(effect) or not se > 0:
         return Estimate(effect, np.nan, df, np.nan, np.nan, np.nan)
-    half = stats.t.ppf(0.5 + LEVEL / 2, df) * se
-    p = 2 * stats.t.sf(abs(effect / se), df)
+    half = distributions.t_quantile(0.5 + LEVEL / 2, df) * se
+    p = 2 * distributions.t_above(abs(effect / se), df)
     return Estimate(effect, se, df, effect - half, effect + half, float(p))
 
 
@@ -159,14 +162,14 @@ def _van_elteren(outcome: np.ndarray, case: np.ndarray, strata: np.ndarray) -> t
         n, m = len(y), int(g.sum())
         if m == 0 or m == n:
             continue
-        ranks = (stats.rankdata(y) - (n + 1) / 2) / (n + 1)
+        ranks = (pd.Series(y).rank().to_numpy() - (n + 1) / 2) / (n + 1)
         score += ranks[g == 1].sum()
         variance += m * (n - m) / (n * (n - 1)) * np.sum(np.square(ranks))
         parts.append((ranks, m))
     if not variance > 0:
         return 0.0, 1.0
     if not exact:
-        return score, float(2 * stats.norm.sf(abs(score) / np.sqrt(variance)))
+        return score, float(2 * distributions.normal_above(abs(score) / np.sqrt(variance)))
     null = np.zeros(1)
     for ranks, m in parts:
         null = np.add.outer(null, ranks[_chosen(len(ranks), m)].sum(axis=1)).ravel()
@@ -272,7 +275,7 @@ def hodges_lehmann(
     gaps = _shifts(outcome, case, strata)
     alone = len(np.unique(strata)) == 1
     if alone:
-        p = stats.mannwhitneyu(outcome[case == 1], outcome[case == 0]).pvalue
+        p = scipy.stats.mannwhitneyu(outcome[case == 1], outcome[case == 0]).pvalue
     else:
         p = _van_elteren(outcome, case, strata)[1]
     if alone and len(gaps) <= EXACT_SHIFTS:
@@ -290,7 +293,7 @@ def walsh(difference: np.ndarray) -> Estimate:
     n = len(difference)
     i, j = np.triu_indices(n)
     means = np.sort((difference[i] + difference[j]) / 2)
-    p = float(stats.wilcoxon(difference).pvalue) if np.any(difference) else 1.0
+    p = float(scipy.stats.wilcoxon(difference).pvalue) if np.any(difference) else 1.0
     if n <= 20:  # exact distribution of the signed-rank sum
         ways = np.ones(1)
         for rank in range(1, n + 1):
@@ -298,7 +301,7 @@ def walsh(difference: np.ndarray) -> Estimate:
         k = int(np.searchsorted(np.cumsum(ways) / 2**n, ALPHA / 2, side="right"))
     else:
         spread = np.sqrt(n * (n + 1) * (2 * n + 1) / 24)
-        k = int(np.floor(n * (n + 1) / 4 - stats.norm.ppf(0.5 + LEVEL / 2) * spread))
+        k = int(np.floor(n * (n + 1) / 4 - distributions.normal_quantile(0.5 + LEVEL / 2) * spread))
     low, high = (means[k - 1], means[-k]) if k > 0 else (np.nan, np.nan)
     low, high = _agreeing(means, float(low), float(high), p)
     return Estimate(float(np.median(means)), np.nan, np.nan, float(low), float(high), p)
@@ -309,6 +312,9 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     p = np.asarray(p, float)
     q = np.full(len(p), np.nan)
     known = ~np.isnan(p)
-    if known.any():
-        q[known] = stats.false_discovery_control(p[known])
+    order = np.argsort(p[known], kind="stable")
+    n = len(order)
+    raised = p[known][order] * (n / np.arange(1, n + 1))
+    lowest = np.minimum.accumulate(raised[::-1])[::-1]  # none above that of a larger p
+    q[np.flatnonzero(known)[order]] = np.clip(lowest, 0, 1)
     return q

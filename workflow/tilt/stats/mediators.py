@@ -15,8 +15,8 @@ time cannot tell what drives what.
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from tilt.core import distributions
 from tilt.core.contracts import MEDIATORS
 from tilt.core.terms import ESTIMATORS, UNIT_KEY, WORKING_SET
 from tilt.core.text import count
@@ -243,7 +243,7 @@ def share(
         drawn[b] = _part_and_whole(y[rows], direct[rows])
     part, whole = _part_and_whole(y, direct)
     (v_part, both), (_, v_whole) = np.cov(drawn, rowvar=False) * len(y) / (len(y) - len(places))
-    square = stats.t.ppf(0.5 + inference.LEVEL / 2, df) ** 2
+    square = distributions.t_quantile(0.5 + inference.LEVEL / 2, df) ** 2
     a, half_b = whole**2 - square * v_whole, part * whole - square * both
     if not a > 0:
         return method | {"reason": "the imbalance does not clearly differ between the arms"}

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import linalg, optimize, special, stats
+import scipy
+from scipy import linalg, special
 
+from tilt.core import distributions
 from tilt.stats import inference
 
 log = logging.getLogger(__name__)
@@ -74,7 +76,7 @@ def paule_mandel(effect: np.ndarray, variance: np.ndarray) -> float:
     top = max(float(np.var(effect, ddof=1)), float(variance.max())) * 10
     while _q(effect, variance, top)[0] > free:
         top *= 10
-    return float(optimize.brentq(lambda t: _q(effect, variance, t)[0] - free, 0.0, top))
+    return float(scipy.optimize.brentq(lambda t: _q(effect, variance, t)[0] - free, 0.0, top))
 
 
 def common_effect(effect: np.ndarray, se: np.ndarray, df: np.ndarray | None = None) -> Pooled:
@@ -95,8 +97,8 @@ def common_effect(effect: np.ndarray, se: np.ndarray, df: np.ndarray | None = No
     variance = (1 + 4 * np.sum(share * (1 - share) / free)) / weight.sum()
     together = 1 / np.sum(share**2 / free) if np.isfinite(free).any() else np.inf
     spread = float(np.sqrt(variance))
-    half = float(stats.t.ppf(0.975, together)) * spread
-    p = float(2 * stats.t.sf(abs(mean) / spread, together))
+    half = float(distributions.t_quantile(0.975, together)) * spread
+    p = float(2 * distributions.t_above(abs(mean) / spread, together))
     i2 = _i2(effect, se**2)
     return Pooled(mean, spread, mean - half, mean + half, p, 0.0, i2, weights=share)
 
@@ -135,7 +137,7 @@ def half_normal(effect: np.ndarray, se: np.ndarray, scale: float = TAU_SCALE) ->
     def quantile(level: float, spread: np.ndarray) -> float:
         ends = (mean - 9 * spread).min(), (mean + 9 * spread).max()
         return float(
-            optimize.brentq(lambda x: p @ special.ndtr((x - mean) / spread) - level, *ends)
+            scipy.optimize.brentq(lambda x: p @ special.ndtr((x - mean) / spread) - level, *ends)
         )
 
     spread = 1 / np.sqrt(total)
@@ -180,11 +182,11 @@ def knapp_hartung(effect: np.ndarray, se: np.ndarray) -> Pooled:
     q, mean, weight = _q(effect, variance, tau2)
     factor = max(1.0, q / (k - 1))
     spread = float(np.sqrt(factor / weight.sum()))
-    half = float(stats.t.ppf(0.975, k - 1)) * spread
-    p = float(2 * stats.t.sf(abs(mean) / spread, k - 1))
+    half = float(distributions.t_quantile(0.975, k - 1)) * spread
+    p = float(2 * distributions.t_above(abs(mean) / spread, k - 1))
     low = high = np.nan
     if k >= 3:
-        reach = float(stats.t.ppf(0.975, k - 2)) * np.sqrt(tau2 + spread**2)
+        reach = float(distributions.t_quantile(0.975, k - 2)) * np.sqrt(tau2 + spread**2)
         low, high = mean - reach, mean + reach
     i2, share = _i2(effect, variance), weight / weight.sum()
     return Pooled(mean, spread, mean - half, mean + half, p, tau2, i2, low, high, share)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from tilt.core import distributions
 from tilt.core.contracts import META
 from tilt.core.terms import MAIN_METHODS, MODERATED, RATIOS
 from tilt.core.text import count
@@ -79,20 +79,20 @@ def across(
         totals, weights = _combined(usable, scale, tau_scale, mine)
         studies.loc[good, "weight"] = weights
         name = f"{method} (pairs)" if pairs and method not in MAIN_METHODS else method
-        both = [told(part, scale) for part in (studies.assign(leads=False, model=""), totals)]
+        both = (studies.assign(leads=False, model=""), totals)
         named = {"quantity": quantity, "denominator": home, "scale": scale, "method": name}
         tables += [part.assign(**named) for part in both]
     if not tables:
         return pd.DataFrame(columns=COLUMNS)
-    filled = [t.reindex(columns=COLUMNS).astype(object) for t in tables]
-    return pd.concat(filled, ignore_index=True).infer_objects()
+    filled = [t.reindex(columns=[*COLUMNS, "middle"]).astype(object) for t in tables]
+    return told(pd.concat(filled, ignore_index=True))[COLUMNS].infer_objects()
 
 
-def told(rows: pd.DataFrame, scale: str) -> pd.DataFrame:
+def told(rows: pd.DataFrame) -> pd.DataFrame:
     """``rows`` with fold and points of their effect, carried over as in tests.tsv."""
-    given = rows.assign(unit=scale).to_dict("records")
+    given = rows.rename(columns={"scale": "unit"}).to_dict("records")
     found = pd.DataFrame([readable.columns(row) for row in given], index=rows.index)
-    return rows.drop(columns=list(readable.SCALES), errors="ignore").join(found)
+    return rows.assign(**found)
 
 
 def _studies(rows: pd.DataFrame, standardized: bool) -> tuple[pd.DataFrame, str]:
@@ -110,7 +110,7 @@ def _studies(rows: pd.DataFrame, standardized: bool) -> tuple[pd.DataFrame, str]
     unit = rows["unit"].dropna().astype(str)
     if not standardized:
         return rows, unit.iloc[0] if len(unit) else ""
-    half = stats.t.ppf(0.975, rows["df"].astype(float)) * rows["smd_se"]
+    half = distributions.t_quantile(0.975, rows["df"].astype(float)) * rows["smd_se"]
     limits = {"ci_low": rows["smd"] - half, "ci_high": rows["smd"] + half}
     rows = rows.assign(factor=1 / rows["sd"], effect=rows["smd"], se=rows["smd_se"], **limits)
     return rows, "Hedges g"

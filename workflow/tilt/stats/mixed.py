@@ -8,7 +8,7 @@ Where all donors have all visits this is the paired t test.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from tilt.stats.inference import Estimate, from_t
 
@@ -64,7 +64,7 @@ def fit(
         return float(logdet + np.linalg.slogdet(inside[:k, :k])[1] + spread)
 
     bounds = [(np.log(LEAST), np.log(100.0))] * 2
-    found = optimize.minimize(loss, np.log([0.5, 0.5]), bounds=bounds)
+    found = scipy.optimize.minimize(loss, np.log([0.5, 0.5]), bounds=bounds)
     between, within = scale * np.exp(found.x)
     parts = ((people[:, None] == people).astype(float), np.eye(n))
     variance = np.diag(known) + between * parts[0] + within * parts[1]

@@ -16,7 +16,10 @@ that spreads wider stays told.
 """
 
 import numpy as np
-from scipy import optimize, special, stats
+import scipy
+from scipy import special
+
+from tilt.core import distributions
 
 FEWEST = 5  # subsets from which on variances are moderated
 CAREFUL = 0.25  # quantile of the chi-square behind the upper quartile of the spread
@@ -40,7 +43,7 @@ def expected(
     top = 1.0
     while above(top) > 0:
         top *= 4
-    return chance + optimize.brentq(above, 0.0, top) * biology
+    return chance + scipy.optimize.brentq(above, 0.0, top) * biology
 
 
 def prior(variance: np.ndarray, df: np.ndarray, line: np.ndarray) -> tuple[float, np.ndarray]:
@@ -50,11 +53,11 @@ def prior(variance: np.ndarray, df: np.ndarray, line: np.ndarray) -> tuple[float
     """
     n = len(variance)
     logs = np.log(variance / line) - special.digamma(df / 2) + np.log(df / 2)
-    spread = logs.var(ddof=1) * (n - 1) / stats.chi2.ppf(CAREFUL, n - 1)
+    spread = logs.var(ddof=1) * (n - 1) / distributions.chi2_quantile(CAREFUL, n - 1)
     more = spread - float(np.mean(special.polygamma(1, df / 2)))
     if more <= special.polygamma(1, 5e5):
         return np.inf, line * np.exp(logs.mean())
-    half = optimize.brentq(lambda h: special.polygamma(1, h) - more, 1e-3, 1e6)
+    half = scipy.optimize.brentq(lambda h: special.polygamma(1, h) - more, 1e-3, 1e6)
     return 2 * half, line * np.exp(logs.mean() + special.digamma(half) - np.log(half))
 
 

@@ -8,7 +8,8 @@ pseudocount.
 """
 
 import numpy as np
-from scipy import optimize, special
+import scipy
+from scipy import special
 
 from tilt.stats import inference
 
@@ -58,7 +59,9 @@ def moment_rho(k: np.ndarray, n: np.ndarray, mean: np.ndarray, df: int) -> float
 
     if excess(0.0) <= 0:
         return 0.0
-    return MOST_RHO if excess(MOST_RHO) >= 0 else float(optimize.brentq(excess, 0.0, MOST_RHO))
+    return (
+        MOST_RHO if excess(MOST_RHO) >= 0 else float(scipy.optimize.brentq(excess, 0.0, MOST_RHO))
+    )
 
 
 def quasi_binomial(
@@ -156,7 +159,7 @@ def maximum(k: np.ndarray, n: np.ndarray, design: np.ndarray) -> np.ndarray:
 
     best = None
     for start in SD_STARTS:
-        found = optimize.minimize(
+        found = scipy.optimize.minimize(
             loss,
             np.r_[_start(k, n, design), start],
             jac=True,

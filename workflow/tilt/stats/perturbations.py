@@ -26,7 +26,7 @@ import pandas as pd
 from tilt.core.contracts import PERTURBATION_NULLS, PERTURBATIONS
 from tilt.core.terms import UNIT_KEY, WORKING_SET
 from tilt.core.text import count, few
-from tilt.donors import imbalance, pseudobulk
+from tilt.donors import pseudobulk, z_scores
 from tilt.genes import tables as gene_tables
 from tilt.stats import contrast, inference, matched, null_effects, precision
 from tilt.stats.mediators import LEAST_DF, within
@@ -98,7 +98,7 @@ def compare(
             if free < LEAST_DF or donor is None:
                 problem = f"{count(len(table), 'donor')} for {built.matrix.shape[1] + 1} columns"
     out, nulls = [], []
-    made = None if problem else imbalance.standardized(rows, strata)
+    made = None if problem else z_scores.standardized(rows, strata)
     rng = np.random.default_rng(plan.seed)
     for name, genes in responses.groupby("perturbation", sort=False):
         row = told | {"perturbation": name, "n_genes": len(genes), "n_genes_found": 0}
@@ -161,7 +161,7 @@ def _regression(table: pd.DataFrame, matrix: np.ndarray) -> Regression | None:
 
 
 def project(
-    made: imbalance.Standardized,
+    made: z_scores.Standardized,
     var: pd.DataFrame,
     genes: pd.DataFrame,
     outcome: set[str],

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
+import scipy
 
-from tilt.core import numerals
+from tilt.core import distributions, numerals
 from tilt.core.terms import ESTIMATORS, RATIOS, UNIT_KEY
 from tilt.core.text import count
 from tilt.stats import design
@@ -66,10 +66,10 @@ class Spread:
 def power(shift: float, df: float, alpha: float) -> float:
     """Power of the two-sided t test whose noncentrality is ``shift`` (effect over its SE)."""
     shift = min(abs(shift), SURE)
-    limit = stats.t.ppf(1 - alpha / 2, df)
+    limit = distributions.t_quantile(1 - alpha / 2, df)
     # the far tail is below 1e-9 from a shift of 5 on, where scipy's may be missing
-    far = stats.nct.cdf(-limit, df, shift) if shift < 5 else 0.0
-    return float(stats.nct.sf(limit, df, shift) + far)
+    far = scipy.stats.nct.cdf(-limit, df, shift) if shift < 5 else 0.0
+    return float(scipy.stats.nct.sf(limit, df, shift) + far)
 
 
 def donors_needed(
@@ -187,7 +187,7 @@ def _spread(
             )
     free = len(rows) - matrix.shape[1]
     tail = (1 - LEVEL) / 2
-    sums = (float(free), *(float(stats.chi2.ppf(q, free)) for q in (1 - tail, tail)))
+    sums = (float(free), *(float(distributions.chi2_quantile(q, free)) for q in (1 - tail, tail)))
     if estimator in RATIOS:
         tau2 = [between(outcome, variance, matrix, aim) for aim in sums]
     else:
@@ -246,7 +246,7 @@ def own_se(found: Spread, sd: float) -> float:
 
 def smallest(found: Spread, sd: float, alpha: float, aim: float) -> float:
     """Smallest effect that the cohort's own donors and cells find with the power ``aim``."""
-    shift = optimize.brentq(lambda x: power(x, found.df, alpha) - aim, 0, SURE, xtol=1e-9)
+    shift = scipy.optimize.brentq(lambda x: power(x, found.df, alpha) - aim, 0, SURE, xtol=1e-9)
     return float(shift) * own_se(found, sd)
 
 

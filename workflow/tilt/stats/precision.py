@@ -7,7 +7,7 @@ weight cannot follow the ratio. ``tau2`` is found within the linear model of the
 """
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 MOST = 1e6  # tau2 beyond which the search gives up: no log-ratio of cells spreads so far
 
@@ -49,7 +49,7 @@ def between(
     top = 1.0
     while excess(top) > 0 and top < MOST:
         top *= 4
-    return float(optimize.brentq(excess, 0.0, top, xtol=1e-8)) if top < MOST else top
+    return float(scipy.optimize.brentq(excess, 0.0, top, xtol=1e-8)) if top < MOST else top
 
 
 def root_weights(

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from tilt.core import distributions
 from tilt.core.text import count
 from tilt.stats import design, inference, precision, readable, resampling
 from tilt.stats.inference import TINY
@@ -147,7 +147,7 @@ def line(design: np.ndarray, outcome: np.ndarray, plain: np.ndarray, df: float) 
     at = np.tile(plain.mean(axis=0), (POINTS, 1))
     at[:, -1] = x
     fit = at @ (inverse @ outcome)
-    half = stats.t.ppf(0.5 + inference.LEVEL / 2, df) * np.sqrt(
+    half = distributions.t_quantile(0.5 + inference.LEVEL / 2, df) * np.sqrt(
         np.einsum("ij,jk,ik->i", at, covariance, at)
     )
     return pd.DataFrame({"x": x, "fit": fit, "low": fit - half, "high": fit + half})

@@ -7,7 +7,7 @@ curve); :func:`random_sets` the effects of random gene-set pairs in place of the
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -79,15 +79,19 @@ class CohortInputs:
     shares: pd.Series | None = None
     proteins: Proteins | None = None
 
+    @cached_property
+    def measured(self) -> tuple[imbalance.Measured | None, str]:
+        """Expression that the axis of any sets of genes is made from."""
+        return imbalance.measure(self.bulk, self.strata, self.settings)
+
 
 Maker = Callable[[CohortInputs], pd.DataFrame]
 
 
-def _effect(cohort: CohortInputs, table: pd.DataFrame, unit: str) -> dict:
-    """Main effect of a value per unit (columns UNIT, value, estimable, reason)."""
+def _designs(cohort: CohortInputs) -> contrast.DesignCache:
+    """Designs for main effects alone: neither permutations nor bootstraps."""
     plan = replace(cohort.plan, permutations=1, bootstraps=0)
-    designs = contrast.DesignCache(cohort.donors.reset_index(drop=True), plan)
-    return contrast.main_effect(designs, table, unit)
+    return contrast.DesignCache(cohort.donors.reset_index(drop=True), plan)
 
 
 def ratio_table(cohort: CohortInputs, estimator: str, settings: imbalance.Settings) -> pd.DataFrame:
@@ -146,13 +150,15 @@ def axis_table(
     """E3 of every unit with another set, without some genes, or at a common depth."""
     settings = replace(cohort.settings, th22_set=th22_set or cohort.settings.th22_set)
     signatures = cohort.signatures[~cohort.signatures["gene"].isin(without)]
-    counts = None
+    measured, reason = cohort.measured
     if depth:
         rows = pseudobulk.of_subset(cohort.bulk, WORKING_SET, settings.min_pseudobulk_cells)
         rng = np.random.default_rng(cohort.plan.seed)
         counts = pseudobulk.thin(pseudobulk.dense(rows), depth, rng).astype(float)
-    sets = (settings.tph_set, settings.th22_set)
-    made, reason = imbalance.axis(cohort.bulk, signatures, sets, cohort.strata, settings, counts)
+        measured, reason = imbalance.measure(cohort.bulk, cohort.strata, settings, counts)
+    made, sets = None, (settings.tph_set, settings.th22_set)
+    if measured:
+        made, reason = imbalance.axis_of(measured, signatures, sets, settings)
     return imbalance.axis_rows(cohort.donors, made, reason, settings)
 
 
@@ -234,8 +240,8 @@ def _swap(cohort: CohortInputs, settings: imbalance.Settings) -> pd.DataFrame:
     return imbalance.ratio_rows(counts, "E1", settings.min_memory_cells, "")
 
 
-def _subsets_of_donors(cohort: CohortInputs) -> list[tuple[str, str, pd.DataFrame]]:
-    """(family, name, donors) of the runs with some donors only."""
+def _subsets_of_donors(cohort: CohortInputs) -> list[tuple[str, str, CohortInputs]]:
+    """(family, name, cohort) of the runs with some donors only."""
     donors, out = cohort.donors, []
     for donor in donors["donor"].unique():
         out.append(("one donor out", f"without {donor}", donors[donors["donor"] != donor]))
@@ -248,7 +254,7 @@ def _subsets_of_donors(cohort: CohortInputs) -> list[tuple[str, str, pd.DataFram
         women = donors["sex"].astype(str).str.strip().str.lower().isin(WOMEN)
         if women.any() and not women.all():
             out.append(("women only", "women only", donors[women]))
-    return out
+    return [(family, name, replace(cohort, donors=some)) for family, name, some in out]
 
 
 def _adjusted(cohort: CohortInputs) -> list[tuple[str, str, CohortInputs]]:
@@ -309,22 +315,24 @@ def curve(cohort: CohortInputs, lead: str) -> pd.DataFrame:
         )
 
     main: dict[str, tuple[pd.DataFrame, str]] = {}
+    same = _designs(cohort)
     for estimator, family, name, unit, make in _choices(cohort):
         table = make(cohort)
-        keep(estimator, family, name, _effect(cohort, table, unit))
+        keep(estimator, family, name, contrast.main_effect(same, table, unit))
         if family == "main":
             main[estimator] = (table, unit)
+    others = [
+        (family, name, _designs(other))
+        for family, name, other in [*_subsets_of_donors(cohort), *_adjusted(cohort)]
+    ]
     for estimator, (table, unit) in main.items():
         if not table["estimable"].any():
             continue
         designs = contrast.DesignCache(cohort.donors.reset_index(drop=True), cohort.plan)
         for row in contrast.value(designs, table, unit)[1:]:
             keep(estimator, "method", METHODS.get(row["method"], row["method"]), row)
-        for family, name, donors in _subsets_of_donors(cohort):
-            kept = table[table["donor"].isin(set(donors["donor"]))]
-            keep(estimator, family, name, _effect(replace(cohort, donors=donors), kept, unit))
-        for family, name, other in _adjusted(cohort):
-            keep(estimator, family, name, _effect(other, table, unit))
+        for family, name, made in others:
+            keep(estimator, family, name, contrast.main_effect(made, table, unit))
         if estimator in (*RATIOS, PROTEIN_AXIS):
             poles = cohort.settings.poles if estimator == "E1" else POLE_FLAGS
             counts = imbalance.pole_counts(cohort.composition, poles)
@@ -356,7 +364,8 @@ def random_sets(cohort: CohortInputs, n: int) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     settings = cohort.settings
     sets = (settings.tph_set, settings.th22_set)
-    made, _ = imbalance.axis(cohort.bulk, cohort.signatures, sets, cohort.strata, settings)
+    measured, _ = cohort.measured
+    made = imbalance.axis_of(measured, cohort.signatures, sets, settings)[0] if measured else None
     if made is None:
         return pd.DataFrame(columns=columns)
     units = made.units.assign(cohort=str(cohort.donors["cohort"].iloc[0]))
