@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from tilt.core import distributions
 from tilt.core.contracts import PROTEIN_EVIDENCE
 from tilt.core.terms import UNASSIGNED
 from tilt.genes import antibodies, taxonomy
@@ -48,6 +47,8 @@ def reliability(fits: pd.DataFrame) -> pd.DataFrame:
 
     Youden's index of the best cut between two normal components so far apart; 0 where they overlap.
     """
+    from tilt.core import distributions
+
     sure = 2 * distributions.normal_above(-fits["separation"] / 2) - 1
     sure = np.where(fits["apart"], sure, 0.0)
     return fits.assign(sure=sure).pivot(index="batch", columns="protein", values="sure")
