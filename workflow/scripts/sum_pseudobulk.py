@@ -15,7 +15,7 @@ def main(snakemake: Any) -> None:
     from tilt.donors import units
 
     store = blocks.open_store(snakemake.input.counts)
-    labels = tables.read(snakemake.input.labels)
+    labels = tables.read(snakemake.input.labels, columns=pseudobulk.LABELS)
     cells = units.labeled_cells(store.obs, labels, snakemake.params.samples)
     groups, codes = pseudobulk.groups(cells, snakemake.params.min_cells, snakemake.params.min_whole)
     read = progress.watch(blocks.iter_rows(store), store.n_obs, "counts summed")

@@ -8,10 +8,13 @@ import pandas as pd
 from scipy import sparse
 
 from tilt.cells import groups as cell_groups
-from tilt.core.terms import GROUPS, UNIT_KEY
+from tilt.core.terms import BRANCH, GROUPS, UNIT_KEY
 
 if TYPE_CHECKING:
     import anndata as ad
+
+# Columns of labels.tsv.gz that groups are made of.
+LABELS = ["cell", BRANCH, "subset", "compartment", "look_alike"]
 
 
 def sums(
