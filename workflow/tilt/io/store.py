@@ -309,7 +309,7 @@ def select_genes(store: Store, genes: Iterable[str], size: int = BLOCK_ROWS) -> 
         indptr[start + 1 : start + part.shape[0] + 1] = first + part.indptr[1:]
         for array, new in ((data, part.data), (indices, part.indices)):
             if last > len(array):
-                array.resize(max(last, len(array) + len(array) // 4), refcheck=False)
+                array.resize(max(last, len(array) + len(array) // 16), refcheck=False)
             array[first:last] = new
     for array in (data, indices):
         array.resize(indptr[-1], refcheck=False)
