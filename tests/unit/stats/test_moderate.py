@@ -10,7 +10,7 @@ V = np.array([0.012, 0.034, 0.021, 0.090, 0.015, 0.044, 0.027, 0.008, 0.061, 0.0
 
 def test_with_the_best_guess_of_the_spread_it_is_limma(monkeypatch):
     # limma 3.54.1: squeezeVar(V, df = 7): df.prior, var.prior, var.post
-    monkeypatch.setattr(moderate.stats.chi2, "ppf", lambda q, df: df)
+    monkeypatch.setattr(moderate.distributions, "chi2_quantile", lambda p, df: df)
     df = np.full(12, 7.0)
     d0, usual = moderate.prior(V, df, np.ones(12))
     assert d0 == pytest.approx(2.301992868, rel=1e-6)
