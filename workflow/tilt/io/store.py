@@ -26,6 +26,7 @@ from tilt.io import h5_parts
 
 BLOCK_ROWS = 4_000  # rows in memory at a time: about 64 MB at 2,000 genes per cell
 CHUNK = 1_000_000  # numbers in one compressed piece on disk
+MOST_32 = np.iinfo(np.int32).max
 H5_CHUNK = 200_000  # the same in an h5ad; its own default of a thousand makes larger files
 # gzip is in every HDF5 library, R's too (lzf and zstd are not); bytes of one place side by side
 # (shuffle) make it smaller.
@@ -167,8 +168,12 @@ class _GrowingCsr:
         self.group.attrs["shape"] = [len(indptr) - 1, self.n_genes]
 
 
-def _growing_csr(root: zarr.Group, name: str, n_genes: int, dtype: DTypeLike, options: dict) -> Any:
+def _growing_csr(
+    root: zarr.Group, name: str, n_genes: int, dtype: DTypeLike, pointer: DTypeLike, options: dict
+) -> Any:
+    """An empty matrix of a file that rows are added to; ``pointer``: type of the ends of rows."""
     empty = sparse.csr_matrix((0, n_genes), dtype=dtype)
+    empty.indptr = empty.indptr.astype(pointer)
     with ad.settings.override(auto_shard_zarr_v3=False):
         ad.io.write_elem(root, name, empty, dataset_kwargs=options)
     return ad.io.sparse_dataset(root[name])
@@ -200,7 +205,8 @@ def write_h5ad(
         for name in sorted({"layers", "varm", "varp"} - set(slots)):  # a set has no order
             ad.io.write_elem(root, name, {})
         growing = {**PACKED_H5, "chunks": (H5_CHUNK,)}
-        counts = _growing_csr(root["layers"], "counts", store.n_vars, np.int32, growing)
+        pointer = np.int32 if store.indptr[-1] <= MOST_32 else np.int64
+        counts = _growing_csr(root["layers"], "counts", store.n_vars, np.int32, pointer, growing)
         shown = root.create_group("X")
         shown.attrs.update(
             dict(root["layers/counts"].attrs) | {"shape": (store.n_obs, store.n_vars)}
