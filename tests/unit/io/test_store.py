@@ -124,6 +124,23 @@ def test_a_file_for_users_holds_counts_and_what_is_shown(parts, store, tmp_path,
     assert found.obsm["X_umap"].shape == (15, 2) and found.uns["tilt"]["version"] == "1"
 
 
+@pytest.mark.parametrize(("most", "kind"), [(2**31 - 1, "int32"), (10, "int64")])
+def test_places_of_counts_are_written_once_and_hold_any_number(
+    store, tmp_path, monkeypatch, most, kind
+):
+    """More counts than 32 bits can number: here, more than 10."""
+    monkeypatch.setattr(blocks, "MOST_32", most)
+    slots = {"obs": store.obs, "var": store.var}
+    blocks.write_h5ad(tmp_path / "u.h5ad", store, lambda block, rows: block * 0.5, slots, 4)
+    with h5py.File(tmp_path / "u.h5ad") as file:
+        for name in ("indices", "indptr"):
+            assert file["X"][name] == file["layers/counts"][name]  # one dataset, two names
+        assert file["X/indptr"].dtype == kind and file["X/indices"].dtype == "int32"
+        assert file["X"].attrs["shape"].tolist() == [15, 7]
+    found = ad.read_h5ad(tmp_path / "u.h5ad")
+    assert (found.X * 2 != found.layers["counts"]).nnz == 0 and found.X.nnz == store.indptr[-1]
+
+
 @pytest.mark.parametrize(("start", "stop"), [(0, 15), (3, 9), (14, 15), (5, 5)])
 def test_any_rows_can_be_read(parts, store, start, stop):
     whole = sparse.vstack([p.X for p in parts]).toarray()
