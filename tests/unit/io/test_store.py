@@ -138,7 +138,7 @@ def test_places_of_counts_are_written_once_and_hold_any_number(
         assert file["X/indptr"].dtype == kind and file["X/indices"].dtype == "int32"
         assert file["X"].attrs["shape"].tolist() == [15, 7]
     found = ad.read_h5ad(tmp_path / "u.h5ad")
-    assert (found.X * 2 != found.layers["counts"]).nnz == 0 and found.X.nnz == store.indptr[-1]
+    assert (found.layers["counts"] != found.X * 2).nnz == 0 and found.X.nnz == store.indptr[-1]
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 15), (3, 9), (14, 15), (5, 5)])
