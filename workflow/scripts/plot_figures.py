@@ -1,6 +1,5 @@
 """Draw the figures of a job, which the registry of figures lists."""
 
-import gc
 from typing import Any
 
 from tilt.core import logs
@@ -10,8 +9,7 @@ snakemake: Any  # set by Snakemake
 
 def main(snakemake: Any) -> None:
     """Draw what the params name; numerical libraries are loaded once their threads are set."""
-    logs.begin(snakemake.log[0])
-    gc.set_threshold(50_000)  # a drawing is many small objects that stay: a tenth of the time
+    logs.begin(snakemake.log[0], logs.DRAWN)
 
     from tilt.figures.registry import FIGURES
     from tilt.stages import figures

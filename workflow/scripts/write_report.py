@@ -1,6 +1,5 @@
 """The report: one page of HTML with the answer, the figures, and how they were made."""
 
-import gc
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,7 @@ snakemake: Any  # set by Snakemake
 
 
 def main(snakemake: Any) -> None:
-    log = logs.begin(snakemake.log[0])  # before numpy is imported
-    gc.set_threshold(50_000)  # as in plot_figures
+    log = logs.begin(snakemake.log[0], logs.DRAWN)  # before numpy is imported
     from tilt.core import tables
     from tilt.report import page as report
     from tilt.stats import calibration

@@ -27,6 +27,7 @@ ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
 # New objects after which Python looks for circles of unused ones. With its own 700 it goes, again
 # and again, through all that libraries make while they load: a tenth of the time of small jobs.
 NEW_OBJECTS = 5_000
+DRAWN = 50_000  # a drawing is many small objects that stay: a tenth of the time, 40 MB more
 
 CACHES = {"NUMBA_CACHE_DIR": "numba", "MPLCONFIGDIR": "matplotlib"}
 
@@ -39,19 +40,20 @@ DISK = {
 }
 
 
-def begin(path: str | Path) -> logging.Logger:
+def begin(path: str | Path, new_objects: int = NEW_OBJECTS) -> logging.Logger:
     """Start the log of a job and keep numerical libraries to one thread.
 
     Sums over several threads are rounded in another order, so that results would hang on the
     number of cores; steps that gain by threads share out work whose parts do not meet. Must be
     called before numpy or numba is imported: both read the environment once.
     Records and any uncaught traceback go to ``path``; warnings and the words of an error go to
-    standard error too, and in a terminal the progress of long passes.
+    standard error too, and in a terminal the progress of long passes. ``new_objects``: when Python
+    looks for circles of unused ones (``NEW_OBJECTS``, or ``DRAWN`` where figures are drawn).
     """
     for name in THREAD_VARIABLES:
         os.environ[name] = "1"
     one_heap()
-    gc.set_threshold(NEW_OBJECTS)
+    gc.set_threshold(new_objects)
     keep_caches()
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     log = logging.getLogger("tilt")

@@ -26,11 +26,12 @@ def fold(case: np.ndarray, control: np.ndarray) -> tuple[float, float, float]:
     """
     if min(len(case), len(control)) < 3 or np.ptp(case) + np.ptp(control) == 0:
         return np.nan, np.nan, np.nan
-    from scipy import special
+    from tilt.core import distributions
 
     squares = np.array([arm.var(ddof=1) / len(arm) for arm in (case, control)])
     df = squares.sum() ** 2 / (squares**2 / [len(case) - 1, len(control) - 1]).sum()
-    middle, half = case.mean() - control.mean(), special.stdtrit(df, 0.975) * squares.sum() ** 0.5
+    middle = case.mean() - control.mean()
+    half = distributions.t_quantile(0.975, df) * squares.sum() ** 0.5
     return float(10**middle), float(10 ** (middle - half)), float(10 ** (middle + half))
 
 

@@ -164,7 +164,7 @@ def swarm(values: np.ndarray, width: float = 0.3, bins: int = 24) -> np.ndarray:
 
 def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
     """Mean and its 95% t interval; the interval is NaN below three values."""
-    from scipy import special
+    from tilt.core import distributions
 
     values = np.asarray(values, dtype=float)
     values = values[np.isfinite(values)]
@@ -172,7 +172,9 @@ def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
         return np.nan, np.nan, np.nan
     if len(values) < 3:
         return values.mean(), np.nan, np.nan
-    half = special.stdtrit(len(values) - 1, 0.975) * values.std(ddof=1) / np.sqrt(len(values))
+    half = (
+        distributions.t_quantile(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    )
     return values.mean(), values.mean() - half, values.mean() + half
 
 
