@@ -40,7 +40,7 @@ rule embed_cells:
     priority: 3  # all that follows waits for it
     conda:
         "../../envs/tilt.yaml"
-    threads: jobs.threads(2, from_mb=200)
+    threads: of_cohort(jobs.graph_threads)
     resources:
         mem_mb=jobs.memory(1200, per_mb=1),
         runtime=240,

@@ -15,6 +15,7 @@ from tilt.io import layouts
 
 SHARED_FROM = 12  # samples of a cohort from which on they share jobs
 LEAST, MOST = 4, 8  # samples in a job
+LARGE = 40  # samples of a cohort from which on its graph is made on two processors
 SOURCE: tuple[str, ...]
 SOURCE = ("format", "folder", "genes_file", "genome", "file", "h5ad", "cell_table", "author_labels")
 SOURCE += ("protein",)
@@ -311,19 +312,13 @@ def memory(base_mb: float, per_mb: float = 0.0, of: Callable | None = None) -> C
     return mem_mb
 
 
-def threads(most: int, from_mb: float) -> Callable:
-    """Threads of a job: one, ``most`` where its inputs are larger than ``from_mb``.
+def graph_threads(cohort: Mapping) -> int:
+    """Threads for the graph of a cohort's cells: a small one is made before a second one is free.
 
-    A small job is over before a second processor is free. Results do not depend on it. The function
-    that is returned takes the wildcards and inputs of a job.
+    Results do not depend on it. By the number of samples, since Snakemake must know before any
+    file is there.
     """
-
-    def asked(wildcards: SimpleNamespace, input: Iterable[str]) -> int:
-        for path in input:
-            Path(path).stat()  # not made yet: Snakemake asks again when it is
-        return most if machine.size_mb(input) > from_mb else 1
-
-    return asked
+    return 2 if len(cohort["samples"]) >= LARGE else 1
 
 
 def largest(cohort: Mapping, samples: list[str]) -> list[str]:
