@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tilt.config.jobs import OneSample, SharedJob
+from tilt.config.jobs import OneSample, SharedJob, graph_threads
 from tilt.figures import jobs as figures
 
 ROOT = Path(__file__).parents[3]
@@ -75,6 +75,11 @@ def test_page_says_what_the_rules_ask():
         found = re.search(asked, RULES[rule])
         assert found and threads == found[1].replace("of_cohort(jobs.graph_threads)", "2"), rule
         assert f"        runtime={minutes},\n" in RULES[rule], rule
+
+
+@pytest.mark.parametrize(("samples", "threads"), [(1, 1), (39, 1), (40, 2), (1000, 2)])
+def test_graph_of_a_large_cohort_is_made_on_two_processors(samples, threads):
+    assert graph_threads({"samples": [{}] * samples}) == threads
 
 
 def test_files_are_fetched_where_snakemake_runs():
