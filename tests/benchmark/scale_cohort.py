@@ -84,9 +84,9 @@ def _start(file: h5py.File, var: pd.DataFrame, packed: bool):
     raw = file.create_group("raw")
     ad.io.write_elem(raw, "var", var)
     empty = sparse.csr_matrix((0, len(var)), dtype=np.float32)
-    empty.indptr = empty.indptr.astype(np.int64)  # for more than 2**31 counts
     options: dict = {"compression": "lzf", "chunks": (100_000,)}
     if packed:
         options |= {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+        empty.indptr = empty.indptr.astype(np.int64)  # for more than 2**31 counts
     ad.io.write_elem(raw, "X", empty, dataset_kwargs=options)
     return ad.io.sparse_dataset(file["raw/X"])
