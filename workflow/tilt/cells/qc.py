@@ -48,12 +48,13 @@ def metrics(counts: sparse.csr_matrix, gene_symbols: pd.Series) -> pd.DataFrame:
     One row a cell: n_counts, n_genes, pct_mito, pct_ribo, pct_hb (percent of counts; NaN when the
     matrix holds no gene of the family, which makes it unmeasurable rather than zero).
     """
-    member = families(tuple(gene_symbols))
-    sums = counts @ np.column_stack([np.ones(counts.shape[1]), member])
+    member = families(tuple(gene_symbols)).astype(np.int32)
+    # As whole numbers, like the counts: nothing is copied, and sums are exact.
+    sums = counts @ np.column_stack([np.ones(len(member), np.int32), member])
     total, parts = sums[:, 0], sums[:, 1:].T
     table = pd.DataFrame({"n_counts": total.astype(int), "n_genes": np.diff(counts.indptr)})
     for name, part, there in zip(FAMILIES, parts, np.any(member, axis=0), strict=True):
-        table[name] = 100 * part / np.maximum(total, 1) if there else np.nan
+        table[name] = 100.0 * part / np.maximum(total, 1) if there else np.nan
     return table
 
 
