@@ -16,6 +16,7 @@ HNSW_LINKS = 16  # links per cell of the approximate index: recall of 14 neighbo
 CHUNK = 4096  # cells that are looked up together
 BISECTIONS = 64  # steps in the search for a cell's kernel width, as in UMAP
 NARROWEST = 1e-3  # least kernel width, as a share of the mean distance, as in UMAP
+BLOCK = 50_000  # cells whose weights are made together
 COMPARED = 512  # points whose distances to all others are in memory at a time
 
 
@@ -86,7 +87,8 @@ def _search(index: Any, points: np.ndarray, k: int, threads: int) -> tuple[np.nd
 
     def look_up(start: int) -> tuple[np.ndarray, np.ndarray]:
         faiss.omp_set_num_threads(1)  # holds for the calling thread alone
-        return index.search(points[start : start + CHUNK], k)
+        square, near = index.search(points[start : start + CHUNK], k)
+        return square, near.astype(np.int32)
 
     with ThreadPoolExecutor(threads) as pool:
         found = list(pool.map(look_up, range(0, len(points), CHUNK)))
@@ -105,18 +107,33 @@ def connectivities(near: np.ndarray, distance: np.ndarray) -> sparse.csr_matrix:
     Returns cells x cells, weights from 0 to 1.
     """
     n, k = near.shape
-    wanted = np.log2(k + 1)
+    weight = np.empty((n, k), np.float32)
+    typical = distance.mean(dtype=float) * k / (k + 1)
+    for start in range(0, n, BLOCK):
+        rows = slice(start, start + BLOCK)
+        weight[rows] = _weights(distance[rows].astype(float), typical)
+    links = sparse.csr_matrix((weight.ravel(), near.ravel(), np.arange(0, n * k + 1, k)), (n, n))
+    other = links.T.tocsr()
+    both = links.multiply(other)
+    joined = links + other
+    del links, other
+    return (joined - both).tocsr()
+
+
+def _weights(distance: np.ndarray, typical: float) -> np.ndarray:
+    """Weights of the links from some cells to their nearest (cells x k), each way by itself.
+
+    ``typical``: mean distance of all cells, themselves included.
+    """
+    wanted = np.log2(distance.shape[1] + 1)
     closest = np.where(distance > 0, distance, np.inf).min(axis=1)
     closest[~np.isfinite(closest)] = 0
-    beyond = np.maximum(distance - closest[:, None], 0).astype(float)
-    low, high, width = np.zeros(n), np.full(n, np.inf), np.ones(n)
+    beyond = np.maximum(distance - closest[:, None], 0)
+    low, high, width = (np.full(len(distance), value) for value in (0.0, np.inf, 1.0))
     for _ in range(BISECTIONS):
         wide = np.exp(-beyond / width[:, None]).sum(axis=1) > wanted
         high, low = np.where(wide, width, high), np.where(wide, low, width)
         width = np.where(np.isfinite(high), (low + high) / 2, 2 * width)
-    mean = distance.sum(axis=1) / (k + 1)
-    width = np.maximum(width, NARROWEST * np.where(closest > 0, mean, mean.mean()))
-    weight = np.exp(-beyond / np.maximum(width, np.finfo(float).tiny)[:, None])
-    links = sparse.csr_matrix((weight.ravel(), near.ravel(), np.arange(0, n * k + 1, k)), (n, n))
-    both = links.multiply(links.T)
-    return (links + links.T - both).tocsr().astype(np.float32)
+    mean = distance.sum(axis=1) / (distance.shape[1] + 1)
+    width = np.maximum(width, NARROWEST * np.where(closest > 0, mean, typical))
+    return np.exp(-beyond / np.maximum(width, np.finfo(float).tiny)[:, None])
