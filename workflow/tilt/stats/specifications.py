@@ -321,18 +321,18 @@ def curve(cohort: CohortInputs, lead: str) -> pd.DataFrame:
         keep(estimator, family, name, contrast.main_effect(same, table, unit))
         if family == "main":
             main[estimator] = (table, unit)
-    others = [
-        (family, name, _designs(other))
-        for family, name, other in [*_subsets_of_donors(cohort), *_adjusted(cohort)]
-    ]
+    main = {name: one for name, one in main.items() if one[0]["estimable"].any()}
+    others: dict[str, list] = {estimator: [] for estimator in main}
+    for family, name, other in [*_subsets_of_donors(cohort), *_adjusted(cohort)]:
+        made = _designs(other)  # for all estimators, and let go: a design holds donors x donors
+        for estimator, (table, unit) in main.items():
+            others[estimator].append((family, name, contrast.main_effect(made, table, unit)))
     for estimator, (table, unit) in main.items():
-        if not table["estimable"].any():
-            continue
         designs = contrast.DesignCache(cohort.donors.reset_index(drop=True), cohort.plan)
         for row in contrast.value(designs, table, unit)[1:]:
             keep(estimator, "method", METHODS.get(row["method"], row["method"]), row)
-        for family, name, made in others:
-            keep(estimator, family, name, contrast.main_effect(made, table, unit))
+        for family, name, effect in others[estimator]:
+            keep(estimator, family, name, effect)
         if estimator in (*RATIOS, PROTEIN_AXIS):
             poles = cohort.settings.poles if estimator == "E1" else POLE_FLAGS
             counts = imbalance.pole_counts(cohort.composition, poles)
