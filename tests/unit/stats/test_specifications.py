@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -119,6 +122,24 @@ def test_choices_that_cannot_be_made_keep_their_row_and_reason(curve):
     row = curve[curve["specification"] == "donors with 500 memory CD4 cells"].iloc[0]
     assert not row["estimable"]
     assert "500 memory CD4 cells" in row["reason"]
+
+
+def test_designs_of_donors_left_out_are_not_all_held_at_once(monkeypatch):
+    """A design is donors x donors, and there are as many of them as donors."""
+    made, most = [], 0
+    build = specifications._designs
+
+    def counted(inputs):
+        nonlocal most
+        designs = build(inputs)
+        made.append(weakref.ref(designs))
+        gc.collect()
+        most = max(most, sum(one() is not None for one in made))
+        return designs
+
+    monkeypatch.setattr(specifications, "_designs", counted)
+    found = specifications.curve(cohort(), "E1")
+    assert (found["family"] == "one donor out").sum() > 20 and most <= 3
 
 
 def test_women_only_counts_women(curve):
