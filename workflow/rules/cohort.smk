@@ -143,7 +143,7 @@ rule annotate_cells:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(1000, per_mb=2),
+        mem_mb=jobs.memory(1000, per_mb=1.4),
         runtime=240,
     params:
         branch=of_cohort(lambda cohort: "CD4" if cohort["cells"] == "cd4" else None),

@@ -105,7 +105,7 @@ rule score_activity:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(800, per_mb=3.4),
+        mem_mb=jobs.memory(800, per_mb=4.4),
         runtime=20,
     params:
         samples=of_cohort(jobs.units),

@@ -24,7 +24,7 @@ rule estimate_imbalance:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(800, per_mb=3.4),
+        mem_mb=jobs.memory(800, per_mb=4.6),
         runtime=20,
     params:
         samples=of_cohort(jobs.stratified),
@@ -62,7 +62,7 @@ rule compare_donors:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(900),
+        mem_mb=jobs.memory(1100),
         runtime=30,
     params:
         samples=of_cohort(jobs.compared),
@@ -109,7 +109,7 @@ rule explore_specifications:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(800, per_mb=1),
+        mem_mb=jobs.memory(800, per_mb=1.2),
         runtime=60,
     params:
         samples=of_cohort(jobs.explored),
@@ -137,7 +137,7 @@ rule compare_expression:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(900, per_mb=4),
+        mem_mb=jobs.memory(900, per_mb=5.5),
         runtime=60,
     params:
         samples=of_cohort(jobs.compared),

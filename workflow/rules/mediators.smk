@@ -90,7 +90,7 @@ rule compare_perturbations:
         "../../envs/tilt.yaml"
     threads: 1
     resources:
-        mem_mb=jobs.memory(900, per_mb=4),
+        mem_mb=jobs.memory(900, per_mb=5),
         runtime=30,
     params:
         samples=of_cohort(jobs.compared),

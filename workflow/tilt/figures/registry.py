@@ -308,7 +308,7 @@ ENTRIES = (
         caption="report.captions.ambient",
         draw="figures.ambient.draw_cohort",
         needs={"pseudobulk": "pseudobulk.h5ad"},
-        memory=(900, 2),
+        memory=(900, 3.4),
     ),
     Figure(
         name="across/meta",
