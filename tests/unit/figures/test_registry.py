@@ -129,7 +129,7 @@ def test_a_rule_of_both_kinds_is_refused(monkeypatch):
 def test_memory_and_settings_of_a_job_are_those_of_its_figures():
     assert jobs.memory("plot_quality") == (900, 10)
     assert jobs.memory("plot_cells") == (1000, 0.8)
-    assert jobs.memory("plot_markers") == (900, 2)
+    assert jobs.memory("plot_markers") == (900, 3.4)
     config = {"seed": 7, "imbalance": {"poles": {"tph": ["a"]}}, "embed": {"n_neighbors": 15}}
     assert jobs.settings("plot_cells", config) == {"seed": 7, "embed.n_neighbors": 15}
     assert jobs.settings("plot_donors", config) == {"imbalance.poles": {"tph": ["a"]}}
