@@ -19,7 +19,8 @@ SCRIPTS = Path(__file__).parent / "rivals"
 RIVALS = {
     "scanpy, best settings": (
         "best_scanpy.py",
-        ["scanpy[dask,leiden]", "harmonypy", "scikit-image"],
+        # scanpy 1.11 stops in pp.neighbors with pynndescent 0.6
+        ["scanpy[dask,leiden]", "harmonypy", "scikit-image", "pynndescent<0.6"],
         "",
     ),
     "Scarf": ("scarf_steps.py", ["scarf[leiden]"], "doublets, Harmony"),
