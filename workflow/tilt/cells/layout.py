@@ -1,8 +1,8 @@
 """UMAP's layout of a graph of cells in the plane (McInnes 2018, arXiv:1802.03426, algorithm 5).
 
 umap-learn does the same, but in a new folder its import and what it compiles take 20 processor
-seconds, whatever the number of cells; this compiles one function in 2, and keeps it. The layout of 17,158
-cells then takes 1.7 s, of which umap-learn's way of powers would need 5.2, with the same
+seconds, whatever the number of cells; this compiles one function in 2, and keeps it. The layout
+of 17,158 cells then takes 1.7 s, where taking powers, as umap-learn does, needs 5.2, with the same
 trustworthiness (tests/benchmark/README.md). It starts from two given axes, as principal
 components (Kobak 2021, doi:10.1038/s41587-020-00809-z), instead of a spectral layout.
 """
