@@ -26,7 +26,7 @@ def main(snakemake: Any) -> None:
         snakemake.params.package,
     )
     log.info("clusters: %s", found.nunique().to_dict())
-    names = store.read_part(snakemake.input[0], "obs").index  # now: large
+    names = store.read_part(snakemake.input[0], "obs").index  # large, so not before
     found.insert(0, "cell", names)
     tables.write(found, snakemake.output[0])
 

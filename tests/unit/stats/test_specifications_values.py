@@ -194,7 +194,7 @@ def test_a_threshold_is_the_quantile_of_donors_weighing_alike(study, curve, quan
 
 def axis_value(study, signatures=SIGNATURES, th22="TH22_BLOOD", counts=None):
     sets = ("TPH_BLOOD", th22)
-    measured, _ = imbalance.measure(study.bulk, None, study.settings, counts)
+    measured = imbalance.measure(study.bulk, None, study.settings, counts)
     made, reason = imbalance.axis_of(measured, signatures, sets, study.settings)
     assert reason == ""
     at = made.units.set_index("donor").index

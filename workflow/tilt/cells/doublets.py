@@ -16,7 +16,7 @@ import numpy as np
 from scipy import linalg, sparse
 
 from tilt.cells.neighbors import marked_among_nearest
-from tilt.cells.normalize import means_and_squares
+from tilt.cells.normalize import means_and_squares, rows_times
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +42,6 @@ def variable_genes(counts: sparse.csr_matrix, n_genes: int = N_GENES) -> np.ndar
     dispersion = np.where(seen >= 3, (square - mean**2) / np.maximum(mean, 1e-12), -np.inf)
     order = np.argsort(-dispersion, kind="stable")[:n_genes]
     return np.sort(order[np.isfinite(dispersion[order])])
-
-
-def _scaled(counts: sparse.csr_matrix, factor: np.ndarray) -> sparse.csr_matrix:
-    """Counts times the factor of their row."""
-    values = counts.data * np.repeat(factor, np.diff(counts.indptr))
-    return sparse.csr_matrix((values, counts.indices, counts.indptr), counts.shape)
 
 
 def _project(
@@ -88,7 +82,7 @@ def scores(counts: sparse.csr_matrix, rate: float, seed: int) -> tuple[np.ndarra
     depth = np.asarray(counts.sum(axis=1)).ravel()
     target = float(np.median(depth))
     factor = target / np.maximum(depth, 1)
-    genes = variable_genes(_scaled(counts, factor))
+    genes = variable_genes(rows_times(counts, factor))
     pairs = rng.integers(0, n_cells, (n_simulated, 2))
     cells = counts[:, genes].astype(np.float32).toarray()
     doublets = cells[pairs[:, 0]] + cells[pairs[:, 1]]

@@ -31,18 +31,21 @@ class Moments:
     detected: np.ndarray
 
 
+def rows_times(counts: sparse.csr_matrix, factor: np.ndarray) -> sparse.csr_matrix:
+    """Counts times the ``factor`` of their row, of its type; shares the places of ``counts``."""
+    values = counts.data.astype(factor.dtype)
+    values *= np.repeat(factor, np.diff(counts.indptr))
+    return sparse.csr_matrix((values, counts.indices, counts.indptr), counts.shape)
+
+
 def depth_normalized(
     counts: sparse.csr_matrix, n_counts: np.ndarray, target: float
 ) -> sparse.csr_matrix:
     """Counts scaled so that every cell sums to ``target`` over all genes (cells x genes, CSR).
 
-    ``n_counts`` is the sum over *all* genes of a cell, so ``counts`` may hold some genes only. The
-    result shares the places of ``counts``: only its values are new.
+    ``n_counts`` is the sum over *all* genes of a cell, so ``counts`` may hold some genes only.
     """
-    scale = (target / np.maximum(n_counts, 1)).astype(np.float32)
-    values = counts.data.astype(np.float32)
-    values *= np.repeat(scale, np.diff(counts.indptr))
-    return sparse.csr_matrix((values, counts.indices, counts.indptr), counts.shape)
+    return rows_times(counts, (target / np.maximum(n_counts, 1)).astype(np.float32))
 
 
 def log_normalized(

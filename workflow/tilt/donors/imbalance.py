@@ -243,18 +243,24 @@ def axis(
     settings: Settings,
 ) -> tuple[Axis | None, str]:
     """Axis of :func:`measure` and :func:`axis_of`, or None and the reason of either."""
-    made, reason = measure(bulk, strata, settings)
-    return axis_of(made, signatures, sets, settings) if made else (None, reason)
+    return axis_of(measure(bulk, strata, settings), signatures, sets, settings)
 
 
 def axis_of(
-    made: Measured, signatures: pd.DataFrame, sets: tuple[str, ...], settings: Settings
+    measured: tuple[Measured | None, str],
+    signatures: pd.DataFrame,
+    sets: tuple[str, ...],
+    settings: Settings,
 ) -> tuple[Axis | None, str]:
     """Standardized pseudobulk of the working set and the sets that can be scored in it.
 
-    Returns (axis, "") or (None, reason) when one of the first two sets has too few genes. Genes
-    that are hardly counted at all stay out of the axis (:func:`tilt.donors.z_scores.seen_genes`).
+    ``measured``: result of :func:`measure`. Returns (axis, "") or (None, reason) when that is
+    None or one of the first two sets has too few genes. Genes that are hardly counted at all stay
+    out of the axis (:func:`tilt.donors.z_scores.seen_genes`).
     """
+    made, reason = measured
+    if made is None:
+        return None, reason
     members = {}
     for name in sets:
         weight = weights(signatures, name)

@@ -26,13 +26,12 @@ def fold(case: np.ndarray, control: np.ndarray) -> tuple[float, float, float]:
     """
     if min(len(case), len(control)) < 3 or np.ptp(case) + np.ptp(control) == 0:
         return np.nan, np.nan, np.nan
-    from tilt.core import distributions
+    from tilt.stats import inference
 
     squares = np.array([arm.var(ddof=1) / len(arm) for arm in (case, control)])
     df = squares.sum() ** 2 / (squares**2 / [len(case) - 1, len(control) - 1]).sum()
-    middle = case.mean() - control.mean()
-    half = distributions.t_quantile(0.975, df) * squares.sum() ** 0.5
-    return float(10**middle), float(10 ** (middle - half)), float(10 ** (middle + half))
+    found = inference.from_t(case.mean() - control.mean(), squares.sum() ** 0.5, df)
+    return float(10**found.effect), float(10**found.ci_low), float(10**found.ci_high)
 
 
 def draw(table: pd.DataFrame, cohort: CohortLabel) -> tuple[Figure, pd.DataFrame]:

@@ -18,7 +18,6 @@ import h5py
 import numpy as np
 import pandas as pd
 import zarr
-from numpy.typing import DTypeLike
 from scipy import sparse
 from zarr.codecs import BloscCodec
 
@@ -36,6 +35,7 @@ PACKED_H5 = {"compression": "gzip", "compression_opts": 2, "shuffle": True}
 PACKED_ZARR = BloscCodec(cname="lz4", clevel=5, shuffle="shuffle")
 PACKED_TEXT = PACKED_H5 | {"shuffle": False}
 PACKED_REAL = PACKED_TEXT  # a cell has few values, each many times: smaller with its bytes together
+PIECES = {"chunks": (H5_CHUNK,)}
 T = TypeVar("T")
 NO_MORE: Any = object()
 ROOT_ATTRIBUTES = {"encoding-type": "anndata", "encoding-version": "0.1.0"}
@@ -168,15 +168,13 @@ class _GrowingCsr:
         self.group.attrs["shape"] = [len(indptr) - 1, self.n_genes]
 
 
-def _growing_csr(
-    root: zarr.Group, name: str, n_genes: int, dtype: DTypeLike, pointer: DTypeLike, options: dict
-) -> Any:
-    """An empty matrix of a file that rows are added to; ``pointer``: type of the ends of rows."""
-    empty = sparse.csr_matrix((0, n_genes), dtype=dtype)
-    empty.indptr = empty.indptr.astype(pointer)
-    with ad.settings.override(auto_shard_zarr_v3=False):
-        ad.io.write_elem(root, name, empty, dataset_kwargs=options)
-    return ad.io.sparse_dataset(root[name])
+def _growing_counts(layers: h5py.Group, n_genes: int, n_counts: int) -> Any:
+    """``counts`` of an h5ad, to which rows are added; ends of rows have room for ``n_counts``."""
+    empty = sparse.csr_matrix((0, n_genes), dtype=np.int32)
+    if n_counts > MOST_32:
+        empty.indptr = empty.indptr.astype(np.int64)
+    ad.io.write_elem(layers, "counts", empty, dataset_kwargs=PACKED_H5 | PIECES)
+    return ad.io.sparse_dataset(layers["counts"])
 
 
 def write_h5ad(
@@ -204,20 +202,16 @@ def write_h5ad(
         root.attrs.update(ROOT_ATTRIBUTES)
         for name in sorted({"layers", "varm", "varp"} - set(slots)):  # a set has no order
             ad.io.write_elem(root, name, {})
-        growing = {**PACKED_H5, "chunks": (H5_CHUNK,)}
-        pointer = np.int32 if store.indptr[-1] <= MOST_32 else np.int64
-        counts = _growing_csr(root["layers"], "counts", store.n_vars, np.int32, pointer, growing)
+        counts = _growing_counts(root["layers"], store.n_vars, store.indptr[-1])
         shown = root.create_group("X")
-        shown.attrs.update(
-            dict(root["layers/counts"].attrs) | {"shape": (store.n_obs, store.n_vars)}
-        )
-        growing = {**PACKED_REAL, "chunks": (H5_CHUNK,), "maxshape": (None,)}
+        growing = PACKED_REAL | PIECES | {"maxshape": (None,)}
         values = shown.create_dataset("data", (0,), np.float32, **growing)
         for start, block in iter_rows(store, size):
             counts.append(block)
             normal = normalize(block, np.arange(start, start + block.shape[0])).data
             values.resize((len(values) + len(normal),))
             values[len(values) - len(normal) :] = normal
+        shown.attrs.update(root["layers/counts"].attrs)
         for name in ("indices", "indptr"):
             shown[name] = root["layers/counts"][name]
         for name, value in slots.items():

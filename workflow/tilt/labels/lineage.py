@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import sparse, special
 
 from tilt.cells.neighbors import nearest_cells
-from tilt.cells.normalize import means_and_squares
+from tilt.cells.normalize import log_normalized, means_and_squares
 from tilt.core.terms import UNASSIGNED
 from tilt.genes import taxonomy
 from tilt.labels import logistic
@@ -183,9 +183,7 @@ def embed(counts: sparse.csr_matrix, depth: np.ndarray, seed: int) -> np.ndarray
     size = min(N_COMPONENTS, n_cells // 10, len(variable) - 2)
     if size < 2:
         return np.zeros((n_cells, 1))
-    scaled = counts[:, variable].astype(np.float32).toarray()  # two of five are not 0
-    scaled *= (1e4 / depth)[:, None].astype(np.float32)
-    np.log1p(scaled, out=scaled)
+    scaled = log_normalized(counts[:, variable], depth, 1e4).toarray()  # two of five are not 0
     axes = np.random.default_rng(seed).normal(size=(len(variable), size + 1)).astype(np.float32)
     for _ in range(POWER_STEPS):
         axes, _ = np.linalg.qr(scaled.T @ (scaled @ axes))

@@ -28,10 +28,11 @@ class LogisticMap:
         return softmax(points @ self.weights[:, :-1].T + self.weights[:, -1])
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Rows of ``logits`` to probabilities."""
-    out = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return out / out.sum(axis=1, keepdims=True)
+def softmax(logits: np.ndarray, axis: int = 1) -> np.ndarray:
+    """``logits`` to probabilities that sum to 1 along ``axis``: each row, or each column (0)."""
+    out = np.exp(logits - logits.max(axis=axis, keepdims=True))
+    out /= out.sum(axis=axis, keepdims=True)
+    return out
 
 
 def fit(
@@ -61,10 +62,7 @@ def fit(
 
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
         slopes = flat.reshape(len(classes), -1)
-        chance = slopes @ points.T  # a row a class: largest and sum go over whole rows
-        chance -= chance.max(axis=0)
-        np.exp(chance, out=chance)
-        chance /= chance.sum(axis=0)
+        chance = softmax(slopes @ points.T, axis=0)  # a row a class: sums go over whole rows
         own = np.maximum(chance[where, rows], np.finfo(float).tiny)
         value = -weight @ np.log(own) + 0.5 * (ridge * slopes**2).sum()
         chance[where, rows] -= 1

@@ -308,7 +308,10 @@ def walsh(difference: np.ndarray) -> Estimate:
 
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
-    """Adjusted p (Benjamini & Hochberg 1995); missing p stay missing and don't count."""
+    """Adjusted p (Benjamini & Hochberg 1995); missing p stay missing and don't count.
+
+    The same as ``scipy.stats.false_discovery_control``, whose loading takes a third of a second.
+    """
     p = np.asarray(p, float)
     q = np.full(len(p), np.nan)
     known = ~np.isnan(p)

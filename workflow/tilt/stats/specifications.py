@@ -150,15 +150,14 @@ def axis_table(
     """E3 of every unit with another set, without some genes, or at a common depth."""
     settings = replace(cohort.settings, th22_set=th22_set or cohort.settings.th22_set)
     signatures = cohort.signatures[~cohort.signatures["gene"].isin(without)]
-    measured, reason = cohort.measured
+    measured = cohort.measured
     if depth:
         rows = pseudobulk.of_subset(cohort.bulk, WORKING_SET, settings.min_pseudobulk_cells)
         rng = np.random.default_rng(cohort.plan.seed)
         counts = pseudobulk.thin(pseudobulk.dense(rows), depth, rng).astype(float)
-        measured, reason = imbalance.measure(cohort.bulk, cohort.strata, settings, counts)
-    made, sets = None, (settings.tph_set, settings.th22_set)
-    if measured:
-        made, reason = imbalance.axis_of(measured, signatures, sets, settings)
+        measured = imbalance.measure(cohort.bulk, cohort.strata, settings, counts)
+    sets = (settings.tph_set, settings.th22_set)
+    made, reason = imbalance.axis_of(measured, signatures, sets, settings)
     return imbalance.axis_rows(cohort.donors, made, reason, settings)
 
 
@@ -364,8 +363,7 @@ def random_sets(cohort: CohortInputs, n: int) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     settings = cohort.settings
     sets = (settings.tph_set, settings.th22_set)
-    measured, _ = cohort.measured
-    made = imbalance.axis_of(measured, cohort.signatures, sets, settings)[0] if measured else None
+    made, _ = imbalance.axis_of(cohort.measured, cohort.signatures, sets, settings)
     if made is None:
         return pd.DataFrame(columns=columns)
     units = made.units.assign(cohort=str(cohort.donors["cohort"].iloc[0]))
