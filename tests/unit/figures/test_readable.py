@@ -37,6 +37,14 @@ def test_colors_of_subsets_can_be_told_apart():
     assert {pair: d for pair, d in near.items() if d < 20} == {}
 
 
+def test_title_of_mixing_stays_within_the_page_at_many_donors():
+    cells = made_up.umap(made_up.donors(60, 60), 1200)
+    cells["donors_near"] = 14.0
+    fig, _ = embedding.draw(cells, COHORT)
+    expected = embedding.mixing.expected(cells["donor"], 14)
+    assert f"donors mix: 14.0 of {expected:.1f}\nnearby" in words(fig)
+
+
 def test_mixing_of_donors_is_a_number_and_a_color():
     cells = made_up.umap(made_up.donors(4, 4), 100)
     cells["donors_near"] = 2.0

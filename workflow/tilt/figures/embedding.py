@@ -1,5 +1,6 @@
 """UMAP of T cells: by subset, condition (density, donors of equal weight), batch; do donors mix."""
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,7 +33,7 @@ RARE = 300  # a subset of at most so many cells is drawn whole and on top
 GRID = 90
 GAP = 0.052  # of the width of the map, between numbers of subsets
 MIXED = LinearSegmentedColormap.from_list("mixed", ["#B2182B", "#F4E3D7", "#3F6B4C"])
-TITLE_LETTERS = 31  # of a line above a quarter panel
+TITLE_LETTERS = 30  # of a line above a quarter panel
 
 
 def thin(cells: pd.DataFrame, seed: int, most: int = MOST_POINTS) -> pd.DataFrame:
@@ -216,7 +217,8 @@ def draw_mixing(
     )  # fmt: skip
     bare(ax, drawn["x"], drawn["y"])
     median = cells["donors_near"].median()
-    style.mark(ax, letter, f"donors mix: {median:.1f} of {mixed:.1f} nearby")
+    words = f"donors mix: {median:.1f} of {mixed:.1f} nearby"
+    style.mark(ax, letter, textwrap.fill(words, TITLE_LETTERS))
     ax.set_xlabel("")
     place = ax.inset_axes((0.1, -0.1, 0.8, 0.035))  # so that the maps stay of one size
     bar = ax.figure.colorbar(dots, cax=place, orientation="horizontal")
